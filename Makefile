@@ -1,0 +1,42 @@
+# Two commands do everything: `make ask` and `make test`. Both set up what is missing, once.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+Q      ?= Where does a model recall the capital of a country, and how do I show it causally?
+export Q
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+ask: $(VENV)/.interp  ## answer a question with receipts: make ask Q="What is activation patching?"
+	@$(BIN)/gadfly ask "$$Q"
+
+test: $(VENV)/.dev  ## lint, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(VENV)/.interp  ## measure: ratios within one run
+	$(BIN)/python -m gadfly.evals.bench_patch
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)
+
+# torch comes first and alone: a bare `pip install` resolves it to the build this platform offers.
+$(VENV)/.interp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Gadfly needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) (once, a few minutes) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on "$$(grep '^torch==' constraints.txt)" | grep -v '^Requirement already'
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp]' | grep -v '^Requirement already'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.interp
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' | grep -v '^Requirement already'
+	@touch $@
+
+.PHONY: help ask test bench clean

@@ -1,0 +1,20 @@
+"""The terminal face: ``gadfly``. It parses, calls the engine, and prints; it knows nothing else.
+
+- ``main``     the command group, lazy; errors become one line and an exit code
+- ``ask``      a question
+- ``corpus``   the corpus: search, list, show, add, ...
+- ``runs``     the ledger: list, show, re-run
+- ``tools``    one sub-command for every declared tool, made from its schema
+- ``console``  progress bars and printing
+
+Exit codes: 0 done, 1 an error of Gadfly or its surroundings, 2 a request that is wrong, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The ``gadfly`` command."""
+    from gadfly.agent.cli.main import run
+
+    run()

@@ -1,0 +1,82 @@
+"""Printing: progress on stderr, results on stdout, JSON where it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gadfly.corpus.progress import Progress
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+
+
+@cache
+def err() -> Console:
+    """The console for everything that is not the result."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@cache
+def out() -> Console:
+    """The console for results. Long lines wrap only on a terminal: a file gets them whole."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def as_json(model: BaseModel | dict[str, Any]) -> None:
+    """One JSON object on stdout."""
+    import json
+
+    data = model if isinstance(model, dict) else model.model_dump(mode="json")
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
+
+
+class Bars:
+    """Progress as a bar on a terminal, as single lines elsewhere (a log, a CI job)."""
+
+    def __init__(self) -> None:
+        self._live: Any = None
+        self._task: Any = None
+
+    def start(self, label: str, total: int | None = None) -> None:
+        self.finish()
+        if not err().is_terminal:
+            err().print(f"{label} ...", markup=False)
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = [TextColumn("{task.description}"), BarColumn(bar_width=30)]
+        if total is not None:
+            columns.append(MofNCompleteColumn())
+        self._live = RichProgress(*columns, TimeElapsedColumn(), console=err(), transient=True)
+        self._live.start()
+        self._task = self._live.add_task(label, total=total)
+
+    def advance(self, n: int = 1) -> None:
+        if self._live is not None:
+            self._live.advance(self._task, n)
+
+    def finish(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def note(self, message: str) -> None:
+        err().print(message, style="dim", markup=False)
+
+
+def bars() -> Progress:
+    """A fresh progress display."""
+    return Bars()

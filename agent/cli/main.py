@@ -1,0 +1,115 @@
+"""The command group. Commands load when they are named, so that ``--help`` stays quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gadfly import __version__
+from gadfly.errors import Cancelled, GadflyError
+
+# command -> (where it is defined, what it does in one line)
+_COMMANDS = {
+    "ask": ("gadfly.agent.cli.ask:ask", "Answer a question, with a receipt for every claim."),
+    "corpus": ("gadfly.agent.cli.corpus:corpus", "Search, read and manage the corpus."),
+    "runs": ("gadfly.agent.cli.runs:runs", "List experiments of the ledger, or show one."),
+    "rerun": (
+        "gadfly.agent.cli.runs:rerun",
+        "Execute a recorded experiment again; say what moved.",
+    ),
+}
+
+
+class _Commands(click.Group):
+    """The fixed commands above, then one for each experiment in the tool registry."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_COMMANDS, *_experiments()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS:
+            module, name = _COMMANDS[cmd_name][0].split(":")
+            command: click.Command = getattr(import_module(module), name)
+            return command
+        if cmd_name in _experiments():
+            from gadfly.agent.cli.tools import command_for
+
+            return command_for(_experiments()[cmd_name])
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+        with formatter.section("Experiments (each with its controls and a verdict)"):
+            formatter.write_dl(
+                [
+                    (tool.name, tool.description.split(". ")[0] + ".")
+                    for tool in _experiments().values()
+                ]
+            )
+
+
+def _experiments() -> dict[str, Any]:
+    from gadfly.tools.registry import all_tools
+
+    return {tool.name: tool for tool in all_tools() if tool.is_experiment}
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Data is kept in GADFLY_HOME (else the platform's user-data folder). "
+    "Every command takes --json. 'gadfly COMMAND --help' has examples.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="gadfly")
+def gadfly() -> None:
+    """A research assistant for mechanistic interpretability that shows its receipts."""
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit. Errors of Gadfly become one line on stderr."""
+    _quieten()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = gadfly.main(args=arguments, prog_name="gadfly", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort, Cancelled):
+        code = _fail("stopped; what was finished is kept", Cancelled.exit_code, arguments)
+    except GadflyError as error:
+        code = _fail(str(error), error.exit_code, arguments)
+    except BrokenPipeError:
+        # The reader of a pipe went away (`gadfly runs | head`): not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int, arguments: list[str]) -> int:
+    line = " ".join(message.split())
+    if "--json" in arguments:
+        click.echo(json.dumps({"error": line}))
+    click.echo(f"gadfly: {line}", err=True)
+    return code
+
+
+def _quieten() -> None:
+    """Libraries' notices would land between the user's lines; set before any of them loads."""
+    for name, value in {
+        "TRANSFORMERS_VERBOSITY": "error",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "ANONYMIZED_TELEMETRY": "False",
+        "LITELLM_LOG": "ERROR",
+    }.items():
+        os.environ.setdefault(name, value)
+    if not sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")

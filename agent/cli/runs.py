@@ -1,0 +1,108 @@
+"""``gadfly runs`` and ``gadfly rerun``: the ledger."""
+
+from __future__ import annotations
+
+import click
+
+from gadfly.agent.cli.console import as_json, bars, json_option, out
+from gadfly.agent.cli.show import show_result
+
+
+@click.group(invoke_without_command=True)
+@click.option("--tool", help="Only runs of this tool.")
+@click.option(
+    "-n", "limit", default=20, show_default=True, type=click.IntRange(1), help="How many."
+)
+@json_option
+@click.pass_context
+def runs(ctx: click.Context, tool: str | None, limit: int, as_json_: bool) -> None:
+    """List the latest experiments, newest first.
+
+    \b
+    Examples:
+      gadfly runs -n 5
+      gadfly runs show r1f2e3d4c
+    """
+    if ctx.invoked_subcommand:
+        return
+    from gadfly.tools.ledger import Ledger
+
+    found = Ledger().recent(limit, tool=tool)
+    if as_json_:
+        as_json({"runs": [run.model_dump(mode="json") for run in found]})
+        return
+    if not found:
+        click.echo("No runs yet. Try: gadfly patch --behaviour indirect-object", err=True)
+        return
+    from rich.table import Table
+
+    table = Table("run", "tool", "when (UTC)", "seconds", "verdict", "headline", box=None)
+    for run in found:
+        verdict = run.result.verdict if run.result else run.status
+        text = run.result.headline if run.result else (run.error or "")
+        table.add_row(
+            run.id, run.tool, f"{run.started:%Y-%m-%d %H:%M}", f"{run.seconds:.1f}", verdict, text
+        )
+    out().print(table)
+
+
+@runs.command()
+@click.argument("run_id")
+@json_option
+def show(run_id: str, as_json_: bool) -> None:
+    """Show one experiment whole: arguments, environment, result, reproduction script."""
+    from gadfly.tools.ledger import Ledger
+
+    run = Ledger().get(run_id)
+    if as_json_:
+        as_json(run)
+        return
+    import json
+
+    console = out()
+    console.print(
+        f"run {run.id}   {run.tool}   {run.status}   {run.started:%Y-%m-%d %H:%M} UTC   {run.seconds:.1f} s"
+    )
+    console.print("arguments " + json.dumps(run.arguments), markup=False, soft_wrap=True)
+    console.print("environment " + json.dumps(run.environment), markup=False, soft_wrap=True)
+    if run.error:
+        console.print(run.error, style="red", markup=False)
+    if run.result:
+        show_result(run.result)
+        console.print("\nThe same in plain nnterp and PyTorch:\n", style="bold")
+        console.print(run.result.reproduce, markup=False, soft_wrap=True)
+
+
+@click.command()
+@click.argument("run_id")
+@click.option(
+    "--tolerance",
+    default=1e-4,
+    show_default=True,
+    help="Largest difference that counts as equal: absolute below 1, relative above.",
+)
+@json_option
+def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
+    """Execute a recorded experiment again with the same arguments and say what moved."""
+    from gadfly.tools.runner import rerun as execute_again
+
+    progress = bars()
+    try:
+        again = execute_again(run_id, tolerance=tolerance, progress=progress)
+    finally:
+        progress.finish()
+    if as_json_:
+        as_json(again)
+        return
+    console = out()
+    if again.moved:
+        for moved in again.moved:
+            after = "missing" if moved.after is None else f"{moved.after:.6g}"
+            console.print(f"{moved.field}: {moved.before:.6g} → {after}", markup=False)
+    else:
+        console.print(f"reproduced: all {again.compared} values within {tolerance:g}")
+    if again.verdict_before != again.verdict_after:
+        console.print(f"verdict: {again.verdict_before} → {again.verdict_after}", style="red")
+    for key, (before, after) in again.environment_changed.items():
+        console.print(f"{key} changed: {before} → {after}", style="yellow", markup=False)
+    console.print(f"run {again.run}, again from {again.original}", style="dim")

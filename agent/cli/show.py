@@ -1,0 +1,120 @@
+"""How results and answers look on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gadfly.agent.cli.console import out
+
+if TYPE_CHECKING:
+    from gadfly.agent.answer import Answer, Claim
+    from gadfly.tools.contract import Result
+
+_COLOUR = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
+
+
+def show_result(result: Result) -> None:
+    """An experiment: the number, the verdict, what decided it, where the rest is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = out()
+    console.print(Text(result.headline, style="bold"))
+    colour = _COLOUR[result.verdict]
+    console.print(Text.assemble((result.verdict.upper(), f"bold {colour}"), f"  {result.why}"))
+    if result.controls:
+        table = Table("control", "value", "interval", "if the effect were no larger", box=None)
+        for control in result.controls:
+            interval = (
+                "" if control.interval is None else "{:.3g} … {:.3g}".format(*control.interval)
+            )
+            table.add_row(control.name, f"{control.value:.3g}", interval, control.meaning)
+        console.print(table)
+    if result.table.rows:
+        table = Table(*result.table.columns, box=None)
+        for row in result.table.rows:
+            table.add_row(
+                *("" if c is None else f"{c:.3g}" if isinstance(c, float) else str(c) for c in row)
+            )
+        console.print(table)
+        if result.table.total > len(result.table.rows):
+            console.print(f"({len(result.table.rows)} of {result.table.total} rows)", style="dim")
+    for note in result.notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
+    for figure in result.figures:
+        for path in (figure.png, figure.html):
+            if path:
+                console.print(f"{figure.title}: {path}", markup=False, soft_wrap=True)
+    if result.run:
+        console.print(
+            f"run {result.run}   gadfly runs show {result.run}   gadfly rerun {result.run}"
+        )
+
+
+def show_answer(answer: Answer) -> None:
+    """An answer: the text, its receipts by number, what did not resolve, what it took."""
+    from rich.markdown import Markdown
+    from rich.text import Text
+
+    console = out()
+    # [1] would be read as a Markdown link reference; escaped it stays as it is.
+    console.print(
+        Markdown(_mark_opinions(answer).replace("[", "\\["))
+        if console.is_terminal
+        else Text(_mark_opinions(answer))
+    )
+    if answer.receipts:
+        console.print()
+        console.print("Receipts", style="bold")
+    for number, receipt in enumerate(answer.receipts, 1):
+        if receipt.kind == "quote":
+            line = f'[{number}] {receipt.document}: "{_short(receipt.quote or "")}"'
+        else:
+            line = f"[{number}] run {receipt.run}: {receipt.field} = {receipt.value}"
+        console.print(Text(line), style="dim")
+    for claim in answer.claims:
+        _show_trouble(claim)
+    for notice in answer.notices:
+        console.print(f"note: {notice}", style="yellow", markup=False)
+    cost = answer.cost
+    price = (
+        ""
+        if not cost.input_tokens
+        else (
+            f", {cost.input_tokens} + {cost.output_tokens} tokens, "
+            + ("price unknown" if cost.dollars is None else f"${cost.dollars:.4f}")
+        )
+    )
+    verified = len(answer.receipts)
+    console.print(
+        f"{answer.engine}: {verified} receipts verified, {answer.struck} struck, "
+        f"{cost.seconds:.1f} s{price}",
+        style="dim",
+        markup=False,
+    )
+
+
+def _show_trouble(claim: Claim) -> None:
+    for receipt in claim.receipts:
+        if receipt.state == "struck":
+            what = (
+                f'"{_short(receipt.quote)}"' if receipt.quote else f"{receipt.run} {receipt.field}"
+            )
+            out().print(f"struck: {what}: {receipt.reason}", style="red", markup=False)
+    if claim.loose_numbers:
+        numbers = ", ".join(claim.loose_numbers)
+        out().print(f"no receipt for {numbers} in: {_short(claim.text)}", style="red", markup=False)
+
+
+def _mark_opinions(answer: Answer) -> str:
+    """The text with every unreceipted sentence marked as opinion."""
+    text = answer.answer
+    for claim in answer.claims:
+        if claim.grade == "opinion" and claim.text in text:
+            text = text.replace(claim.text, f"{claim.text} (opinion)", 1)
+    return text
+
+
+def _short(text: str, width: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,243 @@
+"""The one road to every provider, over litellm: streaming, retries, cost, errors in one line.
+
+litellm takes seconds to import, so that happens at the first reply. Its own retries are off: a stream that
+breaks half-way is retried here as a whole, which it cannot do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gadfly.agent.llm.choose import Choice, secrets
+from gadfly.agent.llm.model import Message, Reply, ToolCall
+from gadfly.errors import LLMError
+
+if TYPE_CHECKING:
+    from gadfly.agent.llm.model import ToolSchema
+
+_ATTEMPTS = 4
+_FIRST_WAIT = 1.0  # seconds; doubled at each attempt, unless the provider says how long
+_LONGEST_WAIT = 60.0
+
+
+class _Dropped(Exception):
+    """The stream ended without saying that it was complete."""
+
+
+class Provider:
+    """A :class:`~gadfly.agent.llm.model.ChatModel` behind litellm.
+
+    Args:
+        choice: the litellm model name and where it is served.
+        effort: reasoning effort; models that know none ignore it.
+        timeout: seconds without a byte before the connection counts as dead.
+        wait: sleeps between attempts (tests pass their own).
+    """
+
+    def __init__(
+        self,
+        choice: Choice,
+        *,
+        effort: str = "medium",
+        timeout: float = 120.0,
+        on_retry: Callable[[str], None] = lambda _: None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._choice = choice
+        self._effort = effort
+        self._timeout = timeout
+        self._on_retry = on_retry
+        self._wait = wait
+
+    @property
+    def name(self) -> str:
+        return self._choice.model
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        on_text: Callable[[str], None],
+    ) -> Reply:
+        litellm = _litellm()
+        delay = _FIRST_WAIT
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._stream(litellm, messages, tools, on_text)
+            except Exception as error:
+                if not _passing(litellm, error):
+                    raise LLMError(self._explain(litellm, error)) from None
+                if attempt == _ATTEMPTS:
+                    raise LLMError(
+                        f"{self.name} failed {_ATTEMPTS} times, last: {_line(error)}; "
+                        "try again later, or use --llm offline"
+                    ) from None
+                pause = min(_retry_after(error) or delay, _LONGEST_WAIT)
+                self._on_retry(f"{self.name}: {_line(error)}; again in {pause:.0f} s")
+                self._wait(pause)
+                delay *= 2
+        raise AssertionError("unreachable")
+
+    def _stream(
+        self,
+        litellm: Any,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        on_text: Callable[[str], None],
+    ) -> Reply:
+        chunks = []
+        stream = litellm.completion(
+            model=self.name,
+            messages=list(messages),
+            tools=list(tools) or None,
+            stream=True,
+            stream_options={"include_usage": True},
+            reasoning_effort=self._effort,
+            drop_params=True,
+            api_base=self._choice.api_base,
+            # A local OpenAI-compatible server takes any key, but the client insists on one.
+            api_key=os.environ.get("GADFLY_API_KEY", "none") if self._choice.api_base else None,
+            timeout=self._timeout,
+            max_retries=0,
+            num_retries=0,
+        )
+        for chunk in stream:
+            chunks.append(chunk)
+            for choice in chunk.choices:
+                if choice.delta.content:
+                    on_text(choice.delta.content)
+        if not _finished(stream):
+            raise _Dropped("the connection dropped before the reply was complete")
+        return _assemble(litellm, chunks, list(messages))
+
+    def _explain(self, litellm: Any, error: Exception) -> str:
+        if isinstance(error, (litellm.AuthenticationError, litellm.PermissionDeniedError)):
+            return (
+                f"{self.name} refused the key: {_line(error)}; check the key, or use --llm offline"
+            )
+        if isinstance(error, litellm.ContextWindowExceededError):
+            return f"the conversation no longer fits into {self.name}: {_line(error)}"
+        if isinstance(error, litellm.NotFoundError):
+            return f"no model {self.name}: {_line(error)}; name another with --llm"
+        return f"{self.name}: {_line(error)}"
+
+
+def _finished(stream: Any) -> bool:
+    """Whether the provider itself said that the reply is complete. litellm writes a finish reason of its own
+    into a stream that merely broke off, so the chunks cannot tell."""
+    if not hasattr(stream, "received_finish_reason"):
+        return True
+    return bool(stream.received_finish_reason or stream.intermittent_finish_reason)
+
+
+def _litellm() -> Any:
+    # Before the import: the price list ships with the package and must not be fetched.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+
+    litellm.suppress_debug_info = True
+    return litellm
+
+
+def _assemble(litellm: Any, chunks: list[Any], messages: list[Message]) -> Reply:
+    whole = litellm.stream_chunk_builder(chunks, messages=messages)
+    message = whole.choices[0].message
+    calls = [
+        ToolCall(
+            call.id or f"call_{index}", call.function.name or "", call.function.arguments or ""
+        )
+        for index, call in enumerate(message.tool_calls or [])
+    ]
+    usage = getattr(whole, "usage", None)
+    return Reply(
+        text=message.content or "",
+        message=_portable(message.model_dump(exclude_none=True), calls),
+        tool_calls=calls,
+        input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
+        output_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
+        dollars=_dollars(litellm, whole, usage),
+    )
+
+
+def _portable(message: Message, calls: list[ToolCall]) -> Message:
+    """The message as it may be sent back: malformed arguments would be refused, so they become {}
+    (the tool node has already told the model what was wrong with them)."""
+    message.setdefault("content", None)
+    message.pop("function_call", None)
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": call.arguments if _is_object(call.arguments) else "{}",
+                },
+            }
+            for call in calls
+        ]
+    return message
+
+
+def _is_object(text: str) -> bool:
+    import json
+
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _dollars(litellm: Any, whole: Any, usage: Any) -> float | None:
+    """What the provider billed, else the price list, else unknown."""
+    billed = getattr(usage, "cost", None)
+    if isinstance(billed, (int, float)):
+        return float(billed)
+    try:
+        price = litellm.completion_cost(completion_response=whole)
+    except Exception:
+        return None  # litellm raises a bare Exception for a model that it has no price for
+    return float(price)
+
+
+def _passing(litellm: Any, error: Exception) -> bool:
+    """Whether trying again may help."""
+    lasting = (
+        litellm.AuthenticationError,
+        litellm.PermissionDeniedError,
+        litellm.NotFoundError,
+        litellm.BadRequestError,  # context window, content policy and payment are subclasses
+        litellm.UnprocessableEntityError,
+    )
+    status = getattr(error, "status_code", None)
+    if isinstance(error, _Dropped):
+        return True
+    if isinstance(error, lasting) or status in (400, 401, 402, 403, 404, 422):
+        return False
+    import httpx
+    import openai
+
+    return isinstance(error, (openai.APIError, httpx.HTTPError, OSError))
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    header = headers.get("retry-after")
+    try:
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return None
+
+
+def _line(error: Exception) -> str:
+    """An error on one line, without litellm's prefixes and without any secret."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^(?:litellm\.\w+: ?)+(?:\w+(?:Error|Exception) - )?", "", text)
+    for secret in secrets():
+        text = text.replace(secret, "***")
+    text = re.sub(r"\b(?:sk|pk|rk|key)-[\w\-*]{6,}", "***", text)
+    return (text[:300] + "…") if len(text) > 300 else text or type(error).__name__

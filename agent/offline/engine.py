@@ -1,0 +1,96 @@
+"""The offline engine: search, quote, measure, write, verify. The same steps every time, no LLM."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from gadfly.agent.answer import Answer, Cost
+from gadfly.agent.offline.experiment import claims, plan
+from gadfly.agent.offline.extract import Sentence, choose
+from gadfly.agent.receipts import quote_marker, verify
+from gadfly.corpus.progress import Progress
+from gadfly.errors import Cancelled, GadflyError, MissingExtraError
+from gadfly.tools.contract import Result
+from gadfly.tools.ledger import Ledger
+from gadfly.tools.registry import by_name
+from gadfly.tools.runner import execute
+
+if TYPE_CHECKING:
+    from gadfly.corpus import Corpus
+    from gadfly.corpus.models import SearchResults
+
+_PASSAGES = 8
+
+
+def answer(
+    question: str,
+    corpus: Corpus,
+    *,
+    model: str = "demo",
+    experiments: bool = True,
+    progress: Progress,
+) -> Answer:
+    """Answer from quotes and one fitting experiment, or say that the corpus has nothing."""
+    started = time.monotonic()
+    progress.start("Searching the corpus")
+    found = corpus.search(question, k=_PASSAGES)
+    quoted = choose(question, found.results, embedder=corpus.embedder) if found.answerable else []
+    progress.finish()
+    result, notices = _experiment(question, model, progress) if experiments else (None, [])
+    preface = "" if quoted else _nothing(found)
+    checked = verify(_compose(quoted, result, model), corpus, Ledger(), given=question)
+    return Answer(
+        question=question,
+        answer="\n\n".join(filter(None, [preface, checked.text])),
+        claims=checked.claims,
+        abstained=not checked.claims,
+        engine="offline",
+        notices=[*found.notices, *notices],
+        runs=[result.run] if result else [],
+        cost=Cost(seconds=round(time.monotonic() - started, 2)),
+    )
+
+
+def _experiment(question: str, model: str, progress: Progress) -> tuple[Result | None, list[str]]:
+    """The fitting experiment's result; or nothing, and why. A failed one never costs the quotes."""
+    fitting = plan(question, model=model)
+    if fitting.tool is None:
+        return None, [f"No experiment was run: {fitting.reason}."]
+    try:
+        result: Any = execute(by_name(fitting.tool), fitting.arguments, progress=progress)
+    except MissingExtraError as error:
+        return None, [f"No experiment was run: {error}"]
+    except Cancelled:
+        raise
+    except GadflyError as error:
+        return None, [f"The experiment failed: {error}"]
+    return result, []
+
+
+def _nothing(found: SearchResults) -> str:
+    """What is said in place of quotes. It is about the corpus, not a claim about the world."""
+    nearest = list(dict.fromkeys(f"{p.title} ({p.document})" for p in found.results))[:3]
+    listed = "".join(f"\n- {title}" for title in nearest)
+    return "Not in the corpus." + (f" The nearest it has:\n{listed}" if nearest else "")
+
+
+def _compose(quoted: list[Sentence], result: Result | None, model: str) -> str:
+    parts: list[str] = []
+    if quoted:
+        parts += ["**The corpus says:**", "\n".join(_bullet(sentence) for sentence in quoted)]
+    if result is not None:
+        subject = (
+            "the demo model (it shows the method, not what other models do)"
+            if model == "demo"
+            else model
+        )
+        parts += [
+            f"**An experiment on {subject} says:**",
+            "\n".join(f"- {claim}" for claim in claims(result)),
+        ]
+    return "\n\n".join(parts)
+
+
+def _bullet(sentence: Sentence) -> str:
+    return f"- {sentence.text} {quote_marker(sentence.passage.document, sentence.text)}"

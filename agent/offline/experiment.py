@@ -1,0 +1,99 @@
+"""Which experiment fits a question, by rule; and its result written as claims with run receipts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from gadfly.agent.receipts import NUMBER, equals, run_marker
+from gadfly.corpus.words import words
+from gadfly.tools.contract import Result
+from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+# What a question says when patching would help to answer it.
+_CAUSAL = re.compile(
+    r"\b(activation patch\w*|patch(?:ing|ed)?|causal(?:ly| trac\w*| effect\w*| intervention\w*)?|"
+    r"interchange intervention\w*|denoising|noising|locali[sz]\w*|"
+    r"(?:which|what|at what) (?:layer|position|component)s?|where (?:in the|does|do|is|are))\b",
+    re.IGNORECASE,
+)
+# A question about one of these models is not answered by the demo model.
+_NAMED_MODEL = re.compile(
+    r"\b(GPT-?[2-9o][\w.-]*|Qwen[\w.-]*|Llama[\w.-]*|Gemma[\w.-]*|Mi[sx]tral[\w.-]*|Pythia[\w.-]*|OLMo[\w.-]*|"
+    r"Phi-?\d[\w.-]*|Claude[\w.-]*|DeepSeek[\w.-]*|Gemini[\w.-]*|BERT)\b",
+    re.IGNORECASE,
+)
+_DEFAULT_BEHAVIOUR = "indirect-object"
+_PAIRS = 24
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A tool call that would help to answer, or the reason why there is none."""
+
+    tool: str | None
+    arguments: dict[str, Any]
+    reason: str
+
+
+def plan(question: str, *, model: str = "demo") -> Plan:
+    """The experiment that fits ``question``, by the words it uses.
+
+    A behaviour of the demo language that the question speaks of decides the prompts; words of cause or place
+    decide that patching fits. A question that speaks of neither gets no experiment.
+    """
+    named = _NAMED_MODEL.search(question)
+    if named and model == "demo":
+        return Plan(
+            None,
+            {},
+            f"it asks about {named[0]}; add --model with its name or folder to measure there",
+        )
+    behaviour, hits = _behaviour(question)
+    causal = _CAUSAL.search(question)
+    if not causal and hits < 2:
+        return Plan(None, {}, "no tool here measures what it asks")
+    name = behaviour if hits else _DEFAULT_BEHAVIOUR
+    why = (
+        f"it speaks of {BEHAVIOURS[name].title}"
+        if hits
+        else f"it speaks of {causal[0]!r}"
+        if causal
+        else ""
+    )
+    return Plan("patch", {"behaviour": name, "n": _PAIRS, "model": model}, why)
+
+
+def _behaviour(question: str) -> tuple[str, int]:
+    """The behaviour whose keywords the question uses most, and how many it uses."""
+    asked = " ".join(words(question))
+    counts = {
+        name: sum(
+            bool(re.search(rf"\b{re.escape(' '.join(words(keyword)))}(?:s|es)?\b", asked))
+            for keyword in behaviour.keywords
+        )
+        for name, behaviour in BEHAVIOURS.items()
+    }
+    best = max(counts, key=lambda name: counts[name])
+    return best, counts[best]
+
+
+def claims(result: Result) -> list[str]:
+    """The headline and the verdict as sentences, each number with the marker of its run."""
+    return [
+        cite(result.headline, result),
+        f"Verdict: {result.verdict}. {run_marker(result.run, 'verdict', result.verdict)}",
+        cite(result.why, result),
+    ]
+
+
+def cite(sentence: str, result: Result) -> str:
+    """``sentence`` followed by a run marker for each of its numbers that the run recorded."""
+    fields = {**result.values, **{control.name: control.value for control in result.controls}}
+    markers: list[str] = []
+    for number in dict.fromkeys(NUMBER.findall(sentence)):
+        field = next((name for name, value in fields.items() if equals(number, value)), None)
+        if field is not None:
+            markers.append(run_marker(result.run, field, number))
+    return " ".join([sentence, *markers])

@@ -1,0 +1,109 @@
+"""Choosing sentences that answer a question, verbatim, from the passages found.
+
+A sentence is scored by the question's words that it holds (rare ones count more), by its similarity to the
+question where an embedder is at hand, and by the rank of its passage; near-repetitions are left out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gadfly.agent.sentences import prose, split
+from gadfly.corpus.embed import Embedder
+from gadfly.corpus.models import Passage
+from gadfly.corpus.words import content_words, words
+
+_SHORTEST, _LONGEST = 6, 70  # words
+_CANDIDATES = 120
+_SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A verbatim sentence of a document, with its score for the question."""
+
+    text: str
+    passage: Passage
+    score: float
+
+
+def choose(
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    limit: int = 5,
+    embedder: Embedder | None = None,
+) -> list[Sentence]:
+    """The best sentences, best first. Empty if none shares a word with the question."""
+    candidates = [
+        (text, passage, rank)
+        for rank, passage in enumerate(passages)
+        for text in sentences_of(passage.text)
+    ][:_CANDIDATES]
+    if not candidates:
+        return []
+    bags = [_bag(f"{passage.heading} {text}") for text, passage, _ in candidates]
+    wanted = {_stem(word) for word in content_words(question)}
+    weight = {
+        term: math.log(1 + len(bags) / (0.5 + sum(term in bag for bag in bags))) for term in wanted
+    }
+    total = sum(weight.values()) or 1.0
+    similarity = _similarity(question, [text for text, _, _ in candidates], embedder)
+    scored = []
+    for (text, passage, rank), own, near in zip(candidates, bags, similarity, strict=True):
+        held = wanted & own
+        if not held:
+            continue
+        # A word that only the heading holds counts half: the sentence is about it, but does not say it.
+        said = _bag(text)
+        coverage = sum(weight[t] * (1.0 if t in said else 0.5) for t in held) / total
+        scored.append(Sentence(text, passage, coverage + near + 0.3 / (1 + rank)))
+    return _diverse(sorted(scored, key=lambda s: -s.score), limit)
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a passage that can stand alone: prose, whole, neither too short nor too long."""
+    found = []
+    for block in prose(text):
+        for sentence in split(block):
+            whole = sentence.rstrip("*_\"'”)`").endswith((".", "!"))
+            if whole and _SHORTEST <= len(sentence.split()) <= _LONGEST and "]]" not in sentence:
+                found.append(sentence)
+    return found
+
+
+def _similarity(question: str, texts: list[str], embedder: Embedder | None) -> list[float]:
+    if embedder is None:
+        return [0.0] * len(texts)
+    vectors = embedder.embed([question, *texts])
+    return [max(0.0, float(value)) for value in vectors[1:] @ vectors[0]]
+
+
+def _diverse(ranked: list[Sentence], limit: int) -> list[Sentence]:
+    chosen: list[Sentence] = []
+    for sentence in ranked:
+        if sentence.score < 0.55 * ranked[0].score:
+            break
+        own = _bag(sentence.text)
+        repeats = any(
+            len(own & _bag(c.text)) > 0.6 * min(len(own), len(_bag(c.text))) for c in chosen
+        )
+        crowded = sum(c.passage.document == sentence.passage.document for c in chosen) >= 3
+        if not (repeats or crowded):
+            chosen.append(sentence)
+        if len(chosen) == limit:
+            break
+    return chosen
+
+
+def _bag(text: str) -> set[str]:
+    return {_stem(word) for word in words(text)}
+
+
+def _stem(word: str) -> str:
+    """Enough stemming to match patching with patch; never below four letters."""
+    shorter = _SUFFIX.sub("", word)
+    return shorter if len(shorter) >= 4 else word

@@ -1,0 +1,1 @@
+"""Measuring: benchmarks and planted ground truth. Nothing in the product imports this package."""

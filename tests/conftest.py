@@ -1,0 +1,27 @@
+"""Fixtures for every test: a data folder of its own, no key, no network behind a library's back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GADFLY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GADFLY_LLM", "GADFLY_API_BASE", "GADFLY_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real input that is not part of the product; tests that need it skip where it is absent."""
+    if not _SHARED.is_dir():
+        pytest.skip("../shared is not here")
+    return _SHARED

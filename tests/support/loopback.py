@@ -1,0 +1,149 @@
+"""A server on loopback that speaks the chat-completions wire format: SSE chunks, errors, broken streams.
+
+Each request takes the next of its scripted behaviours. It records what it was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Script:
+    """How the server answers one request."""
+
+    deltas: list[dict[str, Any]] = field(default_factory=list)
+    finish: str | None = "stop"
+    status: int = 200
+    body: dict[str, Any] | str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: bool = False
+    """Close the connection after the deltas, without a finish reason or [DONE]."""
+    usage: dict[str, Any] | None = None
+
+
+def text(*pieces: str, **more: Any) -> Script:
+    return Script(
+        deltas=[{"role": "assistant", "content": ""}, *({"content": p} for p in pieces)], **more
+    )
+
+
+def tool_call(name: str, *argument_pieces: str, call_id: str = "call_a", index: int = 0) -> Script:
+    """A tool call whose arguments arrive in pieces, as providers split them."""
+    head = {
+        "index": index,
+        "id": call_id,
+        "type": "function",
+        "function": {"name": name, "arguments": ""},
+    }
+    tail = [{"index": index, "function": {"arguments": piece}} for piece in argument_pieces]
+    return Script(
+        deltas=[
+            {"role": "assistant", "content": None, "tool_calls": [head]},
+            *({"tool_calls": [t]} for t in tail),
+        ],
+        finish="tool_calls",
+    )
+
+
+def error(status: int, message: str = "no", **headers: str) -> Script:
+    return Script(
+        status=status,
+        body={"error": {"message": message, "type": "x", "code": status}},
+        headers=headers,
+    )
+
+
+@dataclass
+class Server:
+    url: str
+    requests: list[dict[str, Any]]
+    keys: list[str]
+
+
+@contextmanager
+def serve(scripts: Iterable[Script]) -> Iterator[Server]:
+    """Run the server while the block runs."""
+    queue = list(scripts)
+    requests: list[dict[str, Any]] = []
+    keys: list[str] = []
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                requests.append(body)
+                keys.append(self.headers.get("Authorization", ""))
+                script = queue.pop(0) if queue else error(500, "script exhausted")
+            if script.status != 200:
+                self._plain(script)
+            else:
+                self._stream(script, body["model"])
+
+        def _plain(self, script: Script) -> None:
+            data = (
+                script.body if isinstance(script.body, str) else json.dumps(script.body)
+            ).encode()
+            self.send_response(script.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            for name, value in script.headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _stream(self, script: Script, model: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for delta in script.deltas:
+                self._event(_chunk(model, delta))
+            if script.drop:
+                self.close_connection = True
+                return
+            self._event(_chunk(model, {}, script.finish))
+            usage = script.usage or {
+                "prompt_tokens": 11,
+                "completion_tokens": 7,
+                "total_tokens": 18,
+            }
+            self._event({**_chunk(model, None), "usage": usage})
+            self.wfile.write(b"data: [DONE]\n\n")
+            self.close_connection = True
+
+        def _event(self, data: dict[str, Any]) -> None:
+            self.wfile.write(b"data: " + json.dumps(data).encode() + b"\n\n")
+            self.wfile.flush()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Server(f"http://127.0.0.1:{server.server_port}/v1", requests, keys)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _chunk(model: str, delta: dict[str, Any] | None, finish: str | None = None) -> dict[str, Any]:
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": model,
+        "choices": choices,
+    }

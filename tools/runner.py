@@ -1,0 +1,222 @@
+"""Running a declared tool: validate, lend it a context, record an experiment in the ledger, re-run.
+
+Every face comes through :func:`execute`. What fails or is stopped is recorded too, so that the ledger
+holds what was tried and not only what worked.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gadfly import __version__
+from gadfly.corpus.progress import Progress, Silent
+from gadfly.errors import Cancelled, GadflyError, LedgerError, ToolInputError
+from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
+from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+
+    from gadfly.corpus import Corpus
+
+ArgsT = TypeVar("ArgsT", bound=ToolArgs)
+ResultT = TypeVar("ResultT", bound=BaseModel)
+
+_VERSIONED = ("torch", "transformers", "nnsight", "nnterp", "numpy")
+
+
+class RunContext:
+    """The :class:`~gadfly.tools.contract.Context` of one call."""
+
+    def __init__(self, run_id: str, ledger: Ledger, progress: Progress) -> None:
+        self.progress = progress
+        self.environment: dict[str, Any] = _environment()
+        self._run_id = run_id
+        self._ledger = ledger
+
+    def model(self, args: ExperimentArgs) -> LocalModel:
+        from gadfly.tools.model import load
+
+        model = load(args.model, device=args.device, dtype=args.dtype, progress=self.progress)
+        self.environment["model"] = model.fingerprint
+        return model
+
+    def corpus(self) -> Corpus:
+        from gadfly.corpus import default_corpus
+
+        return default_corpus(self.progress)
+
+    def artifacts(self) -> Path:
+        return self._ledger.artifacts(self._run_id)
+
+
+def execute(
+    tool: Tool[ArgsT, ResultT],
+    arguments: dict[str, Any] | ToolArgs,
+    *,
+    progress: Progress | None = None,
+    ledger: Ledger | None = None,
+    rerun_of: str | None = None,
+) -> ResultT:
+    """Run a tool on arguments given as a dict (validated here) or as its argument model.
+
+    An experiment is written to the ledger whatever its end, and its result carries the run id.
+
+    Raises:
+        ToolInputError: the arguments do not fit; nothing ran and nothing is recorded.
+        GadflyError: the tool's own error; the run is recorded as failed.
+    """
+    args = validate(tool, arguments)
+    ledger = ledger or Ledger()
+    run_id = new_id()
+    context = RunContext(run_id, ledger, progress or Silent())
+    if not tool.is_experiment:
+        return tool.function(args, context)
+    started, clock = now(), time.monotonic()
+
+    def record(status: Status, result: Result | None = None, error: str | None = None) -> None:
+        ledger.append(
+            Run(
+                id=run_id,
+                tool=tool.name,
+                status=status,
+                started=started,
+                seconds=round(time.monotonic() - clock, 3),
+                arguments=args.model_dump(mode="json"),
+                environment=context.environment,
+                result=result,
+                error=error,
+                rerun_of=rerun_of,
+            )
+        )
+
+    try:
+        result = tool.function(args, context)
+    except (KeyboardInterrupt, Cancelled):
+        record("cancelled")
+        raise
+    except GadflyError as error:
+        record("failed", error=str(error))
+        raise
+    except Exception as error:
+        record("failed", error=f"{type(error).__name__}: {error}")
+        raise
+    assert isinstance(result, Result)
+    result.tool, result.run = tool.name, run_id
+    record("done", result=result)
+    return result
+
+
+def validate(tool: Tool[ArgsT, ResultT], arguments: dict[str, Any] | ToolArgs) -> ArgsT:
+    """The tool's argument model, or a one-line ToolInputError that names each bad argument."""
+    if isinstance(arguments, tool.args):
+        return arguments
+    try:
+        return tool.args.model_validate(arguments)
+    except ValidationError as error:
+        problems = "; ".join(_problem(tool, item) for item in error.errors(include_url=False))
+        raise ToolInputError(f"{tool.name}: {problems}") from error
+
+
+def _problem(tool: Tool[Any, Any], item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        valid = ", ".join(tool.args.model_fields)
+        return f"unknown argument {place!r} (valid: {valid})"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+class Moved(BaseModel):
+    """One number that a re-run did not reproduce within tolerance."""
+
+    field: str
+    before: float
+    after: float | None
+
+
+class Rerun(BaseModel):
+    """A run executed again: ``moved`` is empty when everything came out the same."""
+
+    original: str
+    run: str
+    compared: int
+    moved: list[Moved]
+    verdict_before: str
+    verdict_after: str
+    environment_changed: dict[str, tuple[Any, Any]]
+
+
+def rerun(
+    run_id: str,
+    *,
+    tolerance: float = 1e-4,
+    progress: Progress | None = None,
+    ledger: Ledger | None = None,
+) -> Rerun:
+    """Execute a recorded run again and say what moved.
+
+    Args:
+        tolerance: the largest difference, absolute below 1 and relative above, that counts as equal.
+
+    Raises:
+        LedgerError: the run is unknown, never finished, or its tool no longer exists.
+    """
+    from gadfly.tools.registry import by_name
+
+    ledger = ledger or Ledger()
+    before = ledger.get(run_id)
+    if before.result is None:
+        raise LedgerError(f"run {before.id} was {before.status}; only finished runs can be re-run")
+    result = execute(
+        by_name(before.tool),
+        before.arguments,
+        progress=progress,
+        ledger=ledger,
+        rerun_of=before.id,
+    )
+    after = ledger.get(result.run)
+    old, new = before.result.values, result.values
+    moved = [
+        Moved(field=name, before=value, after=new.get(name))
+        for name, value in old.items()
+        if not _same(value, new.get(name), tolerance)
+    ]
+    return Rerun(
+        original=before.id,
+        run=after.id,
+        compared=len(old),
+        moved=moved,
+        verdict_before=before.result.verdict,
+        verdict_after=result.verdict,
+        environment_changed={
+            key: (before.environment.get(key), value)
+            for key, value in after.environment.items()
+            if before.environment.get(key) != value
+        },
+    )
+
+
+def _same(before: float, after: float | None, tolerance: float) -> bool:
+    if after is None:
+        return False
+    if before != before or after != after:
+        return before != before and after != after  # NaN equals NaN here
+    return abs(before - after) <= tolerance * max(1.0, abs(before))
+
+
+def _environment() -> dict[str, Any]:
+    """Versions without importing anything heavy."""
+    versions = {"gadfly": __version__, "python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {"versions": versions}
