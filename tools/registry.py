@@ -11,7 +11,7 @@ from gadfly.tools.contract import Tool
 
 # name of the tool -> the module that declares it under that name
 _WHERE = {
-    "patch": "gadfly.tools.patch",
+    "patch": "gadfly.tools.patching",
     "search": "gadfly.tools.reading",
     "read": "gadfly.tools.reading",
     "check_quote": "gadfly.tools.reading",

@@ -1,0 +1,411 @@
+"""The local model that experiments run on: loaded through nnterp, checked, one worker at a time.
+
+Covers loading (packaged demo, hub name, local folder, a module in memory), tokenisation with left padding and
+explicit position ids, the self-check and the fingerprint. Leaves out what is measured on it: tools hook the
+standardised modules named here and call :meth:`LocalModel.forward`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gadfly.corpus.progress import Progress, Silent
+from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+_LOADED: dict[tuple[str, str, str], LocalModel] = {}
+_LOADING = threading.Lock()
+# Largest difference of logits that the self-check takes for rounding, relative to their spread.
+_TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids, left-padded: ``ids``, ``mask`` and ``positions`` have shape [rows, tokens]."""
+
+    ids: Tensor
+    mask: Tensor
+    positions: Tensor
+
+    def __len__(self) -> int:
+        return int(self.ids.shape[0])
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row without padding."""
+        return [int(n) for n in self.mask.sum(-1)]
+
+
+class LocalModel:
+    """A causal language model with its standardised modules.
+
+    ``blocks``, ``attentions`` and ``mlps`` are plain torch modules, one for each layer; hook them at full speed.
+    """
+
+    def __init__(self, standardised: Any, name: str, fingerprint: dict[str, Any]) -> None:
+        self.standardised = standardised
+        self.name = name
+        self.fingerprint = fingerprint
+        self.tokenizer = standardised.tokenizer
+        self.module: Any = standardised._model
+        self.blocks: list[nn.Module] = [layer._module for layer in standardised.layers]
+        self.attentions: list[nn.Module] = [
+            layer.self_attn._module for layer in standardised.layers
+        ]
+        self.mlps: list[nn.Module] = [layer.mlp._module for layer in standardised.layers]
+        self.final_norm: nn.Module = standardised.ln_final._module
+        self.unembedding: nn.Module = standardised.lm_head._module
+        self.num_layers = len(self.blocks)
+        self.hidden_size = int(standardised.hidden_size)
+        self._worker = threading.RLock()
+        self.module.eval()
+
+    @classmethod
+    def wrap(cls, module: nn.Module, tokenizer: Any, *, name: str = "in memory") -> LocalModel:
+        """A model already in memory, standardised and checked like any other.
+
+        Raises:
+            ModelError: nnterp does not know the architecture, or the self-check fails.
+        """
+        _torch()
+        from nnterp import StandardizedTransformer
+
+        try:
+            standardised = StandardizedTransformer(
+                module, tokenizer=tokenizer, check_renaming=False, dispatch=True
+            )
+        except Exception as error:
+            raise ModelError(
+                f"nnterp cannot standardise {type(module).__name__}: {error}"
+            ) from error
+        parameter = next(module.parameters())
+        mark = {
+            "name": name,
+            "weights": _hash_tensors(module),
+            "dtype": _short(parameter.dtype),
+            "device": str(parameter.device),
+        }
+        model = cls(standardised, name, mark)
+        model.check()
+        return model
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = next(self.module.parameters()).device
+        return device
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the model: hooks of two callers must never meet in one forward. Others queue."""
+        torch = _torch()
+        with self._worker, torch.inference_mode():
+            yield
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits of the last position, shape [rows, vocabulary]. Hooks that are set take part.
+
+        Only the last position reaches the unembedding: a full [rows, tokens, vocabulary] tensor would be the
+        largest of the whole forward, and no tool here reads it. Rows may be more than ``batch`` has, where a
+        hook appended some.
+        """
+        handle = self.unembedding.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
+        try:
+            return self._run(batch)[:, -1]
+        finally:
+            handle.remove()
+
+    def _run(self, batch: Batch) -> Tensor:
+        out = self.module(
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            use_cache=False,
+        )
+        logits: Tensor = out.logits
+        return logits
+
+    # -- text and tokens -------------------------------------------------------------------------
+
+    def batch(self, prompts: Sequence[str]) -> Batch:
+        """Tokenise prompts as the tokenizer does it (BOS included), padded on the left.
+
+        Raises:
+            ToolInputError: an empty prompt, or one longer than the model takes.
+        """
+        torch = _torch()
+        rows = [self.ids(prompt) for prompt in prompts]
+        longest = max(len(row) for row in rows)
+        limit = getattr(self.module.config, "max_position_embeddings", None)
+        if limit and longest > limit:
+            raise ToolInputError(
+                f"a prompt has {longest} tokens; {self.name} takes at most {limit}"
+            )
+        # The pad id is masked, so any valid id serves where the tokenizer has none. It may be 0.
+        pad = self.tokenizer.pad_token_id
+        pad = pad if pad is not None else self.tokenizer.eos_token_id
+        pad = pad if pad is not None else 0
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        return Batch(ids.to(self.device), mask.to(self.device), positions.to(self.device))
+
+    def ids(self, prompt: str) -> list[int]:
+        """The token ids of one prompt. Raises ToolInputError if it is empty."""
+        if not prompt.strip():
+            raise ToolInputError("a prompt is empty")
+        ids: list[int] = self.tokenizer(prompt)["input_ids"]
+        return ids
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Each id as readable text."""
+        return [self.tokenizer.decode([i]) for i in ids]
+
+    def answer_id(self, answer: str) -> int:
+        """The one token that ``answer`` is when it follows a prompt.
+
+        Tries the text as given, then with a leading space as byte-level tokenizers want it within a sentence.
+
+        Raises:
+            ToolInputError: it is several tokens, or unknown; shows how it tokenises.
+        """
+        tried = []
+        for text in dict.fromkeys([answer, " " + answer.lstrip()]):
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
+                return int(ids[0])
+            tried.append(f"{text!r} is {self.tokens(ids)}")
+        raise ToolInputError(
+            f"an answer must be one token of {self.name}: {'; '.join(tried)}. "
+            "Choose another word, or its first token with its leading space"
+        )
+
+    # -- trust -----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Refuse a model that cannot be measured correctly.
+
+        Raises:
+            ModelError: weights that are not numbers; a padded batch that differs from single rows; hooks on the
+                blocks that do not see every layer in order.
+        """
+        torch = _torch()
+        bad = [n for n, p in self.module.named_parameters() if not torch.isfinite(p).all()]
+        if bad:
+            raise ModelError(f"{self.name} has weights that are not finite, first in {bad[0]}")
+        vocabulary = self.module.get_output_embeddings().weight.shape[0]
+        generator = torch.Generator().manual_seed(0)
+        long = torch.randint(vocabulary, (1, 9), generator=generator).to(self.device)
+        short = long[:, :5]
+        padded = Batch(
+            torch.cat([long, torch.cat([long[:, :4], short], dim=1)]),
+            torch.tensor([[1] * 9, [0] * 4 + [1] * 5], device=self.device),
+            torch.tensor([list(range(9)), [0] * 4 + list(range(5))], device=self.device),
+        )
+        seen: list[int] = []
+        with self.working():
+            together = self.forward(padded)
+            handles = [
+                block.register_forward_hook(lambda *_, layer=layer: seen.append(layer))
+                for layer, block in enumerate(self.blocks)
+            ]
+            try:
+                alone = torch.cat([self.forward(_whole(long)), self.forward(_whole(short))])
+            finally:
+                for handle in handles:
+                    handle.remove()
+        tolerance = _TOLERANCE.get(str(self.fingerprint["dtype"]), 1e-1)
+        gap = float((together - alone).abs().max() / alone.float().std().clamp(min=1e-6))
+        if not gap <= tolerance:
+            raise ModelError(
+                f"{self.name} gives other logits in a padded batch than alone (difference {gap:.2g} of their "
+                "spread): its positions or mask are handled in a way that would falsify every measurement"
+            )
+        if seen != 2 * list(range(self.num_layers)):
+            raise ModelError(f"the layers of {self.name} do not run once each and in order")
+
+
+def load(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Progress | None = None,
+) -> LocalModel:
+    """The model ``name``, loaded once per process.
+
+    Args:
+        name: ``demo``, a local folder, or a hub name.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``auto`` is float32 on a CPU and the checkpoint's own elsewhere.
+
+    Raises:
+        MissingExtraError: torch or nnterp is not installed.
+        ModelError: it does not exist, is no safetensors checkpoint, or fails its self-check.
+    """
+    torch = _torch()
+    device = _device(torch, device)
+    with _LOADING:
+        key = (name, device, dtype)
+        if key not in _LOADED:
+            progress = progress or Silent()
+            progress.start(f"Loading the model {name}")
+            try:
+                _LOADED[key] = _load(torch, name, device, dtype)
+            finally:
+                progress.finish()
+        return _LOADED[key]
+
+
+def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
+    where = _locate(name)
+    kind = (
+        getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else "auto"
+    )
+    try:
+        from nnterp import StandardizedTransformer
+
+        standardised = StandardizedTransformer(
+            str(where),
+            device_map=device,
+            dtype=kind,
+            use_safetensors=True,  # a pickle runs code when it is opened
+            trust_remote_code=False,
+            check_renaming=False,  # our own check below runs the real model
+            dispatch=True,
+        )
+    except ImportError as error:
+        raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
+    except Exception as error:
+        raise ModelError(_explain(name, where, error)) from error
+    used = _short(next(standardised._model.parameters()).dtype)
+    model = LocalModel(
+        standardised,
+        name,
+        {**_identity(name, where, standardised), "dtype": used, "device": device},
+    )
+    model.check()
+    return model
+
+
+def _locate(name: str) -> Path | str:
+    if name == "demo":
+        from gadfly.tools.demo import demo_path
+
+        return demo_path()
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise ModelError(f"{path} holds no model: there is no config.json in it")
+        if not list(path.glob("*.safetensors")):
+            raise ModelError(
+                f"{path} has no safetensors weights; pickles are refused, because opening one runs its code"
+            )
+        return path
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or not name.strip():
+        raise ModelError(
+            f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
+        )
+    return name
+
+
+def _explain(name: str, where: Path | str, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:200]
+    if isinstance(where, Path):
+        return f"cannot load {where}: {reason}"
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return f"{name} is not in the local hub cache, and HF_HUB_OFFLINE=1 forbids fetching it; or use --model demo"
+    return f"cannot load {name} from the hub ({reason}); check the name and the network, or use --model demo"
+
+
+def _identity(name: str, where: Path | str, standardised: Any) -> dict[str, Any]:
+    """Name, revision, and hashes of config and weights: of the files for a folder, of the tensors else."""
+    config = standardised._model.config
+    text = json.dumps(config.to_dict(), sort_keys=True, default=str)
+    identity: dict[str, Any] = {
+        "name": name,
+        "revision": getattr(config, "_commit_hash", None),
+        "config": hashlib.sha256(_without_paths(text).encode()).hexdigest()[:16],
+    }
+    if isinstance(where, Path):
+        digest = hashlib.sha256()
+        for file in sorted(where.glob("*.safetensors")):
+            with file.open("rb") as stream:
+                while piece := stream.read(1 << 20):
+                    digest.update(piece)
+        identity["weights"] = digest.hexdigest()[:16]
+    else:
+        identity["weights"] = _hash_tensors(standardised._model)
+    return identity
+
+
+def _without_paths(config: str) -> str:
+    data = json.loads(config)
+    data.pop("_name_or_path", None)
+    return json.dumps(data, sort_keys=True)
+
+
+def _hash_tensors(module: nn.Module) -> str:
+    """A hash over name, shape and 4,096 evenly spread numbers of every weight: quick on large models."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        flat = tensor.detach().flatten()
+        step = max(1, flat.numel() // 4096)
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(flat[::step].float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _device(torch: Any, wanted: str) -> str:
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"no device {wanted!r} here; use auto or cpu") from error
+    return wanted
+
+
+def _whole(ids: Tensor) -> Batch:
+    torch = _torch()
+    rows, length = ids.shape
+    positions = torch.arange(length, device=ids.device).expand(rows, length)
+    return Batch(ids, torch.ones_like(ids), positions)
+
+
+def _short(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _torch() -> Any:
+    """torch, which must be imported before nnterp."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("running experiments", "interp") from error
+    return torch
+
+
+def hooked(
+    modules: Sequence[nn.Module], make: Callable[[int], Callable[..., Any]]
+) -> Callable[[], None]:
+    """Set ``make(layer)`` as the forward hook of each module; returns what removes them all."""
+    handles = [module.register_forward_hook(make(layer)) for layer, module in enumerate(modules)]
+
+    def remove() -> None:
+        for handle in handles:
+            handle.remove()
+
+    return remove

@@ -1,0 +1,224 @@
+"""Exact activation patching of many (layer, target) cells in few forwards.
+
+One forward serves many cells: it starts with the receiver's rows; when a layer is reached, the rows patched there
+are appended to the batch and run on with the rest. A cell at layer l therefore costs only the layers after l, and
+nothing is approximated: tests hold every cell equal to its own plain forward.
+Activation patching: Vig et al. 2020 (arXiv:2004.12265), Meng et al. 2022 (arXiv:2202.05262).
+Leaves out what the numbers mean (``effects``, ``verdict``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.patching.pairs import Target
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Site = Literal["residual", "attention", "mlp"]
+Score = Callable[["Tensor"], "Tensor"]
+"""Logits of the last position [cells, pairs, vocabulary] to a number each, [cells, pairs]."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place to patch: the output of ``layer`` at the positions of ``target``."""
+
+    layer: int
+    target: Target
+
+
+def modules(model: LocalModel, site: Site) -> list[nn.Module]:
+    """The modules whose outputs are patched, one for each layer."""
+    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
+
+
+def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor]:
+    """A plain forward: activations [layers, rows, tokens, hidden] and last-position logits [rows, vocabulary]."""
+    import torch
+
+    kept: list[Tensor] = []
+    handles = [
+        module.register_forward_hook(lambda _, __, out: kept.append(_tensor(out).clone()))
+        for module in modules(model, site)
+    ]
+    try:
+        with model.working():
+            logits = model.forward(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    activations = torch.stack(kept)
+    assert activations.shape == (model.num_layers, *batch.ids.shape, model.hidden_size)
+    return activations, logits
+
+
+def sweep(
+    model: LocalModel,
+    receiver: Batch,
+    donor: Tensor,
+    cells: Sequence[Cell],
+    site: Site,
+    score: Score,
+    *,
+    max_rows: int,
+    progress: Progress,
+    on_halved: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Patch each cell alone into the receiver's run and score the outcome.
+
+    Args:
+        receiver: the run that is changed (corrupt for denoising, clean for noising), ``pairs`` rows.
+        donor: activations to take from, [layers, pairs, tokens, hidden].
+        max_rows: the most rows that one forward may hold; bounds memory. At least two rows a pair are used.
+        on_halved: told the new bound when memory ran out and it was halved.
+
+    Returns:
+        Scores [cells, pairs] in the order of ``cells``.
+    """
+    import torch
+
+    order = sorted(range(len(cells)), key=lambda index: cells[index].layer)
+    scores = torch.empty(len(cells), len(receiver))
+    done = 0
+    while done < len(order):
+        some = order[done : done + max(1, max_rows // len(receiver) - 1)]
+        try:
+            with model.working():
+                logits = _forward(model, receiver, donor, [cells[i] for i in some], site)
+                scores[some] = score(logits).float().cpu()
+        except torch.cuda.OutOfMemoryError:
+            if len(some) == 1:
+                raise
+            torch.cuda.empty_cache()
+            max_rows = max(2 * len(receiver), max_rows // 2)
+            on_halved(max_rows)
+            continue
+        done += len(some)
+        progress.advance(len(some))
+    return scores
+
+
+def _forward(
+    model: LocalModel, receiver: Batch, donor: Tensor, cells: Sequence[Cell], site: Site
+) -> Tensor:
+    """One forward for all ``cells``, which are sorted by layer: logits [cells, pairs, vocabulary]."""
+    pairs = len(receiver)
+    with _growing(model, pairs, donor, cells, site):
+        logits = model.forward(receiver)
+    assert logits.shape[0] == pairs * (1 + len(cells))
+    # The first rows are the unpatched run itself.
+    return logits.reshape(1 + len(cells), pairs, -1)[1:]
+
+
+@contextmanager
+def _growing(
+    model: LocalModel, pairs: int, donor: Tensor, cells: Sequence[Cell], site: Site
+) -> Iterator[None]:
+    """Hooks under which the batch grows by ``pairs`` rows for each cell, at the cell's layer."""
+    here: dict[int, list[Target]] = {}
+    for cell in cells:
+        here.setdefault(cell.layer, []).append(cell.target)
+    handles = []
+    for layer, block in enumerate(model.blocks):
+        targets = here.get(layer, [])
+        # A sublayer's output joins the residual stream inside the block, so rows for it must exist before.
+        early = targets if site != "residual" else []
+        handles.append(
+            block.register_forward_pre_hook(_expand(pairs, len(early)), with_kwargs=True)
+        )
+        if targets and site == "residual":
+            handles.append(block.register_forward_hook(_append(pairs, donor[layer], targets)))
+        elif targets:
+            module = modules(model, site)[layer]
+            handles.append(module.register_forward_hook(_overwrite(pairs, donor[layer], targets)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _expand(pairs: int, extra: int) -> Callable[..., Any]:
+    """A pre-hook that appends ``extra`` copies of the base rows, and fits masks and positions to the rows."""
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        import torch
+
+        hidden = args[0] if args else kwargs["hidden_states"]
+        if extra:
+            hidden = torch.cat([hidden, *[hidden[:pairs]] * extra])
+        groups = hidden.shape[0] // pairs
+        if groups == 1:
+            return None
+        rest = {key: _tiled(value, pairs, groups) for key, value in kwargs.items()}
+        if args:
+            return (hidden, *(_tiled(value, pairs, groups) for value in args[1:])), rest
+        return (), {**rest, "hidden_states": hidden}
+
+    return hook
+
+
+def _tiled(value: Any, pairs: int, groups: int) -> Any:
+    """``value`` for a batch of ``groups`` times ``pairs`` rows. What has no row dimension stays as it is."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        if value.ndim < 2 or value.shape[0] != pairs or pairs == 1:
+            return value  # a single row broadcasts
+        return value.repeat(groups, *[1] * (value.ndim - 1))
+    if isinstance(value, tuple):
+        return tuple(_tiled(item, pairs, groups) for item in value)
+    return value
+
+
+def _append(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., Any]:
+    """A hook on a block: append one patched copy of the base rows for each target."""
+
+    def hook(module: nn.Module, args: Any, out: Any) -> Any:
+        import torch
+
+        hidden = _tensor(out)
+        grown = torch.cat(
+            [hidden, *(_patched(hidden[:pairs], donor, target) for target in targets)]
+        )
+        return _like(out, grown)
+
+    return hook
+
+
+def _overwrite(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., Any]:
+    """A hook on a sublayer: the last rows are the targets' copies; write the donor's values into them."""
+
+    def hook(module: nn.Module, args: Any, out: Any) -> Any:
+        import torch
+
+        hidden = _tensor(out)
+        first = hidden.shape[0] - pairs * len(targets)
+        base = hidden[:pairs]
+        grown = torch.cat([hidden[:first], *(_patched(base, donor, target) for target in targets)])
+        return _like(out, grown)
+
+    return hook
+
+
+def _patched(base: Tensor, donor: Tensor, target: Target) -> Tensor:
+    given = donor[target.source_row[:, None], target.source_position]
+    return given.where(target.mask[..., None], base)
+
+
+def _tensor(out: Any) -> Tensor:
+    """The hidden states of a module's output: attention returns a tuple, blocks and MLPs mostly a tensor.
+    (Indexing a bare tensor with [0] would take the first row of the batch.)"""
+    tensor: Tensor = out[0] if isinstance(out, tuple) else out
+    return tensor
+
+
+def _like(out: Any, hidden: Tensor) -> Any:
+    return (hidden, *out[1:]) if isinstance(out, tuple) else hidden

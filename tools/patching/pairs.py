@@ -1,0 +1,238 @@
+"""Clean/corrupt prompt pairs: where they come from, that they align, and which positions can be patched.
+
+A *target* is a set of token positions, one set for each pair: a column of the batch, counted from the right end
+(where prompts meet), or a labelled span such as the subject. Leaves out the forward passes (``engine``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import Batch, LocalModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class PromptPair(BaseModel):
+    """Two prompts of equal token length, and the answers that tell them apart."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clean: str = Field(min_length=1)
+    corrupt: str = Field(min_length=1)
+    answer: str = Field(
+        min_length=1, description="the one token that should follow the clean prompt"
+    )
+    wrong: str = Field(
+        min_length=1, description="the one token that should follow the corrupt prompt"
+    )
+    spans: dict[str, tuple[int, int]] = Field(
+        default={},
+        description="label -> [start, end) in tokens of the prompt, beginning of sequence included",
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """Positions patched together. All tensors are [pairs, tokens], or [pairs] for ``source_row``."""
+
+    label: str
+    mask: Tensor
+    """True where a pair is patched."""
+    source_row: Tensor
+    """Which pair's donor activation goes there (its own, or another's for the placebo)."""
+    source_position: Tensor
+    differs: bool
+    """Whether clean and corrupt have different tokens there in any pair."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tokenised pairs. ``answer`` and ``wrong`` are token ids, shape [pairs]."""
+
+    clean: Batch
+    corrupt: Batch
+    answer: Tensor
+    wrong: Tensor
+    targets: list[Target]
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+
+def read_pairs(path: str) -> list[PromptPair]:
+    """Pairs from a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolInputError(f"cannot read the pairs in {path}: {error}") from error
+    pairs = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            pairs.append(PromptPair.model_validate(json.loads(line)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
+        except ValueError as error:
+            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
+    if not pairs:
+        raise ToolInputError(f"{path} holds no pairs; write one JSON object a line")
+    return pairs
+
+
+def prepare(model: LocalModel, pairs: Sequence[PromptPair], *, by: str = "position") -> Prepared:
+    """Tokenise and align.
+
+    Args:
+        by: ``position`` (every column) or ``span`` (the labels that all pairs share).
+
+    Raises:
+        ToolInputError: clean and corrupt of a pair differ in length (both tokenisations are shown), an answer is
+            several tokens, or answer and wrong are the same token.
+    """
+    import torch
+
+    for pair in pairs:
+        _check_aligned(model, pair)
+    answer = [model.answer_id(pair.answer) for pair in pairs]
+    wrong = [model.answer_id(pair.wrong) for pair in pairs]
+    for pair, right, other in zip(pairs, answer, wrong, strict=True):
+        if right == other:
+            raise ToolInputError(
+                f"answer {pair.answer!r} and wrong {pair.wrong!r} are the same token: nothing to tell apart"
+            )
+    clean = model.batch([pair.clean for pair in pairs])
+    corrupt = model.batch([pair.corrupt for pair in pairs])
+    targets = _spans(pairs, clean, corrupt) if by == "span" else _columns(model, clean, corrupt)
+    return Prepared(
+        clean,
+        corrupt,
+        torch.tensor(answer, device=model.device),
+        torch.tensor(wrong, device=model.device),
+        targets,
+    )
+
+
+def _check_aligned(model: LocalModel, pair: PromptPair) -> None:
+    clean, corrupt = model.ids(pair.clean), model.ids(pair.corrupt)
+    if len(clean) == len(corrupt):
+        return
+    raise ToolInputError(
+        f"clean has {len(clean)} tokens and corrupt {len(corrupt)}, so positions do not correspond: "
+        f"{'|'.join(model.tokens(clean))} against {'|'.join(model.tokens(corrupt))}. "
+        "Choose words that take equally many tokens"
+    )
+
+
+def _columns(model: LocalModel, clean: Batch, corrupt: Batch) -> list[Target]:
+    """One target for each column that some pair has, left to right."""
+    import torch
+
+    targets = []
+    for column in range(clean.ids.shape[1]):
+        mask = torch.zeros_like(clean.mask, dtype=torch.bool)
+        mask[:, column] = clean.mask[:, column].bool()
+        differs = bool(((clean.ids != corrupt.ids) & mask).any())
+        label = _label(model, clean, corrupt, column)
+        targets.append(_own(label, mask, differs))
+    return targets
+
+
+def _label(model: LocalModel, clean: Batch, corrupt: Batch, column: int) -> str:
+    """The token where all prompts agree, else the place with an example; places count from the end."""
+    place = column - clean.ids.shape[1]
+    present = clean.mask[:, column].bool()
+    ids = {int(i) for i in clean.ids[present, column]} | {
+        int(i) for i in corrupt.ids[present, column]
+    }
+    first = model.tokens([int(clean.ids[present, column][0])])[0].strip() or "space"
+    return f"{place} {first}" if len(ids) == 1 else f"{place} ({first})"
+
+
+def _spans(pairs: Sequence[PromptPair], clean: Batch, corrupt: Batch) -> list[Target]:
+    import torch
+
+    shared = [label for label in pairs[0].spans if all(label in pair.spans for pair in pairs)]
+    if not shared:
+        raise ToolInputError(
+            "no span label is shared by all pairs; give spans, or patch by position"
+        )
+    targets = []
+    length = clean.ids.shape[1]
+    for label in shared:
+        mask = torch.zeros_like(clean.mask, dtype=torch.bool)
+        for row, (pair, tokens) in enumerate(zip(pairs, clean.lengths, strict=True)):
+            start, end = pair.spans[label]
+            if not 0 <= start < end <= tokens:
+                raise ToolInputError(
+                    f"span {label!r} is [{start}, {end}) in a prompt of {tokens} tokens: {pair.clean!r}"
+                )
+            offset = (
+                length - tokens
+            )  # positions are given within the prompt, the batch is left-padded
+            mask[row, offset + start : offset + end] = True
+        targets.append(_own(label, mask, bool(((clean.ids != corrupt.ids) & mask).any())))
+    return targets
+
+
+def _own(label: str, mask: Tensor, differs: bool) -> Target:
+    import torch
+
+    rows, length = mask.shape
+    return Target(
+        label=label,
+        mask=mask,
+        source_row=torch.arange(rows, device=mask.device),
+        source_position=torch.arange(length, device=mask.device).expand(rows, length),
+        differs=differs,
+    )
+
+
+def placebo(prepared: Prepared, seed: int) -> tuple[list[Target], Tensor]:
+    """The same positions, filled from a random other pair whose answer is another one.
+
+    Returns:
+        Targets, and a mask [pairs] of the pairs that have such a donor.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    answers = prepared.answer.tolist()
+    lengths = prepared.clean.lengths
+    donors, found = [], []
+    for row, answer in enumerate(answers):
+        fitting = [
+            other
+            for other, its in enumerate(answers)
+            if its != answer
+            and lengths[other] == lengths[row]
+            and _same_shape(prepared, row, other)
+        ]
+        found.append(bool(fitting))
+        pick = int(torch.randint(len(fitting), (1,), generator=generator)) if fitting else 0
+        donors.append(fitting[pick] if fitting else row)
+    source_row = torch.tensor(donors, device=prepared.clean.ids.device)
+    targets = []
+    for target in prepared.targets:
+        position = target.source_position.clone()
+        for row, donor in enumerate(donors):
+            position[row, target.mask[row]] = target.mask[donor].nonzero().squeeze(-1)
+        targets.append(Target(target.label, target.mask, source_row, position, target.differs))
+    return targets, torch.tensor(found)
+
+
+def _same_shape(prepared: Prepared, row: int, other: int) -> bool:
+    return all(
+        int(target.mask[row].sum()) == int(target.mask[other].sum()) for target in prepared.targets
+    )

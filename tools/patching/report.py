@@ -1,0 +1,244 @@
+"""From a patching experiment to what a person, a receipt and a re-run need: headline, values, table, artifacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.patching import PatchArgs, PatchResult
+from gadfly.tools.patching.analysis import Analysis, Settings, analyse
+from gadfly.tools.patching.figure import draw
+from gadfly.tools.patching.pairs import PromptPair, prepare, read_pairs
+from gadfly.tools.patching.script import script
+from gadfly.tools.patching.verdict import judge
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+    from gadfly.tools.patching.effects import Effects
+
+_ROWS = 12
+
+
+def run(args: PatchArgs, context: Context) -> PatchResult:
+    """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
+    pairs = _pairs(args)
+    model = context.model(args)
+    settings = Settings(
+        site=args.site,
+        metric=args.metric,
+        denoising=args.direction in ("denoising", "both"),
+        noising=args.direction in ("noising", "both"),
+        layers=_layers(args.layers, model),
+        max_rows=args.max_rows,
+        seed=args.seed,
+    )
+    prepared = prepare(model, pairs, by=_by(args, pairs, model))
+    analysis = analyse(model, prepared, settings, context.progress)
+    verdict, why = judge(analysis.evidence)
+    folder = context.artifacts()
+    _save(folder, analysis, args)
+    values = _values(analysis)
+    return PatchResult(
+        headline=_headline(analysis, args, values),
+        verdict=verdict,
+        why=why,
+        values=values,
+        controls=_controls(analysis),
+        table=_table(analysis),
+        figures=_figures(folder, analysis, args, model),
+        notes=analysis.notes,
+        reproduce=script(model, args, pairs, analysis),
+    )
+
+
+def _pairs(args: PatchArgs) -> list[PromptPair]:
+    if args.behaviour is not None:
+        from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+        if args.behaviour not in BEHAVIOURS:
+            raise ToolInputError(
+                f"no behaviour named {args.behaviour!r}; there are: {', '.join(BEHAVIOURS)}"
+            )
+        return [
+            PromptPair(
+                clean=pair.clean, corrupt=pair.corrupt, answer=pair.answer, wrong=pair.wrong,
+                spans=dict(pair.spans),
+            )
+            for pair in BEHAVIOURS[args.behaviour].pairs(args.n, args.seed)
+        ]  # fmt: skip
+    if args.pairs_file is not None:
+        return read_pairs(args.pairs_file)
+    raw = args.pairs or [
+        {"clean": args.clean, "corrupt": args.corrupt, "answer": args.answer, "wrong": args.wrong}
+    ]
+    return [_pair(item, number) for number, item in enumerate(raw, 1)]
+
+
+def _pair(item: dict[str, object], number: int) -> PromptPair:
+    from pydantic import ValidationError
+
+    try:
+        return PromptPair.model_validate(item)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ToolInputError(f"pair {number}: {place}: {first['msg']}") from error
+
+
+def _layers(wanted: list[int] | None, model: LocalModel) -> list[int]:
+    if wanted is None:
+        return list(range(model.num_layers))
+    for layer in wanted:
+        if not 0 <= layer < model.num_layers:
+            raise ToolInputError(
+                f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
+            )
+    return sorted(set(wanted))
+
+
+def _by(args: PatchArgs, pairs: list[PromptPair], model: LocalModel) -> str:
+    """Columns mean one thing only if the prompts share a template; else labelled spans are compared."""
+    if args.by != "auto":
+        return args.by
+    shared = set.intersection(*(set(pair.spans) for pair in pairs))
+    layouts = {(len(model.ids(pair.clean)), tuple(sorted(pair.spans.items()))) for pair in pairs}
+    return "span" if shared and len(layouts) > 1 else "position"
+
+
+def _values(a: Analysis) -> dict[str, float]:
+    """The numbers that a receipt may cite. ``mediator`` is the cell that the verdict is about."""
+    e = a.evidence
+    layer, _ = a.cell(a.chosen)
+    values = {
+        "pairs": float(e.pairs),
+        "clean_metric": float(a.runs.clean.mean()),
+        "corrupt_metric": float(a.runs.corrupt.mean()),
+        "gap": float(a.runs.gap.mean()),
+        "gap_low": e.gap.low,
+        "gap_high": e.gap.high,
+        "clean_accuracy": float(a.clean_right.mean()),
+        "mediator_layer": float(layer),
+        "mediator_effect": e.effect,
+        "mediator_effect_low": e.interval.low,
+        "mediator_effect_high": e.interval.high,
+        "mediator_q": e.q,
+        "placebo_effect": e.placebo,
+        "self_patch": e.self_patch,
+    }
+    for name, effects in (("denoising", a.denoising), ("noising", a.noising)):
+        if effects is not None:
+            values[f"mediator_{name}"] = float(effects.mean[a.chosen])
+    last = _carried_until(a)
+    if last is not None:
+        values["source_until_layer"] = float(last)
+    return {name: round(value, 6) for name, value in values.items()}
+
+
+def _carried_until(a: Analysis) -> int | None:
+    """The last layer at which the positions that differ between the prompts still carry half of the behaviour."""
+    grid = a.main.mean.reshape(a.shape)
+    differing = [column for column, target in enumerate(a.targets) if target.differs]
+    if not differing:
+        return None
+    strong = np.flatnonzero((grid[:, differing] >= 0.5).any(1))
+    return a.layers[int(strong[-1])] if len(strong) else None
+
+
+def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
+    e = a.evidence
+    layer, target = a.cell(a.chosen)
+    where = "the residual stream" if args.site == "residual" else f"the {args.site} output"
+    effect = f"{e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
+    verb = "restores" if a.denoising is not None else "removes"
+    name = args.metric.replace("_", " ") if args.metric != "kl" else "KL divergence"
+    return (
+        f"Patching {where} after layer {layer} at {target.label!r} {verb} {effect} of the {name} "
+        f"between clean and corrupt ({e.pairs} pairs)."
+    )
+
+
+def _controls(a: Analysis) -> list[Control]:
+    e = a.evidence
+    fake = a.placebo.interval[a.chosen]
+    accuracy = float(a.clean_right.mean())
+    return [
+        Control(
+            name="placebo", value=e.placebo, interval=(float(fake[0]), float(fake[1])),
+            meaning="any activation there would do; this one carries nothing particular",
+        ),
+        Control(
+            name="self_patch", value=e.self_patch,
+            meaning="patching a run into itself: anything but 0 is a fault of the measurement",
+        ),
+        Control(
+            name="gap", value=float(a.runs.gap.mean()), interval=(e.gap.low, e.gap.high),
+            meaning="clean minus corrupt on the metric: at 0 there is no behaviour to explain",
+        ),
+        Control(
+            name="clean_accuracy", value=accuracy, interval=(e.right.low, e.right.high),
+            meaning="at 0.5 the model does not know the answer",
+        ),
+    ]  # fmt: skip
+
+
+def _table(a: Analysis) -> Table:
+    """The strongest cells, those that are 1 by construction left out; the whole grid is an artifact."""
+    order = [int(i) for i in np.argsort(-a.main.mean) if not a.by_construction[i]]
+    rows: list[list[str | int | float | None]] = []
+    for index in order[:_ROWS]:
+        layer, target = a.cell(index)
+        low, high = a.main.interval[index]
+        rows.append([
+            layer, target.label + (" (differs)" if target.differs else ""),
+            _at(a.denoising, index), _at(a.noising, index), f"{low:.2f} … {high:.2f}",
+            _at(a.placebo, index), round(float(a.q[index]), 4),
+        ])  # fmt: skip
+    columns = ["layer", "position", "denoising", "noising", "interval", "placebo", "q"]
+    return Table(columns=columns, rows=rows, total=len(order))
+
+
+def _at(effects: Effects | None, index: int) -> float | None:
+    return None if effects is None else round(float(effects.mean[index]), 4)
+
+
+def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:
+    """The whole grid as JSON beside the figures."""
+    grid = {
+        "site": args.site,
+        "metric": args.metric,
+        "layers": a.layers,
+        "positions": [target.label for target in a.targets],
+        "clean": a.runs.clean.tolist(),
+        "corrupt": a.runs.corrupt.tolist(),
+        "q": a.q.reshape(a.shape).tolist(),
+    }
+    for name, effects in (
+        ("denoising", a.denoising),
+        ("noising", a.noising),
+        ("placebo", a.placebo),
+    ):
+        if effects is not None:
+            grid[name] = effects.mean.reshape(a.shape).tolist()
+            grid[f"{name}_interval"] = effects.interval.reshape(*a.shape, 2).tolist()
+    (folder / "grid.json").write_text(json.dumps(grid), encoding="utf-8")
+
+
+def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> list[Figure]:
+    subject = args.behaviour or "the given pairs"
+    title = f"Activation patching, {args.site}: {subject} in {Path(model.name).name}"
+    panels = {
+        name: effects.mean.reshape(a.shape)
+        for name, effects in (
+            ("denoising", a.denoising),
+            ("noising", a.noising),
+            ("placebo", a.placebo),
+        )
+        if effects is not None
+    }
+    png, html = draw(folder, title, panels, a.layers, [target.label for target in a.targets])
+    return [Figure(title=title, png=str(png), html=str(html))]

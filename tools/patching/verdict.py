@@ -1,0 +1,85 @@
+"""When patching supports a claim. The claim: one position at one layer carries the behaviour.
+
+In this order, the first that applies decides:
+ 1. patching a run into itself changed it: the engine or the model is at fault       → inconclusive
+ 2. clean and corrupt do not differ on the metric, or the model does not prefer the answer: there is no
+    behaviour to explain                                                              → not supported
+ 3. fewer than eight pairs: no interval worth the name                                → inconclusive
+ 4. the cell does no more than an activation from an unrelated prompt (placebo), or its interval reaches 0
+                                                                                      → not supported
+ 5. it beats the placebo but restores less than a quarter                             → inconclusive
+ 6. otherwise                                                                         → supported
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gadfly.tools.contract import Verdict
+from gadfly.tools.stats import Interval
+
+FEWEST_PAIRS = 8
+SMALLEST_EFFECT = 0.25
+SIGNIFICANT = 0.05
+# Rounding that a batch of another size may bring, as a share of the effect to explain.
+SELF_PATCH_LIMIT = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict is formed on. Effects are normalised."""
+
+    pairs: int
+    self_patch: float
+    self_patch_limit: float
+    gap: Interval
+    gap_p: float
+    right: Interval
+    """Share of pairs whose clean run prefers the answer, as an interval."""
+    effect: float
+    interval: Interval
+    placebo: float
+    beyond_placebo: Interval | None
+    """Effect minus placebo; None if no pair has a donor."""
+    q: float
+
+
+def judge(e: Evidence) -> tuple[Verdict, str]:
+    """The verdict and the reason, naming the control that decided."""
+    if e.self_patch > e.self_patch_limit:
+        return Verdict.INCONCLUSIVE, (
+            f"patching a run into itself moved the metric by {e.self_patch:.2g} of the effect to explain; "
+            "it must not move it at all"
+        )
+    if e.gap.low <= 0 or (e.gap_p > 0.01 and e.pairs >= FEWEST_PAIRS):
+        return Verdict.NOT_SUPPORTED, (
+            "clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to restore"
+        )
+    if e.pairs < FEWEST_PAIRS:
+        return Verdict.INCONCLUSIVE, (
+            f"too few pairs for an interval: {e.pairs} given, at least {FEWEST_PAIRS} needed"
+        )
+    if e.right.low <= 0.5:
+        return Verdict.NOT_SUPPORTED, (
+            "the model does not prefer the answer on the clean prompts more often than a coin would"
+        )
+    if e.beyond_placebo is None:
+        return Verdict.INCONCLUSIVE, (
+            "no pair has another pair of the same shape with another answer, so there is no placebo; "
+            "give pairs that share a template"
+        )
+    if e.interval.low <= 0:
+        return Verdict.NOT_SUPPORTED, "the interval of the effect reaches 0 on the pairs held out"
+    if e.beyond_placebo.low <= 0 or e.q > SIGNIFICANT:
+        return Verdict.NOT_SUPPORTED, (
+            f"an activation from an unrelated prompt at the same place does {e.placebo:.2f}: "
+            "the effect does not exceed the placebo"
+        )
+    if e.effect < SMALLEST_EFFECT:
+        return Verdict.INCONCLUSIVE, (
+            f"the cell beats the placebo ({e.placebo:.2f}) but restores less than a quarter; "
+            "the behaviour may be spread over several places"
+        )
+    return Verdict.SUPPORTED, (
+        f"the effect on the pairs held out exceeds the placebo ({e.placebo:.2f}) and the self-patch is exact"
+    )

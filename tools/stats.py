@@ -1,0 +1,103 @@
+"""The statistics that tools share: bootstrap intervals, sign-flip tests, false discovery rate, Wilson intervals.
+
+All are seeded and take pairs (or other independent units) as the unit of resampling. numpy only, vectorised over
+cells. Leaves out what a tool concludes from them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+DRAWS = 2000
+
+
+class Interval(NamedTuple):
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+def ratio_intervals(numerator: Array, denominator: Array, seed: int) -> Array:
+    """Percentile bootstrap of mean(numerator) / mean(denominator) over pairs (Efron & Tibshirani 1993).
+
+    The ratio of means, not the mean of ratios: a pair with almost no difference to restore would blow up the latter.
+
+    Args:
+        numerator: [cells, pairs].
+        denominator: [pairs].
+
+    Returns:
+        [cells, 2], low and high.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = denominator.shape[0]
+    # Each draw as counts of the pairs, so that all cells' means are one matrix product.
+    counts = rng.multinomial(pairs, np.full(pairs, 1 / pairs), size=DRAWS).astype(np.float64)
+    bottom = counts @ denominator
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (numerator @ counts.T) / bottom
+    return np.nanpercentile(np.where(np.isfinite(ratios), ratios, np.nan), [2.5, 97.5], axis=1).T
+
+
+def mean_interval(values: Array, seed: int) -> Interval:
+    """Percentile bootstrap of the mean of [pairs] values."""
+    low, high = ratio_intervals(values[None], np.ones_like(values), seed)[0]
+    return Interval(float(low), float(high))
+
+
+def sign_flip(values: Array, seed: int) -> Array:
+    """One-sided p-values that the mean over pairs is above 0, by random sign flips (Fisher's randomisation test).
+
+    Exact enumeration where there are at most 2 ** 11 flips; else drawn, with the observed one counted in.
+
+    Args:
+        values: [cells, pairs].
+
+    Returns:
+        [cells].
+    """
+    pairs = values.shape[1]
+    observed = values.mean(1)
+    if pairs <= 11:
+        signs = 1.0 - 2.0 * ((np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1)
+    else:
+        rng = np.random.default_rng(seed)
+        signs = rng.choice([-1.0, 1.0], size=(DRAWS, pairs))
+        signs[0] = 1.0  # the observed arrangement itself
+    flipped = values @ signs.T / pairs
+    # Rounding must not make the observed arrangement lose against itself.
+    slack = 1e-12 * np.abs(values).max(1, initial=0.0)[:, None]
+    p: Array = (flipped >= observed[:, None] - slack).mean(1)
+    return p
+
+
+def benjamini_hochberg(p: Array) -> Array:
+    """q-values: the false discovery rate at which each test is kept (Benjamini & Hochberg 1995). Shape as given."""
+    flat = p.ravel()
+    order = np.argsort(flat)
+    ranked = flat[order] * flat.size / np.arange(1, flat.size + 1)
+    q = np.empty_like(flat)
+    q[order] = np.minimum.accumulate(ranked[::-1])[::-1].clip(max=1.0)
+    return q.reshape(p.shape)
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """Wilson's 95 % interval for a proportion (Wilson 1927); sound at 0 and 1, where the normal one is not."""
+    if trials == 0:
+        return Interval(0.0, 1.0)
+    z = 1.959964
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    bottom = 1 + z * z / trials
+    return Interval(max(0.0, (centre - spread) / bottom), min(1.0, (centre + spread) / bottom))
