@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from support.cli import gadfly
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -25,3 +27,13 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("../shared is not here")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the packaged corpus indexed, by words only."""
+    home = tmp_path_factory.mktemp("ready")
+    done = gadfly("corpus", "list", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["documents"]) > 40
+    return home

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -396,16 +396,3 @@ def _torch() -> Any:
     except ImportError as error:
         raise MissingExtraError("running experiments", "interp") from error
     return torch
-
-
-def hooked(
-    modules: Sequence[nn.Module], make: Callable[[int], Callable[..., Any]]
-) -> Callable[[], None]:
-    """Set ``make(layer)`` as the forward hook of each module; returns what removes them all."""
-    handles = [module.register_forward_hook(make(layer)) for layer, module in enumerate(modules)]
-
-    def remove() -> None:
-        for handle in handles:
-            handle.remove()
-
-    return remove

@@ -46,7 +46,8 @@ def ratio_intervals(numerator: Array, denominator: Array, seed: int) -> Array:
     bottom = counts @ denominator
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = (numerator @ counts.T) / bottom
-    return np.nanpercentile(np.where(np.isfinite(ratios), ratios, np.nan), [2.5, 97.5], axis=1).T
+    # Where there is nothing to divide by there is no effect either.
+    return np.percentile(np.where(np.isfinite(ratios), ratios, 0.0), [2.5, 97.5], axis=1).T
 
 
 def mean_interval(values: Array, seed: int) -> Interval:

@@ -7,45 +7,15 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.cli import GADFLY, gadfly, surroundings
 
 from gadfly.agent.cli.main import run
 from gadfly.tools.registry import all_tools
-
-GADFLY = [sys.executable, "-m", "gadfly.agent.cli"]
-
-
-def gadfly(
-    *arguments: str, home: Path, stdin: str | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*GADFLY, *arguments],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        stdin=None if stdin is not None else subprocess.DEVNULL,
-        env=surroundings(home, **environment),
-        timeout=300,
-    )
-
-
-def surroundings(home: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "GADFLY_HOME": str(home), "GADFLY_EMBEDDER": "none", **more}
-
-
-@pytest.fixture(scope="session")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the packaged corpus indexed, by words only (embedding takes minutes)."""
-    home = tmp_path_factory.mktemp("ready")
-    done = gadfly("corpus", "list", "--json", home=home)
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["documents"]) > 40
-    return home
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -98,7 +68,11 @@ def test_ask_says_when_the_corpus_has_nothing(ready: Path) -> None:
 
 def test_context_comes_from_standard_input(ready: Path) -> None:
     done = gadfly(
-        "ask", "What is this about?", "--json", home=ready, stdin="The logit lens and the tuned lens"
+        "ask",
+        "What is this about?",
+        "--json",
+        home=ready,
+        stdin="The logit lens and the tuned lens",
     )
     documents = [r["document"] for r in json.loads(done.stdout)["receipts"]]
     assert any(document and "lens" in document for document in documents)
@@ -116,7 +90,11 @@ def test_context_comes_from_standard_input(ready: Path) -> None:
         (["runs", "show", "rffffffff"], 1, "no run 'rffffffff'"),
         (["rerun", "rffffffff"], 1, "no run 'rffffffff'"),
         (["patch", "--behaviour", "telepathy"], 2, "telepathy"),
-        (["patch", "--behaviour", "capital-of", "--model", "/no/such/folder"], 1, "/no/such/folder"),
+        (
+            ["patch", "--behaviour", "capital-of", "--model", "/no/such/folder"],
+            1,
+            "/no/such/folder",
+        ),
         (["patch", "--behaviour", "capital-of", "--model", "no/such-model"], 1, "no/such-model"),
         (["patch", "--pairs", "{broken"], 2, "not valid JSON"),
     ],
@@ -208,9 +186,7 @@ def test_ctrl_c_while_indexing_keeps_what_is_done(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["ask", "corpus", "runs", "rerun", "patch"])
-def test_help_has_examples_or_options(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_has_examples_or_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         run([command, "--help"])
     assert not stop.value.code

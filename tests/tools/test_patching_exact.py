@@ -18,7 +18,9 @@ from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
 PAIRS = [
     PromptPair(clean="w1 w2 w3 w4 w5", corrupt="w1 w9 w3 w4 w5", answer="w10", wrong="w11"),
     PromptPair(clean="w7 w2", corrupt="w8 w2", answer="w12", wrong="w13"),
-    PromptPair(clean="w6 w2 w3 w9 w1 w1 w4", corrupt="w6 w2 w5 w9 w1 w1 w4", answer="w14", wrong="w15"),
+    PromptPair(
+        clean="w6 w2 w3 w9 w1 w1 w4", corrupt="w6 w2 w5 w9 w1 w1 w4", answer="w14", wrong="w15"
+    ),
 ]
 
 
@@ -53,7 +55,9 @@ def test_every_cell_equals_a_plain_forward(architecture: str, site: Site) -> Non
     model = local(architecture)
     prepared = prepare(model, PAIRS)
     donor, _ = capture(model, prepared.clean, site)
-    cells = [Cell(layer, target) for layer in range(model.num_layers) for target in prepared.targets]
+    cells = [
+        Cell(layer, target) for layer in range(model.num_layers) for target in prepared.targets
+    ]
     # A fixed mixture of all logits: a difference in any of them shows.
     mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
     found = sweep(
@@ -65,7 +69,9 @@ def test_every_cell_equals_a_plain_forward(architecture: str, site: Site) -> Non
         for row, pair in enumerate(PAIRS):
             position = index % len(prepared.targets) - (length - prepared.clean.lengths[row])
             if position >= 0:
-                expected = one_cell(model, pair, modules(model, site)[cell.layer], position) @ mixture
+                expected = (
+                    one_cell(model, pair, modules(model, site)[cell.layer], position) @ mixture
+                )
                 assert abs(found[index, row] - expected) <= 1e-5 * max(1, abs(expected))
 
 
@@ -76,7 +82,16 @@ def test_the_bound_on_rows_changes_nothing() -> None:
     cells = [Cell(layer, target) for layer in (3, 0, 2) for target in prepared.targets]
     score = lambda logits: logits[..., 7]  # noqa: E731
     wide, narrow = (
-        sweep(model, prepared.corrupt, donor, cells, "residual", score, max_rows=rows, progress=Silent())
+        sweep(
+            model,
+            prepared.corrupt,
+            donor,
+            cells,
+            "residual",
+            score,
+            max_rows=rows,
+            progress=Silent(),
+        )
         for rows in (4096, 2)
     )
     assert torch.allclose(wide, narrow, atol=1e-6)
@@ -88,6 +103,13 @@ def test_self_patch_changes_nothing() -> None:
     own, logits = capture(model, prepared.corrupt, "residual")
     cells = [Cell(layer, target) for layer in range(4) for target in prepared.targets]
     scores = sweep(
-        model, prepared.corrupt, own, cells, "residual", lambda x: x[..., 5], max_rows=64, progress=Silent()
+        model,
+        prepared.corrupt,
+        own,
+        cells,
+        "residual",
+        lambda x: x[..., 5],
+        max_rows=64,
+        progress=Silent(),
     )
     assert (scores - logits[:, 5]).abs().max() <= 1e-6

@@ -89,7 +89,7 @@ def effects(change: Array, gap: Array, present: Flags, seed: int) -> Effects:
             [
                 stats.ratio_intervals(row[here][None], gap[here], seed)
                 if here.sum() > 1
-                else np.full((1, 2), np.nan)
+                else np.zeros((1, 2))
                 for row, here in zip(change, present, strict=True)
             ]
         )

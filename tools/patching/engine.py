@@ -44,16 +44,16 @@ def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor
     import torch
 
     kept: list[Tensor] = []
-    handles = [
-        module.register_forward_hook(lambda _, __, out: kept.append(_tensor(out).clone()))
-        for module in modules(model, site)
-    ]
-    try:
-        with model.working():
+    with model.working():  # hooks of two callers must not meet, so they are set inside
+        handles = [
+            module.register_forward_hook(lambda _, __, out: kept.append(_tensor(out).clone()))
+            for module in modules(model, site)
+        ]
+        try:
             logits = model.forward(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
+        finally:
+            for handle in handles:
+                handle.remove()
     activations = torch.stack(kept)
     assert activations.shape == (model.num_layers, *batch.ids.shape, model.hidden_size)
     return activations, logits

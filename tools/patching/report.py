@@ -151,11 +151,16 @@ def _carried_until(a: Analysis) -> int | None:
 
 def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     e = a.evidence
+    name = args.metric.replace("_", " ") if args.metric != "kl" else "KL divergence"
+    if not e.has_gap:
+        return (
+            f"Clean and corrupt differ by {values['gap']:.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in "
+            f"{name} ({e.pairs} pairs): there is no behaviour to localise."
+        )
     layer, target = a.cell(a.chosen)
     where = "the residual stream" if args.site == "residual" else f"the {args.site} output"
     effect = f"{e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
     verb = "restores" if a.denoising is not None else "removes"
-    name = args.metric.replace("_", " ") if args.metric != "kl" else "KL divergence"
     return (
         f"Patching {where} after layer {layer} at {target.label!r} {verb} {effect} of the {name} "
         f"between clean and corrupt ({e.pairs} pairs)."

@@ -43,6 +43,11 @@ class Evidence:
     """Effect minus placebo; None if no pair has a donor."""
     q: float
 
+    @property
+    def has_gap(self) -> bool:
+        """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
+        return self.gap.low > 0 and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
+
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""

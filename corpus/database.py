@@ -1,0 +1,149 @@
+"""The SQLite file underneath: schema, connections, transactions, and damage told plainly.
+
+Leaves out what the rows mean (``store``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gadfly.errors import CorpusError
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+    kind TEXT NOT NULL, year INTEGER, authors TEXT NOT NULL, url TEXT, licence TEXT, version TEXT,
+    meta TEXT NOT NULL, sha256 TEXT NOT NULL, tokens INTEGER NOT NULL
+);
+CREATE INDEX documents_source ON documents (source);
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, document TEXT NOT NULL, ordinal INTEGER NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
+    tokens INTEGER NOT NULL, sha256 TEXT NOT NULL, embedded INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX chunks_document ON chunks (document, ordinal);
+CREATE INDEX chunks_pending ON chunks (number) WHERE embedded = 0;
+CREATE TABLE orphans (chunk TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE VIRTUAL TABLE fts USING fts5(
+    title, heading, body, parts, tokenize = "porter unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
+    DELETE FROM fts WHERE rowid = old.number;
+    INSERT OR IGNORE INTO orphans SELECT old.id WHERE old.embedded;
+END;
+"""
+
+REBUILD = "run: gadfly corpus rebuild"
+
+
+class Database:
+    """An open file of this schema. Safe to use from several threads: each has its own connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        with self._guarded():
+            self._prepare()
+
+    # -- connections and errors ------------------------------------------------------------------
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # With WAL a power cut may lose the last commits, never integrity; a kill loses neither.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "malformed" in str(error) or "fts5" in str(error):
+                raise CorpusError(
+                    f"the index {self.path} is damaged ({error}); {REBUILD}"
+                ) from error
+            raise CorpusError(f"cannot use the index {self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise CorpusError(f"the index {self.path} is damaged ({error}); {REBUILD}") from error
+
+    def _prepare(self) -> None:
+        tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_master")}
+        if not tables:
+            with self.transaction() as db:
+                if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                    for statement in _statements(_SCHEMA):
+                        db.execute(statement)
+                    db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
+            return
+        if not {"meta", "documents", "chunks", "fts"} <= tables:
+            raise CorpusError(f"the index {self.path} is half-written or not Gadfly's; {REBUILD}")
+        found = self.get("schema")
+        if found != str(SCHEMA_VERSION):
+            raise CorpusError(
+                f"the index {self.path} has schema {found}, this Gadfly writes {SCHEMA_VERSION}; {REBUILD}"
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the write lock is taken at once so that nobody reads what is to be replaced."""
+        with self._guarded():
+            db = self.connection
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """Read rows; a damaged file becomes one clear :class:`CorpusError`."""
+        with self._guarded():
+            return self.connection.execute(sql, parameters).fetchall()
+
+    # -- meta ------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> str | None:
+        rows = self.query("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def put(self, key: str, value: str) -> None:
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def generation(self) -> int:
+        """Raised by every change that a reader should notice."""
+        return int(self.get("generation") or 0)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One statement at a time: ``executescript`` would commit the surrounding transaction."""
+    pending = ""
+    for line in script.splitlines():
+        pending += line + "\n"
+        if pending.strip() and sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

@@ -1,0 +1,139 @@
+"""Is a quote really there? Exact matching after normalisation, and nothing looser.
+
+What may differ: white space, the shapes of quotation marks and dashes, ligatures and full-width
+letters, soft hyphens, Markdown emphasis, code ticks and link targets. What may not: a letter, a
+digit, a word, case, or where a number begins and ends. A quote that starts right after a negation
+("not supported" → "supported") is refused as well. An ellipsis is not a wildcard: what it would skip
+may be the "not", so such a quote must be split into two. :func:`nearest` is fuzzy and only suggests.
+Leaves out which document a quote should come from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from gadfly.corpus.plain import plain
+
+MIN_WORDS = 4
+MIN_CHARACTERS = 15
+_NEGATION = re.compile(
+    r"(?:\b(?:not|never|no|none|cannot|neither|nor|without|hardly|barely|fails? to|failed to)|n't)$",
+    re.IGNORECASE,
+)
+_WRAPPING = "\"' "
+
+
+class Match(NamedTuple):
+    """Where a quote stands: ``document_text[start:end]``, as written there."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Check(NamedTuple):
+    """A match, or the reason why there is none."""
+
+    match: Match | None
+    reason: str
+
+
+class Suggestion(NamedTuple):
+    """The most similar span of the document; ``similarity`` in [0, 1] is no proof of anything."""
+
+    start: int
+    end: int
+    text: str
+    similarity: float
+
+
+def verify(quote: str, document_text: str) -> Match | None:
+    """The place of a quote in a document, or None. See the module for what counts as the same."""
+    return check(quote, document_text).match
+
+
+def check(quote: str, document_text: str) -> Check:
+    """As :func:`verify`, with the reason where it is refused."""
+    wanted = plain(quote).text.strip(_WRAPPING)
+    if len(wanted) < MIN_CHARACTERS or len(wanted.split()) < MIN_WORDS:
+        least = f"{MIN_WORDS} words and {MIN_CHARACTERS} characters"
+        return Check(None, f"too short to mean anything: at least {least}")
+    within = plain(document_text)
+    refused = ""
+    for candidate in _spellings(quote, wanted):
+        for at in _occurrences(candidate, within.text):
+            refused = _cut_badly(within.text, at, at + len(candidate))
+            if not refused:
+                start, end = within.span(at, at + len(candidate))
+                return Check(Match(start, end, document_text[start:end]), "verbatim")
+        if refused:
+            return Check(None, refused)
+    if "..." in wanted:
+        return Check(
+            None, "an ellipsis is not matched: quote the parts on either side of it one by one"
+        )
+    return Check(None, "not in the document")
+
+
+def nearest(quote: str, document_text: str) -> Suggestion | None:
+    """The span most like a quote that was refused, to show to whoever wrote it. Never a verification."""
+    within = plain(document_text)
+    wanted = plain(quote).text.strip(_WRAPPING).lower()
+    target = wanted.split()
+    if not target:
+        return None
+    words = [(match.start(), match.end()) for match in re.finditer(r"\S+", within.text)]
+    spelled = [within.text[start:end].lower() for start, end in words]
+    best, best_at = 0, -1
+    known = set(target)
+    inside = 0
+    size = min(len(target), len(words))
+    for index, word in enumerate(spelled):  # a window of as many words, slid along
+        inside += word in known
+        if index >= size:
+            inside -= spelled[index - size] in known
+        if inside > best:
+            best, best_at = inside, index - size + 1
+    if best_at < 0:
+        return None
+    best_at = max(best_at, 0)
+    begin, finish = words[best_at][0], words[min(best_at + size, len(words)) - 1][1]
+    similarity = SequenceMatcher(
+        None, wanted, within.text[begin:finish].lower(), autojunk=False
+    ).ratio()
+    start, end = within.span(begin, finish)
+    return Suggestion(start, end, document_text[start:end], round(similarity, 3))
+
+
+def _spellings(quote: str, wanted: str) -> list[str]:
+    """The forms a quote may honestly take: without marks, with them (code), without a last full stop."""
+    marked = plain(quote, marks=False).text.strip(_WRAPPING)
+    ends = ".,;: "  # a stop that the writer put at the end of a quote says nothing; one inside does
+    return list(dict.fromkeys((wanted, marked, wanted.rstrip(ends), marked.rstrip(ends))))
+
+
+def _occurrences(needle: str, haystack: str) -> Iterator[int]:
+    at = haystack.find(needle)
+    while at >= 0:
+        yield at
+        at = haystack.find(needle, at + 1)
+
+
+def _cut_badly(text: str, start: int, end: int) -> str:
+    """Why a span misrepresents its surroundings: it cuts a word, a number, or off a negation."""
+    before, after = text[max(0, start - 40) : start], text[end : end + 3]
+    first, last = text[start], text[end - 1]
+    if first.isalnum() and before and (before[-1].isalnum() or before[-1] == "_"):
+        return "begins inside a word"
+    if last.isalnum() and after and (after[0].isalnum() or after[0] == "_"):
+        return "ends inside a word"
+    if first.isdigit() and re.search(r"(?:\d[.,]|[-+±~<>≤≥=$€£^.])$", before):
+        return "begins inside a number, or without its sign"
+    if last.isdigit() and re.match(r"[.,]\d|[%‰°^/⁰¹²³⁴-⁹]| ?%| ?\^", after):
+        return "ends inside a number, or without its unit"
+    if _NEGATION.search(before.rstrip()):
+        return "leaves out the negation just before it"
+    return ""

@@ -1,0 +1,1 @@
+"""Where documents come from: one small class for each origin, all behind ``base.Source``."""

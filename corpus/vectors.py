@@ -1,0 +1,135 @@
+"""The vectors, kept in an embedded Chroma collection that can be rebuilt from the store at any time.
+
+Leaves out how vectors are made (``embed``) and which passages they stand for (``store``). Chroma is
+imported inside functions: it costs a second or more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gadfly.errors import CorpusError
+
+if TYPE_CHECKING:
+    from gadfly.corpus.embed import Vectors as Rows
+
+_COLLECTION = "passages"
+_PAGE = 2000  # Chroma limits how many rows one call may carry
+
+
+class Vectors:
+    """One collection: several unit vectors for each passage; cosine similarity."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: Any = None
+
+    def upsert(self, chunks: Sequence[tuple[str, str]], counts: Sequence[int], rows: Rows) -> None:
+        """Store ``counts[i]`` consecutive rows as the windows of passage ``chunks[i]`` (id, document)."""
+        ids: list[str] = []
+        fields: list[dict[str, str]] = []
+        for (chunk, document), count in zip(chunks, counts, strict=True):
+            ids += [f"{chunk}~{number}" for number in range(count)]
+            fields += [{"chunk": chunk, "document": document}] * count
+        assert len(ids) == len(rows)
+        for at in range(0, len(ids), _PAGE):
+            cut = slice(at, at + _PAGE)
+            self._collection.upsert(ids=ids[cut], embeddings=rows[cut], metadatas=fields[cut])
+
+    def delete(self, chunks: Sequence[str]) -> None:
+        """Remove every vector of these passages."""
+        for at in range(0, len(chunks), 200):
+            self._collection.delete(where={"chunk": {"$in": list(chunks[at : at + 200])}})
+
+    def nearest(
+        self, row: Rows, n: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The passages of the ``n`` nearest windows as ``(chunk id, cosine similarity)``, best first, each
+        once with its best window.
+
+        Raises:
+            CorpusError: the vectors cannot be read.
+        """
+        try:
+            return self._nearest(row, n, documents)
+        except CorpusError:
+            # Another object's refresh stops every client of this process: open again, once.
+            self._opened = None
+            return self._nearest(row, n, documents)
+
+    def _nearest(
+        self, row: Rows, n: int, documents: Sequence[str] | None
+    ) -> list[tuple[str, float]]:
+        if documents is not None and not documents:
+            return []
+        total = self.count()
+        if not total:
+            return []
+        where: Any = {"document": {"$in": list(documents)}} if documents is not None else None
+        with self._guarded():
+            answer = self._collection.query(
+                query_embeddings=[row],
+                n_results=min(n, total),
+                where=where,
+                include=["metadatas", "distances"],
+            )
+        best: dict[str, float] = {}
+        for fields, distance in zip(answer["metadatas"][0], answer["distances"][0], strict=True):
+            best.setdefault(str(fields["chunk"]), 1.0 - float(distance))
+        return list(best.items())
+
+    def count(self) -> int:
+        with self._guarded():
+            return int(self._collection.count())
+
+    def refresh(self) -> None:
+        """Let go of what this process has loaded: it never sees vectors that another process added."""
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        if self._opened is not None:
+            self._opened = None
+            SharedSystemClient.clear_system_cache()
+
+    def reset(self) -> None:
+        """Delete every vector."""
+        self.refresh()
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        SharedSystemClient.clear_system_cache()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def exists(self) -> bool:
+        return (self._folder / "chroma.sqlite3").is_file()
+
+    @property
+    def _collection(self) -> Any:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # Chroma raises whatever its Rust core met
+            raise CorpusError(
+                f"the vectors in {self._folder} cannot be read ({error}); run: gadfly corpus rebuild"
+            ) from error
+
+    def _open(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        client = chromadb.PersistentClient(
+            path=str(self._folder), settings=Settings(anonymized_telemetry=False)
+        )
+        return client.get_or_create_collection(
+            _COLLECTION,
+            embedding_function=None,
+            # ef_search bounds how many neighbours can be asked for with good recall.
+            configuration={"hnsw": {"space": "cosine", "ef_search": 400, "ef_construction": 200}},
+        )

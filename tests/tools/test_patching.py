@@ -1,0 +1,277 @@
+"""The patch tool as a whole: verdicts on noise and on truth, controls, ledger, re-run, bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from support.models import local  # noqa: E402
+
+from gadfly.corpus.progress import Silent  # noqa: E402
+from gadfly.errors import GadflyError, ModelError, ToolInputError  # noqa: E402
+from gadfly.tools import model as model_module  # noqa: E402
+from gadfly.tools.contract import Verdict  # noqa: E402
+from gadfly.tools.ledger import Ledger  # noqa: E402
+from gadfly.tools.patching import patch  # noqa: E402
+from gadfly.tools.patching.analysis import Settings, analyse  # noqa: E402
+from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
+from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.runner import rerun  # noqa: E402
+from gadfly.tools.stats import Interval  # noqa: E402
+
+TRUE = Evidence(
+    pairs=24, self_patch=0.0, self_patch_limit=1e-3, gap=Interval(2.0, 3.0), gap_p=0.0005,
+    right=Interval(0.85, 1.0), effect=0.8, interval=Interval(0.7, 0.9), placebo=0.05,
+    beyond_placebo=Interval(0.6, 0.8), q=0.001,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "because"),
+    [
+        ({}, Verdict.SUPPORTED, "exceeds the placebo"),
+        ({"self_patch": 0.1}, Verdict.INCONCLUSIVE, "into itself"),
+        ({"gap": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"gap_p": 0.2}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"pairs": 5}, Verdict.INCONCLUSIVE, "at least 8"),
+        ({"right": Interval(0.4, 0.8)}, Verdict.NOT_SUPPORTED, "coin"),
+        ({"beyond_placebo": None}, Verdict.INCONCLUSIVE, "no placebo"),
+        ({"interval": Interval(-0.1, 0.9)}, Verdict.NOT_SUPPORTED, "reaches 0"),
+        ({"beyond_placebo": Interval(-0.1, 0.2)}, Verdict.NOT_SUPPORTED, "placebo"),
+        ({"q": 0.2}, Verdict.NOT_SUPPORTED, "placebo"),
+        ({"effect": 0.1}, Verdict.INCONCLUSIVE, "less than a quarter"),
+    ],
+)
+def test_each_rule_decides_where_it_should(
+    changed: dict[str, Any], verdict: Verdict, because: str
+) -> None:
+    found, why = judge(Evidence(**{**TRUE.__dict__, **changed}))
+    assert found is verdict
+    assert because in why
+
+
+def noise_pairs(seed: int, n: int = 12) -> list[PromptPair]:
+    """Random prompts with random answers: nothing to find."""
+    g = torch.Generator().manual_seed(seed)
+    word = lambda: f"w{int(torch.randint(80, (1,), generator=g))}"  # noqa: E731
+    pairs: list[PromptPair] = []
+    while len(pairs) < n:
+        words = [word() for _ in range(6)]
+        other = [*words[:2], word(), *words[3:]]
+        answer, wrong = word(), word()
+        if answer != wrong:
+            pairs.append(
+                PromptPair(
+                    clean=" ".join(words), corrupt=" ".join(other), answer=answer, wrong=wrong
+                )
+            )
+    return pairs
+
+
+def settings(**changed: Any) -> Settings:
+    usual = {
+        "site": "residual", "metric": "logit_difference", "denoising": True, "noising": False,
+        "layers": [0, 1, 2, 3], "max_rows": 512, "seed": 0,
+    }  # fmt: skip
+    return Settings(**{**usual, **changed})
+
+
+def test_noise_is_hardly_ever_supported() -> None:
+    supported = 0
+    for seed in range(40):
+        model = local("Qwen3", seed % 4)
+        prepared = prepare(model, noise_pairs(seed))
+        verdict, _ = judge(analyse(model, prepared, settings(seed=seed), Silent()).evidence)
+        supported += verdict is Verdict.SUPPORTED
+    assert supported <= 2
+
+
+def test_identical_prompts_are_not_supported() -> None:
+    model = local("Qwen3")
+    pairs = [p.model_copy(update={"corrupt": p.clean}) for p in noise_pairs(0)]
+    analysis = analyse(model, prepare(model, pairs), settings(noising=True), Silent())
+    assert judge(analysis.evidence)[0] is Verdict.NOT_SUPPORTED
+    assert analysis.runs.gap.max() == 0
+
+
+@pytest.mark.parametrize("metric", ["logit_difference", "probability", "kl"])
+def test_the_last_layer_at_the_end_restores_everything(metric: str) -> None:
+    model = local("Llama")
+    prepared = prepare(model, noise_pairs(3))
+    analysis = analyse(model, prepared, settings(noising=True, metric=metric), Silent())
+    assert analysis.denoising is not None
+    assert analysis.noising is not None
+    assert analysis.denoising.mean[-1] == pytest.approx(1, abs=1e-4)
+    assert analysis.noising.mean[-1] == pytest.approx(1, abs=1e-4)
+    assert bool(analysis.by_construction[-1])
+    # A position before the first difference carries nothing.
+    assert analysis.denoising.mean[0] == pytest.approx(0, abs=1e-4)
+
+
+def test_spans_of_unequal_prompts() -> None:
+    model = local("GPT2")
+    pairs = [
+        PromptPair(
+            clean="w1 w2 w3", corrupt="w9 w2 w3", answer="w4", wrong="w5", spans={"S": (1, 2)}
+        ),
+        PromptPair(
+            clean="w7 w1 w2 w3", corrupt="w7 w8 w2 w3", answer="w6", wrong="w5", spans={"S": (2, 3)}
+        ),
+    ]
+    prepared = prepare(model, pairs, by="span")
+    assert [target.label for target in prepared.targets] == ["S"]
+    assert prepared.targets[0].mask.nonzero().tolist() == [[0, 2], [1, 2]]
+    assert prepared.targets[0].differs
+
+
+@pytest.mark.parametrize(
+    ("pair", "says"),
+    [
+        ({"clean": "w1 w2", "corrupt": "w1 w2 w3"}, "clean has 3 tokens and corrupt 4"),
+        ({"answer": "w1 w2"}, "an answer must be one token"),
+        ({"answer": "unheard"}, "an answer must be one token"),
+        ({"wrong": "w8"}, "are the same token"),
+        ({"clean": " "}, "a prompt is empty"),
+        ({"clean": "w1 " * 70, "corrupt": "w2 " * 70}, "takes at most 64"),
+    ],
+)
+def test_prompts_that_cannot_be_patched(pair: dict[str, str], says: str) -> None:
+    whole = {"clean": "w1 w2", "corrupt": "w3 w2", "answer": "w8", "wrong": "w9", **pair}
+    with pytest.raises(ToolInputError, match=says):
+        prepare(local("Qwen3"), [PromptPair.model_validate(whole)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "give the prompts once"),
+        (
+            {"behaviour": "capital-of", "clean": "x"},
+            "give the prompts once, got behaviour and clean",
+        ),
+        ({"clean": "x", "corrupt": "y"}, "needs all of clean, corrupt, answer and wrong"),
+        ({"behaviour": "telepathy"}, "there are: indirect-object"),
+        ({"behaviour": "capital-of", "n": 0}, "n: "),
+        ({"behaviour": "capital-of", "site": "soul"}, "site: "),
+        ({"behaviour": "capital-of", "colour": 1}, "unknown argument 'colour'"),
+        ({"pairs_file": "/no/such.jsonl"}, "cannot read the pairs"),
+        ({"pairs": [{"clean": "x"}]}, "pair 1: corrupt"),
+    ],
+)
+def test_bad_arguments_are_one_clear_line(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ToolInputError) as caught:
+        patch(**arguments)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pairs_file_names_its_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"clean": "a", "corrupt": "b", "answer": "c", "wrong": "d"}\n{"clean": \n')
+    with pytest.raises(ToolInputError, match="line 2: not JSON"):
+        patch(pairs_file=str(path))
+
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+def test_models_that_cannot_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "pickled").mkdir()
+    (tmp_path / "pickled" / "config.json").write_text("{}")
+    (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    for name, says in {
+        str(tmp_path / "absent"): "no model folder",
+        str(tmp_path / "empty"): "there is no config.json",
+        str(tmp_path / "pickled"): "pickles are refused",
+        "no-such/model": "HF_HUB_OFFLINE",
+    }.items():
+        with pytest.raises(ModelError, match=says):
+            model_module.load(name)
+    with pytest.raises(ModelError, match="no device"):
+        model_module.load("demo", device="cuda:99")
+
+
+def test_weights_that_are_not_numbers_are_refused() -> None:
+    from support.models import module, tokenizer
+
+    broken = module("Qwen3", 7)
+    with torch.no_grad():
+        broken.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
+    with pytest.raises(ModelError, match=r"not finite.*layers.1.mlp"):
+        model_module.LocalModel.wrap(broken, tokenizer())
+
+
+def test_concurrent_callers_queue() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = local("Qwen3")
+    work = lambda seed: analyse(  # noqa: E731
+        model, prepare(model, noise_pairs(seed)), settings(), Silent()
+    ).main.mean.tolist()
+    alone = [work(seed) for seed in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, range(6))) == alone
+
+
+# -- the demo model --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("behaviour", ["indirect-object", "capital-of", "induction"])
+def test_known_behaviours_of_the_demo_model_are_supported(behaviour: str) -> None:
+    result = patch(behaviour=behaviour, n=24)
+    assert result.verdict is Verdict.SUPPORTED, (result.headline, result.why)
+    assert result.values["self_patch"] < 1e-3
+    assert result.values["placebo_effect"] < result.values["mediator_effect"] / 2
+    for figure in result.figures:
+        assert figure.png is not None
+        assert Path(figure.png).read_bytes().startswith(b"\x89PNG")
+        assert figure.html is not None
+        assert "http" not in Path(figure.html).read_text(encoding="utf-8")
+    assert json.dumps(result.model_dump(mode="json"))  # NaN or numpy would fail a strict client
+
+
+def test_a_run_is_kept_and_comes_out_the_same_again() -> None:
+    result = patch(behaviour="capital-of", n=12, direction="denoising")
+    kept = Ledger().get(result.run)
+    assert kept.result is not None
+    assert kept.result.values == result.values
+    assert kept.environment["model"]["weights"]
+    again = rerun(result.run)
+    assert again.moved == []
+    assert again.compared == len(result.values)
+    assert Ledger().get(again.run).rerun_of == result.run
+
+
+def test_a_failure_is_in_the_ledger_too() -> None:
+    with pytest.raises(GadflyError):
+        patch(
+            clean="the capital of france is", corrupt="the capital is", answer="paris", wrong="rome"
+        )
+    failed = Ledger().recent(1)[0]
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert "tokens" in failed.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"site": "mlp", "direction": "noising", "metric": "kl"}])
+def test_the_reproduction_script_finds_the_same_number(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    result = patch(behaviour="indirect-object", n=8, **options)
+    path = tmp_path / "again.py"
+    path.write_text(result.reproduce)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+    found, told = (
+        float(part.split()[0].rstrip(")"))
+        for part in (done.stdout.split("effect ")[1], done.stdout.split("Gadfly: ")[1])
+    )
+    assert found == pytest.approx(told, abs=1e-4)
