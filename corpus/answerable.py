@@ -39,8 +39,8 @@ class _Weights(NamedTuple):
     similarity: float
 
 
-_HYBRID = _Weights(-2.0, 0.9, 1.8, -1.6, -2.0, 1.5)
-_WORDS_ONLY = _Weights(-1.3, 1.0, 1.8, -1.6, -2.0, 0.0)
+_HYBRID = _Weights(-2.0, 0.9, 1.7, -1.7, -1.9, 1.5)
+_WORDS_ONLY = _Weights(-1.5, 1.2, 1.8, -1.8, -2.1, 0.0)
 
 
 def answerability(

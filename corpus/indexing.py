@@ -19,8 +19,9 @@ from gadfly.corpus.progress import Progress
 from gadfly.corpus.sources.base import Source
 from gadfly.corpus.store import Store
 from gadfly.corpus.vectors import Vectors
+from gadfly.errors import CorpusError
 
-_PAGE = 128  # passages embedded between two commits: what Ctrl-C can lose
+_PAGE = 32  # passages embedded between two commits: what Ctrl-C can lose, and a step of the bar
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,15 @@ class Writer:
                     views.views(row["title"], json.loads(row["heading"]), row["text"])
                     for row in rows
                 ]
+                try:
+                    vectors = self.embedder.embed([text for each in windows for text in each])
+                except CorpusError as error:  # weights that are not what they should be
+                    report.notices.append(f"searching by words only: {error}")
+                    return
                 self.vectors.upsert(
                     [(row["id"], row["document"]) for row in rows],
                     [len(each) for each in windows],
-                    self.embedder.embed([text for each in windows for text in each]),
+                    vectors,
                 )
                 ids = [row["id"] for row in rows]
                 self.store.mark_embedded(ids)

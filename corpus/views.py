@@ -3,7 +3,7 @@
 One vector for 400 tokens blurs what each sentence says. Windows of one to a few sentences, with title
 and heading in front, find the sentence that answers; the passage scores as its best window. Measured
 against one vector a passage (117 questions, see ``gadfly.evals.retrieval`` for the method): recall@5
-0.68 → 0.74, recall@10 0.82 → 0.86. Leaves out the vectors themselves (``embed``, ``vectors``).
+0.69 → 0.73, recall@10 0.82 → 0.86. Leaves out the vectors themselves (``embed``, ``vectors``).
 """
 
 from __future__ import annotations

@@ -5,8 +5,10 @@
 Hybrid, words alone and vectors alone run over the same questions in the same process. A passage is a
 hit when it comes from the gold document and holds the gold span (white space apart); a question whose
 gold is ``all`` counts only when every part was found. Intervals are bootstrap percentiles over
-questions. ``half 0`` is what search was tuned on, ``half 1`` what it was not (by a hash of the id).
-Leaves out answers: this measures reading alone, and no LLM takes part.
+questions. Search was tuned on questions of our own (``--questions tests/corpus/data/
+tuning_questions.jsonl``), so neither half of the others (by a hash of the id) was fitted to; both were
+looked at, which is why a third set decides. Leaves out answers: this measures reading alone, and no
+LLM takes part.
 """
 
 from __future__ import annotations

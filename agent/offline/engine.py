@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.answer import Answer, Cost
 from gadfly.agent.offline.experiment import claims, plan
-from gadfly.agent.offline.extract import Sentence, choose
+from gadfly.agent.offline.extract import Sentence, choose, parts
 from gadfly.agent.receipts import quote_marker, verify
 from gadfly.corpus.progress import Progress
 from gadfly.errors import Cancelled, GadflyError, MissingExtraError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gadfly.corpus import Corpus
     from gadfly.corpus.models import SearchResults
 
-_PASSAGES = 8
+_PASSAGES = 12
 
 
 def answer(
@@ -34,11 +34,11 @@ def answer(
     """Answer from quotes and one fitting experiment, or say that the corpus has nothing."""
     started = time.monotonic()
     progress.start("Searching the corpus")
-    found = corpus.search(question, k=_PASSAGES)
-    quoted = choose(question, found.results, embedder=corpus.embedder) if found.answerable else []
+    found = [corpus.search(part, k=_PASSAGES) for part in parts(question)]
+    quoted = _quotes(found, corpus)
     progress.finish()
     result, notices = _experiment(question, model, progress) if experiments else (None, [])
-    preface = "" if quoted else _nothing(found)
+    preface = "" if quoted else _nothing(found[0])
     checked = verify(_compose(quoted, result, model), corpus, Ledger(), given=question)
     return Answer(
         question=question,
@@ -46,10 +46,21 @@ def answer(
         claims=checked.claims,
         abstained=not checked.claims,
         engine="offline",
-        notices=[*found.notices, *notices],
+        notices=[*found[0].notices, *notices],
         runs=[result.run] if result else [],
         cost=Cost(seconds=round(time.monotonic() - started, 2)),
     )
+
+
+def _quotes(found: list[SearchResults], corpus: Corpus) -> list[Sentence]:
+    """The best sentences for each part of the question that the corpus can answer, parts in their order."""
+    each = 5 if len(found) == 1 else 3
+    quoted: list[Sentence] = []
+    for results in found:
+        if results.answerable:
+            chosen = choose(results.query, results.results, limit=each, embedder=corpus.embedder)
+            quoted += [s for s in chosen if s.text not in {already.text for already in quoted}]
+    return quoted
 
 
 def _experiment(question: str, model: str, progress: Progress) -> tuple[Result | None, list[str]]:

@@ -24,7 +24,7 @@ _NAMED_MODEL = re.compile(
     r"Phi-?\d[\w.-]*|Claude[\w.-]*|DeepSeek[\w.-]*|Gemini[\w.-]*|BERT)\b",
     re.IGNORECASE,
 )
-_DEFAULT_BEHAVIOUR = "indirect-object"
+_DEFAULT_BEHAVIOUR = "capital-of"
 _PAIRS = 24
 
 
@@ -81,19 +81,23 @@ def _behaviour(question: str) -> tuple[str, int]:
 
 def claims(result: Result) -> list[str]:
     """The headline and the verdict as sentences, each number with the marker of its run."""
-    return [
-        cite(result.headline, result),
-        f"Verdict: {result.verdict}. {run_marker(result.run, 'verdict', result.verdict)}",
-        cite(result.why, result),
-    ]
+    verdict = f"The verdict is {result.verdict!s}: {result.why.rstrip('.')}."
+    marker = run_marker(result.run, "verdict", result.verdict)
+    return [cite(result.headline, result), f"{cite(verdict, result)} {marker}"]
 
 
 def cite(sentence: str, result: Result) -> str:
-    """``sentence`` followed by a run marker for each of its numbers that the run recorded."""
+    """``sentence`` followed by a run marker for each of its numbers that the run recorded.
+
+    Where several fields fit a number, the first that is not cited yet is taken: results list their
+    values in the order in which their headline speaks of them.
+    """
     fields = {**result.values, **{control.name: control.value for control in result.controls}}
-    markers: list[str] = []
-    for number in dict.fromkeys(NUMBER.findall(sentence)):
-        field = next((name for name, value in fields.items() if equals(number, value)), None)
+    cited: dict[str, str] = {}
+    for number in NUMBER.findall(sentence):
+        fitting = [name for name, value in fields.items() if equals(number, value)]
+        field = next((name for name in fitting if name not in cited), None)
         if field is not None:
-            markers.append(run_marker(result.run, field, number))
+            cited[field] = number
+    markers = [run_marker(result.run, field, number) for field, number in cited.items()]
     return " ".join([sentence, *markers])

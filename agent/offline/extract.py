@@ -14,11 +14,26 @@ from dataclasses import dataclass
 from gadfly.agent.sentences import prose, split
 from gadfly.corpus.embed import Embedder
 from gadfly.corpus.models import Passage
-from gadfly.corpus.words import content_words, words
+from gadfly.corpus.words import STOPWORDS, content_words, words
 
-_SHORTEST, _LONGEST = 6, 70  # words
-_CANDIDATES = 120
+_SHORTEST, _LONGEST = 8, 60  # words
+# List items of task lists and of docstring sections are no sentences.
+_NO_SENTENCE = re.compile(r"\[[ x]\]|(?:Args|Returns|Raises|Parameters|Example|Note)s?:")
+_CANDIDATES = 160
+# A sentence that begins like this leans on the one before it and does not stand alone.
+_LEANING = re.compile(
+    r"(?:This|That|These|Those|It|Its|They|Their|He|She|Such|Here|There|Then|Thus|So|But|And|However|Instead|"
+    r"Otherwise|Both|Each|The (?:answer|result|same|latter|former|first|second|other|target|source)s?)\b"
+)
 _SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
+
+
+# Where one question ends and the next begins: "..., and how do I ...", "...? Which ..."
+_NEXT_QUESTION = re.compile(
+    r"(?:\?\s+|[,;]\s*(?:and|or|but)?\s+|\s+and\s+)"
+    r"(?=(?:how|what|why|where|which|when|who|does|do|is|are|can|could|should)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,15 @@ class Sentence:
     text: str
     passage: Passage
     score: float
+
+
+def parts(question: str) -> list[str]:
+    """The questions within a question, each with at least one word that carries meaning; at most three."""
+    found = [part.strip() for part in _NEXT_QUESTION.split(question)]
+    # "and how?" alone asks nothing that can be searched for; it stays with the whole.
+    if len(found) > 3 or any(len(set(words(p)) - STOPWORDS) < 2 for p in found):
+        return [question]
+    return found
 
 
 def choose(
@@ -60,7 +84,8 @@ def choose(
         # A word that only the heading holds counts half: the sentence is about it, but does not say it.
         said = _bag(text)
         coverage = sum(weight[t] * (1.0 if t in said else 0.5) for t in held) / total
-        scored.append(Sentence(text, passage, coverage + near + 0.3 / (1 + rank)))
+        score = coverage + near + 0.3 / (1 + rank)
+        scored.append(Sentence(text, passage, score * (0.6 if _LEANING.match(text) else 1.0)))
     return _diverse(sorted(scored, key=lambda s: -s.score), limit)
 
 
@@ -70,6 +95,8 @@ def sentences_of(text: str) -> list[str]:
     for block in prose(text):
         for sentence in split(block):
             whole = sentence.rstrip("*_\"'”)`").endswith((".", "!"))
+            if _NO_SENTENCE.match(sentence):
+                continue
             if whole and _SHORTEST <= len(sentence.split()) <= _LONGEST and "]]" not in sentence:
                 found.append(sentence)
     return found

@@ -145,7 +145,7 @@ def test_real_documents(real_docs: Path) -> None:
 def test_views_say_everything_and_where() -> None:
     text = "First sentence of it. Second one, longer than the first.\n\n" * 20
     seen = views("Title", ("Part", "Inner", "Innermost"), text)
-    assert len(seen) > 5
+    assert len(seen) >= 3
     assert all(each.startswith("Title > Inner > Innermost: ") for each in seen)
     said = "".join(each.split(": ", 1)[1] for each in seen)
     assert "".join(said.split()) == "".join(text.split())

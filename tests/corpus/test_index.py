@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,6 +228,16 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
             Corpus.open(place, embedder=None)
 
 
+def test_weights_that_do_not_load_are_a_notice(tmp_path: Path, source: MemorySource) -> None:
+    class Broken(HashEmbedder):
+        def embed(self, texts: Sequence[str]) -> Any:
+            raise CorpusError("the weights are not the pinned ones")
+
+    opened = Corpus.open(tmp_path / "broken", embedder=Broken())
+    assert any("pinned" in notice for notice in opened.sync([source]).notices)
+    assert top(opened.search("logit lens")) == "notes/lens"
+
+
 def test_rebuild_of_a_damaged_index_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +271,7 @@ def test_rebuild_of_a_damaged_index_starts_again(
 WRITER = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from gadfly.corpus.embed import HashEmbedder
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.sources.memory import MemorySource, note

@@ -31,8 +31,8 @@ td {{ width: 2.6em; height: 1.9em; text-align: center; font-size: 11px; font-var
 p {{ color: var(--dim); max-width: 60em; }}
 </style>
 <h1 style="font-size:1.2em">{title}</h1>
-<p>Rows are layers, columns token positions (from the end). Effect: 0 leaves the receiving run as it was; 1 moves the
-metric all the way to the donor's. Hover over a cell for its numbers.</p>
+<p>Rows are layers, columns positions (numbers count from the end). Effect: 0 leaves the receiving run as it was; 1
+moves the metric all the way to the donor's. Hover over a cell for its numbers.</p>
 {panels}
 </html>
 """
@@ -80,7 +80,7 @@ def _png(
         axis.set_yticks(
             range(0, len(layers), step), [str(layer) for layer in layers[::step]], fontsize=8
         )
-        axis.set_xlabel("token position (from the end)", fontsize=9)
+        axis.set_xlabel("position", fontsize=9)
         if grid.size <= 220:
             for row, column in ((r, c) for r in range(grid.shape[0]) for c in range(grid.shape[1])):
                 value = float(grid[row, column])

@@ -114,20 +114,21 @@ def _values(a: Analysis) -> dict[str, float]:
     """The numbers that a receipt may cite. ``mediator`` is the cell that the verdict is about."""
     e = a.evidence
     layer, _ = a.cell(a.chosen)
+    # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
     values = {
-        "pairs": float(e.pairs),
-        "clean_metric": float(a.runs.clean.mean()),
-        "corrupt_metric": float(a.runs.corrupt.mean()),
-        "gap": float(a.runs.gap.mean()),
-        "gap_low": e.gap.low,
-        "gap_high": e.gap.high,
-        "clean_accuracy": float(a.clean_right.mean()),
         "mediator_layer": float(layer),
         "mediator_effect": e.effect,
         "mediator_effect_low": e.interval.low,
         "mediator_effect_high": e.interval.high,
-        "mediator_q": e.q,
+        "pairs": float(e.pairs),
         "placebo_effect": e.placebo,
+        "mediator_q": e.q,
+        "gap": float(a.runs.gap.mean()),
+        "gap_low": e.gap.low,
+        "gap_high": e.gap.high,
+        "clean_metric": float(a.runs.clean.mean()),
+        "corrupt_metric": float(a.runs.corrupt.mean()),
+        "clean_accuracy": float(a.clean_right.mean()),
         "self_patch": e.self_patch,
     }
     for name, effects in (("denoising", a.denoising), ("noising", a.noising)):
@@ -161,9 +162,15 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     where = "the residual stream" if args.site == "residual" else f"the {args.site} output"
     effect = f"{e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
     verb = "restores" if a.denoising is not None else "removes"
+    source = values.get("source_until_layer")
+    until = (
+        f"; the tokens that differ carry at least half of it up to layer {source:.0f}"
+        if source is not None
+        else ""
+    )
     return (
         f"Patching {where} after layer {layer} at {target.label!r} {verb} {effect} of the {name} "
-        f"between clean and corrupt ({e.pairs} pairs)."
+        f"between clean and corrupt ({e.pairs} pairs){until}."
     )
 
 
