@@ -1,7 +1,7 @@
 """Choosing sentences that answer a question, verbatim, from the passages found.
 
-A sentence is scored by the question's words that it holds (rare ones count more), by its similarity to the
-question where an embedder is at hand, and by the rank of its passage; near-repetitions are left out.
+A sentence is scored by the question's words that it holds (rare ones count more), whether it begins with them, its
+similarity to the question where an embedder is at hand, and the rank of its passage; near-repetitions are left out.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def choose(
         # A word that only the heading holds counts half: the sentence is about it, but does not say it.
         said = _bag(text)
         coverage = sum(weight[t] * (1.0 if t in said else 0.5) for t in held) / total
-        score = coverage + near + 0.3 / (1 + rank)
+        # What a sentence is about stands at its beginning.
+        subject = len(wanted & _bag(" ".join(text.split()[:6]))) / len(wanted)
+        score = coverage + 2 * near + 0.6 * subject + 0.1 / (1 + rank)
         scored.append(Sentence(text, passage, score * (0.6 if _LEANING.match(text) else 1.0)))
     return _diverse(sorted(scored, key=lambda s: -s.score), limit)
 

@@ -176,7 +176,11 @@ def test_marker_like_noise_never_verifies(text: str) -> None:
     assert "verified" not in states(verify(text, Shelf(), _NoRuns()))
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e6, max_value=1e6, allow_subnormal=False))
+@given(
+    st.floats(
+        allow_nan=False, allow_infinity=False, min_value=-1e6, max_value=1e6, allow_subnormal=False
+    )
+)
 def test_rounding_to_three_digits_is_equal_and_a_moved_digit_is_not(value: float) -> None:
     written = f"{value:.3g}"
     assert equals(written, value)
