@@ -22,9 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gadfly.corpus.progress import Progress
 
 if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
-
     from gadfly.corpus import Corpus
+    from gadfly.tools.model import LocalModel
 
 
 class Verdict(StrEnum):

@@ -274,7 +274,9 @@ def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
     )
     try:
         from nnterp import StandardizedTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # ours is shown; downloads keep the hub's own
         standardised = StandardizedTransformer(
             str(where),
             device_map=device,

@@ -21,9 +21,8 @@ from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
 if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
-
     from gadfly.corpus import Corpus
+    from gadfly.tools.model import LocalModel
 
 ArgsT = TypeVar("ArgsT", bound=ToolArgs)
 ResultT = TypeVar("ResultT", bound=BaseModel)
