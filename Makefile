@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-Q      ?= Where does a model recall the capital of a country, and how do I show it causally?
+Q      ?= Where do language models recall facts such as the capital of a country, and how do I localise that causally?
 export Q
 
 help:  ## show this list

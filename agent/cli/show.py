@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gadfly.agent.cli.console import out
@@ -66,11 +67,7 @@ def show_answer(answer: Answer) -> None:
     if answer.receipts:
         console.print()
         console.print("Receipts", style="bold")
-    for number, receipt in enumerate(answer.receipts, 1):
-        if receipt.kind == "quote":
-            line = f'[{number}] {receipt.document}: "{_short(receipt.quote or "")}"'
-        else:
-            line = f"[{number}] run {receipt.run}: {receipt.field} = {receipt.value}"
+    for line in _receipt_lines(answer):
         console.print(Text(line), style="dim")
     for claim in answer.claims:
         _show_trouble(claim)
@@ -92,6 +89,26 @@ def show_answer(answer: Answer) -> None:
         style="dim",
         markup=False,
     )
+
+
+def _receipt_lines(answer: Answer) -> list[str]:
+    """One line for each quote; one for the numbers of a run that stand side by side."""
+    said = {claim.text for claim in answer.claims}
+    lines: list[str] = []
+    receipts = list(enumerate(answer.receipts, 1))
+    for (kind, run), group in groupby(receipts, key=lambda item: (item[1].kind, item[1].run)):
+        some = list(group)
+        if kind == "run":
+            numbers = f"{some[0][0]}" if len(some) == 1 else f"{some[0][0]}-{some[-1][0]}"
+            values = ", ".join(f"{r.field} = {r.value}" for _, r in some)
+            lines.append(f"[{numbers}] run {run}: {values}")
+            continue
+        for number, receipt in some:
+            # The offline engine's sentences are their own quotes; printing them twice tells nothing.
+            quote = "verbatim" if receipt.quote in said else f'"{_short(receipt.quote or "")}"'
+            place = f"characters {receipt.start}-{receipt.end}"
+            lines.append(f"[{number}] {receipt.document}, {place}: {quote}")
+    return lines
 
 
 def _show_trouble(claim: Claim) -> None:

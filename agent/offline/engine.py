@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.answer import Answer, Cost
 from gadfly.agent.offline.experiment import claims, plan
-from gadfly.agent.offline.extract import Sentence, choose, parts
+from gadfly.agent.offline.extract import Excerpt, choose, parts
 from gadfly.agent.receipts import quote_marker, verify
 from gadfly.corpus.progress import Progress
 from gadfly.errors import Cancelled, GadflyError, MissingExtraError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gadfly.corpus import Corpus
     from gadfly.corpus.models import SearchResults
 
-_PASSAGES = 12
+_PASSAGES = 24
 
 
 def answer(
@@ -52,14 +52,15 @@ def answer(
     )
 
 
-def _quotes(found: list[SearchResults], corpus: Corpus) -> list[Sentence]:
-    """The best sentences for each part of the question that the corpus can answer, parts in their order."""
-    each = 5 if len(found) == 1 else 3
-    quoted: list[Sentence] = []
+def _quotes(found: list[SearchResults], corpus: Corpus) -> list[Excerpt]:
+    """The best excerpts for each part of the question that the corpus can answer, parts in their order."""
+    each = 4 if len(found) == 1 else 3
+    quoted: list[Excerpt] = []
     for results in found:
         if results.answerable:
             chosen = choose(results.query, results.results, limit=each, embedder=corpus.embedder)
-            quoted += [s for s in chosen if s.text not in {already.text for already in quoted}]
+            said = {sentence for excerpt in quoted for sentence in excerpt.sentences}
+            quoted += [e for e in chosen if said.isdisjoint(e.sentences)]
     return quoted
 
 
@@ -86,10 +87,8 @@ def _nothing(found: SearchResults) -> str:
     return "Not in the corpus." + (f" The nearest it has:\n{listed}" if nearest else "")
 
 
-def _compose(quoted: list[Sentence], result: Result | None, model: str) -> str:
-    parts: list[str] = []
-    if quoted:
-        parts += ["**The corpus says:**", "\n".join(_bullet(sentence) for sentence in quoted)]
+def _compose(quoted: list[Excerpt], result: Result | None, model: str) -> str:
+    parts = _grouped(quoted)
     if result is not None:
         subject = (
             "the demo model (it shows the method, not what other models do)"
@@ -103,5 +102,19 @@ def _compose(quoted: list[Sentence], result: Result | None, model: str) -> str:
     return "\n\n".join(parts)
 
 
-def _bullet(sentence: Sentence) -> str:
-    return f"- {sentence.text} {quote_marker(sentence.passage.document, sentence.text)}"
+def _grouped(quoted: list[Excerpt]) -> list[str]:
+    """A lead-in and bullets for each document, the best document first, its excerpts as they stand in it."""
+    documents: dict[str, list[Excerpt]] = {}
+    for excerpt in quoted:
+        documents.setdefault(excerpt.passage.document, []).append(excerpt)
+    parts = []
+    for document, excerpts in documents.items():
+        excerpts.sort(key=lambda e: e.passage.start + e.passage.text.find(e.sentences[0]))
+        title = excerpts[0].passage.title
+        parts += [f"**{title}** ({document}):", "\n".join(map(_bullet, excerpts))]
+    return parts
+
+
+def _bullet(excerpt: Excerpt) -> str:
+    document = excerpt.passage.document
+    return "- " + " ".join(f"{s} {quote_marker(document, s)}" for s in excerpt.sentences)
