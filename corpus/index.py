@@ -73,21 +73,26 @@ class Corpus:
     # -- filling ---------------------------------------------------------------------------------
 
     def sync(
-        self, sources: Sequence[Source], progress: Progress | None = None, *, wait: float = WAIT
+        self,
+        sources: Sequence[Source],
+        progress: Progress | None = None,
+        *,
+        wait: float = WAIT,
+        again: bool = False,
     ) -> SyncReport:
         """Bring the index up to date with these sources; others stay as they are.
 
-        A source whose fingerprint is unchanged is not read. Stopping it at any point (Ctrl-C, kill)
+        A source whose fingerprint is unchanged is not read, unless ``again``. Stopping it at any point (Ctrl-C, kill)
         leaves whole documents; the next sync goes on from there.
 
         Raises:
             IndexBusyError: another process was still writing after ``wait`` seconds.
         """
         progress = progress or Silent()
-        if not self._writer.due(sources):
+        if not again and not self._writer.due(sources):
             return SyncReport(skipped_sources=len(sources), notices=self._missing())
         with write_lock(self.folder, progress, wait):
-            report = self._writer.sync(sources, progress)
+            report = self._writer.sync(sources, progress, again=again)
         report.notices += self._missing()
         return report
 

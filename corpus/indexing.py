@@ -45,7 +45,9 @@ class Writer:
             or not self.vectors.exists()
         )
 
-    def sync(self, sources: Sequence[Source], progress: Progress) -> SyncReport:
+    def sync(
+        self, sources: Sequence[Source], progress: Progress, *, again: bool = False
+    ) -> SyncReport:
         """Documents of changed sources, then vectors. The report counts what happened."""
         report = SyncReport()
         if self.store.get("chunker") != chunks.VERSION:
@@ -54,7 +56,7 @@ class Writer:
         for source in sources:
             try:
                 fingerprint = source.fingerprint()
-                if known.get(source.name) == fingerprint:
+                if known.get(source.name) == fingerprint and not again:
                     report.skipped_sources += 1
                     continue
                 self._read(source, progress, report)
