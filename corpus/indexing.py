@@ -60,6 +60,9 @@ class Writer:
                     report.skipped_sources += 1
                     continue
                 self._read(source, progress, report)
+                # A source of many files names those it could not read; the others are in.
+                report.failures |= getattr(source, "failures", {})
+                report.notices += getattr(source, "notices", [])
             except Exception as error:  # whatever a source meets, it never stops the others
                 report.failures[source.name] = str(error) or type(error).__name__
                 continue

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel as LocalModel
     from gadfly.tools.model import load as load
     from gadfly.tools.patching import patch as patch
+    from gadfly.tools.probing import probe as probe
     from gadfly.tools.runner import rerun as rerun
 
 _HOME = {
@@ -26,6 +27,7 @@ _HOME = {
     "LocalModel": "model",
     "load": "model",
     "patch": "patching",
+    "probe": "probing",
     "rerun": "runner",
 }
 

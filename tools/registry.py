@@ -12,6 +12,7 @@ from gadfly.tools.contract import Tool
 # name of the tool -> the module that declares it under that name
 _WHERE = {
     "patch": "gadfly.tools.patching",
+    "probe": "gadfly.tools.probing",
     "search": "gadfly.tools.reading",
     "read": "gadfly.tools.reading",
     "check_quote": "gadfly.tools.reading",

@@ -1,0 +1,63 @@
+"""Code fences: put one around code, take one off, close one that was left open."""
+
+from __future__ import annotations
+
+import re
+
+_OPENS = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)$")
+
+
+def fence(code: str, language: str = "python") -> str:
+    """Code in a fence that it cannot close from inside; empty code gives an empty text."""
+    code = code.strip("\n")
+    if not code.strip():
+        return ""
+    mark = "```"
+    if re.search(r"^[ \t]*```", code, re.MULTILINE):
+        # Three tildes before four ticks: not every reader of fences knows the longer ones.
+        mark = "~~~"
+        while re.search(rf"^[ \t]*{mark}", code, re.MULTILINE):
+            mark += "~"
+    return f"{mark}{language}\n{code}\n{mark}"
+
+
+def unfence(text: str) -> tuple[str, str] | None:
+    """``(language, code)`` of a text that is one fence and nothing else."""
+    lines = text.strip("\n").split("\n")
+    opened = _OPENS.match(lines[0])
+    if opened is None or len(lines) < 2:
+        return None
+    for index in range(1, len(lines)):
+        if _closes(lines[index], opened.group(1)):
+            if index != len(lines) - 1:
+                return None
+            return opened.group(2).strip(), "\n".join(lines[1:-1])
+    return None
+
+
+def close(text: str) -> str:
+    """The text with a closing fence added if its last one is open: it would swallow what is joined to it."""
+    mark = open_mark(text)
+    return f"{text.rstrip(chr(10))}\n{mark}" if mark else text
+
+
+def open_mark(text: str) -> str:
+    """The mark of the fence that is still open at the end of a text, or an empty string."""
+    mark = ""
+    for line in text.split("\n"):
+        mark = step(line, mark)
+    return mark
+
+
+def step(line: str, mark: str) -> str:
+    """The open fence's mark after one more line (``mark``: before it)."""
+    if mark:
+        return "" if _closes(line, mark) else mark
+    opened = _OPENS.match(line)
+    # Ticks after the opening mark make it inline code: ```x``` opens nothing.
+    return opened.group(1) if opened and "`" not in opened.group(2) else ""
+
+
+def _closes(line: str, mark: str) -> bool:
+    stripped = line.strip()
+    return stripped.startswith(mark) and not stripped.strip(mark[0])

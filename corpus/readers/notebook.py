@@ -1,0 +1,122 @@
+"""Jupyter notebooks, nbformat 3 and 4: Markdown as it is, code in fences, outputs kept short.
+
+Reads the JSON itself: nbformat would be a dependency for the sake of validation, and a notebook that
+does not validate is often still readable. Leaves out images and attachments (marked where they were).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from gadfly.corpus.markup import split_front_matter
+from gadfly.corpus.readers.cells import Cell, join
+from gadfly.corpus.readers.outputs import joined, rendered
+from gadfly.corpus.readers.page import Page
+from gadfly.errors import CorpusError
+
+_INLINE_IMAGE = re.compile(
+    r"!\[([^\[\]\n]{0,300})\]\((?:data:image/|attachment:)[^)\s]*(?: [^)\n]*)?\)"
+)
+_INLINE_TAG = re.compile(
+    r"<img\b[^>]{0,300}?\bsrc=[\"']data:image/[^\"']*[\"'][^>]{0,300}>", re.IGNORECASE
+)
+
+
+def read(text: str, name: str) -> Page:
+    """The page of one notebook.
+
+    Raises:
+        CorpusError: it is not JSON, or not a notebook.
+    """
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = (
+            f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        )
+        raise CorpusError(
+            f"cannot read {name}: not a notebook, its JSON breaks off at {where} ({_reason(error)});"
+            " open it in Jupyter and save it again"
+        ) from error
+    raw = _raw_cells(notebook)
+    if raw is None:
+        raise CorpusError(
+            f"cannot read {name}: JSON, but not a notebook (no cells); only nbformat 3 and 4 are read"
+        )
+    about = notebook.get("metadata")
+    about = about if isinstance(about, dict) else {}
+    cells = list(_cells(raw, _language(about)))
+    fields: dict[str, Any] = {"kind": "notebook"}
+    if isinstance(about.get("title"), str) and about["title"].strip():
+        fields["title"] = about["title"]
+    authors = [each.get("name") for each in about.get("authors") or () if isinstance(each, dict)]
+    if any(authors):
+        fields["authors"] = [str(each) for each in authors if each]
+    if cells and cells[0].text.lstrip().startswith(
+        "---"
+    ):  # Quarto and nbdev keep a front matter there
+        front, rest = split_front_matter(cells[0].text.lstrip())
+        if front:
+            fields.update(front)
+            cells[0] = Cell("markdown", rest)
+    body, places = join(cells)
+    return Page(body, {**fields, "cells": places})
+
+
+def looks_like(text: str) -> bool:
+    """Whether a text is a notebook's JSON, whatever its file is called."""
+    head = text[:200].lstrip()
+    return head.startswith("{") and ('"nbformat"' in text[-500:] or '"cell_type"' in text[:2000])
+
+
+def _raw_cells(notebook: Any) -> list[Any] | None:
+    if not isinstance(notebook, dict):
+        return None
+    if isinstance(notebook.get("cells"), list):
+        return list(notebook["cells"])
+    sheets = notebook.get("worksheets")
+    if not isinstance(sheets, list):
+        return None
+    found: list[Any] = []
+    for sheet in sheets:
+        if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list):
+            found += sheet["cells"]
+    return found
+
+
+def _language(about: dict[str, Any]) -> str:
+    for key, inner in (("language_info", "name"), ("kernelspec", "language")):
+        place = about.get(key)
+        if isinstance(place, dict) and isinstance(place.get(inner), str):
+            return re.sub(r"[^\w+#-]", "", place[inner].lower()) or "python"
+    return "python"
+
+
+def _cells(raw: list[Any], language: str) -> Iterator[Cell]:
+    for each in raw:
+        each = each if isinstance(each, dict) else {}
+        kind = each.get("cell_type")
+        source = joined(each.get("source", each.get("input")))
+        if kind == "code":
+            yield Cell("code", source, rendered(each.get("outputs")), language)
+        elif kind == "heading":  # nbformat 3
+            level = each.get("level") if isinstance(each.get("level"), int) else 1
+            yield Cell("markdown", f"{'#' * min(max(level or 1, 1), 6)} {' '.join(source.split())}")
+        else:
+            yield Cell("markdown", _without_images(source))
+
+
+def _without_images(source: str) -> str:
+    if "data:image" not in source and "attachment:" not in source:
+        return source
+    source = _INLINE_IMAGE.sub(
+        lambda found: f"[image: {found[1]}]" if found[1] else "[image]", source
+    )
+    return _INLINE_TAG.sub("[image]", source)
+
+
+def _reason(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__

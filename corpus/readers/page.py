@@ -1,0 +1,23 @@
+"""What a reader hands back: one piece of Markdown that will become one document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text with what is known of it.
+
+    ``fields`` are those of a front matter (``title``, ``kind``, ``authors``, ``year``, ``url``); what is not
+    known there ends in the document's ``meta``. ``part`` is the page's place inside a file that holds
+    several. ``notices`` say what could not be read as it should. ``removed`` is what the reader took out as
+    mere markup: an importer that proves that no word was lost has to know it.
+    """
+
+    body: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    part: str = ""
+    notices: tuple[str, ...] = ()
+    removed: str = ""

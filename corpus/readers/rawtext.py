@@ -1,0 +1,92 @@
+"""Text drawn from a PDF: words broken at line ends joined, numbered section titles made headings.
+
+Leaves out columns, running heads and formulas: nothing in plain text tells them for sure.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gadfly.corpus.readers.tally import Mended, words
+
+_BREAK = re.compile(r"\b([A-Za-z]{2,})-\n([a-z]{2,})\b")
+_NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,2})\.?[ \t]+([A-Z][^\n]{2,90})$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]\S", re.MULTILINE)
+
+
+def looks_raw(text: str) -> bool:
+    """Whether a text is a PDF's: short hard-wrapped lines, no Markdown headings, and broken words or an abstract."""
+    lines = [line for line in text[:200_000].split("\n") if line.strip()]
+    if len(lines) < 20 or _HEADING.search(text) or "```" in text:
+        return False
+    full = sum(50 <= len(line) <= 130 for line in lines)
+    broken = sum(1 for _ in _BREAK.finditer(text[:200_000]))
+    return full * 2 > len(lines) and (
+        broken > 2 or bool(re.search(r"^Abstract\b", text[:6_000], re.MULTILINE))
+    )
+
+
+def title(text: str) -> str:
+    """The first line that could be one: some words, no stamp and no address."""
+    for line in text[:3_000].split("\n")[:15]:
+        words_in = re.findall(r"[A-Za-z]{2,}", line)
+        if (
+            len(words_in) > 1
+            and len(line) < 160
+            and not re.match(r"\W*(arXiv|https?|doi|Abstract)\b|\d", line)
+        ):
+            return line.strip()
+    return ""
+
+
+def join_broken_words(text: str) -> Mended:
+    """Words cut by a hyphen at a line end, where the text itself shows the whole word elsewhere.
+
+    ``inter-\\npretability`` is joined if ``interpretability`` occurs; ``self-\\nattention`` becomes
+    ``self-attention`` if that does. Anything else stays: guessing would change what a quote says.
+    """
+    known = words(text)
+    hyphened = set(re.findall(r"[A-Za-z]+-[a-z]+", text))
+    removed: list[str] = []
+    count = 0
+
+    def joined(found: re.Match[str]) -> str:
+        nonlocal count
+        first, second = found.groups()
+        if f"{first}-{second}" in hyphened:
+            count += 1
+            return f"{first}-{second}"
+        if first + second in known:
+            count += 1
+            removed.extend((first, second))
+            return first + second
+        return found.group()
+
+    text = _BREAK.sub(joined, text)
+    return Mended(text, count, " ".join(removed))
+
+
+def number_headings(text: str) -> Mended:
+    """Lines such as ``2.1 Sparse features`` that follow on one another become headings."""
+    count = 0
+    last: tuple[int, ...] = (0,)
+
+    def headed(found: re.Match[str]) -> str:
+        nonlocal count, last
+        number = tuple(int(each) for each in found.group(1).split("."))
+        title = found.group(2)
+        # A line of the contents ends in a page number, a sentence in its stop.
+        if number not in _next(last) or re.search(r"[\d.,;:]$", title) or title.count(". "):
+            return found.group()
+        last = number
+        count += 1
+        return f"{'#' * (len(number) + 1)} {found.group()}"
+
+    return Mended(_NUMBERED.sub(headed, text), count)
+
+
+def _next(number: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """What may follow a section's number: its first child, its sibling, or a sibling of one above."""
+    following = {(*number, 1)} if number != (0,) and len(number) < 3 else set()
+    following |= {(*number[:depth], number[depth] + 1) for depth in range(len(number))}
+    return following

@@ -1,0 +1,215 @@
+"""The styles in which programs and people concatenate files, each told by its separators.
+
+Covers gitingest, repomix (XML, Markdown, plain), files-to-prompt (plain, XML, Markdown), ``tail``-like
+rules and hand-made ``File: path`` lines. Each function gives the parts of a text in its style, or
+nothing. They are conservative: a document that is split by mistake is worse than a dump that is not.
+Leaves out parts behind headings, which only a table of contents tells (``contents``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gadfly.corpus.readers import tagged
+from gadfly.corpus.readers.fences import open_mark
+from gadfly.corpus.readers.part import Part
+from gadfly.corpus.readers.paths import is_file, is_path
+
+_RULE = re.compile(r"^([=\-#*_~])\1{7,}$")
+_LABEL = r"(?:File|FILE|Filename|File ?path|FilePath|File Path)"
+_LABELLED = re.compile(
+    rf"^(?:#{{1,6}}[ \t]+|\*\*)?{_LABEL}(?:\*\*)?:(?:\*\*)?[ \t]+`?([^`\n]{{1,300}}?)`?(?:\*\*)?$"
+)
+_INLINE = re.compile(
+    r"^(?:# |// )?(={3,}|-{3,}|\*{3,}|~{3,})[ \t]*(?:(?:File|FILE|BEGIN):?[ \t]+)?(\S.{0,298}?)[ \t]*\1$"
+)
+_ARROWS = re.compile(r"^==> (.{1,300}) <==$")
+_PACKED = re.compile(r"^# Files$", re.MULTILINE)
+
+
+def find(text: str) -> tuple[str, list[Part]] | None:
+    """``(style, parts)`` of the style whose first separator stands first, if the text is in any."""
+    lines = _lines(text)
+    found = []
+    for style, parts_of in _STYLES.items():
+        parts = parts_of(text, lines)
+        if len(parts) > 1 and len({each.name for each in parts}) > 1:
+            found.append((parts[0].head, style, parts))
+    if not found:
+        return None
+    # Of two styles that begin at one place, the stricter comes first in the table.
+    _, style, parts = min(found, key=lambda each: each[0])
+    return style, parts
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """``(offset, line)`` of each line; too long ones are empty, since no separator is long."""
+    found, at = [], 0
+    for line in text.split("\n"):
+        found.append((at, line.rstrip() if len(line) <= 400 else ""))
+        at += len(line) + 1
+    return found
+
+
+def _framed(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """A path between two rules: gitingest, repomix's plain style and much that is made by hand."""
+    cuts = []
+    for index in range(len(lines) - 2):
+        rule = lines[index][1]
+        if (
+            not _RULE.match(rule)
+            or rule[0] != lines[index + 2][1][:1]
+            or not _RULE.match(lines[index + 2][1])
+        ):
+            continue
+        labelled = _LABELLED.match(lines[index + 1][1])
+        name = labelled.group(1) if labelled else lines[index + 1][1].strip()
+        if is_path(name):
+            cuts.append((index, index + 3, name))
+    return _between(text, lines, cuts)
+
+
+def _ruled(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """``==== path ====``, ``==> path <==`` and the like."""
+    cuts = []
+    for index, (_, line) in enumerate(lines):
+        found = _INLINE.match(line)
+        name = found.group(2) if found else ""
+        if not found and (arrows := _ARROWS.match(line)):
+            name = arrows.group(1)
+        if name and is_file(name):
+            cuts.append((index, index + 1, name))
+    return _between(text, lines, cuts)
+
+
+def _dashed(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """files-to-prompt: a path, ``---``, the content, a blank line, ``---``."""
+    cuts = []
+    closed = True  # only at the start or below a closing rule can a path be a separator
+    for index, (_, line) in enumerate(lines):
+        if (
+            closed
+            and line
+            and index + 1 < len(lines)
+            and lines[index + 1][1] == "---"
+            and is_file(line)
+        ):
+            cuts.append((index, index + 2, line))
+            closed = False
+        elif line == "---" and (not cuts or index >= cuts[-1][1]):
+            closed = True
+        elif line:
+            closed = False
+    if not cuts or cuts[0][0] != _first_line(lines):
+        return []
+    parts = []
+    for part in _between(text, lines, cuts):
+        body = text[part.start : part.end].rstrip()
+        if not (body == "---" or body.endswith("\n---")):
+            return []
+        parts.append(Part(part.name, part.head, part.start, part.start + len(body) - 3))
+    return parts
+
+
+def _headed_fences(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """``## File: path`` and a fence (repomix), or a bare path and a fence (files-to-prompt -m)."""
+    for labelled in (True, False):
+        parts = _fenced(text, lines, labelled)
+        if parts:
+            return parts
+    return []
+
+
+def _fenced(text: str, lines: list[tuple[int, str]], labelled: bool) -> list[Part]:
+    parts: list[Part] = []
+    packed = labelled and _PACKED.search(text) is not None
+    index = 0
+    while index < len(lines):
+        line = lines[index][1]
+        found = _LABELLED.match(line) if labelled else None
+        name = found.group(1) if found else ("" if labelled else line)
+        after = lines[index + 1][1] if index + 1 < len(lines) else ""
+        mark = re.match(r"(`{3,}|~{3,})[^`]*$", after)
+        if not name or not mark or not is_file(name):
+            # Anything beside paths and fences makes it a tutorial, in which both are common; only
+            # repomix writes a preamble, which ends in its own heading.
+            if line and (parts or not packed):
+                return parts if packed and line.startswith("# ") else []
+            index += 1
+            continue
+        end = index + 2
+        while end < len(lines) and not (
+            lines[end][1].startswith(mark[1]) and not lines[end][1].strip(mark[1][0])
+        ):
+            end += 1
+        if end == len(lines):
+            return []
+        parts.append(
+            Part(name, lines[index][0], lines[index + 1][0], lines[end][0] + len(lines[end][1]))
+        )
+        index = end + 1
+    return parts
+
+
+def _labelled(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """Lines ``File: /path`` alone: made by hand, so everything about it must fit."""
+    cuts = []
+    for index, (_, line) in enumerate(lines):
+        if line[:1] in "Ff#*" and (found := _LABELLED.match(line)) and is_path(found.group(1)):
+            cuts.append((index, index + 1, found.group(1)))
+    parts = _between(text, lines, cuts)
+    if not parts or len({each.name for each in parts}) * 2 < len(parts):
+        return []
+    apart = sum(
+        begin == 0 or not lines[begin - 1][1] or bool(_RULE.match(lines[begin - 1][1]))
+        for begin, _, _ in cuts
+    )
+    if apart * 10 < len(cuts) * 9:
+        return []
+    begins = cuts[0][0] == _first_line(lines)
+    long = sum(each.end - each.start for each in parts) >= 500 * len(parts)
+    near_the_top = parts[0].head <= max(len(text) // 10, 2_000)
+    if not begins and not (len(parts) > 2 and long and near_the_top):
+        return []
+    tutorial = sum(_is_step(text[each.start : each.end]) for each in parts)
+    return [] if tutorial * 2 >= len(parts) else parts
+
+
+def _is_step(body: str) -> bool:
+    """A fence right below the file's name and prose after it: a tutorial that shows its files."""
+    body = body.strip()
+    opened = re.match(r"(`{3,}|~{3,})[^\n`]*\n", body)
+    if not opened:
+        return False
+    closed = re.search(rf"^{re.escape(opened.group(1))}[ \t]*$", body[opened.end() :], re.MULTILINE)
+    return closed is not None and bool(body[opened.end() + closed.end() :].strip())
+
+
+def _between(
+    text: str, lines: list[tuple[int, str]], cuts: list[tuple[int, int, str]]
+) -> list[Part]:
+    """Parts from one separator to the next; none where the first one stands inside a fence."""
+    if not cuts or open_mark(text[: lines[cuts[0][0]][0]]):
+        return []
+    parts = []
+    for number, (begin, content, name) in enumerate(cuts):
+        start = lines[content][0] if content < len(lines) else len(text)
+        end = lines[cuts[number + 1][0]][0] if number + 1 < len(cuts) else len(text)
+        parts.append(Part(name, lines[begin][0], start, end))
+    return parts
+
+
+def _first_line(lines: list[tuple[int, str]]) -> int:
+    return next((index for index, (_, line) in enumerate(lines) if line), 0)
+
+
+_STYLES: dict[str, Callable[[str, list[tuple[int, str]]], list[Part]]] = {
+    "<document> tags": lambda text, lines: tagged.documents(text),
+    "<file> tags": lambda text, lines: tagged.xml_files(text),
+    "framed paths": _framed,
+    "paths over rules": _dashed,
+    "paths over fences": _headed_fences,
+    "paths in rules": _ruled,
+    "File: lines": _labelled,
+}

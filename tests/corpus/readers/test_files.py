@@ -1,0 +1,120 @@
+"""The source of files: which reader for which file, what ids come of it, and what happens to bad files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from corpus.readers.miniature import build
+from corpus.readers.packers import by_hand, repomix_xml
+
+from gadfly.corpus.documents import Document
+from gadfly.corpus.readers.cells import cell_at
+from gadfly.corpus.sources.files import FilesSource
+from gadfly.errors import CorpusError
+
+NOTEBOOK = json.dumps(
+    {
+        "cells": [
+            {"cell_type": "markdown", "source": "# A demo"},
+            {"cell_type": "code", "source": "x = 1"},
+        ]
+    }
+)
+
+
+def _folder(tmp_path: Path) -> Path:
+    root = tmp_path / "Notes"
+    (root / "sub").mkdir(parents=True)
+    (root / "demo.md").write_text("# The notes\n\nWords.")
+    (root / "demo.ipynb").write_text(NOTEBOOK)
+    (root / "sub" / "demo.py").write_text('"""A module."""\n\n\ndef f():\n    return 1\n')
+    for skipped in ("node_modules", "__pycache__", ".ipynb_checkpoints", "env"):
+        (root / skipped).mkdir()
+        (root / skipped / "a.py").write_text("hidden = 1")
+    (root / "env" / "pyvenv.cfg").write_text("")
+    return root
+
+
+def _by_id(source: FilesSource) -> dict[str, Document]:
+    return {each.id: each for each in source.documents()}
+
+
+def test_a_folder_of_everything(tmp_path: Path) -> None:
+    found = _by_id(FilesSource(_folder(tmp_path)))
+    assert set(found) == {"notes/demo", "notes/demo-ipynb", "notes/sub/demo-py"}
+    demo = found["notes/demo-ipynb"]
+    assert (demo.title, demo.kind) == ("A demo", "notebook")
+    assert cell_at(demo, demo.text.index("x = 1")) == 2
+    assert demo.meta["file"] == "demo.ipynb"
+    code = found["notes/sub/demo-py"]
+    assert (code.title, code.kind) == ("demo.py", "code")
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    root = _folder(tmp_path)
+    (root / "broken.ipynb").write_text("{")
+    (root / "picture.md").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (root / "bad.py").write_text("def (:")
+    source = FilesSource(root)
+    assert len(_by_id(source)) == 4
+    assert set(source.failures) == {"broken.ipynb", "picture.md"}
+    assert "JSON" in source.failures["broken.ipynb"]
+    assert [each.split(" does")[0] for each in source.notices] == ["bad.py"]
+    list(source.documents())
+    assert len(source.notices) == 1  # of the last reading, not of all
+    for name in source.failures:
+        with pytest.raises(CorpusError, match=name):
+            list(FilesSource(root / name).documents())
+
+
+def test_a_dump_becomes_its_documents(tmp_path: Path) -> None:
+    whole = build()
+    path = tmp_path / "notes" / "default_600k.md"
+    path.parent.mkdir()
+    path.write_text(whole.text)
+    source = FilesSource(path)
+    found = _by_id(source)
+    assert list(found) == [f"notes/default-600k/{each.part}" for each in whole.expected]
+    for wanted in whole.expected:
+        document = found[f"notes/default-600k/{wanted.part}"]
+        assert (document.title, document.kind, document.authors) == (
+            wanted.title,
+            wanted.kind,
+            wanted.authors,
+        )
+        assert document.source == source.name
+    assert found["notes/default-600k/a-long-glossary-of-lenses"].year == 2022
+    assert found["notes/default-600k/lenses/master-9-1-py"].meta["part"] == "/lenses/master_9_1.py"
+    (report,) = source.reports
+    assert report.documents == len(found)
+    assert source.notices == [report.line()]
+
+
+def test_a_packers_xml_is_read_when_asked_for(tmp_path: Path) -> None:
+    root = tmp_path / "notes"
+    root.mkdir()
+    (root / "pack.xml").write_text(repomix_xml([("a.md", "One text."), ("b.md", "Another.")]))
+    (root / "other.xml").write_text("<feed><entry>no dump</entry></feed>")
+    assert set(_by_id(FilesSource(root / "pack.xml"))) == {"notes/pack-xml/a", "notes/pack-xml/b"}
+    with pytest.raises(CorpusError, match=r"other\.xml"):
+        list(FilesSource(root / "other.xml").documents())
+    assert list(FilesSource(root).documents()) == []
+
+
+def test_the_fingerprint_sees_new_kinds(tmp_path: Path) -> None:
+    root = _folder(tmp_path)
+    before = FilesSource(root).fingerprint()
+    assert FilesSource(root).fingerprint() == before
+    (root / "more.py").write_text("x = 1")
+    assert FilesSource(root).fingerprint() != before
+
+
+def test_offsets_of_a_dump_are_those_of_its_documents(tmp_path: Path) -> None:
+    (tmp_path / "two.md").write_text(
+        by_hand([("a.md", "# A\n\nFirst."), ("b.md", "---\ntitle: Bee\nyear: 2021\n---\nSecond.")])
+    )
+    first, second = FilesSource(tmp_path / "two.md").documents()
+    assert first.text == "# A\n\nFirst."
+    assert (second.title, second.year, second.text) == ("Bee", 2021, "Second.")

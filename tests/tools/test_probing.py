@@ -1,0 +1,245 @@
+"""Probes: fits equal scikit-learn's, splits keep groups together, noise is not supported, a planted direction is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from support.models import local  # noqa: E402
+
+from gadfly.corpus.progress import Silent  # noqa: E402
+from gadfly.errors import ToolInputError  # noqa: E402
+from gadfly.tools import probe, vectors  # noqa: E402
+from gadfly.tools.capture import at, capture, mean  # noqa: E402
+from gadfly.tools.contract import Verdict  # noqa: E402
+from gadfly.tools.demo.words import NAMES, NOUNS  # noqa: E402
+from gadfly.tools.ledger import Ledger  # noqa: E402
+from gadfly.tools.probing.analysis import auroc  # noqa: E402
+from gadfly.tools.probing.data import LabelledText, label, read_texts, shuffled, split  # noqa: E402
+from gadfly.tools.probing.fit import STRENGTHS, fit, space  # noqa: E402
+from gadfly.tools.probing.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.runner import rerun  # noqa: E402
+from gadfly.tools.stats import Interval  # noqa: E402
+
+WORDS = [f"w{i}" for i in range(10, 60)]
+
+
+def numbers(layers: int, rows: int, hidden: int, seed: int = 0) -> tuple[Any, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(layers, rows, hidden, generator=generator, dtype=torch.float64) * 3 + 1
+    y = (x[0, :, 0] + x[0, :, 1] + torch.randn(rows, generator=generator) > 2).long()
+    return x, y
+
+
+@pytest.mark.parametrize("hidden", [12, 90])
+def test_logistic_equals_scikit_learn(hidden: int) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = numbers(3, 60, hidden)
+    found = fit("logistic", space(x), y)
+    for layer in range(3):
+        scale = (x[layer] - x[layer].mean(0)).square().sum(-1).mean().sqrt()
+        for index, strength in enumerate(STRENGTHS):
+            if strength < 1e-2:
+                continue  # almost separable problems take more steps than a probe needs
+            theirs = LogisticRegression(C=1 / (60 * strength), tol=1e-10, max_iter=20000)
+            theirs.fit(((x[layer] - x[layer].mean(0)) / scale).numpy(), y.numpy())
+            ours = found.weight[layer, index] * scale
+            assert np.abs(ours.numpy() - theirs.coef_[0]).max() <= 1e-3 * np.abs(theirs.coef_).max()
+            margin = theirs.decision_function(((x[layer] - x[layer].mean(0)) / scale).numpy())
+            assert np.abs(found.scores(x)[layer, index].numpy() - margin).max() < 5e-3 * max(
+                1, np.abs(margin).max()
+            )
+
+
+def test_ridge_equals_scikit_learn() -> None:
+    from sklearn.linear_model import Ridge
+
+    x, y = numbers(2, 40, 70)
+    found = fit("ridge", space(x), y)
+    for layer in range(2):
+        scale = (x[layer] - x[layer].mean(0)).square().sum(-1).mean().sqrt()
+        for index, strength in enumerate(STRENGTHS):
+            theirs = Ridge(alpha=40 * strength).fit((x[layer] / scale).numpy(), (2 * y - 1).numpy())
+            assert np.allclose(
+                (found.weight[layer, index] * scale).numpy(), theirs.coef_, atol=1e-6
+            )
+            expected = theirs.predict((x[layer] / scale).numpy())
+            assert np.allclose(found.scores(x)[layer, index].numpy(), expected, atol=1e-6)
+
+
+def test_difference_is_the_difference_of_means() -> None:
+    x, y = numbers(2, 30, 8)
+    weight = fit("difference", space(x), y).weight[:, 0]
+    plain = x[:, y == 1].mean(1) - x[:, y == 0].mean(1)
+    for mine, true in zip(weight, plain, strict=True):
+        assert torch.nn.functional.cosine_similarity(mine, true, dim=0) > 1 - 1e-6
+
+
+def test_many_labellings_equal_one_at_a_time() -> None:
+    x, y = numbers(2, 30, 8)
+    other = 1 - y.roll(3)
+    both = fit("logistic", space(x), torch.stack([y, other]), (0.1,))
+    assert torch.allclose(
+        both.weight[1], fit("logistic", space(x), other, (0.1,)).weight, atol=1e-4
+    )
+
+
+def test_auroc_equals_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    scores, labels = np.round(rng.normal(size=(4, 50)), 1), rng.integers(0, 2, 50)
+    for row, found in zip(scores, auroc(scores, labels), strict=True):
+        assert found == pytest.approx(roc_auc_score(labels, row))
+
+
+@pytest.mark.parametrize("architecture", ["Qwen3", "GPT2", "Gemma3"])
+def test_captured_activations_equal_single_plain_forwards(architecture: str) -> None:
+    model = local(architecture)
+    texts = ["w1 w2 w3 w4", "w5", "w6 w7 w8 w9 w1 w2 w3"]
+    for reduce, plain in ((at("last"), lambda h: h[-1]), (mean, lambda h: h.mean(0))):
+        found = capture(model, texts, reduce, modules=model.blocks, progress=Silent(), max_tokens=9)
+        for row, text in enumerate(texts):
+            kept: list[Any] = []
+            handles = [
+                block.register_forward_hook(
+                    lambda m, a, out, kept=kept: kept.append(
+                        out[0] if isinstance(out, tuple) else out
+                    )
+                )
+                for block in model.blocks
+            ]
+            with torch.no_grad():
+                model.module(torch.tensor([model.ids(text)]))
+            for handle in handles:
+                handle.remove()
+            for layer, out in enumerate(kept):
+                assert torch.allclose(found.layers[layer, row], plain(out[0]), atol=1e-5)
+
+
+def test_splits_keep_groups_and_near_duplicates_together() -> None:
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(WORDS, 12)) for _ in range(60)]
+    twins = [f"{text} also" for text in texts]
+    items = [
+        LabelledText(text=t, label=i % 2) for part in (texts, twins) for i, t in enumerate(part)
+    ]
+    data = label(items)
+    parts = split(data, 0)
+    assert (parts.train.astype(int) + parts.validation + parts.test == 1).all()
+    for part in (parts.train, parts.validation, parts.test):
+        assert (part[:60] == part[60:]).all()  # a text and its twin
+        assert len(set(data.labels[part])) == 2
+
+
+def test_shuffled_labels_keep_the_structure() -> None:
+    rng = np.random.default_rng(0)
+    whole = np.repeat([0, 1, 1, 0, 1], 4)
+    groups = np.repeat(np.arange(5), 4)
+    moved = shuffled(whole, groups, rng)
+    assert all(len(set(moved[groups == g])) == 1 for g in range(5))
+    pairs = np.tile([0, 1], 10)
+    moved = shuffled(pairs, np.repeat(np.arange(10), 2), rng)
+    assert (moved.reshape(10, 2).sum(1) == 1).all()
+
+
+def records(n: int, seed: int, planted: bool) -> list[dict[str, object]]:
+    """Random words of the demo model. Planted: the last word tells the label."""
+    rng = np.random.default_rng(seed)
+    out: list[dict[str, object]] = []
+    for i in range(n):
+        value = int(rng.integers(2))
+        text = " ".join(rng.choice(NOUNS, 5))
+        if planted:
+            text += f" {NAMES[value]}"
+        out.append({"text": text, "label": value, "group": i})
+    return out
+
+
+def test_noise_is_not_supported() -> None:
+    verdicts = [
+        probe(
+            texts=records(80, seed, planted=False), shuffles=20, random_model=False, seed=seed
+        ).verdict
+        for seed in range(6)
+    ]
+    assert verdicts.count(Verdict.SUPPORTED) == 0
+
+
+def test_what_words_tell_is_not_supported() -> None:
+    found = probe(texts=records(100, 0, planted=True), shuffles=20, random_model=False)
+    assert found.values["auroc"] > 0.9
+    assert found.verdict is Verdict.NOT_SUPPORTED
+    assert "does as well" in found.why
+
+
+def test_truth_in_the_demo_model() -> None:
+    found = probe(behaviour="truth", n=240, shuffles=40)
+    assert found.verdict is Verdict.SUPPORTED
+    assert found.values["auroc"] > 0.9 > found.values["bag_of_words_auroc"]
+    assert {c.name for c in found.controls} >= {"shuffled_labels", "random_weights", "length"}
+    direction = vectors.load(found.run)
+    assert (direction.layer, direction.site) == (found.values["layer"], "residual")
+    assert float(direction.direction.norm()) == pytest.approx(1)
+    assert Path(found.figures[0].png or "").stat().st_size > 10_000
+    done = subprocess.run([sys.executable, "-c", found.reproduce], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"accuracy {found.values['accuracy']:.6f}" in done.stdout
+    again = rerun(found.run, ledger=Ledger())
+    assert again.moved == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"texts": [{"text": f"w{i} w2", "label": 1} for i in range(30)]}, "needs two labels"),
+        ({"texts": [{"text": "w1", "label": 1}, {"text": "w1", "label": 0}]}, "both labels"),
+        ({"texts": [{"text": "w1", "label": 1}, {"text": "w2", "label": 0}]}, "at least 3"),
+        ({"texts": [{"label": 1}]}, "text 1: text"),
+        ({"behaviour": "induction"}, "carry no label"),
+        ({"behaviour": "truth", "position": "first"}, "position is 'first'"),
+        ({"behaviour": "truth", "position": "-99"}, "fewer than 99 tokens"),
+        ({}, "give the texts once"),
+        ({"texts_file": "/no/such.jsonl"}, "cannot read the texts"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ToolInputError, match=message) as caught:
+        probe(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_lines_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text(json.dumps({"text": "a", "label": 1}) + "\n{nonsense\n")
+    with pytest.raises(ToolInputError, match="line 2: not JSON"):
+        read_texts(str(path))
+
+
+def test_a_pickle_is_refused_as_a_vector(tmp_path: Path) -> None:
+    path = tmp_path / "direction.pt"
+    torch.save(torch.ones(4), path)
+    with pytest.raises(ToolInputError, match="pickles are refused"):
+        vectors.load(str(path))
+    with pytest.raises(ToolInputError, match="no vector file and no run"):
+        vectors.load("r00000000")
+
+
+def test_verdict_names_the_control_that_decided() -> None:
+    good = {"length": (0.6, Interval(0.1, 0.4)), "bag_of_words": (0.7, Interval(0.05, 0.3))}
+    e = Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, good)
+    assert judge(e)[0] is Verdict.SUPPORTED
+    assert "bag of words" in judge(e)[1]
+    few = Evidence(1, 30, 0.9, Interval(0.8, 0.95), 0.01, good)
+    assert judge(few)[0] is Verdict.INCONCLUSIVE
+    tie = Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, {"length": (0.9, Interval(-0.1, 0.1))})
+    assert judge(tie)[0] is Verdict.NOT_SUPPORTED

@@ -1,0 +1,163 @@
+"""Activations of many texts at every layer, one vector for each text.
+
+The bare forward with a hook on each layer that keeps one reduced vector per row: memory grows with texts × layers ×
+hidden size, never with tokens. Texts run sorted by length, so that little is padded, and come back in their order.
+Leaves out what is learnt from them (``probing``, ``steering``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import Batch, LocalModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Reduce = Callable[["Tensor", Batch], "Tensor"]
+"""Hidden states [rows, tokens, hidden] to one vector a row, [rows, hidden]."""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """Float32 on the CPU. ``layers`` is [layers, texts, hidden], ``embedding`` the mean input embedding of each
+    text [texts, hidden], ``lengths`` the tokens of each."""
+
+    layers: Tensor
+    embedding: Tensor
+    lengths: list[int]
+
+
+def at(position: str) -> Reduce:
+    """How a text becomes one vector: ``last``, ``mean``, or a negative index such as ``-2``.
+
+    Raises:
+        ToolInputError: none of these.
+    """
+    if position == "mean":
+        return mean
+    if position == "last":
+        return _column(-1)
+    try:
+        index = int(position)
+    except ValueError:
+        index = 0
+    if index >= 0:
+        raise ToolInputError(
+            f"position is {position!r}; give last, mean, or -1, -2, ... from the end"
+        )
+    return _column(index)
+
+
+def mean(hidden: Tensor, batch: Batch) -> Tensor:
+    """The mean over the tokens of each row, padding left out."""
+    mask = batch.mask[..., None].to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1)
+
+
+def _column(index: int) -> Reduce:
+    def reduce(hidden: Tensor, batch: Batch) -> Tensor:
+        # Padding is on the left, so an index from the end is the same token place in every row.
+        if min(batch.lengths) < -index:
+            raise ToolInputError(
+                f"a text has fewer than {-index} tokens, so it has no position {index}"
+            )
+        return hidden[:, index]
+
+    return reduce
+
+
+def capture(
+    model: LocalModel,
+    texts: Sequence[str],
+    reduce: Reduce,
+    *,
+    modules: Sequence[Any],
+    progress: Progress,
+    max_tokens: int = 8192,
+    label: str = "Activations",
+) -> Captured:
+    """One forward over all texts, in batches of at most ``max_tokens`` tokens; halved when memory runs out."""
+    import torch
+
+    rows = [model.ids(text) for text in texts]
+    layers = torch.empty(len(modules), len(texts), model.hidden_size)
+    embedding = torch.empty(len(texts), model.hidden_size)
+    progress.start(label, len(texts))
+    try:
+        for some in _batches([len(row) for row in rows], max_tokens):
+            _one(model, [texts[i] for i in some], some, reduce, modules, layers, embedding)
+            progress.advance(len(some))
+    finally:
+        progress.finish()
+    return Captured(layers, embedding, [len(row) for row in rows])
+
+
+def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+    """Indices, longest first: what does not fit fails at once and not after an hour."""
+    some: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if some and lengths[some[0]] * (len(some) + 1) > max_tokens:
+            yield some
+            some = []
+        some.append(index)
+    if some:
+        yield some
+
+
+def _one(
+    model: LocalModel,
+    texts: list[str],
+    places: list[int],
+    reduce: Reduce,
+    modules: Sequence[Any],
+    layers: Tensor,
+    embedding: Tensor,
+) -> None:
+    import torch
+
+    try:
+        kept, first = _forward(model, texts, reduce, modules)
+    except torch.cuda.OutOfMemoryError:
+        if len(texts) == 1:
+            raise
+        torch.cuda.empty_cache()
+        half = len(texts) // 2
+        _one(model, texts[:half], places[:half], reduce, modules, layers, embedding)
+        _one(model, texts[half:], places[half:], reduce, modules, layers, embedding)
+        return
+    layers[:, places] = kept
+    embedding[places] = first
+
+
+def _forward(
+    model: LocalModel, texts: list[str], reduce: Reduce, modules: Sequence[Any]
+) -> tuple[Tensor, Tensor]:
+    import torch
+
+    batch = model.batch(texts)
+    kept: dict[int, Tensor] = {}
+    first: list[Tensor] = []
+
+    def keep(index: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any, out: Any) -> None:
+            kept[index] = reduce(out[0] if isinstance(out, tuple) else out, batch).float()
+
+        return hook
+
+    def embedded(module: Any, args: Any, kwargs: Any) -> None:
+        first.append(mean(args[0] if args else kwargs["hidden_states"], batch).float())
+
+    with model.working():
+        handles = [m.register_forward_hook(keep(i)) for i, m in enumerate(modules)]
+        handles.append(model.blocks[0].register_forward_pre_hook(embedded, with_kwargs=True))
+        try:
+            model.forward(batch)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return torch.stack([kept[i] for i in range(len(modules))]).cpu(), first[0].cpu()

@@ -1,0 +1,226 @@
+"""One probing experiment: activations, fits on train, choice on validation, one look at test, and the controls.
+
+Whatever is chosen (layer, method, strength) is chosen on validation. The controls pass through the same choice on the
+same split. Leaves out what follows from the numbers (``verdict``) and how they are shown (``report``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools.probing.data import Labelled, Parts, shuffled
+from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
+from gadfly.tools.stats import Interval, benjamini_hochberg
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gadfly.tools.probing.data import Ints
+    from gadfly.tools.stats import Array
+
+DRAWS = 1000
+FEWEST_TO_RESAMPLE = 10
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Decision values on the test part, and what they come to."""
+
+    name: str
+    scores: Array
+    auroc: float
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Layered:
+    """The probe of one set of activations: chosen on validation, measured once on test."""
+
+    layer: int
+    """Row of the activations; the report turns it into a layer of the model."""
+    method: Method
+    strength: float
+    weight: Array
+    bias: float
+    validation: Array
+    """AUROC on validation of each layer's best probe, [layers]."""
+    q: Array
+    """False discovery rate over layers that it is above one half, [layers]."""
+    test: Measured
+
+
+@dataclass(frozen=True)
+class Shuffles:
+    """The same probe on labels that mean nothing: test AUROC and accuracy of each shuffle."""
+
+    auroc: Array
+    accuracy: Array
+
+
+def auroc(scores: Array, labels: Ints) -> Array:
+    """Area under the ROC curve by ranks, ties counted half; over the last axis of ``scores``."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores, axis=-1)
+    ones = labels == 1
+    positives, negatives = int(ones.sum()), int((~ones).sum())
+    total: Array = ranks[..., ones].sum(-1) - positives * (positives + 1) / 2
+    return total / (positives * negatives)
+
+
+def best_probe(
+    name: str, x: Tensor, data: Labelled, parts: Parts, methods: Sequence[Method], seed: int
+) -> Layered:
+    """Fit every layer, method and strength of ``x`` [layers, texts, hidden]; choose; measure."""
+    import torch
+
+    y = torch.from_numpy(data.labels)
+    train, validation, test = (
+        torch.from_numpy(p) for p in (parts.train, parts.validation, parts.test)
+    )
+    axes = space(x[:, train])
+    held = data.labels[parts.validation]
+    winner: tuple[float, int, Method, int] | None = None
+    fitted: dict[Method, Probes] = {}
+    curve = np.zeros(x.shape[0])
+    for method in methods:
+        probes = fit(method, axes, y[train])
+        fitted[method] = probes
+        found = auroc(probes.scores(x[:, validation].double()).numpy(), held)  # [layers, strengths]
+        curve = np.maximum(curve, found.max(1))
+        # Of equal ones the earliest layer and the strongest penalty: the simplest that does as well.
+        flipped = found[:, ::-1]
+        layer, back = divmod(int(np.argmax(flipped)), flipped.shape[1])
+        strength = found.shape[1] - 1 - back
+        if winner is None or found[layer, strength] > winner[0] + 1e-9:
+            winner = (float(found[layer, strength]), layer, method, strength)
+    assert winner is not None
+    _, layer, method, strength = winner
+    weight = fitted[method].weight[layer, strength]
+    bias = float(fitted[method].bias[layer, strength])
+    scores = (x[layer, test].double() @ weight + bias).numpy()
+    return Layered(
+        layer=layer,
+        method=method,
+        strength=0.0 if method == "difference" else STRENGTHS[strength],
+        weight=weight.numpy(),
+        bias=bias,
+        validation=curve,
+        q=benjamini_hochberg(_above_half(curve, held)),
+        test=measure(name, scores, data, parts, seed),
+    )
+
+
+def _above_half(values: Array, labels: Ints) -> Array:
+    """One-sided p-values of AUROCs against one half (normal approximation of Mann and Whitney's U)."""
+    from scipy.stats import norm
+
+    ones, zeros = int((labels == 1).sum()), int((labels == 0).sum())
+    deviation = ((ones + zeros + 1) / (12 * ones * zeros)) ** 0.5
+    p: Array = norm.sf((values - 0.5) / deviation)
+    return p
+
+
+def measure(name: str, scores: Array, data: Labelled, parts: Parts, seed: int) -> Measured:
+    """AUROC, accuracy and a bootstrap interval of the AUROC over the groups of the test part."""
+    labels = data.labels[parts.test]
+    draws = [auroc(scores[pick], labels[pick]) for pick in resamples(data, parts, seed)]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    value = float(auroc(scores, labels))
+    right = float(((scores > 0) == (labels == 1)).mean())
+    return Measured(name, scores, value, right, Interval(float(low), float(high)))
+
+
+def beyond(probe: Measured, control: Measured, data: Labelled, parts: Parts, seed: int) -> Interval:
+    """The interval of probe AUROC minus control AUROC, both on the same resampled groups."""
+    labels = data.labels[parts.test]
+    differences = [
+        auroc(probe.scores[pick], labels[pick]) - auroc(control.scores[pick], labels[pick])
+        for pick in resamples(data, parts, seed)
+    ]
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return Interval(float(low), float(high))
+
+
+def resamples(data: Labelled, parts: Parts, seed: int) -> list[Ints]:
+    """Bootstrap draws of the test part, whole groups at a time; draws with one label only are left out.
+
+    Fewer than ``FEWEST_TO_RESAMPLE`` groups give no interval worth the name: then texts are drawn, and the interval
+    speaks of these groups only. The shuffles keep to the groups either way.
+    """
+    rng = np.random.default_rng(seed)
+    groups, labels = data.groups[parts.test], data.labels[parts.test]
+    if len(np.unique(groups)) < FEWEST_TO_RESAMPLE:
+        groups = np.arange(len(groups))
+    members = [np.flatnonzero(groups == number) for number in np.unique(groups)]
+    draws = []
+    for _ in range(DRAWS):
+        chosen = rng.integers(len(members), size=len(members))
+        pick = np.concatenate([members[i] for i in chosen])
+        if 0 < labels[pick].sum() < len(pick):
+            draws.append(pick.astype(np.int64))
+    return draws
+
+
+def shuffles(
+    x: Tensor,
+    data: Labelled,
+    parts: Parts,
+    probe: Layered,
+    times: int,
+    seed: int,
+    progress: Progress,
+) -> Shuffles:
+    """The control task (Hewitt & Liang 2019, arXiv:1909.03368): shuffled labels, the layer chosen anew each time.
+
+    The labels of all three parts are shuffled, so that what structure alone allows to be memorised counts too.
+    """
+    import torch
+
+    rng = np.random.default_rng(seed)
+    train, validation, test = (
+        torch.from_numpy(p) for p in (parts.train, parts.validation, parts.test)
+    )
+    axes = space(x[:, train])
+    strengths = (probe.strength,) if probe.method != "difference" else STRENGTHS[:1]
+    areas, rights = [], []
+    progress.start("Shuffled labels", times)
+    try:
+        for count in _chunks(times, axes):
+            labels = np.stack([shuffled(data.labels, data.groups, rng) for _ in range(count)])
+            usable = [
+                row
+                for row in labels
+                if all(_both(row[p]) for p in (parts.train, parts.validation, parts.test))
+            ]
+            if usable:
+                y = np.stack(usable)
+                probes = fit(probe.method, axes, torch.from_numpy(y[:, parts.train]), strengths)
+                held = probes.scores(x[:, validation].double())[:, :, 0].numpy()
+                seen = probes.scores(x[:, test].double())[:, :, 0].numpy()
+                for row, on_held, on_test in zip(y, held, seen, strict=True):
+                    layer = int(np.argmax(auroc(on_held, row[parts.validation])))
+                    truth = row[parts.test]
+                    areas.append(float(auroc(on_test[layer], truth)))
+                    rights.append(float(((on_test[layer] > 0) == (truth == 1)).mean()))
+            progress.advance(count)
+    finally:
+        progress.finish()
+    return Shuffles(np.array(areas), np.array(rights))
+
+
+def _both(labels: Ints) -> bool:
+    return 0 < int(labels.sum()) < len(labels)
+
+
+def _chunks(times: int, axes: Space) -> list[int]:
+    """So many labellings at once that their weights stay below about 200 MB."""
+    layers, _, width = axes.z.shape
+    at_once = max(1, min(times, int(2.5e7 / (layers * width))))
+    return [min(at_once, times - start) for start in range(0, times, at_once)]

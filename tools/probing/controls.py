@@ -1,0 +1,110 @@
+"""What a probe's accuracy could come from without the model: words, length, embeddings, untrained weights.
+
+Each control is trained on the same train part, tuned on the same validation part and read on the same test part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools.capture import Captured, Reduce, capture
+from gadfly.tools.model import LocalModel
+from gadfly.tools.probing.analysis import Measured, auroc, best_probe, measure
+from gadfly.tools.probing.data import Labelled, Parts
+from gadfly.tools.probing.fit import Method
+
+if TYPE_CHECKING:
+    from gadfly.tools.stats import Array
+
+_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+# A second copy of a larger model rarely fits beside the first.
+RANDOM_LIMIT = 2_000_000_000
+
+
+def majority(data: Labelled, parts: Parts, seed: int) -> Measured:
+    """The commoner label of the train part, always."""
+    common = 1.0 if data.labels[parts.train].mean() >= 0.5 else -1.0
+    return measure("majority", np.full(int(parts.test.sum()), common), data, parts, seed)
+
+
+def bag_of_words(data: Labelled, parts: Parts, seed: int) -> Measured:
+    """TF-IDF of words and word pairs into a logistic regression: what the surface tells."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", min_df=1)
+    train = [text for text, here in zip(data.texts, parts.train, strict=True) if here]
+    words.fit(train)
+    return _tuned("bag_of_words", words.transform(data.texts).tocsr(), data, parts, seed)
+
+
+def length(data: Labelled, parts: Parts, captured: Captured, seed: int) -> Measured:
+    """Number of tokens, which is also the position that is read."""
+    tokens = np.array(captured.lengths, dtype=np.float64)
+    features = np.stack([tokens, tokens**2, np.log(tokens), [len(t) for t in data.texts]], axis=1)
+    features = (features - features.mean(0)) / (features.std(0) + 1e-9)
+    return _tuned("length", features, data, parts, seed)
+
+
+def embeddings(
+    data: Labelled, parts: Parts, captured: Captured, methods: Sequence[Method], seed: int
+) -> Measured:
+    """The same probes on the mean input embedding: the tokens, before any layer has run."""
+    return best_probe("embeddings", captured.embedding[None], data, parts, methods, seed).test
+
+
+def random_weights(
+    model: LocalModel,
+    data: Labelled,
+    parts: Parts,
+    reduce: Reduce,
+    site: str,
+    methods: Sequence[Method],
+    seed: int,
+    progress: Progress,
+) -> Measured | None:
+    """The same probes on the same architecture with fresh weights; None where a second copy would be too large.
+
+    An untrained transformer is a strong random feature map (Zhang & Bowman 2018, arXiv:1809.10040).
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if sum(p.numel() for p in model.module.parameters()) > RANDOM_LIMIT:
+        return None
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        fresh = AutoModelForCausalLM.from_config(model.module.config)
+    fresh = fresh.to(model.device, next(model.module.parameters()).dtype).eval()
+    twin = LocalModel.wrap(fresh, model.tokenizer, name=f"{model.name} with random weights")
+    captured = capture(
+        twin, data.texts, reduce, modules=sites(twin, site), progress=progress,
+        label="Activations of random weights",
+    )  # fmt: skip
+    return best_probe("random_weights", captured.layers, data, parts, methods, seed).test
+
+
+def sites(model: LocalModel, site: str) -> list[Any]:
+    """The modules whose output is probed, one for each layer."""
+    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
+
+
+def _tuned(name: str, features: Any, data: Labelled, parts: Parts, seed: int) -> Measured:
+    from sklearn.linear_model import LogisticRegression
+
+    best: tuple[float, Array] | None = None
+    for penalty in _PENALTIES:
+        model = LogisticRegression(C=penalty, max_iter=2000)
+        model.fit(features[parts.train], data.labels[parts.train])
+        held = float(
+            auroc(
+                model.decision_function(features[parts.validation]), data.labels[parts.validation]
+            )
+        )
+        if best is None or held > best[0]:
+            best = held, model.decision_function(features[parts.test])
+    assert best is not None
+    return measure(name, best[1], data, parts, seed)

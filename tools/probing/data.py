@@ -1,0 +1,188 @@
+"""Labelled texts: read, grouped so that near-duplicates stay together, split into train, validation and test.
+
+A split by single texts lets a probe recognise a text's twin; here whole groups go to one side. Groups are the user's
+own, else clusters of texts that share most of their words. Leaves out activations and fitting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gadfly.errors import ToolInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gadfly.tools.stats import Flags
+
+    Ints = NDArray[np.int64]
+
+FEWEST_GROUPS = 6
+_FEWEST_OF_A_LABEL = 3
+_MANY_GROUPS = 25
+_ALIKE = 0.8  # share of words in common from which two texts count as one
+_TEMPLATE = 0.5  # a cluster with more of the texts than this is a template, not a duplicate
+
+
+class LabelledText(BaseModel):
+    """A text with its label; texts of one group never end on both sides of the split."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1)
+    label: str | int | bool
+    group: str | int | None = None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts, labels as 0 and 1, group numbers, and what 0 and 1 are called."""
+
+    texts: list[str]
+    labels: Ints
+    groups: Ints
+    names: tuple[str, str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Boolean masks over the texts; each group is in one of them."""
+
+    train: Flags
+    validation: Flags
+    test: Flags
+
+
+def read_texts(path: str) -> list[LabelledText]:
+    """Labelled texts from a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolInputError(f"cannot read the texts in {path}: {error}") from error
+    texts = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            texts.append(LabelledText.model_validate(json.loads(line)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
+        except ValueError as error:
+            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
+    return texts
+
+
+def label(items: Sequence[LabelledText]) -> Labelled:
+    """Check and group.
+
+    Raises:
+        ToolInputError: not exactly two labels, the same text with both labels, or too few groups.
+    """
+    names = sorted({str(item.label) for item in items})
+    if len(names) != 2:
+        found = ", ".join(names[:5]) or "none"
+        raise ToolInputError(f"a probe needs two labels; these texts have {len(names)}: {found}")
+    kept: dict[str, LabelledText] = {}
+    for item in items:
+        before = kept.setdefault(item.text, item)
+        if str(before.label) != str(item.label):
+            raise ToolInputError(f"the same text has both labels: {item.text[:80]!r}")
+    notes = []
+    if len(kept) < len(items):
+        notes.append(f"{len(items) - len(kept)} repeated texts were left out")
+    chosen = list(kept.values())
+    texts = [item.text for item in chosen]
+    if all(item.group is not None for item in chosen):
+        keys = [str(item.group) for item in chosen]
+        groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    else:
+        groups = _near_duplicates(texts)
+        biggest = np.bincount(groups).max() / len(texts)
+        if biggest > _TEMPLATE:
+            groups = np.arange(len(texts), dtype=np.int64)
+            notes.append(
+                "the texts share one template, so they are split by text: the test speaks of new words in the "
+                "same template, not of new wordings; give a group with each text to change that"
+            )
+    labels = np.array([names.index(str(item.label)) for item in chosen], dtype=np.int64)
+    for value, name in enumerate(names):
+        count = len(np.unique(groups[labels == value]))
+        if count < _FEWEST_OF_A_LABEL:
+            raise ToolInputError(
+                f"label {name!r} is in {count} groups of texts; at least {_FEWEST_OF_A_LABEL} are needed"
+            )
+    if len(np.unique(groups)) < FEWEST_GROUPS:
+        raise ToolInputError(
+            f"{len(np.unique(groups))} groups of texts; at least {FEWEST_GROUPS} are needed to split them"
+        )
+    return Labelled(texts, labels, groups, (names[0], names[1]), notes)
+
+
+def split(data: Labelled, seed: int) -> Parts:
+    """Three fifths of the groups to train, one to validation, one to test (thirds where groups are few); labels in
+    near equal shares.
+
+    Raises:
+        ToolInputError: a part would lack a label.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    count = 5 if len(np.unique(data.groups)) >= _MANY_GROUPS else 3
+    folds = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    parts = [fold for _, fold in folds.split(data.texts, data.labels, data.groups)]
+    masks = np.zeros((2, len(data.texts)), dtype=np.bool_)
+    for mask, fold in zip(masks, parts, strict=False):
+        mask[fold] = True
+    test, validation = masks
+    train = ~(test | validation)
+    for name, part in (("train", train), ("validation", validation), ("test", test)):
+        if len(np.unique(data.labels[part])) < 2:
+            raise ToolInputError(
+                f"the {name} part would have one label only; give more groups of each label"
+            )
+    return Parts(train, validation, test)
+
+
+def shuffled(labels: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
+    """Labels that mean nothing but keep the groups' structure.
+
+    Where groups hold both labels (minimal pairs), labels move within the group; else whole groups exchange theirs.
+    """
+    out = labels.copy()
+    numbers = np.unique(groups)
+    members = [np.flatnonzero(groups == number) for number in numbers]
+    mixed = sum(len(np.unique(labels[m])) > 1 for m in members)
+    if mixed > len(members) / 2:
+        for m in members:
+            out[m] = rng.permutation(labels[m])
+        return out
+    majority = np.array([round(float(labels[m].mean())) for m in members])
+    for m, value in zip(members, rng.permutation(majority), strict=True):
+        out[m] = value
+    return out
+
+
+def _near_duplicates(texts: Sequence[str]) -> Ints:
+    """Cluster numbers: texts are linked when most of their words (by Jaccard) are shared, links are transitive."""
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    bags = CountVectorizer(binary=True, token_pattern=r"\w+").fit_transform(texts)
+    common = (bags @ bags.T).tocoo()
+    sizes = np.asarray(bags.sum(1)).ravel()
+    union = sizes[common.row] + sizes[common.col] - common.data
+    alike = common.data >= _ALIKE * union
+    common.data = alike.astype(np.int8)
+    common.eliminate_zeros()
+    groups: Ints = connected_components(common, directed=False)[1].astype(np.int64)
+    return groups

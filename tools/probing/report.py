@@ -1,0 +1,268 @@
+"""From a probing experiment to what a person, a receipt and a re-run need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import ValidationError
+
+from gadfly.errors import ToolInputError
+from gadfly.tools import curves, vectors
+from gadfly.tools.capture import at, capture
+from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.probing import ProbeArgs, ProbeResult, controls
+from gadfly.tools.probing.analysis import (
+    FEWEST_TO_RESAMPLE,
+    Layered,
+    Measured,
+    Shuffles,
+    best_probe,
+    beyond,
+    shuffles,
+)
+from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, read_texts, split
+from gadfly.tools.probing.fit import Method
+from gadfly.tools.probing.script import script
+from gadfly.tools.probing.verdict import Evidence, judge
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+    from gadfly.tools.stats import Interval
+
+_MEANING = {
+    "majority": "always the commoner label",
+    "bag_of_words": "the words alone tell the label; no model is needed",
+    "length": "the number of tokens tells the label",
+    "embeddings": "the tokens tell the label before any layer has run",
+    "random_weights": "the architecture tells it untrained; nothing was learnt",
+}
+
+
+def run(args: ProbeArgs, context: Context) -> ProbeResult:
+    """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
+    data = label(_texts(args))
+    parts = split(data, args.seed)
+    reduce = at(args.position)
+    model = context.model(args)
+    methods: tuple[Method, ...] = (
+        ("difference", "logistic", "ridge") if args.method == "all" else (args.method,)
+    )
+    captured = capture(
+        model,
+        data.texts,
+        reduce,
+        modules=controls.sites(model, args.site),
+        progress=context.progress,
+    )
+    if not captured.layers.isfinite().all():
+        raise ToolInputError(
+            "the activations hold numbers that are not finite; use --dtype float32"
+        )
+    probe = best_probe("probe", captured.layers, data, parts, methods, args.seed)
+    noise = shuffles(
+        captured.layers, data, parts, probe, args.shuffles, args.seed, context.progress
+    )
+    rivals = [
+        controls.majority(data, parts, args.seed),
+        controls.bag_of_words(data, parts, args.seed),
+        controls.length(data, parts, captured, args.seed),
+        controls.embeddings(data, parts, captured, methods, args.seed),
+    ]
+    notes = list(data.notes)
+    if args.random_model:
+        twin = controls.random_weights(
+            model, data, parts, reduce, args.site, methods, args.seed, context.progress
+        )
+        if twin is None:
+            notes.append(
+                "random weights were not tried: a second copy of this model would be too large"
+            )
+        else:
+            rivals.append(twin)
+    groups = len(np.unique(data.groups[parts.test]))
+    if groups < FEWEST_TO_RESAMPLE:
+        notes.append(
+            f"the test part has {groups} groups: intervals are over its texts and speak of these groups only"
+        )
+    apart = {rival.name: beyond(probe.test, rival, data, parts, args.seed) for rival in rivals}
+    evidence = _evidence(probe, noise, rivals, apart, data, parts)
+    verdict, why = judge(evidence)
+    folder = context.artifacts()
+    _save(folder, probe, data, parts, args, model)
+    return ProbeResult(
+        headline=_headline(probe, args, data, parts),
+        verdict=verdict,
+        why=why,
+        values=_values(probe, noise, rivals, evidence, data, parts),
+        controls=_controls(rivals, noise),
+        table=_table(probe),
+        figures=_figures(folder, probe, rivals, args, model),
+        notes=notes,
+        reproduce=script(model, args, str(folder), probe.layer, probe.test.accuracy),
+        direction=str(folder / "direction.safetensors"),
+    )
+
+
+def _texts(args: ProbeArgs) -> list[LabelledText]:
+    if args.behaviour is not None:
+        from gadfly.tools.demo.behaviours import BEHAVIOURS, behaviour
+
+        chosen = behaviour(args.behaviour)
+        if not chosen.labels:
+            labelled = ", ".join(name for name, each in BEHAVIOURS.items() if each.labels)
+            raise ToolInputError(
+                f"the prompts of {args.behaviour!r} carry no label; those of {labelled} do"
+            )
+        return [
+            LabelledText(text=each.prompt, label=chosen.labels[each.label or 0], group=each.group)
+            for each in chosen.examples(args.n, args.seed)
+        ]
+    if args.texts_file is not None:
+        return read_texts(args.texts_file)
+    items = []
+    for number, item in enumerate(args.texts or [], 1):
+        try:
+            items.append(LabelledText.model_validate(item))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ToolInputError(f"text {number}: {place}: {first['msg']}") from error
+    return items
+
+
+def _evidence(
+    probe: Layered,
+    noise: Shuffles,
+    rivals: list[Measured],
+    apart: dict[str, Interval],
+    data: Labelled,
+    parts: Parts,
+) -> Evidence:
+    held = data.labels[parts.test]
+    return Evidence(
+        groups=len(np.unique(data.groups[parts.test])),
+        smaller_label=int(min(held.sum(), len(held) - held.sum())),
+        auroc=probe.test.auroc,
+        interval=probe.test.interval,
+        p=float((1 + (noise.auroc >= probe.test.auroc).sum()) / (1 + len(noise.auroc))),
+        controls={r.name: (r.auroc, apart[r.name]) for r in rivals},
+    )
+
+
+def _values(
+    probe: Layered,
+    noise: Shuffles,
+    rivals: list[Measured],
+    e: Evidence,
+    data: Labelled,
+    parts: Parts,
+) -> dict[str, float]:
+    values = {
+        "layer": float(probe.layer),
+        "auroc": e.auroc,
+        "auroc_low": e.interval.low,
+        "auroc_high": e.interval.high,
+        "accuracy": probe.test.accuracy,
+        "texts": float(len(data.texts)),
+        "test_texts": float(parts.test.sum()),
+        "test_groups": float(e.groups),
+        "selectivity": probe.test.accuracy - float(noise.accuracy.mean()),
+        "p": e.p,
+        "validation_auroc": float(probe.validation[probe.layer]),
+        "strength": probe.strength,
+    }
+    for rival in rivals:
+        values[f"{rival.name}_auroc"] = rival.auroc
+        values[f"{rival.name}_accuracy"] = rival.accuracy
+    return {name: round(value, 6) for name, value in values.items()}
+
+
+def _headline(probe: Layered, args: ProbeArgs, data: Labelled, parts: Parts) -> str:
+    t = probe.test
+    where = "residual stream" if args.site == "residual" else f"{args.site} output"
+    kind = {"difference": "difference-in-means", "logistic": "logistic", "ridge": "ridge"}
+    return (
+        f"A {kind[probe.method]} probe of the {where} after layer {probe.layer} ({args.position} token) tells "
+        f"{data.names[1]} from {data.names[0]} with AUROC {t.auroc:.2f} [{t.interval.low:.2f}, {t.interval.high:.2f}], "
+        f"accuracy {t.accuracy:.2f} on {int(parts.test.sum())} held-out texts."
+    )
+
+
+def _controls(rivals: list[Measured], noise: Shuffles) -> list[Control]:
+    low, high = np.percentile(noise.auroc, [2.5, 97.5])
+    shown = [
+        Control(
+            name="shuffled_labels", value=float(noise.auroc.mean()), interval=(float(low), float(high)),
+            meaning="the probe memorises any labelling of these groups; interval: of single shuffles",
+        )
+    ]  # fmt: skip
+    shown += [
+        Control(
+            name=r.name, value=r.auroc, interval=(r.interval.low, r.interval.high), meaning=_MEANING[r.name]
+        )
+        for r in rivals
+    ]  # fmt: skip
+    return shown
+
+
+def _table(probe: Layered) -> Table:
+    rows: list[list[str | int | float | None]] = [
+        [
+            layer,
+            round(float(value), 4),
+            round(float(q), 4),
+            "chosen" if layer == probe.layer else "",
+        ]
+        for layer, (value, q) in enumerate(zip(probe.validation, probe.q, strict=True))
+    ]
+    total = len(rows)
+    if total > 48:  # token-bounded: the best rows, in the order of the layers
+        keep = sorted(sorted(range(total), key=lambda i: -probe.validation[i])[:48])
+        rows = [rows[i] for i in keep]
+    return Table(columns=["layer", "validation AUROC", "q", ""], rows=rows, total=total)
+
+
+def _save(
+    folder: Path, probe: Layered, data: Labelled, parts: Parts, args: ProbeArgs, model: LocalModel
+) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    weight = torch.from_numpy(probe.weight)
+    vectors.save(
+        folder / "direction.safetensors",
+        vectors.Vector(
+            weight, probe.layer, args.site, str(model.fingerprint["weights"]),
+            note=f"probe: towards {data.names[1]}, away from {data.names[0]}",
+        ),
+    )  # fmt: skip
+    bias = torch.tensor(probe.bias, dtype=torch.float64)
+    save_file({"weight": weight, "bias": bias}, str(folder / "probe.safetensors"))
+    with (folder / "test.jsonl").open("w", encoding="utf-8") as file:
+        for text, value, here in zip(data.texts, data.labels, parts.test, strict=True):
+            if here:
+                file.write(json.dumps({"text": text, "label": int(value)}) + "\n")
+
+
+def _figures(
+    folder: Path, probe: Layered, rivals: list[Measured], args: ProbeArgs, model: LocalModel
+) -> list[Figure]:
+    subject = args.behaviour or Path(args.texts_file or "given texts").stem
+    title = f"Probe of {subject} in {Path(model.name).name}, {args.site}"
+    levels = [curves.Level(r.name.replace("_", " "), r.auroc) for r in rivals]
+    x = list(range(len(probe.validation)))
+    lines = [
+        curves.Line("validation, by layer", x, [float(v) for v in probe.validation]),
+        curves.Line(
+            "test, chosen layer",
+            [probe.layer],
+            [probe.test.auroc],
+            [(probe.test.interval.low, probe.test.interval.high)],
+        ),
+    ]
+    chart = curves.Chart(title, "layer", "AUROC", lines, levels, marked=probe.layer)
+    png, html = curves.draw(folder, "probe", chart)
+    return [Figure(title=title, png=str(png), html=str(html))]
