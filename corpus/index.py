@@ -96,11 +96,22 @@ class Corpus:
         report.notices += self._missing()
         return report
 
-    def add(self, paths: Iterable[Path], progress: Progress | None = None) -> SyncReport:
-        """Add text files and folders; adding the same path again brings it up to date."""
-        from gadfly.corpus.sources.files import FilesSource
+    def add(
+        self,
+        targets: Iterable[Path | str],
+        progress: Progress | None = None,
+        *,
+        refresh: bool = False,
+    ) -> SyncReport:
+        """Add files, folders, addresses or short forms (``arxiv:ID``); adding one again brings it up to date.
 
-        return self.sync([FilesSource(Path(path)) for path in paths], progress)
+        Raises:
+            CorpusError: what a target is cannot be told; nothing was added.
+        """
+        from gadfly.corpus.sources.resolve import resolve
+
+        sources = [resolve(str(target), refresh=refresh) for target in targets]
+        return self.sync(sources, progress, again=refresh)
 
     def remove(self, identifier: str) -> None:
         """Remove one document. A packaged one comes back at the next sync that finds its source changed.

@@ -24,6 +24,10 @@ class Filters(BaseModel):
     )
     year_from: int | None = None
     year_to: int | None = None
+    version: str | None = Field(
+        default=None,
+        description="of an installed package; documents of other versions are left out",
+    )
 
     def active(self) -> bool:
         return self != Filters()

@@ -137,6 +137,9 @@ class Store(Database):
         if filters.year_to is not None:
             clauses.append("year <= ?")
             values.append(filters.year_to)
+        if filters.version is not None:
+            clauses.append("version = ?")
+            values.append(filters.version)
         return [
             row[0]
             for row in self.query(f"SELECT id FROM documents WHERE {' AND '.join(clauses)}", values)

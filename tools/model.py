@@ -106,10 +106,13 @@ class LocalModel:
         return device
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Hold the model: hooks of two callers must never meet in one forward. Others queue."""
+    def working(self, *, gradients: bool = False) -> Iterator[None]:
+        """Hold the model: hooks of two callers must never meet in one forward. Others queue.
+
+        ``gradients`` lets activations carry them; the weights' own are never computed.
+        """
         torch = _torch()
-        with self._worker, torch.inference_mode():
+        with self._worker, torch.enable_grad() if gradients else torch.inference_mode():
             yield
 
     def forward(self, batch: Batch) -> Tensor:
@@ -290,6 +293,7 @@ def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
         raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
     except Exception as error:
         raise ModelError(_explain(name, where, error)) from error
+    standardised._model.requires_grad_(False)  # no tool trains; their graph would only cost memory
     used = _short(next(standardised._model.parameters()).dtype)
     model = LocalModel(
         standardised,

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gadfly.agent.cli.console import as_json, bars, json_option, out
+from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
-    from gadfly.corpus import Corpus
+    from gadfly.agent.llm.model import ChatModel
+    from gadfly.corpus import Corpus, Passage
+    from gadfly.corpus.build import Built
+    from gadfly.corpus.manifest import Work
     from gadfly.corpus.models import SyncReport
 
 _MODES = click.Choice(["hybrid", "lexical", "dense", "exact"])
@@ -41,7 +45,21 @@ def corpus() -> None:
 @click.option(
     "--document", multiple=True, help="Only this document, or ids that start with PREFIX/."
 )
+@click.option(
+    "--source", multiple=True, help="Only this source, such as installed:nnsight; may be repeated."
+)
 @click.option("--since", type=int, metavar="YEAR", help="Only works from this year on.")
+@click.option("--until", type=int, metavar="YEAR", help="Only works up to this year.")
+@click.option("--installed", metavar="VERSION", help="Only passages on this version of a package.")
+@click.option(
+    "--around", default=0, type=click.IntRange(0, 5), help="So many passages before and after each."
+)
+@click.option(
+    "--llm",
+    is_flag=False,
+    flag_value="",
+    help="Let this model rewrite the query and judge what is found.",
+)
 @click.option("--tokens", type=click.IntRange(1), help="At most this many tokens of text in all.")
 @json_option
 def search(
@@ -50,7 +68,12 @@ def search(
     mode: str,
     kind: tuple[str, ...],
     document: tuple[str, ...],
+    source: tuple[str, ...],
     since: int | None,
+    until: int | None,
+    installed: str | None,
+    around: int,
+    llm: str | None,
     tokens: int | None,
     as_json_: bool,
 ) -> None:
@@ -59,13 +82,25 @@ def search(
 
     from gadfly.corpus import Filters
 
-    found = _open(sync=True).search(
-        " ".join(query),
-        k=k,
-        mode=mode,  # type: ignore[arg-type]  # click has checked it
-        filters=Filters(kinds=kind, documents=document, year_from=since),
-        token_budget=tokens,
+    filters = Filters(
+        kinds=kind,
+        documents=document,
+        sources=source,
+        year_from=since,
+        year_to=until,
+        version=installed,
     )
+    index, asked = _open(sync=True), " ".join(query)
+    if llm is None:
+        found = index.search(asked, k=k, mode=mode, filters=filters, token_budget=tokens)  # type: ignore[arg-type]
+    else:
+        from gadfly.agent import rewriting
+
+        found = rewriting.search(
+            _provider(llm), index, asked, k=k, filters=filters, token_budget=tokens
+        )
+    if around:
+        found.results = _widened(index, found.results, around)
     if as_json_:
         as_json(found)
         return
@@ -133,16 +168,86 @@ def status(as_json_: bool) -> None:
 
 
 @corpus.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("targets", nargs=-1, required=True)
+@click.option("--refresh", is_flag=True, help="Ask again, whatever is kept of it.")
 @json_option
-def add(paths: tuple[Path, ...], as_json_: bool) -> None:
-    """Add text files or folders. Adding a path again brings it up to date."""
+def add(targets: tuple[str, ...], refresh: bool, as_json_: bool) -> None:
+    """Add files, folders or addresses. Adding one again brings it up to date.
+
+    Read are Markdown, text, notebooks, Python, PDF and HTML, and dumps of many documents in one file; papers by
+    arxiv:ID, posts by their address or lesswrong:ID, github:OWNER/REPO, pypi:NAME, installed:NAME, and links to Google
+    documents.
+
+    \b
+    Examples:
+      gadfly corpus add notes/ paper.pdf
+      gadfly corpus add arxiv:2202.05262 https://distill.pub/2020/circuits/zoom-in/
+      gadfly corpus add default_600k.md
+    """
     progress = bars()
     try:
-        report = _open(sync=False).add(paths, progress)
+        report = _open(sync=False).add(targets, progress, refresh=refresh)
     finally:
         progress.finish()
     _report(report, as_json_)
+
+
+@corpus.command()
+@click.option("--tier", type=click.Choice(["core", "extended"]), help="Only works of this tier.")
+@click.option("--only", default="", metavar="WORDS", help="Only works about these words.")
+@click.option("--refresh", is_flag=True, help="Ask again for works that are in the index already.")
+@click.option("--dry-run", is_flag=True, help="List the works, fetch nothing.")
+@json_option
+def build(tier: str | None, only: str, refresh: bool, dry_run: bool, as_json_: bool) -> None:
+    """Fetch the works of the packaged list (papers, articles, posts, documentation) into the index.
+
+    Their texts stay on this machine. Stopped half-way, it goes on where it was.
+
+    \b
+    Examples:
+      gadfly corpus build --tier core
+      gadfly corpus build --only "sparse autoencoders" --dry-run
+    """
+    from gadfly.corpus.manifest import select
+
+    works = select(tier=tier, only=only)  # type: ignore[arg-type]  # click has checked it
+    if not works:
+        raise click.UsageError(f"no work of the list is about {only!r}")
+    if dry_run:
+        _list_works(works, as_json_)
+        return
+    from gadfly.corpus.build import build as fetch
+
+    progress = bars()
+    try:
+        built = fetch(_open(sync=False), works, refresh=refresh, progress=progress)
+    finally:
+        progress.finish()
+    if as_json_:
+        as_json(built)
+    else:
+        _report_built(built)
+    if len(built.failures) == built.asked:
+        raise SystemExit(1)
+
+
+@corpus.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--document", default="", metavar="PREFIX", help="Only ids that start like this.")
+@json_option
+def export(folder: Path, document: str, as_json_: bool) -> None:
+    """Write the documents to FOLDER as Markdown files. Mind their licences before you share them."""
+    from gadfly.corpus.export import export as write
+
+    progress = bars()
+    try:
+        written = write(_open(sync=False), folder, prefix=document, progress=progress)
+    finally:
+        progress.finish()
+    if as_json_:
+        as_json({"written": written, "folder": str(folder)})
+    else:
+        click.echo(f"{written} documents written to {folder}")
 
 
 @corpus.command()
@@ -171,6 +276,28 @@ def rebuild(as_json_: bool) -> None:
     _report(report, as_json_)
 
 
+def _provider(name: str) -> ChatModel:
+    from gadfly.agent.llm.choose import choose
+    from gadfly.agent.llm.provider import Provider
+
+    choice = choose(name or None)
+    if choice is None:
+        raise UsageError(
+            "no language model is configured; set OPENROUTER_API_KEY, or leave --llm out"
+        )
+    return Provider(choice)
+
+
+def _widened(index: Corpus, results: list[Passage], around: int) -> list[Passage]:
+    """Each passage with its neighbours in reading order, none twice."""
+    wide = {
+        each.id: each.model_copy(update={"score": passage.score})
+        for passage in results
+        for each in index.neighbours(passage.id, around, around)
+    }
+    return list(wide.values())
+
+
 def _open(*, sync: bool) -> Corpus:
     """The user's index; with ``sync``, first brought up to date with what is installed."""
     from gadfly.corpus import Corpus, default_corpus
@@ -182,6 +309,33 @@ def _open(*, sync: bool) -> Corpus:
         return default_corpus(progress)
     finally:
         progress.finish()
+
+
+def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:
+    if as_json_:
+        as_json({"works": [work.model_dump() for work in works]})
+        return
+    from rich.table import Table
+
+    table = Table("work", "year", "kind", "why", "address", box=None)
+    for work in works:
+        table.add_row(work.title, str(work.year or ""), work.kind, work.why, work.target)
+    out().print(table)
+
+
+def _report_built(built: Built) -> None:
+    click.echo(
+        f"{built.fetched} fetched, {built.unchanged} already there, {len(built.failures)} left out "
+        f"of {built.asked} works; {built.documents} documents, {built.tokens:,} tokens"
+    )
+    for kind, tokens in built.tokens_by_kind.items():
+        click.echo(f"  {kind}: {tokens:,} tokens")
+    for licence, count in built.licences.items():
+        click.echo(f"  licence {licence}: {count}")
+    for work, reason in built.failures.items():
+        click.echo(f"left out {work}: {reason}", err=True)
+    for notice in built.notices:
+        click.echo(f"note: {notice}", err=True)
 
 
 def _report(report: SyncReport, as_json_: bool) -> None:

@@ -8,13 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from support.models import ARCHITECTURES, local  # noqa: E402
+from support.models import ARCHITECTURES, local, module, tokenizer  # noqa: E402
 
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
-from gadfly.tools.patching.engine import Cell, Site, capture, modules, sweep  # noqa: E402
+from gadfly.tools.patching.attribution import estimate  # noqa: E402
+from gadfly.tools.patching.engine import Cell, capture, sweep  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
+from gadfly.tools.patching.sites import HEADS, Site, part_label, ports  # noqa: E402
 
+NO_GROUPS = ("GPTNeoX", "GPT2")  # every head has its own keys and values
 PAIRS = [
     PromptPair(clean="w1 w2 w3 w4 w5", corrupt="w1 w9 w3 w4 w5", answer="w10", wrong="w11"),
     PromptPair(clean="w7 w2", corrupt="w8 w2", answer="w12", wrong="w13"),
@@ -70,9 +73,115 @@ def test_every_cell_equals_a_plain_forward(architecture: str, site: Site) -> Non
             position = index % len(prepared.targets) - (length - prepared.clean.lengths[row])
             if position >= 0:
                 expected = (
-                    one_cell(model, pair, modules(model, site)[cell.layer], position) @ mixture
+                    one_cell(model, pair, ports(model, site)[cell.layer].module, position) @ mixture
                 )
                 assert abs(found[index, row] - expected) <= 1e-5 * max(1, abs(expected))
+
+
+def one_part(model: LocalModel, pair: PromptPair, port: Any, part: slice) -> Any:
+    """One head's slice patched at all tokens: one prompt, no padding, no Gadfly."""
+    kept: list[Any] = []
+
+    def hooked(change: Any, prompt: str) -> Any:
+        if port.entering:
+            handle = port.module.register_forward_pre_hook(
+                lambda m, args: (change(args[0]), *args[1:])
+            )
+        else:
+            handle = port.module.register_forward_hook(lambda m, args, out: change(out))
+        try:
+            return plain(model, prompt)
+        finally:
+            handle.remove()
+
+    def keep(value: Any) -> Any:
+        kept.append(value.clone())
+        return value
+
+    def put(value: Any) -> Any:
+        changed = value.clone()
+        changed[..., part] = kept[0][..., part]
+        return changed
+
+    hooked(keep, pair.clean)
+    return hooked(put, pair.corrupt)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("site", HEADS)
+def test_every_head_equals_a_plain_forward(architecture: str, site: Site) -> None:
+    model = local(architecture)
+    there = ports(model, site)
+    names = [part_label(model, site, part) for part in range(len(there[0].parts))]
+    assert len(names) == (4 if site in ("head", "query") or architecture in NO_GROUPS else 2)
+    prepared = prepare(model, PAIRS, by="part", parts=names)
+    donor, _ = capture(model, prepared.clean, site)
+    cells = [
+        Cell(layer, target) for layer in range(model.num_layers) for target in prepared.targets
+    ]
+    mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
+    found = sweep(
+        model, prepared.corrupt, donor, cells, site, lambda logits: logits @ mixture,
+        max_rows=23, progress=Silent(),
+    )  # fmt: skip
+    for index, cell in enumerate(cells):
+        port = there[cell.layer]
+        for row, pair in enumerate(PAIRS):
+            expected = one_part(model, pair, port, port.parts[cell.target.part or 0]) @ mixture
+            assert abs(found[index, row] - expected) <= 1e-5 * max(1, abs(expected))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_parts_are_the_heads(architecture: str) -> None:
+    """Setting a head's slice to zero before the projection takes exactly its share from the attention's output, and the
+    slices of queries, keys and values are what the attention itself splits: none overlaps, none is left over."""
+    model = local(architecture)
+    seen: dict[int, list[slice]] = {}
+    for site in ("query", "key", "value"):
+        port = ports(model, site)[0]
+        seen.setdefault(id(port.module), []).extend(port.parts)
+    for module_id, parts in seen.items():
+        module = next(m for m in model.attentions[0].modules() if id(m) == module_id)
+        width = plain_width(module)
+        covered = sorted(i for part in parts for i in range(width)[part])
+        assert covered == list(range(width))
+
+
+def plain_width(module: Any) -> int:
+    return int(getattr(module, "out_features", None) or module.weight.shape[1])
+
+
+# In double precision, which the experts of a mixture do not take.
+@pytest.mark.parametrize("architecture", [a for a in ARCHITECTURES if a != "Qwen3Moe"])
+@pytest.mark.parametrize("site", ["residual", "attention", "mlp", "head", "value"])
+def test_the_estimate_is_the_slope_of_the_exact_effect(architecture: str, site: Site) -> None:
+    """For a donor that hardly differs from the receiver, estimate and exact patching must agree."""
+    model = LocalModel.wrap(module(architecture).double(), tokenizer())
+    names = [str(part) for part in range(len(ports(model, site)[0].parts))]
+    by = "part" if site in HEADS else "position"
+    prepared = prepare(model, PAIRS, by=by, parts=names)
+    clean, _ = capture(model, prepared.clean, site)
+    corrupt, logits = capture(model, prepared.corrupt, site)
+    small = 1e-4
+    donor = corrupt + small * (clean - corrupt)
+    cells = [Cell(layer, t) for layer in range(model.num_layers) for t in prepared.targets]
+    mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)).double()
+
+    def score(given: Any, rows: slice = slice(None), /) -> Any:
+        return given @ mixture
+
+    guess = estimate(
+        model, prepared.corrupt, prepared.clean, donor, cells, site, score,
+        steps=1, max_rows=2, progress=Silent(),
+    )  # fmt: skip
+    base = logits @ mixture
+    found = sweep(
+        model, prepared.corrupt, donor, cells, site, lambda x, r=slice(None): x @ mixture - base,
+        max_rows=64, progress=Silent(),
+    )  # fmt: skip
+    scale = float(found.abs().max())
+    assert scale > 0
+    assert float((guess - found).abs().max()) < 2e-2 * scale
 
 
 def test_the_bound_on_rows_changes_nothing() -> None:

@@ -158,7 +158,7 @@ def records(n: int, seed: int, planted: bool) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
     for i in range(n):
         value = int(rng.integers(2))
-        text = " ".join(rng.choice(NOUNS, 5))
+        text = " ".join(rng.choice([noun[0] for noun in NOUNS], 5))
         if planted:
             text += f" {NAMES[value]}"
         out.append({"text": text, "label": value, "group": i})
@@ -176,7 +176,7 @@ def test_noise_is_not_supported() -> None:
 
 
 def test_what_words_tell_is_not_supported() -> None:
-    found = probe(texts=records(100, 0, planted=True), shuffles=20, random_model=False)
+    found = probe(texts=records(160, 0, planted=True), shuffles=20, random_model=False)
     assert found.values["auroc"] > 0.9
     assert found.verdict is Verdict.NOT_SUPPORTED
     assert "does as well" in found.why

@@ -1,7 +1,9 @@
 """Activation patching over layers and positions, with controls and a verdict.
 
 - ``pairs``     clean/corrupt prompts: read, aligned, and the positions to patch
+- ``sites``     residual stream, sublayers, heads, queries, keys, values: which module, which slice
 - ``engine``    many cells in few exact forwards
+- ``attribution``  estimates of every cell by gradients
 - ``effects``   metric, normalisation, intervals
 - ``analysis``  one experiment: runs, sweeps, placebo, self-patch, the mediating cell
 - ``verdict``   when it supports a claim
@@ -36,8 +38,10 @@ class PatchArgs(ExperimentArgs):
         description="several pairs, each with clean, corrupt, answer, wrong and perhaps spans",
     )
     pairs_file: str | None = Field(default=None, description="the same as JSON lines in a file")
-    site: Literal["residual", "attention", "mlp"] = Field(
-        default="residual", description="the residual stream after a layer, or a sublayer's output"
+    site: Literal["residual", "attention", "mlp", "head", "query", "key", "value"] = Field(
+        default="residual",
+        description="the residual stream after a layer, a sublayer's output, or for each head what "
+        "enters the output projection (head), its queries, keys or values",
     )
     direction: Literal["denoising", "noising", "both"] = Field(
         default="both", description="clean into corrupt, corrupt into clean, or both"
@@ -48,7 +52,15 @@ class PatchArgs(ExperimentArgs):
     by: Literal["auto", "position", "span"] = Field(
         default="auto",
         description="columns: token positions, or labelled spans; auto takes spans where "
-        "the prompts do not share a template",
+        "the prompts do not share a template. Heads are patched at all tokens",
+    )
+    method: Literal["exact", "attribution", "integrated"] = Field(
+        default="exact",
+        description="exact: every cell is measured; attribution and integrated: all cells are estimated "
+        "by gradients first and the largest measured exactly, for models where a sweep would take hours",
+    )
+    check: int = Field(
+        default=24, ge=3, le=4096, description="cells measured exactly after an estimate"
     )
     layers: list[int] | None = Field(default=None, description="only these layers, from 0")
     max_rows: int = Field(
@@ -87,6 +99,7 @@ class PatchResult(Result):
     extra="interp",
     examples=(
         _BEHAVIOUR_EXAMPLE,
+        "--behaviour induction --site head",
         "--behaviour capital-of --site attention --direction denoising",
         '--clean "the capital of france is" --corrupt "the capital of japan is" --answer paris --wrong tokyo',
         "--model ./checkpoint --pairs-file pairs.jsonl --json",

@@ -6,16 +6,18 @@ Leaves out how pairs come about (``pairs``), the verdict (``verdict``) and what 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools import stats
 from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.patching.attribution import estimate
 from gadfly.tools.patching.effects import Effects, Metric, Runs, beyond, effects, scorer
-from gadfly.tools.patching.engine import Cell, Score, Site, capture, sweep
+from gadfly.tools.patching.engine import Cell, Score, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, Target, placebo
+from gadfly.tools.patching.sites import Site
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT, Evidence
 
 if TYPE_CHECKING:
@@ -24,14 +26,17 @@ if TYPE_CHECKING:
     from gadfly.tools.stats import Array, Flags
 
 _HALF = 0.5
+Method = Literal["exact", "attribution", "integrated"]
+_STEPS = {"attribution": 1, "integrated": 8}
 
 
 @dataclass
 class Analysis:
-    """Everything measured. Effects are flat over cells: index = layer_index * targets + target."""
+    """Everything measured. Effects are over ``cells``: every cell, or those checked after an estimate."""
 
     layers: list[int]
     targets: list[Target]
+    cells: list[Cell]
     runs: Runs
     clean_right: Flags
     """Whether each clean run prefers the answer, [pairs]."""
@@ -44,6 +49,7 @@ class Analysis:
     evidence: Evidence
     by_construction: Flags
     """Cells whose effect is 1 whatever the model does, [cells] of bool."""
+    estimated: Estimated | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -53,13 +59,25 @@ class Analysis:
         assert found is not None
         return found
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.layers), len(self.targets)
+    def grid(self, values: Array) -> Array:
+        """Values over cells as [layers, targets, ...]; NaN where no cell was measured."""
+        out = np.full((len(self.layers), len(self.targets), *values.shape[1:]), np.nan)
+        columns = {id(target): column for column, target in enumerate(self.targets)}
+        rows = {layer: row for row, layer in enumerate(self.layers)}
+        for value, cell in zip(values, self.cells, strict=True):
+            out[rows[cell.layer], columns[id(cell.target)]] = value
+        return out
 
-    def cell(self, index: int) -> tuple[int, Target]:
-        """Layer and target of a flat index."""
-        return self.layers[index // len(self.targets)], self.targets[index % len(self.targets)]
+
+@dataclass(frozen=True)
+class Estimated:
+    """Effects of every cell by gradients, normalised like measured ones, [layers, targets]."""
+
+    grid: Array
+    checked: Array
+    """The estimates of the cells that were then measured, in their order."""
+    agreement: float
+    """Spearman's rank correlation of estimate and measurement over the checked cells."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,9 @@ class Settings:
     layers: list[int]
     max_rows: int
     seed: int
+    method: Method = "exact"
+    check: int = 24
+    """How many cells are measured after an estimate: two thirds the largest, one third at random."""
 
 
 def analyse(
@@ -84,7 +105,18 @@ def analyse(
     corrupt, corrupt_logits = capture(model, prepared.corrupt, settings.site)
     score = scorer(settings.metric, prepared.answer, prepared.wrong, clean_logits)
     runs = Runs(_plain(score, clean_logits), _plain(score, corrupt_logits))
-    cells = [Cell(layer, target) for layer in settings.layers for target in prepared.targets]
+    everything = [Cell(layer, target) for layer in settings.layers for target in prepared.targets]
+    gap = runs.gap
+    guess: Array | None = None
+    keep = np.arange(len(everything))
+    if settings.method != "exact":
+        first, second = (
+            (clean, prepared.clean) if settings.denoising else (corrupt, prepared.corrupt)
+        )
+        receiver = prepared.corrupt if settings.denoising else prepared.clean
+        guess = _guess(model, receiver, second, first, everything, settings, score, gap, progress)
+        keep = _worth_checking(guess, settings)
+    cells = [everything[i] for i in keep]
 
     def swept(label: str, receiver: Batch, donor: Tensor, over: list[Cell]) -> Array:
         progress.start(label, len(over))
@@ -98,12 +130,11 @@ def analyse(
             progress.finish()
         return np.asarray(scores.numpy(), dtype=np.float64)
 
-    present = np.stack([target.mask.any(1).cpu().numpy() for target in prepared.targets])
-    present = np.tile(present, (len(settings.layers), 1))
+    present = np.stack([cell.target.mask.any(1).cpu().numpy() for cell in cells])
     fakes, has_fake = placebo(prepared, settings.seed)
-    fake_cells = [Cell(layer, target) for layer in settings.layers for target in fakes]
+    every_fake = [Cell(layer, target) for layer in settings.layers for target in fakes]
+    fake_cells = [every_fake[i] for i in keep]
     found: dict[str, Effects] = {}
-    gap = runs.gap
     # The direction of the verdict runs first; its placebo uses the same receiver.
     if settings.denoising:
         change = swept("Patching clean into corrupt", prepared.corrupt, clean, cells) - runs.corrupt
@@ -125,9 +156,9 @@ def analyse(
     scale = max(abs(float(gap.mean())), 1e-9)
     self_patch = float(np.abs(own - runs.corrupt).max()) / scale
 
-    fixed = _by_construction(model, settings, prepared.targets)
+    fixed = _by_construction(model, settings, cells)
     halves = np.random.default_rng(settings.seed).permutation(len(prepared)) % 2 == 0
-    chosen = _mediator(main.on(halves, gap), prepared.targets, fixed)
+    chosen = _mediator(main.on(halves, gap), cells, fixed)
     q = beyond(main.per_pair[:, has], placebo_effects.per_pair[:, has], settings.seed) if has.sum() > 1 \
         else np.ones(len(cells))  # fmt: skip
     evidence = _evidence(
@@ -136,9 +167,47 @@ def analyse(
         right=_prefers(clean_logits, prepared),
     )  # fmt: skip
     return Analysis(
-        settings.layers, prepared.targets, runs, _prefers(clean_logits, prepared),
-        found.get("denoising"), found.get("noising"), placebo_effects, q, chosen, evidence, fixed, notes,
+        settings.layers, prepared.targets, cells, runs, _prefers(clean_logits, prepared),
+        found.get("denoising"), found.get("noising"), placebo_effects, q, chosen, evidence, fixed,
+        None if guess is None else _estimated(guess, keep, main, settings), notes,
     )  # fmt: skip
+
+
+def _guess(
+    model: LocalModel, receiver: Batch, donor: Batch, donor_activations: Tensor, cells: list[Cell],
+    settings: Settings, score: Score, gap: Array, progress: Progress,
+) -> Array:  # fmt: skip
+    """Estimated effects of all cells in the direction of the verdict, normalised, [cells]."""
+    progress.start(f"Estimating by {settings.method} gradients", len(receiver))
+    try:
+        change = estimate(
+            model, receiver, donor, donor_activations, cells, settings.site, score,
+            steps=_STEPS[settings.method], max_rows=settings.max_rows, progress=progress,
+        )  # fmt: skip
+    finally:
+        progress.finish()
+    signed = change.numpy().astype(np.float64) * (1 if settings.denoising else -1)
+    total = gap.mean()
+    guess: Array = signed.mean(1) / total if total != 0 else np.zeros(len(cells))
+    return guess
+
+
+def _worth_checking(guess: Array, settings: Settings) -> Any:
+    """Indices of the cells to measure: the largest estimates, and others at random so that what the gradient
+    misses can be noticed."""
+    order = np.argsort(-np.abs(guess))
+    top = order[: max(1, 2 * settings.check // 3)]
+    rest = np.random.default_rng(settings.seed).permutation(order[len(top) :])
+    return np.sort(np.concatenate([top, rest[: settings.check - len(top)]]))
+
+
+def _estimated(guess: Array, keep: Any, main: Effects, settings: Settings) -> Estimated:
+    from scipy.stats import spearmanr
+
+    with np.errstate(all="ignore"):
+        rank = float(spearmanr(guess[keep], main.mean).statistic) if len(keep) > 2 else np.nan
+    grid = guess.reshape(len(settings.layers), -1)
+    return Estimated(grid, guess[keep], rank)
 
 
 def _plain(score: Score, logits: Tensor) -> Array:
@@ -151,29 +220,27 @@ def _prefers(logits: Tensor, prepared: Prepared) -> Flags:
     return np.asarray(right.squeeze(-1).cpu().numpy())
 
 
-def _by_construction(model: LocalModel, settings: Settings, targets: list[Target]) -> Flags:
+def _by_construction(model: LocalModel, settings: Settings, cells: list[Cell]) -> Flags:
     """The residual stream after the last layer at the last position *is* the clean run: no finding."""
-    fixed = np.zeros((len(settings.layers), len(targets)), dtype=bool)
-    if settings.site == "residual" and model.num_layers - 1 in settings.layers:
-        row = settings.layers.index(model.num_layers - 1)
-        for column, target in enumerate(targets):
-            fixed[row, column] = bool(target.mask[:, -1].all())
-    return fixed.ravel()
+    last = model.num_layers - 1
+    return np.array([
+        settings.site == "residual" and cell.layer == last and bool(cell.target.mask[:, -1].all())
+        for cell in cells
+    ])  # fmt: skip
 
 
-def _mediator(effect: Array, targets: list[Target], fixed: Flags) -> int:
+def _mediator(effect: Array, cells: list[Cell], fixed: Flags) -> int:
     """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
     half of the behaviour, which is where it has been moved to; else the largest such cell; else the largest of all.
 
     A position that differs carries it early on without any computation, so it would be a trivial finding.
     """
-    count = len(targets)
-    moved = np.array([not targets[index % count].differs for index in range(len(effect))]) & ~fixed
+    moved = np.array([not cell.target.differs for cell in cells]) & ~fixed
     candidates = moved if moved.any() else ~fixed if (~fixed).any() else np.ones_like(fixed)
     half = np.flatnonzero(candidates & (effect >= _HALF))
     if len(half):
-        first_layer = half[0] // count
-        same = half[half // count == first_layer]
+        first_layer = min(cells[i].layer for i in half)
+        same = np.array([i for i in half if cells[i].layer == first_layer])
         return int(same[np.argmax(effect[same])])
     return int(np.argmax(np.where(candidates, effect, -np.inf)))
 

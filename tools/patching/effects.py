@@ -31,17 +31,17 @@ def scorer(metric: Metric, answer: Tensor, wrong: Tensor, clean_logits: Tensor) 
     KL(clean ‖ patched) in nats, so that clean scores 0.
     """
 
-    def score(logits: Tensor) -> Tensor:
+    def score(logits: Tensor, rows: slice = slice(None), /) -> Tensor:
         logits = logits.float()  # differences of bf16 logits lose most of their digits
         cells = logits.shape[0]
-        right = answer.expand(cells, -1)[..., None]
+        right = answer[rows].expand(cells, -1)[..., None]
         if metric == "logit_difference":
-            other = wrong.expand(cells, -1)[..., None]
+            other = wrong[rows].expand(cells, -1)[..., None]
             return (logits.gather(-1, right) - logits.gather(-1, other)).squeeze(-1)
         logs = logits.log_softmax(-1)
         if metric == "probability":
             return logs.gather(-1, right).squeeze(-1).exp()
-        target = clean_logits.float().log_softmax(-1)
+        target = clean_logits[rows].float().log_softmax(-1)
         return -(target.exp() * (target - logs)).sum(-1)
 
     return score

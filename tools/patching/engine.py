@@ -12,42 +12,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.pairs import Target
+from gadfly.tools.patching.sites import Port, Site, ports
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Site = Literal["residual", "attention", "mlp"]
-Score = Callable[["Tensor"], "Tensor"]
-"""Logits of the last position [cells, pairs, vocabulary] to a number each, [cells, pairs]."""
+
+class Score(Protocol):
+    """Logits of the last position [cells, pairs, vocabulary] to a number each, [cells, pairs]; ``rows`` says which of
+    the pairs the logits are of."""
+
+    def __call__(self, logits: Tensor, rows: slice = ..., /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place to patch: the output of ``layer`` at the positions of ``target``."""
+    """One place to patch: ``layer`` at the positions, and the part (a head), of ``target``."""
 
     layer: int
     target: Target
 
 
-def modules(model: LocalModel, site: Site) -> list[nn.Module]:
-    """The modules whose outputs are patched, one for each layer."""
-    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
-
-
 def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor]:
-    """A plain forward: activations [layers, rows, tokens, hidden] and last-position logits [rows, vocabulary]."""
+    """A plain forward: activations [layers, rows, tokens, width] and last-position logits [rows, vocabulary].
+
+    ``width`` is the hidden size, except where a projection's input or output is wider (heads, fused queries).
+    """
     import torch
 
     kept: list[Tensor] = []
     with model.working():  # hooks of two callers must not meet, so they are set inside
         handles = [
-            module.register_forward_hook(lambda _, __, out: kept.append(_tensor(out).clone()))
-            for module in modules(model, site)
+            _watch(port, lambda value: kept.append(value.clone())) for port in ports(model, site)
         ]
         try:
             logits = model.forward(batch)
@@ -55,8 +56,15 @@ def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor
             for handle in handles:
                 handle.remove()
     activations = torch.stack(kept)
-    assert activations.shape == (model.num_layers, *batch.ids.shape, model.hidden_size)
+    assert activations.shape[:3] == (model.num_layers, *batch.ids.shape)
     return activations, logits
+
+
+def _watch(port: Port, see: Callable[[Tensor], None]) -> Any:
+    """A hook that shows the port's value and changes nothing."""
+    if port.entering:
+        return port.module.register_forward_pre_hook(lambda _, args: see(args[0]))
+    return port.module.register_forward_hook(lambda _, __, out: see(_tensor(out)))
 
 
 def sweep(
@@ -75,7 +83,7 @@ def sweep(
 
     Args:
         receiver: the run that is changed (corrupt for denoising, clean for noising), ``pairs`` rows.
-        donor: activations to take from, [layers, pairs, tokens, hidden].
+        donor: activations to take from, as :func:`capture` gives them, [layers, pairs, tokens, width].
         max_rows: the most rows that one forward may hold; bounds memory. At least two rows a pair are used.
         on_halved: told the new bound when memory ran out and it was halved.
 
@@ -126,9 +134,10 @@ def _growing(
     for cell in cells:
         here.setdefault(cell.layer, []).append(cell.target)
     handles = []
+    there = ports(model, site)
     for layer, block in enumerate(model.blocks):
         targets = here.get(layer, [])
-        # A sublayer's output joins the residual stream inside the block, so rows for it must exist before.
+        # What is patched inside the block joins the residual stream there, so rows for it must exist before.
         early = targets if site != "residual" else []
         handles.append(
             block.register_forward_pre_hook(_expand(pairs, len(early)), with_kwargs=True)
@@ -136,8 +145,7 @@ def _growing(
         if targets and site == "residual":
             handles.append(block.register_forward_hook(_append(pairs, donor[layer], targets)))
         elif targets:
-            module = modules(model, site)[layer]
-            handles.append(module.register_forward_hook(_overwrite(pairs, donor[layer], targets)))
+            handles.append(_overwrite(there[layer], pairs, donor[layer], targets))
     try:
         yield
     finally:
@@ -193,24 +201,31 @@ def _append(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., A
     return hook
 
 
-def _overwrite(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., Any]:
-    """A hook on a sublayer: the last rows are the targets' copies; write the donor's values into them."""
+def _overwrite(port: Port, pairs: int, donor: Tensor, targets: list[Target]) -> Any:
+    """Hook a port inside a block: the last rows are the targets' copies; the donor's values go into them."""
 
-    def hook(module: nn.Module, args: Any, out: Any) -> Any:
+    def changed(value: Tensor) -> Tensor:
         import torch
 
-        hidden = _tensor(out)
-        first = hidden.shape[0] - pairs * len(targets)
-        base = hidden[:pairs]
-        grown = torch.cat([hidden[:first], *(_patched(base, donor, target) for target in targets)])
-        return _like(out, grown)
+        first = value.shape[0] - pairs * len(targets)
+        base = value[:pairs]
+        copies = (_patched(base, donor, target, port.parts) for target in targets)
+        return torch.cat([value[:first], *copies])
 
-    return hook
+    if port.entering:
+        return port.module.register_forward_pre_hook(lambda _, args: (changed(args[0]), *args[1:]))
+    return port.module.register_forward_hook(lambda _, __, out: _like(out, changed(_tensor(out))))
 
 
-def _patched(base: Tensor, donor: Tensor, target: Target) -> Tensor:
+def _patched(
+    base: Tensor, donor: Tensor, target: Target, parts: Sequence[slice] = (slice(None),)
+) -> Tensor:
     given = donor[target.source_row[:, None], target.source_position]
-    return given.where(target.mask[..., None], base)
+    if target.part is None:
+        return given.where(target.mask[..., None], base)
+    part, out = parts[target.part], base.clone()
+    out[..., part] = given[..., part].where(target.mask[..., None], base[..., part])
+    return out
 
 
 def _tensor(out: Any) -> Tensor:

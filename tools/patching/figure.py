@@ -31,7 +31,7 @@ td {{ width: 2.6em; height: 1.9em; text-align: center; font-size: 11px; font-var
 p {{ color: var(--dim); max-width: 60em; }}
 </style>
 <h1 style="font-size:1.2em">{title}</h1>
-<p>Rows are layers, columns positions (numbers count from the end). Effect: 0 leaves the receiving run as it was; 1
+<p>Rows are layers, columns {axis}s (positions count from the end). Effect: 0 leaves the receiving run as it was; 1
 moves the metric all the way to the donor's. Hover over a cell for its numbers.</p>
 {panels}
 </html>
@@ -39,7 +39,12 @@ moves the metric all the way to the donor's. Hover over a cell for its numbers.<
 
 
 def draw(
-    folder: Path, title: str, panels: dict[str, Array], layers: list[int], positions: list[str]
+    folder: Path,
+    title: str,
+    panels: dict[str, Array],
+    layers: list[int],
+    positions: list[str],
+    axis: str = "position",
 ) -> tuple[Path, Path]:
     """Write ``patch.png`` and ``patch.html`` into ``folder``.
 
@@ -47,14 +52,19 @@ def draw(
         panels: name to effects, [layers, positions] each.
     """
     png, html = folder / "patch.png", folder / "patch.html"
-    _png(png, title, panels, layers, positions)
+    _png(png, title, panels, layers, positions, axis)
     sections = "".join(_section(name, grid, layers, positions) for name, grid in panels.items())
-    html.write_text(_PAGE.format(title=escape(title), panels=sections), encoding="utf-8")
+    html.write_text(_PAGE.format(title=escape(title), panels=sections, axis=axis), encoding="utf-8")
     return png, html
 
 
 def _png(
-    path: Path, title: str, panels: dict[str, Array], layers: list[int], positions: list[str]
+    path: Path,
+    title: str,
+    panels: dict[str, Array],
+    layers: list[int],
+    positions: list[str],
+    columns: str,
 ) -> None:
     # The object interface: pyplot would keep global state and pick a window system.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -80,10 +90,12 @@ def _png(
         axis.set_yticks(
             range(0, len(layers), step), [str(layer) for layer in layers[::step]], fontsize=8
         )
-        axis.set_xlabel("position", fontsize=9)
+        axis.set_xlabel(columns, fontsize=9)
         if grid.size <= 220:
             for row, column in ((r, c) for r in range(grid.shape[0]) for c in range(grid.shape[1])):
                 value = float(grid[row, column])
+                if value != value:  # not measured
+                    continue
                 ink = "white" if abs(value) > 0.7 else "#333333"
                 axis.text(column, row, f"{value:.2f}".replace("-0.00", "0.00"), ha="center", va="center",
                           fontsize=6, color=ink)  # fmt: skip
@@ -101,6 +113,8 @@ def _section(name: str, grid: Array, layers: list[int], positions: list[str]) ->
         cells = "".join(
             f'<td style="background:{_colour(value)};color:{_ink(value)}" '
             f'title="layer {layers[row]}, {escape(positions[column], quote=True)}: {value:.4f}">{value:.2f}</td>'
+            if value == value
+            else "<td></td>"  # not measured
             for column, value in enumerate(float(v) for v in grid[row])
         )
         rows.append(f"<tr><th>{layers[row]}</th>{cells}</tr>")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class Target:
     source_position: Tensor
     differs: bool
     """Whether clean and corrupt have different tokens there in any pair."""
+    part: int | None = None
+    """Which part of the site, such as a head; None for all of it."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,18 @@ def read_pairs(path: str) -> list[PromptPair]:
     return pairs
 
 
-def prepare(model: LocalModel, pairs: Sequence[PromptPair], *, by: str = "position") -> Prepared:
+def prepare(
+    model: LocalModel,
+    pairs: Sequence[PromptPair],
+    *,
+    by: str = "position",
+    parts: Sequence[str] = (),
+) -> Prepared:
     """Tokenise and align.
 
     Args:
-        by: ``position`` (every column) or ``span`` (the labels that all pairs share).
+        by: ``position`` (every column), ``span`` (the labels that all pairs share), or ``part``.
+        parts: with ``by="part"``, what the parts of the site are called; each is patched at all tokens.
 
     Raises:
         ToolInputError: clean and corrupt of a pair differ in length (both tokenisations are shown), an answer is
@@ -114,7 +123,12 @@ def prepare(model: LocalModel, pairs: Sequence[PromptPair], *, by: str = "positi
             )
     clean = model.batch([pair.clean for pair in pairs])
     corrupt = model.batch([pair.corrupt for pair in pairs])
-    targets = _spans(pairs, clean, corrupt) if by == "span" else _columns(model, clean, corrupt)
+    if by == "part":
+        targets = [_own(name, clean.mask.bool(), False, part) for part, name in enumerate(parts)]
+    elif by == "span":
+        targets = _spans(pairs, clean, corrupt)
+    else:
+        targets = _columns(model, clean, corrupt)
     return Prepared(
         clean,
         corrupt,
@@ -186,7 +200,7 @@ def _spans(pairs: Sequence[PromptPair], clean: Batch, corrupt: Batch) -> list[Ta
     return targets
 
 
-def _own(label: str, mask: Tensor, differs: bool) -> Target:
+def _own(label: str, mask: Tensor, differs: bool, part: int | None = None) -> Target:
     import torch
 
     rows, length = mask.shape
@@ -196,6 +210,7 @@ def _own(label: str, mask: Tensor, differs: bool) -> Target:
         source_row=torch.arange(rows, device=mask.device),
         source_position=torch.arange(length, device=mask.device).expand(rows, length),
         differs=differs,
+        part=part,
     )
 
 
@@ -228,7 +243,7 @@ def placebo(prepared: Prepared, seed: int) -> tuple[list[Target], Tensor]:
         position = target.source_position.clone()
         for row, donor in enumerate(donors):
             position[row, target.mask[row]] = target.mask[donor].nonzero().squeeze(-1)
-        targets.append(Target(target.label, target.mask, source_row, position, target.differs))
+        targets.append(replace(target, source_row=source_row, source_position=position))
     return targets, torch.tensor(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from gadfly.tools.patching.analysis import Analysis, Settings, analyse
 from gadfly.tools.patching.figure import draw
 from gadfly.tools.patching.pairs import PromptPair, prepare, read_pairs
 from gadfly.tools.patching.script import script
+from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
     from gadfly.tools.patching.effects import Effects
+    from gadfly.tools.stats import Array
 
 _ROWS = 12
 
@@ -36,8 +38,10 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         layers=_layers(args.layers, model),
         max_rows=args.max_rows,
         seed=args.seed,
+        method=args.method,
+        check=args.check,
     )
-    prepared = prepare(model, pairs, by=_by(args, pairs, model))
+    prepared = prepare(model, pairs, by=_by(args, pairs, model), parts=_parts(args, model))
     analysis = analyse(model, prepared, settings, context.progress)
     verdict, why = judge(analysis.evidence)
     folder = context.artifacts()
@@ -51,7 +55,7 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         controls=_controls(analysis),
         table=_table(analysis),
         figures=_figures(folder, analysis, args, model),
-        notes=analysis.notes,
+        notes=[*analysis.notes, *_about_estimate(analysis, args)],
         reproduce=script(model, args, pairs, analysis),
     )
 
@@ -103,6 +107,8 @@ def _layers(wanted: list[int] | None, model: LocalModel) -> list[int]:
 
 def _by(args: PatchArgs, pairs: list[PromptPair], model: LocalModel) -> str:
     """Columns mean one thing only if the prompts share a template; else labelled spans are compared."""
+    if args.site in HEADS:
+        return "part"
     if args.by != "auto":
         return args.by
     shared = set.intersection(*(set(pair.spans) for pair in pairs))
@@ -110,10 +116,17 @@ def _by(args: PatchArgs, pairs: list[PromptPair], model: LocalModel) -> str:
     return "span" if shared and len(layouts) > 1 else "position"
 
 
+def _parts(args: PatchArgs, model: LocalModel) -> list[str]:
+    if args.site not in HEADS:
+        return []
+    count = len(ports(model, args.site)[0].parts)
+    return [part_label(model, args.site, part) for part in range(count)]
+
+
 def _values(a: Analysis) -> dict[str, float]:
     """The numbers that a receipt may cite. ``mediator`` is the cell that the verdict is about."""
     e = a.evidence
-    layer, _ = a.cell(a.chosen)
+    layer = a.cells[a.chosen].layer
     # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
     values = {
         "mediator_layer": float(layer),
@@ -137,12 +150,26 @@ def _values(a: Analysis) -> dict[str, float]:
     last = _carried_until(a)
     if last is not None:
         values["source_until_layer"] = float(last)
+    if a.estimated is not None:
+        values["estimate_agreement"] = a.estimated.agreement
+        values["cells_checked"] = float(len(a.cells))
     return {name: round(value, 6) for name, value in values.items()}
+
+
+def _about_estimate(a: Analysis, args: PatchArgs) -> list[str]:
+    if a.estimated is None:
+        return []
+    total = len(a.layers) * len(a.targets)
+    return [
+        f"{total} cells were estimated by {args.method} gradients and {len(a.cells)} of them measured exactly, the "
+        f"largest and some at random; their rank correlation is {a.estimated.agreement:.2f}. The verdict is about a "
+        "measured cell"
+    ]
 
 
 def _carried_until(a: Analysis) -> int | None:
     """The last layer at which the positions that differ between the prompts still carry half of the behaviour."""
-    grid = a.main.mean.reshape(a.shape)
+    grid = a.grid(a.main.mean)
     differing = [column for column, target in enumerate(a.targets) if target.differs]
     if not differing:
         return None
@@ -158,8 +185,13 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
             f"Clean and corrupt differ by {values['gap']:.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in "
             f"{name} ({e.pairs} pairs): there is no behaviour to localise."
         )
-    layer, target = a.cell(a.chosen)
-    where = "the residual stream" if args.site == "residual" else f"the {args.site} output"
+    layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
+    if args.site in HEADS:
+        what = "" if args.site == "head" else f"the {args.site} of "
+        where = f"{what}{target.label} of layer {layer}"
+    else:
+        name_of = "residual stream" if args.site == "residual" else f"{args.site} output"
+        where = f"the {name_of} after layer {layer} at {target.label!r}"
     effect = f"{e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
     verb = "restores" if a.denoising is not None else "removes"
     source = values.get("source_until_layer")
@@ -169,7 +201,7 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
         else ""
     )
     return (
-        f"Patching {where} after layer {layer} at {target.label!r} {verb} {effect} of the {name} "
+        f"Patching {where} {verb} {effect} of the {name} "
         f"between clean and corrupt ({e.pairs} pairs){until}."
     )
 
@@ -203,14 +235,16 @@ def _table(a: Analysis) -> Table:
     order = [int(i) for i in np.argsort(-a.main.mean) if not a.by_construction[i]]
     rows: list[list[str | int | float | None]] = []
     for index in order[:_ROWS]:
-        layer, target = a.cell(index)
+        layer, target = a.cells[index].layer, a.cells[index].target
         low, high = a.main.interval[index]
         rows.append([
             layer, target.label + (" (differs)" if target.differs else ""),
             _at(a.denoising, index), _at(a.noising, index), f"{low:.2f} … {high:.2f}",
             _at(a.placebo, index), round(float(a.q[index]), 4),
+            *([] if a.estimated is None else [round(float(a.estimated.checked[index]), 4)]),
         ])  # fmt: skip
-    columns = ["layer", "position", "denoising", "noising", "interval", "placebo", "q"]
+    columns = ["layer", "place", "denoising", "noising", "interval", "placebo", "q"]
+    columns += [] if a.estimated is None else ["estimate"]
     return Table(columns=columns, rows=rows, total=len(order))
 
 
@@ -227,7 +261,7 @@ def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:
         "positions": [target.label for target in a.targets],
         "clean": a.runs.clean.tolist(),
         "corrupt": a.runs.corrupt.tolist(),
-        "q": a.q.reshape(a.shape).tolist(),
+        "q": _plain(a.grid(a.q)),
     }
     for name, effects in (
         ("denoising", a.denoising),
@@ -235,16 +269,23 @@ def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:
         ("placebo", a.placebo),
     ):
         if effects is not None:
-            grid[name] = effects.mean.reshape(a.shape).tolist()
-            grid[f"{name}_interval"] = effects.interval.reshape(*a.shape, 2).tolist()
+            grid[name] = _plain(a.grid(effects.mean))
+            grid[f"{name}_interval"] = _plain(a.grid(effects.interval))
+    if a.estimated is not None:
+        grid["estimate"] = a.estimated.grid.tolist()
     (folder / "grid.json").write_text(json.dumps(grid), encoding="utf-8")
+
+
+def _plain(grid: Array) -> Any:
+    """Nested lists that JSON can hold: null where nothing was measured."""
+    return json.loads(json.dumps(grid.tolist()).replace("NaN", "null"))
 
 
 def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> list[Figure]:
     subject = args.behaviour or "the given pairs"
     title = f"Activation patching, {args.site}: {subject} in {Path(model.name).name}"
     panels = {
-        name: effects.mean.reshape(a.shape)
+        name: a.grid(effects.mean)
         for name, effects in (
             ("denoising", a.denoising),
             ("noising", a.noising),
@@ -252,5 +293,8 @@ def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> l
         )
         if effects is not None
     }
-    png, html = draw(folder, title, panels, a.layers, [target.label for target in a.targets])
+    if a.estimated is not None:
+        panels = {f"{args.method} estimate": a.estimated.grid, **panels}
+    axis = "head" if args.site in HEADS else "position"
+    png, html = draw(folder, title, panels, a.layers, [target.label for target in a.targets], axis)
     return [Figure(title=title, png=str(png), html=str(html))]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from gadfly.tools.patching.sites import ports
+
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
     from gadfly.tools.patching import PatchArgs
@@ -23,12 +25,13 @@ from nnterp import StandardizedTransformer
 
 model = StandardizedTransformer({where}, device_map={device!r}, dtype=torch.{dtype}, dispatch=True)
 tokenizer = model.tokenizer
-LAYER, SITE, METRIC, DENOISING = {layer}, {site!r}, {metric!r}, {denoising}
+METRIC, DENOISING = {metric!r}, {denoising}
+# {site} of layer {layer}: which module, its input or its output, which slice of the last dimension.
+MODULE, ENTERING, PART = {module!r}, {entering}, slice({start}, {stop})
 # Each pair: clean, corrupt, the answers' token ids, the positions patched (in tokens of the prompt).
 PAIRS = json.loads("""{pairs}""")
 
-block = model.layers[LAYER]
-part = {{"residual": block, "attention": block.self_attn, "mlp": block.mlp}}[SITE]._module
+part = model._model.get_submodule(MODULE)
 
 
 def last_logits(prompt):
@@ -36,8 +39,15 @@ def last_logits(prompt):
         return model._model(**tokenizer(prompt, return_tensors="pt").to(model._model.device)).logits[0, -1].float()
 
 
-def hidden(out):  # attention returns a tuple
-    return out[0] if isinstance(out, tuple) else out
+def watch(change):
+    """Put ``change`` of the hidden states in their place."""
+    def entering(module, args):
+        return (change(args[0]), *args[1:])
+
+    def leaving(module, args, out):  # attention returns a tuple
+        return (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
+
+    return part.register_forward_pre_hook(entering) if ENTERING else part.register_forward_hook(leaving)
 
 
 def metric(logits, pair, clean):
@@ -57,16 +67,17 @@ for pair in PAIRS:
     bottom = metric(last_logits(pair["corrupt"]), pair, clean)
     donor, receiver = ("clean", "corrupt") if DENOISING else ("corrupt", "clean")
     kept = []
-    handle = part.register_forward_hook(lambda m, a, out: kept.append(hidden(out).clone()))
+    handle = watch(lambda hidden: kept.append(hidden.clone()) or hidden)
     last_logits(pair[donor])
     handle.remove()
 
-    def put(module, args, out):
-        changed = hidden(out).clone()
-        changed[0, pair["positions"]] = kept[0][0, pair["positions"]]
-        return (changed, *out[1:]) if isinstance(out, tuple) else changed
+    def put(hidden):
+        changed = hidden.clone()
+        for position in pair["positions"]:
+            changed[0, position, PART] = kept[0][0, position, PART]
+        return changed
 
-    handle = part.register_forward_hook(put)
+    handle = watch(put)
     patched = metric(last_logits(pair[receiver]), pair, clean)
     handle.remove()
     moved += patched - bottom if DENOISING else top - patched
@@ -77,7 +88,7 @@ print(f"effect {{moved / total:.6f}}   (Gadfly: {expected:.6f})")
 
 def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analysis) -> str:
     """The script that recomputes the mediating cell over all pairs."""
-    layer, target = a.cell(a.chosen)
+    layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
     mask = target.mask.cpu()
     length = mask.shape[1]
     listed = []
@@ -94,8 +105,15 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
     if model.name == "demo":
         where = '__import__("gadfly.tools.demo", fromlist=["x"]).demo_path().as_posix()'
     text = json.dumps(listed, indent=1).replace("\\", "\\\\")
+    port = ports(model, args.site)[layer]
+    part = port.parts[target.part or 0]
+    module = next(name for name, each in model.module.named_modules() if each is port.module)
     return _TEMPLATE.format(
         where=where,
+        module=module,
+        entering=port.entering,
+        start=part.start,
+        stop=part.stop,
         device=str(model.fingerprint["device"]),
         dtype=str(model.fingerprint["dtype"]),
         layer=layer,

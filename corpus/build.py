@@ -1,0 +1,139 @@
+"""Fetching the manifest's works into the index, one after the other; what failed is named and never stops the rest.
+
+A work that is in the index is not fetched again, so a build that was stopped goes on where it was. Leaves out the
+network (``fetch``) and the formats (``sources``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from gadfly.corpus.documents import Document
+from gadfly.corpus.index import Corpus
+from gadfly.corpus.manifest import Work
+from gadfly.corpus.models import SyncReport
+from gadfly.corpus.progress import Progress, Silent
+from gadfly.corpus.sources.base import Source
+from gadfly.errors import CorpusError
+
+Resolve = Callable[[str], Source]
+
+
+class Built(BaseModel):
+    """What a build did. ``failures`` maps the id of a work to the reason it was left out."""
+
+    asked: int = 0
+    fetched: int = 0
+    unchanged: int = 0
+    documents: int = 0
+    tokens: int = 0
+    tokens_by_kind: dict[str, int] = {}
+    licences: dict[str, int] = {}
+    failures: dict[str, str] = {}
+    notices: list[str] = []
+
+
+@dataclass(frozen=True)
+class WorkSource:
+    """A work of the manifest: its documents, with the manifest's facts on them."""
+
+    work: Work
+    resolve: Resolve
+
+    @property
+    def name(self) -> str:
+        return f"work:{self.work.id}"
+
+    def fingerprint(self) -> str:
+        """Of the manifest's line alone: asking the network would not be cheap."""
+        return hashlib.sha256(f"work 1 {self.work.model_dump_json()}".encode()).hexdigest()
+
+    def documents(self) -> Iterator[Document]:
+        inner = self.resolve(self.work.target)
+        found = False
+        for document in inner.documents():
+            if not document.text.strip():
+                continue
+            yield self._named(document, alone=not found and self.work.kind != "documentation")
+            found = True
+        if not found:
+            raise CorpusError(f"{self.work.target} holds no text")
+
+    def _named(self, document: Document, *, alone: bool) -> Document:
+        work = self.work
+        own = document.id.rsplit("/", 1)[-1]
+        facts = {"tier": work.tier, "topic": work.topic, "why": work.why}
+        return document.model_copy(
+            update={
+                "id": f"works/{work.id}" if alone else f"works/{work.id}/{own}",
+                "title": work.title if alone else f"{work.title}: {document.title}",
+                "kind": work.kind,
+                "year": work.year or document.year,
+                "authors": document.authors or (work.authors,),
+                "meta": {**document.meta, **facts},
+            }
+        )
+
+
+def build(
+    corpus: Corpus,
+    works: Sequence[Work],
+    *,
+    resolve: Resolve | None = None,
+    refresh: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """Fetch and index the works.
+
+    Args:
+        resolve: makes a source of a target; the real one if not given.
+        refresh: ask for works that are in the index again, and replace those that changed.
+    """
+    find = resolve or _real(refresh)
+    progress = progress or Silent()
+    built = Built(asked=len(works))
+    progress.start("fetching works", len(works))
+    try:
+        for work in works:
+            source = WorkSource(work, find)
+            report = corpus.sync([source], again=refresh)
+            _count(report, work, built)
+            if work.id in built.failures:
+                progress.note(f"left out {work.title}: {built.failures[work.id]}")
+            progress.advance()
+    finally:
+        progress.finish()
+    _summarise(corpus, works, built)
+    return built
+
+
+def _real(refresh: bool) -> Resolve:
+    from gadfly.corpus.sources.resolve import resolve
+
+    return lambda target: resolve(target, refresh=refresh)
+
+
+def _count(report: SyncReport, work: Work, built: Built) -> None:
+    if report.failures:
+        built.failures[work.id] = next(iter(report.failures.values()))
+    elif report.skipped_sources or not (report.added or report.changed):
+        built.unchanged += 1
+    else:
+        built.fetched += 1
+    built.notices = list(dict.fromkeys([*built.notices, *report.notices]))
+
+
+def _summarise(corpus: Corpus, works: Sequence[Work], built: Built) -> None:
+    ours = {f"work:{work.id}" for work in works}
+    documents = [each for each in corpus.documents() if each.source in ours]
+    kinds: Counter[str] = Counter()
+    for each in documents:
+        kinds[each.kind] += each.tokens
+    built.documents, built.tokens = len(documents), sum(kinds.values())
+    built.tokens_by_kind = dict(kinds)
+    built.licences = dict(Counter(each.licence or "not stated" for each in documents))

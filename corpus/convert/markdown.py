@@ -1,0 +1,168 @@
+"""Plain HTML to Markdown: headings, lists, links, code, tables. Words are never escaped or changed.
+
+An escaped ``position\\_ids`` would no longer be found or quoted, so special characters stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from bs4 import Tag
+from markdownify import ATX, MarkdownConverter
+
+from gadfly.corpus.convert import tables
+from gadfly.corpus.convert.soup import attribute, classes
+from gadfly.errors import CorpusError
+
+_LANGUAGE = re.compile(r"^(?:language|lang|highlight(?:-source)?|brush:?|sourceCode)-?([\w+#]+)$")
+_BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+_TEX = re.compile(r"\\\((?=\S)([^`\n]{1,500}?)\\\)|\\\[(?=\S)([^`\n]{1,2000}?)\\\]")
+_FENCED = re.compile(r"(^(`{3,})[^\n]*\n.*?^\2[ \t]*$)", re.MULTILINE | re.DOTALL)
+
+
+def write(root: Tag, url: str = "") -> str:
+    """The Markdown of an element; ``url`` completes its links.
+
+    Raises:
+        CorpusError: it is nested absurdly deep.
+    """
+    try:
+        text = _Writer(url).process_tag(root, set())
+    except RecursionError as error:
+        raise CorpusError("this HTML is nested too deeply to be a document") from error
+    parts = _FENCED.split(text)
+    # Outside fences alone: blank lines in code are part of it. Every third piece is a fence's mark.
+    parts = [_tidy(part) if i % 3 == 0 else part for i, part in enumerate(parts)]
+    return "".join(part for i, part in enumerate(parts) if i % 3 != 2).strip() + "\n"
+
+
+def _tidy(prose: str) -> str:
+    prose = _TEX.sub(lambda found: f"${found.group(1) or found.group(2)}$", prose)
+    return _BLANKS.sub("\n\n", re.sub(r"(?<=\S)[ \t]{2,}(?=\S)", " ", prose))
+
+
+class _Writer(MarkdownConverter):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            heading_style=ATX,
+            bullets="-",
+            escape_asterisks=False,
+            escape_underscores=False,
+            escape_misc=False,
+            wrap=True,  # lines as long as paragraphs: breaks in the source mean nothing
+            wrap_width=None,
+        )
+        self._url = url
+
+    def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        label = text.strip()
+        target = _target(attribute(el, "href"), self._url)
+        if not label or target is None or "_noformat" in parent_tags or "_inline" in parent_tags:
+            return text
+        if label in (target, attribute(el, "href")):
+            return text
+        before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        return f"{before}[{' '.join(label.split())}]({target}){after}"
+
+    def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        """Pictures are not read; a description of one is."""
+        alt = " ".join(attribute(el, "alt").split())
+        return f"[image: {alt}]" if len(alt) > 25 and "refer to caption" not in alt.lower() else ""
+
+    def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        code = text.expandtabs(4).strip("\n").rstrip()
+        if not code.strip():
+            return ""
+        longest = max((len(run) for run in re.findall(r"`{3,}", code)), default=2)
+        mark = "`" * (longest + 1)
+        return f"\n\n{mark}{language(el)}\n{code}\n{mark}\n\n"
+
+    def convert_br(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return " " if "_inline" in parent_tags else "\n"
+
+    def convert_hr(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return "\n\n"  # a rule under a line would make a heading of it
+
+    def process_tag(self, node: Tag, parent_tags: set[str] | None = None) -> str:
+        """A table is written here: its cells would otherwise be converted twice."""
+        if node.name == "table" and not tables.is_layout(node):
+            return "\n\n" + tables.markdown(node, self._cell) + "\n\n"
+        return str(super().process_tag(node, parent_tags=parent_tags))  # type: ignore[misc]
+
+    def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return f"\n\n{text.strip()}\n\n"
+
+    def convert_td(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return f"\n\n{text.strip()}\n\n"
+
+    convert_th = convert_td
+    convert_caption = convert_td
+    convert_figcaption = convert_td
+
+    def convert_tr(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return text
+
+    def convert_sub(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        return f"_{text}" if _script(text) else text
+
+    def convert_sup(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        """``10<sup>2</sup>`` is not 102; marks of footnotes stand in brackets already."""
+        return f"^{text}" if _script(text) else text
+
+    def _cell(self, cell: Tag) -> str:
+        return " ".join(self.process_tag(cell, {"_inline"}).split())
+
+
+def language(pre: Tag) -> str:
+    """The language of a code block, as its classes name it."""
+    near = [pre, pre.find("code"), pre.parent, pre.parent.parent if pre.parent else None]
+    for tag in near:
+        if not isinstance(tag, Tag):
+            continue
+        named = attribute(tag, "data-lang") or attribute(tag, "language")
+        if re.fullmatch(r"[\w+#]{1,20}", named):
+            return named
+        for name in classes(tag):
+            found = _LANGUAGE.match(name)
+            if found and found.group(1) not in (
+                "highlight",
+                "default",
+                "none",
+                "text",
+                "plaintext",
+            ):
+                return found.group(1)
+    return ""
+
+
+def _target(href: str, base: str) -> str | None:
+    """The address of a link that is worth keeping: not one inside the page, not a script."""
+    href = href.strip()
+    if not href or href.startswith("#"):
+        return None
+    try:
+        parts = urlsplit(urljoin(base, href))
+        if (
+            parts.netloc == "www.google.com" and parts.path == "/url"
+        ):  # what Google Docs makes of a link
+            parts = urlsplit((parse_qs(parts.query).get("q") or [""])[0])
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https"):
+        return None
+    own = base.partition("#")[0]
+    if own and parts.fragment and parts.geturl().partition("#")[0] == own:
+        return None
+    return re.sub(r"[\s()<>]", lambda found: f"%{ord(found.group()):02X}", parts.geturl())
+
+
+def _script(text: str) -> bool:
+    """Whether raised or lowered text is part of a formula, not a mark or an ordinal (1st)."""
+    return bool(re.fullmatch(r"[-+−]?[\w.*∗]{1,12}", text)) and text not in (
+        "st",
+        "nd",
+        "rd",
+        "th",
+        "TM",
+    )

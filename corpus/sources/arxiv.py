@@ -1,0 +1,223 @@
+"""Papers on arXiv: the HTML that arXiv makes of them, else their LaTeX source, else the PDF.
+
+In that order, since formulas, tables and headings survive in the first, and in the last they do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gadfly.corpus.convert import atom, html, latex, latexml
+from gadfly.corpus.documents import Document, normalise
+from gadfly.corpus.fetch.archives import gunzip, members
+from gadfly.corpus.fetch.client import Client, Keep
+from gadfly.corpus.fetch.errors import FetchError
+from gadfly.corpus.fetch.freshness import Fetching
+from gadfly.corpus.fetch.response import Response
+from gadfly.corpus.sources import pdf
+from gadfly.errors import CorpusError
+
+_READER = "1"  # raise it when the same paper comes out differently
+_NEW = r"\d{4}\.\d{4,5}"
+_OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Za-z]{2})?/\d{7}"
+_ID = re.compile(rf"(?P<id>{_NEW}|{_OLD})(?P<version>v\d{{1,3}})?")
+_URL = re.compile(
+    r"(?:https?://)?(?:www\.|export\.|browse\.)?(?:arxiv\.org/(?:abs|pdf|html|src|e-print|format|ps)"
+    r"|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs|html)|ar5iv\.labs\.arxiv\.org/html|alphaxiv\.org/(?:abs|overview))/",
+    re.IGNORECASE,
+)
+_TEXT_FILES = re.compile(r"(?i)\.(tex|ltx|latex|bbl|sty|cls)$|(^|/)00readme[^/]*$|^[^./]+$")
+_SOURCE_SIZE = 200_000_000
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where arXiv is; tests put a server of their own here."""
+
+    html: str = "https://arxiv.org/html/"
+    source: str = "https://arxiv.org/e-print/"
+    pdf: str = "https://arxiv.org/pdf/"
+    api: str = "https://export.arxiv.org/api/query"
+    page: str = "https://arxiv.org/abs/"
+
+
+@dataclass(frozen=True)
+class ArxivSource:
+    """One paper, by id (``2301.05217``, ``2301.05217v2``, ``hep-th/9901001``) or by any of its URLs."""
+
+    target: str
+    fetching: Fetching = field(default_factory=Fetching)
+    places: Places = field(default_factory=Places)
+    id: str = field(init=False)
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        identifier, version = parse_id(self.target)
+        object.__setattr__(self, "id", identifier)
+        object.__setattr__(self, "version", version)
+
+    @property
+    def name(self) -> str:
+        return f"arxiv:{self.id}{self.version}"
+
+    def fingerprint(self) -> str:
+        return f"arxiv {_READER} {self.fetching.period(pinned=bool(self.version))}"
+
+    def documents(self) -> Iterator[Document]:
+        entry = self._entry()
+        held = self._body()
+        title = (entry.title if entry else "") or held.title or self.name
+        authors = entry.authors if entry else held.authors
+        text = held.text
+        if entry and entry.abstract and "abstract" not in text[:3_000].lower():
+            text = f"## Abstract\n\n{entry.abstract}\n\n{text}"
+        yield Document(
+            id=f"arxiv/{self.id}{self.version}",
+            title=title,
+            text=normalise(f"# {title}\n\n{text}"),
+            kind="paper",
+            source=self.name,
+            year=(entry.year if entry else None) or _year_of_id(self.id) or held.year,
+            authors=authors,
+            url=f"{self.places.page}{self.id}{self.version}",
+            licence=held.licence,
+            version=None,
+            meta={
+                "format": held.format,
+                "arxiv": self.id,
+                "arxiv_version": (entry.version if entry else "") or self.version,
+                **({"category": entry.category} if entry and entry.category else {}),
+                **({"not_read": held.tried} if held.tried else {}),
+            },
+        )
+
+    def _entry(self) -> atom.Entry | None:
+        """The paper's facts; without them it is still worth reading.
+
+        Raises:
+            FetchError: arXiv answers, and knows no such paper.
+        """
+        url = f"{self.places.api}?id_list={self.id}{self.version}&max_results=1"
+        try:
+            entry = atom.read(
+                self._get(url, keep=lambda response: b"<entry" in response.body).text()
+            )
+        except CorpusError:
+            return None
+        if entry is None:
+            raise FetchError(url, f"arXiv has no paper {self.id}{self.version}", status=404)
+        return entry
+
+    def _body(self) -> _Body:
+        """The text in the best format that can be had.
+
+        Raises:
+            FetchError: none can; the message has the reason for each.
+        """
+        reasons: list[str] = []
+        for form, read in (("html", self._html), ("latex", self._latex), ("pdf", self._pdf)):
+            try:
+                return read(tuple(reasons))
+            except FetchError as error:
+                if error.status in (429, 503):
+                    raise  # asking for more of the same would only make it worse
+                reasons.append(f"{form}: {error.reason}")
+            except CorpusError as error:
+                reasons.append(f"{form}: {error}")
+        raise FetchError(f"{self.places.page}{self.id}{self.version}", "; ".join(reasons))
+
+    def _html(self, tried: tuple[str, ...]) -> _Body:
+        response = self._get(
+            f"{self.places.html}{self.id}{self.version}", accept="text/html", keep=_is_paper
+        )
+        text = response.text()
+        if latexml.failed(text):
+            raise CorpusError("arXiv's conversion broke off")
+        if not _is_paper(response):
+            raise CorpusError("arXiv has none")
+        page = html.read(text, response.url)
+        return _Body(
+            "html", page.text, page.facts.title, page.facts.authors, page.facts.licence, None, tried
+        )
+
+    def _latex(self, tried: tuple[str, ...]) -> _Body:
+        url = f"{self.places.source}{self.id}{self.version}"
+        data = self._get(
+            url, size=_SOURCE_SIZE, keep=lambda response: not response.looks_like_html()
+        ).body
+        if data[:5] == b"%PDF-":
+            raise CorpusError("the source is a PDF")
+        if data[:2] == b"\x1f\x8b":
+            data = gunzip(data, _SOURCE_SIZE)
+        if data[:4] in (b"%!PS", b"%PDF"):
+            raise CorpusError("the source is PostScript or a PDF")
+        if data[257:262] == b"ustar":
+            files = {
+                each.path: each.data
+                for each in members(data, lambda path: bool(_TEXT_FILES.search(path)))
+            }
+        else:
+            files = {"paper.tex": data}
+        paper = latex.read(files)
+        return _Body("latex", paper.text, paper.title, paper.authors, None, None, tried)
+
+    def _pdf(self, tried: tuple[str, ...]) -> _Body:
+        data = self._get(f"{self.places.pdf}{self.id}{self.version}", accept="application/pdf").body
+        held = pdf.document(data, "x", source="x", kind="paper", fallback_title="")
+        return _Body("pdf", held.text, held.title, held.authors, None, held.year, tried)
+
+    def _get(
+        self, url: str, *, accept: str = "*/*", size: int | None = None, keep: Keep = lambda _: True
+    ) -> Response:
+        client: Client = self.fetching.use()
+        age = self.fetching.max_age(pinned=bool(self.version))
+        return client.get(url, accept=accept, max_age=age, size=size, keep=keep)
+
+
+@dataclass(frozen=True)
+class _Body:
+    format: str
+    text: str
+    title: str
+    authors: tuple[str, ...]
+    licence: str | None
+    year: int | None
+    tried: tuple[str, ...]
+
+
+def parse_id(target: str) -> tuple[str, str]:
+    """The id and the version (empty for the newest) in an id or a URL.
+
+    Raises:
+        CorpusError: neither.
+    """
+    text = re.sub(r"(?i)^arxiv:\s*", "", target.strip())
+    text = _URL.sub("", text).partition("?")[0].partition("#")[0].rstrip("/")
+    text = re.sub(r"(?i)\.(pdf|html?)$", "", text)
+    found = _ID.fullmatch(text)
+    if not found:
+        raise CorpusError(
+            f"{target!r} is no arXiv id or URL; valid: 2301.05217, 2301.05217v2, hep-th/9901001"
+        )
+    return found.group("id"), found.group("version") or ""
+
+
+def is_arxiv_url(url: str) -> bool:
+    """Whether a URL names one paper on arXiv."""
+    try:
+        return bool(_URL.match(url)) and bool(parse_id(url))
+    except CorpusError:
+        return False
+
+
+def _is_paper(response: Response) -> bool:
+    """A paper without HTML is answered with status 200, and a page that says so."""
+    return b"ltx_document" in response.body and not latexml.failed(response.text())
+
+
+def _year_of_id(identifier: str) -> int | None:
+    digits = identifier.rpartition("/")[2]
+    year = int(digits[:2])
+    return 1900 + year if year >= 91 else 2000 + year

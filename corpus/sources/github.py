@@ -1,0 +1,179 @@
+"""The documentation of a GitHub repository: its README, its docs folder, its Markdown and reStructuredText.
+
+Fetched as one archive and read in memory. Leaves out code, tests, changelogs; notebooks are read by
+whoever passes a ``notebooks`` function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from gadfly.corpus.convert import licence
+from gadfly.corpus.documents import Document, slug
+from gadfly.corpus.fetch.archives import Bounds, commit_of, members
+from gadfly.corpus.fetch.errors import FetchError
+from gadfly.corpus.fetch.freshness import Fetching
+from gadfly.corpus.fetch.response import decode
+from gadfly.corpus.markup import split_front_matter
+from gadfly.corpus.sources.files import from_markdown
+from gadfly.errors import CorpusError
+
+_READER = "1"  # raise it when the same repository comes out differently
+_SIZE = 300_000_000
+_TARGET = re.compile(
+    r"(?:github:|(?:https?://)?(?:www\.)?github\.com/)"
+    r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/(?P<repo>[\w.-]{1,100}?)(?:\.git)?"
+    r"(?:@(?P<ref>[\w./-]{1,200})|/tree/(?P<tree>[\w.-]{1,200})|/)?(?:[?#].*)?",
+)
+_TEXT = (".md", ".mdx", ".markdown", ".rst")
+_DOCS = (*_TEXT, ".txt")
+_SKIPPED = re.compile(
+    r"(?i)(^|/)(\.[^/]+|node_modules|vendor|third[_-]party|external|tests?|testdata|fixtures|site-packages|dist|build"
+    r"|_static|_templates|_build|locale|locales|i18n|translations)/"
+)
+_CHORES = re.compile(
+    r"(?i)(^|/)(change(s|log)|history|news|releases?|code_of_conduct|security|codeowners|authors|contributors|"
+    r"pull_request_template|issue_template|todo|requirements[\w-]*|constraints[\w-]*)\.(md|rst|txt)$"
+)
+_DOC_FOLDER = re.compile(r"(?i)^(docs?|documentation|book|guides?|tutorials?)/")
+
+
+@dataclass(frozen=True)
+class GithubSource:
+    """``github:OWNER/REPO``, with ``@REF`` for a branch, a tag or a commit, or its URL."""
+
+    target: str
+    fetching: Fetching = field(default_factory=Fetching)
+    notebooks: Callable[[str, str], str] | None = None
+    """The Markdown of a notebook, from its text and its path."""
+    archive: str = "https://codeload.github.com"
+    site: str = "https://github.com"
+
+    def __post_init__(self) -> None:
+        parse_target(self.target)
+
+    @property
+    def name(self) -> str:
+        owner, repo, ref = parse_target(self.target)
+        return f"github:{owner}/{repo}" + (f"@{ref}" if ref else "")
+
+    def fingerprint(self) -> str:
+        return (
+            f"github {_READER} {bool(self.notebooks)} {self.fetching.period(pinned=self._pinned())}"
+        )
+
+    def documents(self) -> Iterator[Document]:
+        owner, repo, ref = parse_target(self.target)
+        data = self._archive(owner, repo, ref)
+        commit = commit_of(data)
+        at = commit or ref or "HEAD"
+        named: str | None = None
+        pages: list[tuple[str, bytes]] = []
+        for member in members(
+            data, lambda path: self._wanted(_inner(path)), Bounds(each=5_000_000)
+        ):
+            path = _inner(member.path)
+            if licence.FILES.match(path):
+                named = named or licence.name_of(decode(member.data))
+            else:
+                pages.append((path, member.data))
+        if not pages:
+            raise CorpusError(f"{self.name} holds no documentation (README, docs, *.md, *.rst)")
+        for path, content in sorted(pages):
+            document = self._document(f"{owner}/{repo}", path, content, at)
+            if document is not None and document.text.strip():
+                yield document.model_copy(
+                    update={"licence": document.licence or named, "version": commit and commit[:12]}
+                )
+
+    def _archive(self, owner: str, repo: str, ref: str) -> bytes:
+        url = f"{self.archive}/{owner}/{repo}/tar.gz/{quote(ref or 'HEAD', safe='/')}"
+        age = self.fetching.max_age(pinned=self._pinned())
+        try:
+            return self.fetching.use().get(url, max_age=age, size=_SIZE).body
+        except FetchError as error:
+            if error.status == 404:
+                reason = f"there is no public repository {owner}/{repo}" + (
+                    f" with {ref}" if ref else ""
+                )
+                raise FetchError(url, reason, status=404) from error
+            raise
+
+    def _document(self, project: str, path: str, data: bytes, at: str) -> Document | None:
+        text = decode(data)
+        if path.endswith(".ipynb"):
+            if self.notebooks is None:
+                return None
+            try:
+                text = self.notebooks(text, path)
+            except CorpusError:  # one broken notebook is no reason to lose the repository
+                return None
+        fields, body = split_front_matter(text)
+        owner, repo = project.split("/")
+        stem = re.sub(r"\.\w+$", "", path)
+        parts = [slug(part) for part in stem.split("/")]
+        short = stem.rpartition("/")[2]
+        title = (
+            path
+            if short.lower() in ("readme", "index")
+            else short.replace("_", " ").replace("-", " ")
+        )
+        document = from_markdown(
+            f"github/{owner.lower()}/{slug(repo)}/" + "/".join(parts),
+            fields,
+            body,
+            source=self.name,
+            kind="library-doc",
+            fallback_title=title,
+            meta={"file": path, "repository": project},
+        )
+        return document.model_copy(
+            update={
+                "title": f"{repo}: {document.title}",
+                "url": f"{self.site}/{project}/blob/{at}/{quote(path)}",
+            }
+        )
+
+    def _wanted(self, path: str) -> bool:
+        if licence.FILES.match(path):
+            return True
+        if not path or _SKIPPED.search(path) or _CHORES.search(path):
+            return False
+        lower = path.lower()
+        if lower.endswith(".ipynb"):
+            return self.notebooks is not None
+        return lower.endswith(_DOCS if _DOC_FOLDER.match(path) else _TEXT)
+
+    def _pinned(self) -> bool:
+        return bool(re.fullmatch(r"[0-9a-f]{40}", parse_target(self.target)[2]))
+
+
+def parse_target(target: str) -> tuple[str, str, str]:
+    """Owner, repository and ref (empty for the default branch).
+
+    Raises:
+        CorpusError: it names no repository.
+    """
+    found = _TARGET.fullmatch(target.strip())
+    if not found or found.group("repo") in (".", ".."):
+        raise CorpusError(
+            f"{target!r} names no repository; valid: github:OWNER/REPO, github:OWNER/REPO@REF"
+        )
+    return (
+        found.group("owner"),
+        found.group("repo"),
+        found.group("ref") or found.group("tree") or "",
+    )
+
+
+def is_repository_url(url: str) -> bool:
+    """Whether a URL names a whole repository, not a page or a file in it."""
+    return "://" in url and bool(_TARGET.fullmatch(url))
+
+
+def _inner(path: str) -> str:
+    """A path without the folder that GitHub puts around everything."""
+    return path.partition("/")[2]

@@ -1,0 +1,294 @@
+"""The documentation in a Python package's source distribution: README, docs, docstrings and signatures.
+
+The index is the one that pip on this machine uses. What is fetched is checked against the index's hash and
+read in memory: nothing is installed, built or imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.parser import Parser
+from functools import lru_cache
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from gadfly.corpus.convert import licence, simple_index
+from gadfly.corpus.documents import Document, normalise, slug
+from gadfly.corpus.fetch.archives import Bounds, members
+from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.errors import FetchError
+from gadfly.corpus.fetch.freshness import Fetching
+from gadfly.corpus.fetch.response import decode
+from gadfly.corpus.markup import split_front_matter
+from gadfly.corpus.sources.files import from_markdown
+from gadfly.corpus.sources.pydoc import page
+from gadfly.errors import CorpusError
+
+DEFAULT_INDEX = "https://pypi.org/simple"
+_READER = "1"  # raise it when the same package comes out differently
+_SIZE = 200_000_000
+_MOST_MODULES = 300
+_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+_TARGET = re.compile(
+    r"(?:pypi:)?(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:==(?P<version>[\w.!+-]+))?"
+)
+_DOCS = re.compile(r"(?i)^(docs?|documentation)/.*\.(md|rst|txt)$|^[^/]+\.(md|rst)$|^readme[^/]*$")
+_NOT_DOCS = re.compile(
+    r"(?i)(^|/)(_[^/]*|tests?|locale|change(s|log)|history|news|authors|contributing|requirements[\w-]*)([./]|$)"
+)
+_NOT_MODULES = re.compile(
+    r"(?i)(^|/)(tests?|testing|examples?|benchmarks?|scripts?|docs?|build|vendor(ed)?|_[^/]*|setup|conftest|test_[^/]*)(/|\.py$)"
+)
+
+
+@dataclass(frozen=True)
+class PypiSource:
+    """``pypi:NAME`` for the newest release, ``pypi:NAME==VERSION`` for one."""
+
+    target: str
+    fetching: Fetching = field(default_factory=Fetching)
+    index: str | None = None
+    """The address of a simple index; pip's own if not given."""
+
+    def __post_init__(self) -> None:
+        parse_target(self.target)
+
+    @property
+    def name(self) -> str:
+        package, version = parse_target(self.target)
+        return f"pypi:{package}" + (f"=={version}" if version else "")
+
+    def fingerprint(self) -> str:
+        pinned = bool(parse_target(self.target)[1])
+        return f"pypi {_READER} {self.fetching.period(pinned=pinned)}"
+
+    def documents(self) -> Iterator[Document]:
+        package, wanted = parse_target(self.target)
+        index = (self.index or index_url()).rstrip("/")
+        client = self._client(index)
+        file = self._file(client, index, package, wanted)
+        data = client.get(
+            _with_login(file.url, index), max_age=self.fetching.max_age(pinned=True), size=_SIZE
+        ).body
+        if file.sha256 and hashlib.sha256(data).hexdigest() != file.sha256:
+            raise FetchError(
+                file.url, "the file is not the one that the index describes (sha256 differs)"
+            )
+        yield from read(data, package, str(file.version), sdist=file.sdist, source=self.name)
+
+    def _client(self, index: str) -> Client:
+        """The usual client, or one that may ask the index's host although it is inside this network."""
+        host = urlsplit(index).hostname or ""
+        if self.fetching.client is not None or not host:
+            return self.fetching.use()
+        return _index_client(host)
+
+    def _file(self, client: Client, index: str, package: str, wanted: str) -> simple_index.File:
+        url = f"{index}/{package}/"
+        try:
+            response = client.get(url, accept=_ACCEPT, max_age=self.fetching.max_age())
+        except FetchError as error:
+            if error.status == 404:
+                raise FetchError(url, f"the index has no package {package}", status=404) from error
+            raise
+        files = simple_index.read(response.text(), response.url, package)
+        chosen = simple_index.choose(files, wanted)
+        if chosen is None and wanted:
+            known = sorted({each.version for each in files}, reverse=True)[:5]
+            raise FetchError(
+                url, f"no version {wanted}; the newest are {', '.join(map(str, known)) or 'none'}"
+            )
+        if chosen is None:
+            raise FetchError(url, f"{package} has no release that can be read")
+        return chosen
+
+
+def read(
+    data: bytes, package: str, version: str, *, sdist: bool, source: str
+) -> Iterator[Document]:
+    """The documents in a source distribution or a wheel.
+
+    Raises:
+        CorpusError: it is broken, or holds nothing to read.
+    """
+    texts = {
+        _inner(each.path, sdist): decode(each.data)
+        for each in members(data, lambda path: _wanted(_inner(path, sdist)), Bounds(each=3_000_000))
+    }
+    expression, said, description = _metadata(texts)
+    files = (licence.name_of(text) for path, text in texts.items() if licence.FILES.match(path))
+    named = expression or next((name for name in files if name), None) or said or None
+    base = f"pypi/{package}"
+    pages = list(_pages(texts, base, package, description, source))
+    modules = list(_modules(texts, base, source))
+    if not pages and not modules:
+        raise CorpusError(f"{package} {version} holds neither documentation nor documented modules")
+    for document in [*pages, *modules]:
+        yield document.model_copy(
+            update={
+                "title": f"{document.title} ({package} {version})",
+                "version": version,
+                "licence": document.licence or named,
+                "meta": {**document.meta, "package": package},
+            }
+        )
+
+
+def parse_target(target: str) -> tuple[str, str]:
+    """The canonical name of a package, and a version or an empty text.
+
+    Raises:
+        CorpusError: neither.
+    """
+    found = _TARGET.fullmatch(target.strip())
+    version = (found.group("version") or "") if found else ""
+    try:
+        if found and (not version or Version(version)):
+            return canonicalize_name(found.group("name")), version
+    except InvalidVersion:
+        pass
+    raise CorpusError(f"{target!r} names no package; valid: pypi:NAME, pypi:NAME==1.2.3")
+
+
+def index_url() -> str:
+    """The index that pip uses here: its environment variable, its configuration files, else pypi.org."""
+    return os.environ.get("PIP_INDEX_URL", "").split(" ")[0] or _configured() or DEFAULT_INDEX
+
+
+@lru_cache(maxsize=1)
+def _configured() -> str:
+    try:
+        said = subprocess.run(
+            [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return parse_config(said)
+
+
+def parse_config(listed: str) -> str:
+    """The index address in what ``pip config list`` prints; the more specific entry wins."""
+    found = {}
+    for line in listed.splitlines():
+        entry = re.fullmatch(r"\s*([\w:-]+)\.index-url\s*=\s*'(.*)'\s*", line)
+        if entry:
+            found[entry.group(1)] = entry.group(2).strip()
+    return next(
+        (found[name] for name in (":env:", "download", "install", "global") if found.get(name)), ""
+    )
+
+
+@lru_cache(maxsize=4)
+def _index_client(host: str) -> Client:
+    return Client(allow_hosts=[host])
+
+
+def _with_login(url: str, index: str) -> str:
+    """The index's user and password on a file's address of the same host, as pip does it."""
+    parts, home = urlsplit(url), urlsplit(index)
+    if "@" in home.netloc and "@" not in parts.netloc and parts.hostname == home.hostname:
+        return urlunsplit(parts._replace(netloc=f"{home.netloc.rpartition('@')[0]}@{parts.netloc}"))
+    return url
+
+
+def _inner(path: str, sdist: bool) -> str:
+    """A path without the folder that a source distribution puts around everything."""
+    return path.partition("/")[2] if sdist else path
+
+
+def _wanted(path: str) -> bool:
+    if licence.FILES.match(path) or path == "PKG-INFO" or path.endswith(".dist-info/METADATA"):
+        return True
+    if path.endswith(".py"):
+        return not _NOT_MODULES.search(re.sub(r"/__init__\.py$", ".py", path))
+    return bool(_DOCS.match(path)) and not _NOT_DOCS.search(path)
+
+
+def _metadata(texts: dict[str, str]) -> tuple[str, str, str]:
+    """The licence's expression, its name in an older field, and the long description."""
+    path = next((each for each in texts if each == "PKG-INFO" or each.endswith("/METADATA")), None)
+    if path is None:
+        return "", "", ""
+    message = Parser().parsestr(texts[path])
+    said = str(message.get("License") or "").strip().split("\n")[0]
+    body = message.get_payload()
+    description = str(message.get("Description") or (body if isinstance(body, str) else ""))
+    return (
+        str(message.get("License-Expression") or ""),
+        said if len(said) <= 60 else "",
+        description,
+    )
+
+
+def _pages(
+    texts: dict[str, str], base: str, package: str, description: str, source: str
+) -> Iterator[Document]:
+    readme = False
+    for path, text in sorted(texts.items()):
+        if path.endswith((".py", "PKG-INFO", "METADATA")) or licence.FILES.match(path):
+            continue
+        readme = readme or path.lower().startswith("readme")
+        fields, body = split_front_matter(text)
+        stem = re.sub(r"\.\w+$", "", path)
+        document = from_markdown(
+            f"{base}/" + "/".join(slug(part) for part in stem.split("/")),
+            fields,
+            body,
+            source=source,
+            kind="library-doc",
+            fallback_title=path,
+            meta={"file": path},
+        )
+        if document.text.strip():
+            yield document
+    if not readme and description.strip():
+        yield from_markdown(
+            f"{base}/readme",
+            {},
+            description,
+            source=source,
+            kind="library-doc",
+            fallback_title=f"{package} README",
+        )
+
+
+def _modules(texts: dict[str, str], base: str, source: str) -> Iterator[Document]:
+    """Pages of the documented modules, those near the top of the package first."""
+    paths = sorted(
+        (each for each in texts if each.endswith(".py")), key=lambda path: (path.count("/"), path)
+    )
+    taken = 0
+    for path in paths:
+        module = re.sub(r"/__init__$", "", path.removesuffix(".py").removeprefix("src/")).replace(
+            "/", "."
+        )
+        if taken >= _MOST_MODULES or not re.fullmatch(r"[A-Za-z]\w*(\.\w+)*", module):
+            continue
+        try:
+            text = page(module, texts[path])
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # written for another Python
+            continue
+        if '"""' not in texts[path] and "'''" not in texts[path]:
+            continue  # bare signatures teach nothing
+        if text:
+            taken += 1
+            yield Document(
+                id=f"{base}/api/{slug(module)}",
+                title=module,
+                text=normalise(text),
+                kind="library-doc",
+                source=source,
+                meta={"file": path},
+            )
