@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -276,3 +277,29 @@ def test_the_reproduction_script_finds_the_same_number(
         for part in (done.stdout.split("effect ")[1], done.stdout.split("Gadfly: ")[1])
     )
     assert found == pytest.approx(told, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["attribution", "integrated"])
+def test_estimates_are_checked_exactly(method: str) -> None:
+    found = patch(behaviour="capital-of", n=16, by="position", method=method, check=9)
+    assert found.values["cells_checked"] == 9
+    assert found.values["estimate_agreement"] > 0.5
+    exact = patch(behaviour="capital-of", n=16, by="position")
+    measured = {(row[0], row[1]): row[2] for row in exact.table.rows}
+    shared = [row for row in found.table.rows if (row[0], row[1]) in measured]
+    assert shared
+    for row in shared:
+        assert row[2] == pytest.approx(measured[row[0], row[1]], abs=1e-4)
+    grid = json.loads((Path(found.figures[0].png or "").parent / "grid.json").read_text())
+    assert sum(value is not None for row in grid["denoising"] for value in row) == 9
+    assert all(value is not None for row in grid["estimate"] for value in row)
+
+
+def test_heads_are_patched_and_named() -> None:
+    found = patch(behaviour="induction", n=16, site="head")
+    assert found.table.total == 24
+    assert "head" in found.headline
+    done = subprocess.run([sys.executable, "-c", found.reproduce], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    mine, theirs = re.findall(r"-?\d+\.\d{6}", done.stdout)
+    assert float(mine) == pytest.approx(float(theirs), abs=2e-4)
