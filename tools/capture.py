@@ -89,7 +89,7 @@ def capture(
     embedding = torch.empty(len(texts), model.hidden_size)
     progress.start(label, len(texts))
     try:
-        for some in _batches([len(row) for row in rows], max_tokens):
+        for some in batches([len(row) for row in rows], max_tokens):
             _one(model, [texts[i] for i in some], some, reduce, modules, layers, embedding)
             progress.advance(len(some))
     finally:
@@ -97,7 +97,7 @@ def capture(
     return Captured(layers, embedding, [len(row) for row in rows])
 
 
-def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
     """Indices, longest first: what does not fit fails at once and not after an hour."""
     some: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):

@@ -1,0 +1,238 @@
+"""How fast probing is: activations beside the bare forward, fits beside scikit-learn. Ratios within one run.
+
+    python -m gadfly.evals.bench_probe [--layers 12] [--hidden 512] [--texts 400] [--device auto] [--json]
+
+The model is a Qwen3 of the given size with random weights, the texts are random tokens of unequal length. ``capture``
+keeps every layer's vector of the last token and is compared with a plain forward over the same batches.
+``fit`` is logistic regression for every layer and six strengths at once, compared with scikit-learn's, layer by layer
+and strength by strength, on the same random activations with a planted label; held-out accuracies stand beside the
+seconds. ``shuffles`` is the control that a probe needs: the same layers fitted again on shuffled labels, many times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gadfly.corpus.progress import Silent
+from gadfly.tools.capture import at, batches, capture
+from gadfly.tools.model import LocalModel
+from gadfly.tools.probing.fit import STRENGTHS, fit, space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TOKENS = 4096
+
+
+def random_model(layers: int, hidden: int, device: str) -> LocalModel:
+    """A Qwen3 of this size with random weights and the demo's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
+
+    from gadfly.tools.demo import demo_path
+
+    tokenizer = AutoTokenizer.from_pretrained(demo_path())
+    config = Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=3 * hidden, num_hidden_layers=layers,
+        num_attention_heads=hidden // 64, num_key_value_heads=max(1, hidden // 128), head_dim=64,
+        max_position_embeddings=256, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return LocalModel.wrap(Qwen3ForCausalLM(config).to(device), tokenizer, name="random Qwen3")
+
+
+def texts_for(count: int) -> list[str]:
+    """Random words of the demo's language, 8 to 60 of them."""
+    from gadfly.tools.demo.words import NAMES
+
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(NAMES, int(rng.integers(8, 60)))) for _ in range(count)]
+
+
+def bare(model: LocalModel, texts: list[str]) -> None:
+    """The forward alone, over the same batches."""
+    lengths = [len(model.ids(text)) for text in texts]
+    for some in batches(lengths, _TOKENS):
+        batch = model.batch([texts[i] for i in some])
+        with model.working():
+            model.module(
+                input_ids=batch.ids,
+                attention_mask=batch.mask,
+                position_ids=batch.positions,
+                use_cache=False,
+                logits_to_keep=1,
+            )
+
+
+def activations(layers: int, texts: int, width: int) -> tuple[Tensor, Tensor]:
+    """Random activations [layers, texts, width] of which 64 directions carry most, and labels with some noise."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    x = normal(layers, texts, 64) @ normal(layers, 64, width) + 0.5 * normal(layers, texts, width)
+    score = x[layers // 2] @ normal(width)
+    return x, (score + 0.5 * score.std() * normal(texts) > score.median()).long()
+
+
+def scikit_learn(x: Tensor, labels: Any, strengths: tuple[float, ...], train: Any) -> float:
+    """Every layer and strength in turn; the best accuracy on the rest."""
+    from sklearn.linear_model import LogisticRegression
+
+    best = 0.0
+    rows = int(train.sum())
+    for layer in x.double().numpy():
+        centred = layer - layer[train].mean(0)
+        scaled = centred / np.sqrt((centred[train] ** 2).sum(1).mean())
+        for strength in strengths:
+            model = LogisticRegression(C=1 / (rows * strength), max_iter=1000)
+            model.fit(scaled[train], labels[train])
+            best = max(best, model.score(scaled[~train], labels[~train]))
+    return best
+
+
+def ours(x: Tensor, labels: Any, strengths: tuple[float, ...], train: Any) -> float:
+    """All at once, ``labels`` [texts] or [labellings, texts]; the best accuracy on the rest for the first of them."""
+    import torch
+
+    y = torch.from_numpy(np.atleast_2d(labels))
+    probes = fit("logistic", space(x[:, train]), y[:, train], strengths)
+    right = (probes.scores(x[:, ~train].double())[0] > 0) == (y[0, ~train] == 1)
+    return float(right.double().mean(-1).max())
+
+
+def measure_fits(layers: int, texts: int, width: int, labellings: int) -> dict[str, Any]:
+    """Seconds of one fit of everything and of the shuffles, both ways."""
+    x, y = activations(layers, texts, width)
+    labels, train = y.numpy(), np.arange(texts) % 4 != 0
+    rng = np.random.default_rng(0)
+    shuffled = np.stack([rng.permutation(labels) for _ in range(labellings)])
+    accuracy: dict[str, float] = {}
+
+    def timed(name: str, run: Callable[[], float]) -> float:
+        begun = time.perf_counter()
+        accuracy[name] = run()
+        return time.perf_counter() - begun
+
+    ours(x[:1], labels, STRENGTHS[:1], train)  # loads what is loaded once
+    fit_s = timed("ours", lambda: ours(x, labels, STRENGTHS, train))
+    theirs_s = timed("theirs", lambda: scikit_learn(x, labels, STRENGTHS, train))
+    shuffles_s = timed("shuffles", lambda: ours(x, shuffled, (0.01,), train))
+    few = shuffled[: max(1, labellings // 10)]  # a tenth of them, scaled up
+    theirs_shuffles_s = (labellings / len(few)) * timed(
+        "their shuffles", lambda: max(scikit_learn(x, row, (0.01,), train) for row in few)
+    )
+    return {
+        "fit": {"layers": layers, "texts": texts, "width": width, "labellings": labellings},
+        "fit_s": fit_s,
+        "scikit_learn_s": theirs_s,
+        "fit_speedup": theirs_s / fit_s,
+        "fit_accuracy": accuracy["ours"],
+        "scikit_learn_accuracy": accuracy["theirs"],
+        "shuffles_s": shuffles_s,
+        "scikit_learn_shuffles_s": theirs_shuffles_s,
+        "shuffles_speedup": theirs_shuffles_s / shuffles_s,
+    }
+
+
+def measure_capture(
+    layers: int, hidden: int, count: int, device: str, rounds: int
+) -> dict[str, Any]:
+    """Seconds of capture and of the bare forward."""
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, texts = random_model(layers, hidden, device), texts_for(count)
+    bare_seconds, capture_seconds = _interleaved(
+        rounds,
+        lambda: bare(model, texts),
+        lambda: _captured(model, texts),
+    )
+    return {
+        "device": str(model.device),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "layers": layers,
+        "hidden": hidden,
+        "texts": count,
+        "bare_forward_s": bare_seconds,
+        "capture_s": capture_seconds,
+        "capture_throughput": bare_seconds / capture_seconds,
+    }
+
+
+def _captured(model: LocalModel, texts: list[str]) -> None:
+    capture(model, texts, at("last"), modules=model.blocks, progress=Silent(), max_tokens=_TOKENS)
+
+
+def _interleaved(
+    rounds: int, one: Callable[[], None], other: Callable[[], None]
+) -> tuple[float, float]:
+    import torch
+
+    one()
+    other()
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for run, into in zip((one, other), times, strict=True):
+            begun = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            into.append(time.perf_counter() - begun)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def main() -> None:
+    """The command line of the module docstring."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--hidden", type=int, default=512)
+    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fit-layers", type=int, default=12)
+    parser.add_argument("--fit-texts", type=int, default=400)
+    parser.add_argument(
+        "--width", type=int, default=2048, help="hidden size of the random activations"
+    )
+    parser.add_argument("--labellings", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    found = measure_capture(args.layers, args.hidden, args.texts, args.device, args.rounds)
+    found |= measure_fits(args.fit_layers, args.fit_texts, args.width, args.labellings)
+    if args.json:
+        print(json.dumps(found, indent=1))
+        return
+    print(
+        f"{found['layers']} layers, hidden {found['hidden']}, {found['texts']} texts on {found['device']} "
+        f"({found['machine']})"
+    )
+    print(
+        f"  capture: {found['capture_s']:.2f} s beside {found['bare_forward_s']:.2f} s of the bare forward: "
+        f"{found['capture_throughput']:.2f} of its throughput"
+    )
+    print(
+        f"  fit, {found['fit']}: {found['fit_s']:.2f} s beside {found['scikit_learn_s']:.2f} s of scikit-learn "
+        f"({found['fit_speedup']:.1f} x); accuracy {found['fit_accuracy']:.3f} and "
+        f"{found['scikit_learn_accuracy']:.3f}"
+    )
+    print(
+        f"  shuffles: {found['shuffles_s']:.2f} s beside {found['scikit_learn_shuffles_s']:.2f} s "
+        f"({found['shuffles_speedup']:.1f} x)"
+    )
+
+
+if __name__ == "__main__":
+    main()
