@@ -15,6 +15,7 @@ from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.patching.attribution import estimate  # noqa: E402
 from gadfly.tools.patching.engine import Cell, capture, sweep  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
+from gadfly.tools.patching.paths import path_sweep, receivers  # noqa: E402
 from gadfly.tools.patching.sites import HEADS, Site, part_label, ports  # noqa: E402
 
 NO_GROUPS = ("GPTNeoX", "GPT2")  # every head has its own keys and values
@@ -149,6 +150,106 @@ def test_the_parts_are_the_heads(architecture: str) -> None:
 
 def plain_width(module: Any) -> int:
     return int(getattr(module, "out_features", None) or module.weight.shape[1])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("site", ["attention", "mlp", "head"])
+@pytest.mark.parametrize("names", [["logits"], ["3.mlp"], ["2.query", "3.1.value"]])
+def test_paths_equal_two_plain_forwards(architecture: str, site: Site, names: list[str]) -> None:
+    model = local(architecture)
+    there = ports(model, site)
+    by = "part" if site == "head" else "position"
+    prepared = prepare(model, PAIRS[:1], by=by, parts=[str(i) for i in range(len(there[0].parts))])
+    donor, _ = capture(model, prepared.clean, site)
+    cells = [Cell(layer, target) for layer in (0, 1, 3) for target in prepared.targets[-2:]]
+    mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
+    found = path_sweep(
+        model, prepared.corrupt, donor, cells, site, lambda logits, rows=slice(None): logits @ mixture,
+        through=receivers(model, names), max_rows=4, progress=Silent(),
+    )  # fmt: skip
+    for index, cell in enumerate(cells):
+        expected = one_path(model, PAIRS[0], site, cell, names) @ mixture
+        assert abs(found[index, 0] - expected) <= 1e-5 * max(1, abs(expected))
+
+
+def one_path(model: LocalModel, pair: PromptPair, site: Site, cell: Cell, names: list[str]) -> Any:
+    """One sender, one prompt, written the long way round."""
+    still: dict[Any, Any] = {}
+    given: dict[Any, Any] = {}
+    sender = ports(model, site)[cell.layer]
+
+    def run(
+        prompt: str, changes: dict[Any, Any], inputs: dict[Any, Any], seen: dict[Any, Any]
+    ) -> Any:
+        sublayers = [m for layer in range(4) for m in (model.attentions[layer], model.mlps[layer])]
+        inner = [p.module for s in HEADS[1:] for p in ports(model, s)]
+        outer = [p.module for p in ports(model, "head")]
+        handles = [
+            part.register_forward_hook(
+                lambda m, a, out, part=part: seen.__setitem__(part, first(out))
+            )
+            for part in [*sublayers, *inner]
+        ]
+        handles += [
+            part.register_forward_pre_hook(lambda m, a, part=part: seen.__setitem__(part, a[0]))
+            for part in outer
+        ]
+        handles += [
+            part.register_forward_pre_hook(lambda m, a, change=change: (change(a[0]), *a[1:]))
+            for part, change in inputs.items()
+        ]
+        handles += [
+            part.register_forward_hook(lambda m, a, out, change=change: again(out, change))
+            for part, change in changes.items()
+        ]
+        try:
+            return plain(model, prompt)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def first(out: Any) -> Any:
+        return (out[0] if isinstance(out, tuple) else out).clone()
+
+    def again(out: Any, change: Any) -> Any:
+        return (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
+
+    run(pair.corrupt, {}, {}, still)
+    run(pair.clean, {}, {}, given)
+    part = sender.parts[cell.target.part or 0]
+    mask = cell.target.mask[0]
+
+    def send(value: Any) -> Any:
+        out = value.clone()
+        out[0, mask, part] = given[sender.module][0, mask, part]
+        return out
+
+    frozen = {
+        module: (lambda _, value=still[module]: value)
+        for layer in range(4)
+        for module in (model.attentions[layer], model.mlps[layer])
+    }
+    inputs = {}
+    if site == "head":
+        inputs = {sender.module: send}
+        del frozen[model.attentions[cell.layer]]
+    else:
+        frozen[sender.module] = lambda _: send(still[sender.module])
+    noted: dict[Any, Any] = {}
+    direct = run(pair.corrupt, frozen, inputs, noted)
+    if names == ["logits"]:
+        return direct
+    changes: dict[Any, Any] = {}
+    for each in receivers(model, names):
+        before = changes.get(each.port.module, lambda value: value)
+
+        def receive(value: Any, each: Any = each, before: Any = before) -> Any:
+            out = before(value).clone()
+            out[..., each.part] = noted[each.port.module][..., each.part]
+            return out
+
+        changes[each.port.module] = receive
+    return run(pair.corrupt, changes, {}, {})
 
 
 # In double precision, which the experts of a mixture do not take.

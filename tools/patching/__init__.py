@@ -3,6 +3,7 @@
 - ``pairs``     clean/corrupt prompts: read, aligned, and the positions to patch
 - ``sites``     residual stream, sublayers, heads, queries, keys, values: which module, which slice
 - ``engine``    many cells in few exact forwards
+- ``paths``     path patching: sender to receivers, the rest held still
 - ``attribution``  estimates of every cell by gradients
 - ``effects``   metric, normalisation, intervals
 - ``analysis``  one experiment: runs, sweeps, placebo, self-patch, the mediating cell
@@ -54,6 +55,11 @@ class PatchArgs(ExperimentArgs):
         description="columns: token positions, or labelled spans; auto takes spans where "
         "the prompts do not share a template. Heads are patched at all tokens",
     )
+    through: list[str] | None = Field(
+        default=None,
+        description="path patching: only what these receivers take from the sender directly counts: logits, "
+        "or LAYER.mlp, LAYER.value, LAYER.HEAD.query; senders are attention, mlp or head",
+    )
     method: Literal["exact", "attribution", "integrated"] = Field(
         default="exact",
         description="exact: every cell is measured; attribution and integrated: all cells are estimated "
@@ -83,6 +89,10 @@ class PatchArgs(ExperimentArgs):
                 f"give the prompts once{got}: behaviour; or clean, corrupt, answer and wrong; "
                 "or pairs; or pairs_file"
             )
+        if self.through and (
+            self.site not in ("attention", "mlp", "head") or self.method != "exact"
+        ):
+            raise ValueError("through needs site attention, mlp or head, and method exact")
         if given["clean"] and any(part is None for part in single):
             raise ValueError("one pair needs all of clean, corrupt, answer and wrong")
         return self
@@ -100,6 +110,7 @@ class PatchResult(Result):
     examples=(
         _BEHAVIOUR_EXAMPLE,
         "--behaviour induction --site head",
+        "--behaviour induction --site head --through logits",
         "--behaviour capital-of --site attention --direction denoising",
         '--clean "the capital of france is" --corrupt "the capital of japan is" --answer paris --wrong tokyo',
         "--model ./checkpoint --pairs-file pairs.jsonl --json",

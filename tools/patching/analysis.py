@@ -6,6 +6,7 @@ Leaves out how pairs come about (``pairs``), the verdict (``verdict``) and what 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from gadfly.tools.patching.attribution import estimate
 from gadfly.tools.patching.effects import Effects, Metric, Runs, beyond, effects, scorer
 from gadfly.tools.patching.engine import Cell, Score, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, Target, placebo
+from gadfly.tools.patching.paths import path_sweep, receivers
 from gadfly.tools.patching.sites import Site
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT, Evidence
 
@@ -91,6 +93,8 @@ class Settings:
     layers: list[int]
     max_rows: int
     seed: int
+    through: tuple[str, ...] = ()
+    """Receivers of path patching; empty for plain patching."""
     method: Method = "exact"
     check: int = 24
     """How many cells are measured after an estimate: two thirds the largest, one third at random."""
@@ -118,10 +122,13 @@ def analyse(
         keep = _worth_checking(guess, settings)
     cells = [everything[i] for i in keep]
 
+    route = receivers(model, settings.through) if settings.through else []
+
     def swept(label: str, receiver: Batch, donor: Tensor, over: list[Cell]) -> Array:
         progress.start(label, len(over))
         try:
-            scores = sweep(
+            sweeping = partial(path_sweep, through=route) if settings.through else sweep
+            scores = sweeping(
                 model, receiver, donor, over, settings.site, score,
                 max_rows=settings.max_rows, progress=progress,
                 on_halved=lambda rows: notes.append(f"memory ran out: at most {rows} rows a forward were used"),

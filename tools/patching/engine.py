@@ -64,7 +64,7 @@ def _watch(port: Port, see: Callable[[Tensor], None]) -> Any:
     """A hook that shows the port's value and changes nothing."""
     if port.entering:
         return port.module.register_forward_pre_hook(lambda _, args: see(args[0]))
-    return port.module.register_forward_hook(lambda _, __, out: see(_tensor(out)))
+    return port.module.register_forward_hook(lambda _, __, out: see(value_of(out)))
 
 
 def sweep(
@@ -192,10 +192,8 @@ def _append(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., A
     def hook(module: nn.Module, args: Any, out: Any) -> Any:
         import torch
 
-        hidden = _tensor(out)
-        grown = torch.cat(
-            [hidden, *(_patched(hidden[:pairs], donor, target) for target in targets)]
-        )
+        hidden = value_of(out)
+        grown = torch.cat([hidden, *(put(hidden[:pairs], donor, target) for target in targets)])
         return _like(out, grown)
 
     return hook
@@ -209,17 +207,18 @@ def _overwrite(port: Port, pairs: int, donor: Tensor, targets: list[Target]) -> 
 
         first = value.shape[0] - pairs * len(targets)
         base = value[:pairs]
-        copies = (_patched(base, donor, target, port.parts) for target in targets)
+        copies = (put(base, donor, target, port.parts) for target in targets)
         return torch.cat([value[:first], *copies])
 
     if port.entering:
         return port.module.register_forward_pre_hook(lambda _, args: (changed(args[0]), *args[1:]))
-    return port.module.register_forward_hook(lambda _, __, out: _like(out, changed(_tensor(out))))
+    return port.module.register_forward_hook(lambda _, __, out: _like(out, changed(value_of(out))))
 
 
-def _patched(
+def put(
     base: Tensor, donor: Tensor, target: Target, parts: Sequence[slice] = (slice(None),)
 ) -> Tensor:
+    """``base`` [pairs, tokens, width] with the donor's values at the target's positions and part."""
     given = donor[target.source_row[:, None], target.source_position]
     if target.part is None:
         return given.where(target.mask[..., None], base)
@@ -228,7 +227,7 @@ def _patched(
     return out
 
 
-def _tensor(out: Any) -> Tensor:
+def value_of(out: Any) -> Tensor:
     """The hidden states of a module's output: attention returns a tuple, blocks and MLPs mostly a tensor.
     (Indexing a bare tensor with [0] would take the first row of the batch.)"""
     tensor: Tensor = out[0] if isinstance(out, tuple) else out

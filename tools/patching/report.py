@@ -38,6 +38,7 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         layers=_layers(args.layers, model),
         max_rows=args.max_rows,
         seed=args.seed,
+        through=tuple(args.through or ()),
         method=args.method,
         check=args.check,
     )
@@ -56,7 +57,7 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         table=_table(analysis),
         figures=_figures(folder, analysis, args, model),
         notes=[*analysis.notes, *_about_estimate(analysis, args)],
-        reproduce=script(model, args, pairs, analysis),
+        reproduce="" if args.through else script(model, args, pairs, analysis),
     )
 
 
@@ -200,6 +201,8 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
         if source is not None
         else ""
     )
+    if args.through:
+        where += f", along its direct path to {', '.join(args.through)},"
     return (
         f"Patching {where} {verb} {effect} of the {name} "
         f"between clean and corrupt ({e.pairs} pairs){until}."

@@ -1,0 +1,223 @@
+"""Path patching: what a sender passes to chosen receivers directly, with everything between them held still.
+
+Two forwards for many senders at once (Wang et al. 2022, arXiv:2211.00593; Goldowsky-Dill et al. 2023,
+arXiv:2304.05969). In the first the sender gives the donor's value while every other attention and MLP output stays as
+in the receiver's run, so that the change travels along the residual stream alone; what the receivers compute from it
+is written down. In the second only the receivers give these values, and the rest runs freely. With the
+logits as receiver the first forward is all: the direct effect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.patching.engine import Cell, Score, capture, put, value_of
+from gadfly.tools.patching.sites import HEADS, Port, Site, ports
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SENDERS: tuple[Site, ...] = ("attention", "mlp", "head")
+_FORM = re.compile(r"(\d+)(?:\.(\d+))?\.(query|key|value|mlp|attention)")
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A place that takes what the sender passes on: ``part`` of a port, or all of it."""
+
+    layer: int
+    port: Port
+    part: slice
+
+
+def receivers(model: LocalModel, names: Sequence[str]) -> list[Receiver]:
+    """Receivers from names: ``4.mlp``, ``4.value`` (every head), ``4.1.query``; none for ``logits``.
+
+    Raises:
+        ToolInputError: a name of another form, or a layer or head that is not there.
+    """
+    if list(names) == ["logits"]:
+        return []
+    found = []
+    for name in names:
+        match = _FORM.fullmatch(name)
+        if match is None:
+            raise ToolInputError(
+                f"no receiver {name!r}; give logits, LAYER.mlp, LAYER.value or LAYER.HEAD.query (key, value)"
+            )
+        layer, site = int(match[1]), match[3]
+        if layer >= model.num_layers:
+            raise ToolInputError(
+                f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
+            )
+        port = ports(model, site)[layer]  # type: ignore[arg-type]  # the form allows these names only
+        part = slice(None)
+        if match[2] is not None:
+            if site not in HEADS or int(match[2]) >= len(port.parts):
+                raise ToolInputError(
+                    f"no head {match[2]} for {site}; layer {layer} has {len(port.parts)}"
+                )
+            part = port.parts[int(match[2])]
+        elif site in HEADS:
+            found += [Receiver(layer, port, each) for each in port.parts]
+            continue
+        found.append(Receiver(layer, port, part))
+    return found
+
+
+def path_sweep(
+    model: LocalModel,
+    receiver: Batch,
+    donor: Tensor,
+    cells: Sequence[Cell],
+    site: Site,
+    score: Score,
+    *,
+    through: Sequence[Receiver],
+    max_rows: int,
+    progress: Progress,
+    on_halved: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Like ``engine.sweep``, along paths: each cell sends alone, ``through`` receives (empty: the logits).
+
+    Returns:
+        Scores [cells, pairs].
+    """
+    import torch
+
+    still = (capture(model, receiver, "attention")[0], capture(model, receiver, "mlp")[0])
+    scores = torch.empty(len(cells), len(receiver))
+    done = 0
+    while done < len(cells):
+        some = list(cells[done : done + max(1, max_rows // len(receiver))])
+        try:
+            scores[done : done + len(some)] = _some(
+                model, receiver, donor, some, site, score, through, still
+            )
+        except torch.cuda.OutOfMemoryError:
+            if len(some) == 1:
+                raise
+            torch.cuda.empty_cache()
+            max_rows = max(len(receiver), max_rows // 2)
+            on_halved(max_rows)
+            continue
+        done += len(some)
+        progress.advance(len(some))
+    return scores
+
+
+def _some(
+    model: LocalModel, receiver: Batch, donor: Tensor, cells: list[Cell], site: Site, score: Score,
+    through: Sequence[Receiver], still: tuple[Tensor, Tensor],
+) -> Tensor:  # fmt: skip
+    groups, pairs = len(cells), len(receiver)
+    tiled = Batch(*(t.repeat(groups, 1) for t in (receiver.ids, receiver.mask, receiver.positions)))
+    with model.working():
+        with _sending(model, pairs, donor, cells, site, still), _noting(through) as noted:
+            logits = model.forward(tiled)
+        if through:
+            with _receiving(through, noted):
+                logits = model.forward(tiled)
+        return score(logits.reshape(groups, pairs, -1)).float().cpu()
+
+
+@contextmanager
+def _sending(
+    model: LocalModel, pairs: int, donor: Tensor, cells: list[Cell], site: Site, still: tuple[Tensor, Tensor]
+) -> Iterator[None]:  # fmt: skip
+    """Hold every attention and MLP output still, but for each group's sender."""
+    there = ports(model, site)
+    handles: list[Any] = []
+
+    def rows(group: int) -> slice:
+        return slice(group * pairs, (group + 1) * pairs)
+
+    def send(port: Port, layer: int, here: list[int]) -> Callable[[Tensor], Tensor]:
+        def change(value: Tensor) -> Tensor:
+            out = value.clone()
+            for group in here:
+                out[rows(group)] = put(
+                    value[rows(group)], donor[layer], cells[group].target, port.parts
+                )
+            return out
+
+        return change
+
+    def hold(frozen: Tensor, free: list[int]) -> Callable[[Tensor], Tensor]:
+        def change(value: Tensor) -> Tensor:
+            out = frozen.repeat(len(cells), 1, 1)
+            for group in free:
+                out[rows(group)] = value[rows(group)]
+            return out
+
+        return change
+
+    for layer in range(model.num_layers):
+        here = [group for group, cell in enumerate(cells) if cell.layer == layer]
+        for kind, module, frozen in (
+            ("attention", model.attentions[layer], still[0][layer]),
+            ("mlp", model.mlps[layer], still[1][layer]),
+        ):
+            sends = here if (kind == "mlp") == (site == "mlp") else []
+            # Nothing upstream of a sender has changed, so its own module gives the plain value to start from.
+            if sends and site == "head":
+                handles.append(_hook(there[layer], send(there[layer], layer, sends)))
+            handles.append(_hook(Port(module), hold(frozen, sends)))
+            if sends and site != "head":
+                handles.append(_hook(there[layer], send(there[layer], layer, sends)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _noting(through: Sequence[Receiver]) -> Iterator[list[Tensor]]:
+    """What the receivers compute, in their order, before anything holds it still."""
+    noted: list[Any] = [None] * len(through)
+    handles = []
+    for index, each in enumerate(through):
+
+        def note(_: Any, __: Any, out: Any, index: int = index, part: slice = each.part) -> None:
+            noted[index] = value_of(out)[..., part].clone()
+
+        handles.append(each.port.module.register_forward_hook(note, prepend=True))
+    try:
+        yield noted
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _receiving(through: Sequence[Receiver], noted: list[Tensor]) -> Iterator[None]:
+    handles = []
+    for each, value in zip(through, noted, strict=True):
+
+        def change(out: Tensor, part: slice = each.part, value: Tensor = value) -> Tensor:
+            changed = out.clone()
+            changed[..., part] = value
+            return changed
+
+        handles.append(_hook(each.port, change))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _hook(port: Port, change: Callable[[Tensor], Tensor]) -> Any:
+    if port.entering:
+        return port.module.register_forward_pre_hook(lambda _, args: (change(args[0]), *args[1:]))
+    return port.module.register_forward_hook(
+        lambda _, __, out: (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
+    )
