@@ -90,7 +90,8 @@ class ExperimentArgs(ToolArgs):
     """Arguments that every experiment on a model takes."""
 
     model: str = Field(
-        default="demo", description="'demo' (packaged), a hub name, or a local model folder"
+        default="demo",
+        description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress, Silent
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools.checkpoints import locate
 
 if TYPE_CHECKING:
     import torch
@@ -248,7 +249,7 @@ def load(
     """The model ``name``, loaded once per process.
 
     Args:
-        name: ``demo``, a local folder, or a hub name.
+        name: ``demo``, ``planted`` (a mechanism written by hand), a local folder, or a hub name.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``auto`` is float32 on a CPU and the checkpoint's own elsewhere.
 
@@ -271,7 +272,7 @@ def load(
 
 
 def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
-    where = _locate(name)
+    where = locate(name)
     kind = (
         getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else "auto"
     )
@@ -302,27 +303,6 @@ def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
     )
     model.check()
     return model
-
-
-def _locate(name: str) -> Path | str:
-    if name == "demo":
-        from gadfly.tools.demo import demo_path
-
-        return demo_path()
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").exists():
-            raise ModelError(f"{path} holds no model: there is no config.json in it")
-        if not list(path.glob("*.safetensors")):
-            raise ModelError(
-                f"{path} has no safetensors weights; pickles are refused, because opening one runs its code"
-            )
-        return path
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or not name.strip():
-        raise ModelError(
-            f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
-        )
-    return name
 
 
 def _explain(name: str, where: Path | str, error: Exception) -> str:

@@ -17,6 +17,10 @@ from gadfly.errors import Cancelled, GadflyError
 _COMMANDS = {
     "ask": ("gadfly.agent.cli.ask:ask", "Answer a question, with a receipt for every claim."),
     "corpus": ("gadfly.agent.cli.corpus:corpus", "Search, read and manage the corpus."),
+    "review": (
+        "gadfly.agent.cli.review:review",
+        "Find the bugs of interpretability code, diffs and pull requests.",
+    ),
     "runs": ("gadfly.agent.cli.runs:runs", "List experiments of the ledger, or show one."),
     "rerun": (
         "gadfly.agent.cli.runs:rerun",
@@ -26,38 +30,44 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """The fixed commands above, then one for each experiment in the tool registry."""
+    """The fixed commands above, then one for each tool on a model in the tool registry."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_COMMANDS, *_experiments()]
+        return [*_COMMANDS, *_on_models()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _COMMANDS:
             module, name = _COMMANDS[cmd_name][0].split(":")
             command: click.Command = getattr(import_module(module), name)
             return command
-        if cmd_name in _experiments():
+        if cmd_name in _on_models():
             from gadfly.agent.cli.tools import command_for
 
-            return command_for(_experiments()[cmd_name])
+            return command_for(_on_models()[cmd_name])
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
-        with formatter.section("Experiments (each with its controls and a verdict)"):
-            formatter.write_dl(
-                [
-                    (tool.name, tool.description.split(". ")[0] + ".")
-                    for tool in _experiments().values()
-                ]
-            )
+        for heading, wanted in (
+            ("Experiments (each with its controls and a verdict)", True),
+            ("Looking at a model (no verdict)", False),
+        ):
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (name, tool.description.split(". ")[0].split(": ")[0].rstrip(".") + ".")
+                        for name, tool in _on_models().items()
+                        if tool.is_experiment is wanted
+                    ]
+                )
 
 
-def _experiments() -> dict[str, Any]:
+def _on_models() -> dict[str, Any]:
+    """Tools on a model; those on the corpus are sub-commands of ``corpus``."""
     from gadfly.tools.registry import all_tools
 
-    return {tool.name: tool for tool in all_tools() if tool.is_experiment}
+    return {tool.name: tool for tool in all_tools() if tool.extra == "interp"}
 
 
 @click.command(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.cli.console import out
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from gadfly.agent.answer import Answer, Claim
     from gadfly.tools.contract import Result
 
@@ -50,6 +52,50 @@ def show_result(result: Result) -> None:
         console.print(
             f"run {result.run}   gadfly runs show {result.run}   gadfly rerun {result.run}"
         )
+
+
+def show_plain(result: BaseModel) -> None:
+    """What a tool without a verdict returns: its fields, and each list of records as a table."""
+    for name, value in result.model_dump(mode="json").items():
+        if _is_records(value):
+            _show_records(value)
+        elif value not in (None, [], {}, ""):
+            out().print(f"{name.replace('_', ' ')}: {_cell(value)}", markup=False, soft_wrap=True)
+
+
+def _show_records(records: list[dict[str, Any]]) -> None:
+    """Records as one table; records that hold records as a line and a table each."""
+    from rich.table import Table
+
+    inner = next((name for name, value in records[0].items() if _is_records(value)), None)
+    if inner:
+        for record in records:
+            rest = {name: value for name, value in record.items() if name != inner}
+            out().print(_cell(rest), markup=False)
+            _show_records(record[inner])
+        return
+    table = Table(*records[0], box=None)
+    for record in records:
+        table.add_row(*map(_cell, record.values()))
+    out().print(table)
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(inner)}" for name, inner in value.items())
+    return str(value)
 
 
 def show_answer(answer: Answer) -> None:

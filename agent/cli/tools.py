@@ -1,7 +1,7 @@
 """A sub-command for every declared tool, made from its argument model: no second description.
 
-A scalar becomes an option, a choice lists its values, a list is comma-separated, anything deeper is
-JSON.
+A scalar becomes an option, a choice lists its values, a list is comma-separated (or JSON, for texts
+that hold commas), anything deeper is JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from gadfly.agent.cli.console import as_json, bars
-from gadfly.agent.cli.show import show_result
+from gadfly.agent.cli.show import show_plain, show_result
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Result, Tool
 from gadfly.tools.runner import execute
@@ -39,6 +39,8 @@ def command_for(tool: Tool[Any, Any]) -> click.Command:
             as_json(result)
         elif isinstance(result, Result):
             show_result(result)
+        else:
+            show_plain(result)
 
     options: list[click.Parameter] = [_option(name, field) for name, field in fields.items()]
     options.append(
@@ -74,7 +76,7 @@ def _parse(name: str, field: FieldInfo, value: Any) -> Any:
     kind = _bare(field.annotation)
     if not isinstance(value, str) or kind is str or get_origin(kind) is Literal:
         return value
-    if _is_flat_list(kind):
+    if _is_flat_list(kind) and not value.lstrip().startswith("["):
         return [part.strip() for part in value.split(",") if part.strip()]
     try:
         return json.loads(value)

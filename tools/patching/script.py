@@ -6,10 +6,10 @@ the number without trusting this package's engine.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from gadfly.tools.patching.sites import ports
+from gadfly.tools.scripting import as_literal, location
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -29,7 +29,7 @@ METRIC, DENOISING = {metric!r}, {denoising}
 # {site} of layer {layer}: which module, its input or its output, which slice of the last dimension.
 MODULE, ENTERING, PART = {module!r}, {entering}, slice({start}, {stop})
 # Each pair: clean, corrupt, the answers' token ids, the positions patched (in tokens of the prompt).
-PAIRS = json.loads("""{pairs}""")
+PAIRS = json.loads({pairs})
 
 part = model._model.get_submodule(MODULE)
 
@@ -101,15 +101,11 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
                 "answer": model.answer_id(pair.answer), "wrong": model.answer_id(pair.wrong),
                 "positions": positions,
             })  # fmt: skip
-    where = repr(model.name)
-    if model.name == "demo":
-        where = '__import__("gadfly.tools.demo", fromlist=["x"]).demo_path().as_posix()'
-    text = json.dumps(listed, indent=1).replace("\\", "\\\\")
     port = ports(model, args.site)[layer]
     part = port.parts[target.part or 0]
     module = next(name for name, each in model.module.named_modules() if each is port.module)
     return _TEMPLATE.format(
-        where=where,
+        where=location(model),
         module=module,
         entering=port.entering,
         start=part.start,
@@ -120,6 +116,6 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
         site=args.site,
         metric=args.metric,
         denoising=a.denoising is not None,
-        pairs=text.replace('"""', '\\"\\"\\"'),
+        pairs=as_literal(listed),
         expected=float(a.main.mean[a.chosen]),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gadfly.tools.scripting import location
+
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
     from gadfly.tools.probing import ProbeArgs
@@ -37,15 +39,12 @@ print(f"accuracy {{sum(right) / len(right):.6f}}   (Gadfly: {expected:.6f})")
 
 def script(model: LocalModel, args: ProbeArgs, folder: str, layer: int, expected: float) -> str:
     """The script that recomputes the test accuracy from the run's artifacts."""
-    where = repr(model.name)
-    if model.name == "demo":
-        where = '__import__("gadfly.tools.demo", fromlist=["x"]).demo_path().as_posix()'
     return _TEMPLATE.format(
         folder=folder,
         layer=layer,
         site=args.site,
         position=args.position,
-        where=where,
+        where=location(model),
         device=str(model.fingerprint["device"]),
         dtype=str(model.fingerprint["dtype"]),
         expected=expected,

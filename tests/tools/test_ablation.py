@@ -1,0 +1,428 @@
+"""Ablation: every row equals its own plain forward, means leave padding out, noise is not supported, bad input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from support.models import ARCHITECTURES, local  # noqa: E402
+
+from gadfly.corpus.progress import Silent  # noqa: E402
+from gadfly.errors import ToolInputError  # noqa: E402
+from gadfly.tools import vectors  # noqa: E402
+from gadfly.tools.ablation import ablate, controls  # noqa: E402
+from gadfly.tools.ablation.analysis import Directional, Settings, analyse  # noqa: E402
+from gadfly.tools.ablation.components import Part, head_count, others, projection  # noqa: E402
+from gadfly.tools.ablation.engine import Place, ablate_all, capture, module_at  # noqa: E402
+from gadfly.tools.ablation.fill import Filler, How, Reference, donors  # noqa: E402
+from gadfly.tools.ablation.verdict import Evidence, Family, judge  # noqa: E402
+from gadfly.tools.contract import Verdict  # noqa: E402
+from gadfly.tools.ledger import Ledger  # noqa: E402
+from gadfly.tools.model import LocalModel  # noqa: E402
+from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
+from gadfly.tools.runner import rerun  # noqa: E402
+from gadfly.tools.stats import Interval  # noqa: E402
+from gadfly.tools.steering.source import isotropic  # noqa: E402
+
+PROMPTS = ["w1 w2 w3 w4 w5 w6 w7", "w9 w8", "w20 w21 w22 w23"]
+REFERENCE = ["w30 w31 w32", "w40 w41 w42 w43 w44", "w50 w51", "w60 w61 w62 w63 w64 w65 w66"]
+PARTS = [Part("head", 0, 3), Part("head", 2, 1), Part("attention", 1), Part("mlp", 3)]
+LAYERS = [0, 2]
+
+
+def first(out: Any) -> Any:
+    return out[0] if isinstance(out, tuple) else out
+
+
+def seen(model: LocalModel, prompt: str, part: Part | None, layer: int = 0) -> Any:
+    """What stands at a part (or in the residual stream) of one unpadded prompt, by a plain hook: [tokens, width]."""
+    kept: list[Any] = []
+    if part is not None and part.kind == "head":
+        handle = projection(model, part.layer).register_forward_pre_hook(
+            lambda m, a: kept.append(a[0][0].clone())
+        )
+    else:
+        place: Place = ("residual", layer) if part is None else (part.kind, part.layer)
+        handle = module_at(model, place).register_forward_hook(
+            lambda m, a, out: kept.append(first(out)[0].clone())
+        )
+    with torch.no_grad():
+        model.module(torch.tensor([model.ids(prompt)]))
+    handle.remove()
+    if part is not None and part.kind == "head":
+        size = kept[0].shape[-1] // 4
+        return kept[0][:, part.head * size : (part.head + 1) * size]
+    return kept[0]
+
+
+def replacement(how: How, here: Any, there: list[Any], donor: int, takes: list[int]) -> Any:
+    """What stands in for ``here`` [tokens, ...], from the reference prompts' activations one by one."""
+    if how == "zero":
+        return torch.zeros_like(here)
+    if how == "resample":
+        return there[donor][takes]
+    out = torch.cat([t[1:] for t in there]).mean(0).expand(here.shape).clone()
+    out[0] = torch.stack([t[0] for t in there]).mean(0)
+    return out
+
+
+def plain(model: LocalModel, prompt: str, hooks: list[tuple[Any, Any, bool]]) -> Any:
+    """Last-position logits of one unpadded prompt with (module, change [tokens, width], on its input?)."""
+    handles = []
+    for module, change, before in hooks:
+        if before:
+            handles.append(
+                module.register_forward_pre_hook(lambda m, a, c=change: (c(a[0][0])[None], *a[1:]))
+            )
+        else:
+            handles.append(
+                module.register_forward_hook(
+                    lambda m, a, out, c=change: (
+                        (c(out[0][0])[None], *out[1:])
+                        if isinstance(out, tuple)
+                        else c(out[0])[None]
+                    )
+                )
+            )
+    try:
+        with torch.no_grad():
+            return model.module(torch.tensor([model.ids(prompt)])).logits[0, -1]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("how", ["zero", "mean", "resample"])
+def test_every_ablation_equals_a_plain_forward(architecture: str, how: How) -> None:
+    model = local(architecture)
+    batch, other = model.batch(PROMPTS), model.batch(REFERENCE)
+    places: list[Place] = [("heads", 0), ("heads", 2), ("attention", 1), ("mlp", 3)]
+    places += [("residual", layer) for layer in LAYERS]
+    at, _ = capture(model, other, places)
+    filler = Filler(model, batch, Reference(other, at), how, 0)
+    row, column = donors(batch, other, 0)
+    direction = isotropic(32, 1, 5)[0]
+    components = [(part,) for part in PARTS] + [(PARTS[0], PARTS[2])]
+    changes = [*(filler.swap(c) for c in components), filler.project(direction, LAYERS)]
+    found = ablate_all(model, batch, changes, lambda logits: logits[..., 10], max_rows=7)
+    width, their_width = batch.ids.shape[1], other.ids.shape[1]
+    for p, prompt in enumerate(PROMPTS):
+        length = len(model.ids(prompt))
+        donor = int(row[p, -1])
+        padding = their_width - other.lengths[donor]
+        takes = [int(c) - padding for c in column[p, width - length :]]
+        for c, component in enumerate(components):
+            hooks = []
+            for part in component:
+                there = [seen(model, text, part) for text in REFERENCE]
+                new = replacement(how, seen(model, prompt, part), there, donor, takes)
+
+                def put(tensor: Any, part: Part = part, new: Any = new) -> Any:
+                    tensor = tensor.clone()
+                    size = tensor.shape[-1] // 4
+                    here = slice(part.head * size, (part.head + 1) * size)
+                    tensor[:, here if part.kind == "head" else slice(None)] = new
+                    return tensor
+
+                before = part.kind == "head"
+                module = projection(model, part.layer) if before else module_at(
+                    model, (part.kind, part.layer)
+                )  # fmt: skip
+                hooks.append((module, put, before))
+            expected = plain(model, prompt, hooks)[10]
+            assert abs(found[c, p] - expected) <= 1e-5 * max(1, abs(expected)), (component, prompt)
+        hooks = []
+        for layer in LAYERS:
+            there = [seen(model, text, None, layer) @ direction for text in REFERENCE]
+            new = replacement(how, torch.zeros(length), there, donor, takes)
+
+            def turn(tensor: Any, new: Any = new) -> Any:
+                return tensor + (new - tensor @ direction)[:, None] * direction
+
+            hooks.append((model.blocks[layer], turn, False))
+        expected = plain(model, prompt, hooks)[10]
+        assert abs(found[-1, p] - expected) <= 1e-5 * max(1, abs(expected))
+
+
+def test_donors_are_other_prompts_aligned_from_the_end() -> None:
+    model = local("Qwen3")
+    batch = model.batch(["w1 w2 w3", "w4 w5 w6 w7"])
+    reference = model.batch(["w1 w2 w3", "w7 w8 w9", "w5 w6"])
+    row, column = donors(batch, reference, 0)
+    # The first has a twin (not taken) and one of its own length; widths are 5 and 4.
+    assert row[0, 1:].tolist() == [1] * 4
+    assert column[0, 1:].tolist() == [0, 1, 2, 3]
+    short = int(row[1, 0])
+    begin = 4 - reference.lengths[short]
+    assert column[1].tolist()[0] == begin  # the first token takes the first
+    assert column[1].tolist()[-1] == 3
+    assert min(column[1].tolist()[1:]) == begin + 1
+
+
+def test_controls_are_of_the_same_kind_and_size() -> None:
+    model = local("Qwen3")
+    assert head_count(model) == 4
+    found, complete = others(model, (Part("head", 1, 2),), 20, 0)
+    assert len(set(found)) == 15
+    assert complete
+    assert all(c[0].kind == "head" and c[0] != Part("head", 1, 2) for c in found)
+    assert not others(model, (Part("head", 1, 2),), 10, 0)[1]
+    found, complete = others(model, (Part("mlp", 1), Part("mlp", 2)), 20, 0)
+    assert {len(set(c)) for c in found} == {2}
+    assert len(set(found)) == 15
+    assert complete
+    found, complete = others(model, tuple(Part("head", 0, h) for h in range(3)), 20, 0)
+    assert len(set(found)) == 20
+    assert not complete
+
+
+def test_directions_of_equal_variance_have_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 24, generator=generator) * torch.linspace(5, 0.2, 24)
+    x = x - x.mean(0)
+    direction = torch.nn.functional.normalize(torch.eye(24)[2] + torch.eye(24)[9], dim=0)
+    sets, notes = controls.directions(x, direction, 15, 0)
+    assert notes == []
+    matched = sets[controls.MATCHED]
+    assert (matched.norm(dim=-1) - 1).abs().max() < 1e-5
+    assert (matched @ direction).abs().max() < 1e-5
+    shares = np.array([controls.share(x, each) for each in matched])
+    assert np.abs(np.log(shares / controls.share(x, direction))).max() < 0.2
+    top = torch.linalg.svd(x, full_matrices=False)[2][0]
+    x = x + 100 * torch.randn(300, 1, generator=generator) * top
+    assert "like along no other" in controls.directions(x - x.mean(0), top, 15, 0)[1][0]
+
+
+def noise_pairs(seed: int, n: int) -> list[PromptPair]:
+    """Random prompts with random answers: no behaviour."""
+    g = torch.Generator().manual_seed(seed)
+    word = lambda: f"w{int(torch.randint(80, (1,), generator=g))}"  # noqa: E731
+    pairs: list[PromptPair] = []
+    while len(pairs) < n:
+        words = [word() for _ in range(5)]
+        other = [*words[:2], word(), *words[3:]]
+        answer, wrong = word(), word()
+        if answer != wrong:
+            pairs.append(
+                PromptPair(
+                    clean=" ".join(words), corrupt=" ".join(other), answer=answer, wrong=wrong
+                )
+            )
+    return pairs
+
+
+def test_noise_is_hardly_ever_supported() -> None:
+    supported = 0
+    for seed in range(24):
+        model = local("Qwen3", seed % 4)
+        pairs = noise_pairs(seed, 12)
+        reference = [pair.corrupt for pair in pairs]
+        subject = (
+            Directional(isotropic(32, 1, seed)[0], [0, 1, 2, 3], 2)
+            if seed % 2
+            else (Part("head", seed % 4, seed // 4 % 4),)
+        )
+        settings = Settings("mean", "logit_difference", 20, 512, seed)
+        found = analyse(model, prepare(model, pairs), subject, reference, settings, Silent())
+        supported += judge(found.evidence)[0] is Verdict.SUPPORTED
+        assert found.evidence.unchanged < 1e-3
+    assert supported <= 2
+
+
+def test_a_planted_direction_is_needed_and_a_random_one_is_not() -> None:
+    """The unembedding's difference of two tokens carries their logit difference, by construction."""
+    model = local("Qwen3")
+    with torch.no_grad():
+        weight = model.unembedding.weight
+        up, down = model.answer_id("w10"), model.answer_id("w11")
+        pairs = []
+        for number in range(200):
+            g = torch.Generator().manual_seed(number)
+            words = [f"w{int(i)}" for i in torch.randint(80, (4,), generator=g)]
+            logits = plain(model, " ".join(words), [])
+            pairs.append((float(logits[up] - logits[down]), " ".join(words)))
+    pairs.sort()
+    made = [
+        PromptPair(clean=high, corrupt=low, answer="w10", wrong="w11")
+        for (_, low), (_, high) in zip(pairs[:12], pairs[-12:], strict=True)
+    ]
+    gain = getattr(model.final_norm, "weight", torch.ones(32))
+    direction = torch.nn.functional.normalize(((weight[up] - weight[down]) * gain).detach(), dim=0)
+    reference = [text for _, text in pairs[60:140]]
+    settings = Settings("mean", "logit_difference", 20, 512, 0)
+    verdicts = [
+        judge(
+            analyse(
+                model, prepare(model, made), Directional(v, [3], 3), reference, settings, Silent()
+            ).evidence
+        )[0]
+        for v in (direction, isotropic(32, 1, 9)[0])
+    ]
+    assert verdicts == [Verdict.SUPPORTED, Verdict.NOT_SUPPORTED]
+
+
+OTHER_HEADS = Family("other heads", 20, 0.048, 0.1, Interval(0.2, 0.4), False)
+TRUE = Evidence(
+    pairs=24, unchanged=0.0, unchanged_limit=1e-3, gap=Interval(2.0, 3.0), gap_p=0.0005,
+    right=Interval(0.85, 1.0), effect=0.4, interval=Interval(0.3, 0.5), families=[OTHER_HEADS],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "because"),
+    [
+        ({}, Verdict.SUPPORTED, "removes more than other heads"),
+        ({"unchanged": 0.1}, Verdict.INCONCLUSIVE, "by themselves"),
+        ({"gap": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"gap_p": 0.2}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"pairs": 5}, Verdict.INCONCLUSIVE, "at least 8"),
+        ({"right": Interval(0.4, 0.8)}, Verdict.NOT_SUPPORTED, "coin"),
+        ({"interval": Interval(-0.1, 0.5)}, Verdict.NOT_SUPPORTED, "reaches 0"),
+        ({"families": []}, Verdict.INCONCLUSIVE, "0 controls"),
+        (
+            {"families": [replace(OTHER_HEADS, count=4)]},
+            Verdict.INCONCLUSIVE,
+            "there are 4 controls",
+        ),
+        (
+            {"families": [Family("other heads", 20, 0.1, 0.5, Interval(-0.1, 0.1), False)]},
+            Verdict.NOT_SUPPORTED,
+            "remove as much",
+        ),
+        (
+            {"families": [Family("other parts", 11, 1 / 12, 0.1, Interval(0.1, 0.3), True)]},
+            Verdict.SUPPORTED,
+            "other parts",
+        ),
+        (
+            {"families": [Family("other parts", 11, 1 / 12, 0.3, Interval(-0.1, 0.3), True)]},
+            Verdict.NOT_SUPPORTED,
+            "other parts",
+        ),
+        (
+            {"effect": 0.2, "interval": Interval(0.1, 0.3)},
+            Verdict.INCONCLUSIVE,
+            "less than a quarter",
+        ),
+    ],
+)
+def test_each_rule_decides_where_it_should(
+    changed: dict[str, Any], verdict: Verdict, because: str
+) -> None:
+    found, why = judge(Evidence(**{**TRUE.__dict__, **changed}))
+    assert found is verdict
+    assert because in why
+
+
+@pytest.mark.parametrize("how", ["zero", "mean", "resample"])
+def test_the_script_finds_the_same_number(how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        {"component": "head", "heads": ["1.2", "3.0"]},
+        {"component": "mlp", "layers": [1]},
+    ):
+        found = ablate(
+            behaviour="indirect-object", n=8, n_reference=4, how=how, metric="kl", **arguments
+        )
+        exec(found.reproduce, {})
+        printed = capsys.readouterr().out.split()[1]
+        assert float(printed) == pytest.approx(found.values["effect"], abs=1e-5)
+
+
+def test_a_head_that_the_demo_model_needs() -> None:
+    found = ablate(behaviour="induction", component="head", heads=["1.2"], controls=23)
+    assert found.verdict is Verdict.SUPPORTED, found.why
+    assert found.values["effect"] > 0.25 > found.values["strongest_of_other_heads"]
+    assert found.values["count_of_other_heads"] == 23
+    assert {c.name for c in found.controls} == {
+        "other_heads", "unchanged", "gap", "clean_accuracy",
+    }  # fmt: skip
+    assert found.table.rows[0][0] == "head 1.2"
+    assert found.table.total == 24
+    assert Path(found.figures[0].png or "").stat().st_size > 10_000
+    assert rerun(found.run, ledger=Ledger()).moved == []
+    least = ablate(behaviour="induction", component="head", heads=["2.0"], controls=23)
+    assert least.verdict is Verdict.NOT_SUPPORTED
+
+
+def test_a_direction_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "v.safetensors"
+    vectors.save(path, vectors.Vector(isotropic(128, 1, 0)[0], 3, "mlp", "0123456789abcdef"))
+    for how, layers in (("auto", None), ("mean", [2]), ("resample", [1, 3])):
+        found = ablate(
+            behaviour="sentiment",
+            component="direction",
+            vector=str(path),
+            n=8,
+            how=how,
+            layers=layers,
+        )
+        assert found.verdict is Verdict.NOT_SUPPORTED
+        assert {"random_directions", "directions_of_equal_variance"} <= {
+            c.name for c in found.controls
+        }
+        notes = " ".join(found.notes)
+        assert "transfer" in notes
+        assert "mlp output" in notes
+        exec(found.reproduce, {})
+        printed = capsys.readouterr().out.split()[1]
+        assert float(printed) == pytest.approx(found.values["effect"], abs=1e-5)
+
+
+HEAD = {"behaviour": "induction", "component": "head", "heads": ["1.2"]}
+DIRECTION = {"behaviour": "induction", "component": "direction"}
+PAIR = {
+    "clean": "the capital of france is", "corrupt": "the capital of japan is", "answer": "paris", "wrong": "tokyo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({**HEAD, "heads": ["9.0"]}, "no layer 9; demo has layers 0 to 5"),
+        ({**HEAD, "heads": ["1.7"]}, "no head 7 in layer 1; demo has query heads 0 to 3"),
+        ({**HEAD, "heads": ["one"]}, "is not LAYER.HEAD"),
+        ({**HEAD, "heads": None}, "which head"),
+        ({**HEAD, "layers": [1]}, "layers is for component"),
+        ({**HEAD, "behaviour": "nonsense"}, "unknown behaviour 'nonsense'"),
+        ({**HEAD, "behaviour": None}, "give the prompts once"),
+        ({**HEAD, "behaviour": None, "pairs": []}, "pairs is empty"),
+        ({**HEAD, "behaviour": None, "pairs": [{"clean": "a"}]}, "pair 1: corrupt"),
+        ({**HEAD, "behaviour": None, "pairs": [{**PAIR, "answer": "new york"}]}, "one token"),
+        ({**HEAD, "controls": 3}, "greater than or equal to 10"),
+        ({**HEAD, "reference": ["one"]}, "at least two"),
+        ({"behaviour": "induction", "component": "mlp"}, "which layer"),
+        ({"behaviour": "induction", "component": "mlp", "layers": [7]}, "no layer 7"),
+        ({"behaviour": "induction", "component": "neuron"}, "component"),
+        ({"behaviour": "induction"}, "component: Field required"),
+        (DIRECTION, "which direction"),
+        ({**DIRECTION, "vector": "SMALL"}, "has 16 numbers"),
+        ({**DIRECTION, "vector": "PICKLE"}, "pickles are refused"),
+        ({**DIRECTION, "vector": "r0000000"}, "no vector file and no run"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    arguments: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    files = {"SMALL": tmp_path / "small.safetensors", "PICKLE": tmp_path / "direction.pt"}
+    vectors.save(files["SMALL"], vectors.Vector(torch.ones(16), 2, "residual", ""))
+    torch.save(torch.ones(128), files["PICKLE"])
+    if arguments.get("vector") in files:
+        arguments = {**arguments, "vector": str(files[arguments["vector"]])}
+    with pytest.raises(ToolInputError, match=message) as caught:
+        ablate(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_few_pairs_are_inconclusive_and_their_reference_is_told() -> None:
+    second = {**PAIR, "clean": "the capital of italy is", "answer": "rome"}
+    found = ablate(component="mlp", layers=[0], pairs=[PAIR, second])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "at least 8" in found.why
+    assert "corrupt prompts" in found.notes[0]

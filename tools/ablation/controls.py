@@ -1,0 +1,71 @@
+"""Directions to compare an ablated direction with: any direction, and directions of equal variance.
+
+Taking out a random direction of a wide residual stream takes out almost nothing, so it is a weak control. One along
+which the activations vary as much as along the given direction takes out as much, whatever it means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.tools.ablation.fill import Reference
+from gadfly.tools.steering.source import isotropic
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RANDOM = "random directions"
+MATCHED = "directions of equal variance"
+_CANDIDATES = 40  # for each control that is kept
+_NEAR = 1.5
+
+
+def usual(reference: Reference, layer: int) -> Tensor:
+    """The residual stream after ``layer`` at the reference prompts' tokens, first tokens and padding left out, centred:
+    [tokens, hidden], float32 on the CPU."""
+    mask = reference.batch.mask.bool()
+    rest = mask & (reference.batch.mask.cumsum(-1) > 1)
+    x = reference.at["residual", layer][rest if rest.any() else mask].float().cpu()
+    return x - x.mean(0)
+
+
+def share(x: Tensor, direction: Tensor) -> float:
+    """Share of the variance of ``x`` [tokens, hidden] along a direction of norm 1."""
+    total = float(x.square().sum())
+    return float((x @ direction).square().sum()) / total if total else 0.0
+
+
+def directions(
+    x: Tensor, direction: Tensor, count: int, seed: int
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Both kinds of controls, [count, hidden] each, of norm 1, and what is to be said about them."""
+    import torch
+
+    random = isotropic(x.shape[1], count, seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    # Mixtures of principal axes weighted by powers of their spread: from any direction to the widest ones.
+    _, spread, axes = torch.linalg.svd(x, full_matrices=False)
+    spread = spread / spread[0].clamp(min=1e-30)
+    pools = [
+        torch.randn(count * _CANDIDATES // 8, len(axes), generator=generator) * spread**power @ axes
+        for power in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
+    ]
+    drawn = torch.cat([isotropic(x.shape[1], count, seed + 2), *pools])
+    drawn = drawn - (drawn @ direction)[:, None] * direction
+    norms = drawn.norm(dim=-1)
+    drawn = drawn[norms > 1e-6] / norms[norms > 1e-6, None]
+    along = (drawn @ x.T).square().sum(-1)
+    target = (x @ direction).square().sum()
+    tiny = 1e-12 * x.square().sum().clamp(min=1e-30)
+    apart = ((along + tiny) / (target + tiny)).log().abs()
+    kept = torch.argsort(apart, stable=True)[:count]
+    ratio = float(np.exp(float(apart[kept].median())))
+    notes = []
+    if ratio > _NEAR:
+        notes.append(
+            f"the activations vary along this direction like along no other: the controls of equal variance are off by "
+            f"a factor of {ratio:.2g}"
+        )
+    return {RANDOM: random, MATCHED: drawn[kept]}, notes

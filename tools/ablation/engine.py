@@ -1,0 +1,196 @@
+"""Ablations as rows of one batch: the same prompts once for each component or direction, each row changed at its own
+places.
+
+Every change is exact: tests hold each row equal to its own plain forward. Leaves out what is put in (``fill``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.tools.ablation.components import Part, head_count, projection
+from gadfly.tools.generating import in_parts
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.steering.engine import hidden_of, with_hidden
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Place = tuple[str, int]
+"""What is read or written at a layer: ``attention``, ``mlp``, ``heads`` or ``residual``, and the layer."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Parts and what stands there instead: for each a tensor [prompts, tokens, width], anything at padding."""
+
+    values: dict[Part, Tensor]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The part along ``direction`` [hidden] of the residual stream is set, after each layer of ``coordinates``, to what
+    is given there, [prompts, tokens]. Zeros project the direction out."""
+
+    direction: Tensor
+    coordinates: dict[int, Tensor]
+
+
+Change = Swap | Project
+
+
+def module_at(model: LocalModel, place: Place) -> nn.Module:
+    """The module that is hooked: for heads the output projection, whose input is meant."""
+    site, layer = place
+    if site == "heads":
+        return projection(model, layer)
+    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site][layer]
+
+
+def place_of(part: Part) -> Place:
+    """Where a part is written."""
+    return ("heads" if part.kind == "head" else part.kind), part.layer
+
+
+def columns(model: LocalModel, part: Part, width: int) -> slice:
+    """The numbers of a part among the ``width`` at its place: all, or those of the head."""
+    if part.kind != "head":
+        return slice(0, width)
+    size = width // head_count(model)
+    return slice(part.head * size, (part.head + 1) * size)
+
+
+def capture(
+    model: LocalModel, batch: Batch, places: Sequence[Place]
+) -> tuple[dict[Place, Tensor], Tensor]:
+    """A plain forward: activations [rows, tokens, width] at each place, and last-position logits [rows, vocabulary]."""
+    kept: dict[Place, Tensor] = {}
+    with model.working():
+        handles = [_watch(module_at(model, place), place, kept) for place in dict.fromkeys(places)]
+        try:
+            logits = model.forward(batch)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return kept, logits
+
+
+def _watch(module: nn.Module, place: Place, kept: dict[Place, Tensor]) -> Any:
+    if place[0] == "heads":
+
+        def before(_: Any, args: Any) -> None:
+            kept[place] = args[0].clone()
+
+        return module.register_forward_pre_hook(before)
+
+    def after(_: Any, __: Any, out: Any) -> None:
+        kept[place] = hidden_of(out).clone()
+
+    return module.register_forward_hook(after)
+
+
+def ablate_all(
+    model: LocalModel,
+    batch: Batch,
+    changes: Sequence[Change],
+    score: Callable[[Tensor], Tensor],
+    *,
+    max_rows: int,
+    on_done: Callable[[int], None] = lambda _: None,
+    on_halved: Callable[[int], None] = lambda _: None,
+) -> Tensor:
+    """Each change alone on the whole batch.
+
+    Args:
+        score: last-position logits [changes, prompts, vocabulary] to numbers [changes, prompts].
+        max_rows: the most rows of one forward; at least one change with all its prompts is run.
+
+    Returns:
+        [changes, prompts], float32 on the CPU.
+    """
+    import torch
+
+    found = torch.empty(len(changes), len(batch))
+
+    def part(some: list[int]) -> None:
+        with _changed(model, len(batch), [changes[i] for i in some]):
+            logits = model.forward(_tiled(batch, len(some)))
+        found[some] = score(logits.reshape(len(some), len(batch), -1)).float().cpu()
+        on_done(len(some))
+
+    at_once = max(1, max_rows // len(batch))
+    with model.working():
+        in_parts(range(len(changes)), at_once, part, lambda n: on_halved(n * len(batch)))
+    return found
+
+
+def _tiled(batch: Batch, times: int) -> Batch:
+    return Batch(*(part.repeat(times, 1) for part in (batch.ids, batch.mask, batch.positions)))
+
+
+@contextmanager
+def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iterator[None]:
+    """Hooks under which the i-th group of ``prompts`` rows undergoes the i-th change."""
+    swaps: dict[Place, list[tuple[slice, Part, Tensor]]] = {}
+    projections: dict[int, list[tuple[slice, Tensor, Tensor]]] = {}
+    for number, change in enumerate(changes):
+        rows = slice(number * prompts, (number + 1) * prompts)
+        if isinstance(change, Swap):
+            for part, value in change.values.items():
+                swaps.setdefault(place_of(part), []).append((rows, part, value))
+        else:
+            for layer, target in change.coordinates.items():
+                projections.setdefault(layer, []).append((rows, change.direction, target))
+    handles = []
+    with model.working():
+        for place, items in swaps.items():
+            module, overwrite = module_at(model, place), _overwrite(model, items)
+            if place[0] == "heads":
+                handles.append(module.register_forward_pre_hook(_before(overwrite)))
+            else:
+                handles.append(module.register_forward_hook(_after(overwrite)))
+        for layer, lines in projections.items():
+            handles.append(model.blocks[layer].register_forward_hook(_after(_set(lines))))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def _overwrite(
+    model: LocalModel, items: list[tuple[slice, Part, Tensor]]
+) -> Callable[[Tensor], Tensor]:
+    def change(hidden: Tensor) -> Tensor:
+        hidden = hidden.clone()
+        for rows, part, value in items:
+            hidden[rows, :, columns(model, part, hidden.shape[-1])] = value.to(hidden)
+        return hidden
+
+    return change
+
+
+def _set(lines: list[tuple[slice, Tensor, Tensor]]) -> Callable[[Tensor], Tensor]:
+    """h + (target - h · v) v, computed in float32: in bf16 the subtraction would leave a remainder of the direction."""
+
+    def change(hidden: Tensor) -> Tensor:
+        hidden = hidden.clone()
+        for rows, direction, target in lines:
+            v = direction.to(hidden.device).float()
+            here = hidden[rows].float()
+            gap = target.to(hidden.device).float() - here @ v
+            hidden[rows] = (here + gap[..., None] * v).to(hidden.dtype)
+        return hidden
+
+    return change
+
+
+def _before(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
+    return lambda _, args: (change(args[0]), *args[1:])
+
+
+def _after(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
+    return lambda _, __, out: with_hidden(out, change(hidden_of(out)))

@@ -1,0 +1,67 @@
+"""When a head counts as one of a kind. The claim: this head attends where such a head must, because of what is there.
+
+In this order, the first that applies decides:
+ 1. fewer than eight sequences: no interval worth the name                             → inconclusive
+ 2. the score does not exceed its control (sequences that do not repeat; other tokens) → not supported
+ 3. the excess is real but below a tenth of the head's attention                       → not supported
+ 4. it is below a quarter                                                              → inconclusive
+ 5. otherwise                                                                          → supported
+
+Random weights give some head a small real preference, which is why size counts and not significance alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gadfly.tools.contract import Verdict
+from gadfly.tools.stats import Interval
+
+FEWEST_SEQUENCES = 8
+SIGNIFICANT = 0.05
+SMALLEST, ENOUGH = 0.1, 0.25
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict is formed on; probabilities, on the sequences that the choice of the head did not see."""
+
+    sequences: int
+    score: float
+    interval: Interval
+    control: float
+    beyond: Interval
+    """Score minus control."""
+    q: float
+
+
+def judge(e: Evidence) -> tuple[Verdict, str]:
+    """The verdict and the reason, naming the control that decided."""
+    excess = f"{e.beyond.low:+.3f} to {e.beyond.high:+.3f} beyond the control of {e.control:.3f}"
+    if e.sequences < FEWEST_SEQUENCES:
+        return Verdict.INCONCLUSIVE, (
+            f"too few sequences for an interval: {e.sequences}, at least {FEWEST_SEQUENCES} needed"
+        )
+    if e.beyond.low <= 0 or e.q > SIGNIFICANT:
+        return (
+            Verdict.NOT_SUPPORTED,
+            f"the score does not exceed its control ({excess}, q = {e.q:.2g})",
+        )
+    if e.beyond.high < SMALLEST:
+        return (
+            Verdict.NOT_SUPPORTED,
+            f"less than a tenth of the head's attention goes there ({excess})",
+        )
+    if e.beyond.low < ENOUGH:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"the head attends there, but with less than a quarter of it ({excess})",
+        )
+    return Verdict.SUPPORTED, f"{excess}, on sequences that the choice of the head did not see"
+
+
+def together(found: dict[str, tuple[Verdict, str]]) -> tuple[Verdict, str]:
+    """One verdict over several kinds: the best of them, with each one's reason."""
+    order = (Verdict.SUPPORTED, Verdict.INCONCLUSIVE, Verdict.NOT_SUPPORTED)
+    best = min((verdict for verdict, _ in found.values()), key=order.index)
+    return best, "; ".join(f"{kind}: {verdict}, {why}" for kind, (verdict, why) in found.items())

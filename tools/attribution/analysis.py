@@ -1,0 +1,176 @@
+"""One attribution experiment: every part's contribution beside what it writes to unrelated answers.
+
+The control of a part on a prompt is its mean contribution to the answers of *other* prompts (same kind of words, same
+orientation of right and wrong), so that a part which favours a class of words everywhere shows nothing; random tokens
+where there are no other answers. The part is chosen on one half of the prompts and measured on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools import stats
+from gadfly.tools.attribution.parts import Part, decompose, through
+from gadfly.tools.attribution.verdict import Evidence
+from gadfly.tools.model import LocalModel
+from gadfly.tools.readout import Readout
+from gadfly.tools.rows import batch_of, plain_ids, portions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gadfly.tools.stats import Array, Flags
+
+    Ints = NDArray[np.int64]
+
+UNRELATED = 16
+
+
+@dataclass(frozen=True)
+class Question:
+    """Token ids of a prompt, of its answer, and of a wrong answer or None."""
+
+    ids: list[int]
+    answer: int
+    wrong: int | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """``own`` and ``unrelated`` (mean over unrelated pairs) are [parts, prompts], in logits."""
+
+    questions: list[Question]
+    parts: list[Part]
+    own: Array
+    unrelated: Array
+    unrelated_size: Array
+    """Root mean square over unrelated pairs and prompts, [parts]."""
+    interval: Array
+    """Of each part's mean contribution over prompts, [parts, 2]."""
+    q: Array
+    """Two-sided false discovery rate over parts that a contribution differs from the unrelated ones, [parts]."""
+    logit: Array
+    """What the parts sum to, [prompts]."""
+    chosen: int
+    evidence: Evidence
+
+    @property
+    def mean(self) -> Array:
+        """Over prompts, [parts]."""
+        found: Array = self.own.mean(1)
+        return found
+
+
+def analyse(
+    model: LocalModel,
+    readout: Readout,
+    questions: list[Question],
+    *,
+    by_head: bool,
+    seed: int,
+    max_tokens: int,
+    progress: Progress,
+) -> Analysis:
+    """Take every prompt's last position apart and test each part."""
+    import torch
+
+    answers, wrongs = _pairs(model, questions, seed)
+    count = len(questions)
+    parts: list[Part] = []
+    own, unrelated, squares, logit = [], [], [], []
+    order: list[int] = []
+    error = 0.0
+    progress.start("Logit attribution", count)
+    try:
+        for some in portions([len(q.ids) for q in questions], max_tokens):
+            stream = decompose(
+                model, batch_of(model, [questions[i].ids for i in some]), by_head=by_head
+            )
+            readout.check(stream.full, stream.logits)
+            shares = through(
+                readout, stream, torch.tensor(answers[some], device=model.device),
+                None if wrongs is None else torch.tensor(wrongs[some], device=model.device),
+            )  # fmt: skip
+            parts = shares.parts
+            values = shares.values.double().numpy()
+            own.append(values[:, :, 0])
+            unrelated.append(values[:, :, 1:].mean(-1))
+            squares.append((values[:, :, 1:] ** 2).mean(-1))
+            logit.append(shares.logit[:, 0].double().numpy())
+            scale = max(1.0, float(shares.logit.abs().max()))
+            error = max(error, shares.error / scale)
+            order += some
+            progress.advance(len(some))
+    finally:
+        progress.finish()
+    back = np.argsort(order)
+    mine = np.concatenate(own, axis=1)[:, back]
+    control = np.concatenate(unrelated, axis=1)[:, back]
+    size = np.sqrt(np.concatenate(squares, axis=1).mean(1))
+    beyond = mine - control
+    up, down = stats.sign_flip(beyond, seed), stats.sign_flip(-beyond, seed)
+    q = stats.benjamini_hochberg(np.minimum(1.0, 2 * np.minimum(up, down)))
+    halves = np.random.default_rng(seed).permutation(count) % 2 == 0
+    if count < 2:
+        halves = np.ones(count, dtype=np.bool_)
+    eligible = np.array([part.kind != "constant" for part in parts])
+    chosen = int(np.argmax(np.where(eligible, beyond[:, halves].mean(1), -np.inf)))
+    total = np.concatenate(logit)[back]
+    return Analysis(
+        questions, parts, mine, control, size,
+        stats.ratio_intervals(mine, np.ones(count), seed), q, total, chosen,
+        _evidence(chosen, mine, control, total, q, halves, error, str(model.fingerprint["dtype"]), seed),
+    )  # fmt: skip
+
+
+def _pairs(model: LocalModel, questions: Sequence[Question], seed: int) -> tuple[Ints, Ints | None]:
+    """Answer ids and wrong ids, [prompts, 1 + UNRELATED]: the prompt's own first, then unrelated ones."""
+    rng = np.random.default_rng(seed)
+    pool = np.array(plain_ids(model))
+    with_wrong = questions[0].wrong is not None
+    answers = np.empty((len(questions), 1 + UNRELATED), dtype=np.int64)
+    wrongs = np.empty_like(answers)
+    for row, question in enumerate(questions):
+        mine = {question.answer, question.wrong}
+        foreign = [q for q in questions if not mine & {q.answer, q.wrong}]
+        if not with_wrong:
+            foreign = [q for q in questions if q.answer != question.answer]
+        answers[row, 0] = question.answer
+        wrongs[row, 0] = question.wrong or 0
+        if foreign:
+            picked = [foreign[i] for i in rng.integers(len(foreign), size=UNRELATED)]
+            answers[row, 1:] = [q.answer for q in picked]
+            wrongs[row, 1:] = [q.wrong or 0 for q in picked]
+        else:
+            drawn = rng.choice(pool[[i not in mine for i in pool.tolist()]], size=(2, UNRELATED))
+            answers[row, 1:], wrongs[row, 1:] = drawn
+    return answers, wrongs if with_wrong else None
+
+
+def _evidence(
+    chosen: int, own: Array, unrelated: Array, total: Array, q: Array, halves: Flags, error: float,
+    dtype: str, seed: int,
+) -> Evidence:  # fmt: skip
+    """What the verdict needs, on the prompts that the choice of the part did not see."""
+    held = ~halves if (~halves).any() else halves
+    gap = total - unrelated.sum(0)
+    whole = float(total[held].mean() - unrelated[:, held].sum(0).mean())
+    mine = float((own - unrelated)[chosen, held].mean())
+    return Evidence(
+        prompts=len(total),
+        sum_error=error,
+        dtype=dtype,
+        gap=stats.mean_interval(gap, seed),
+        gap_p=float(stats.sign_flip(gap[None], seed)[0]),
+        contribution=float(own[chosen, held].mean()),
+        interval=stats.mean_interval(own[chosen, held], seed),
+        beyond=stats.mean_interval((own - unrelated)[chosen, held], seed),
+        unrelated=float(unrelated[chosen].mean()),
+        q=float(q[chosen]),
+        share=mine / whole if whole > 0 else 0.0,
+    )

@@ -1,0 +1,74 @@
+"""When attribution supports a claim. The claim: one component writes the answer into the logits directly.
+
+In this order, the first that applies decides:
+ 1. the parts do not sum to the model's logit: the measurement is at fault          → inconclusive
+ 2. fewer than eight prompts: no interval worth the name                            → inconclusive
+ 3. the model does not prefer the answer: there is nothing to attribute             → not supported
+ 4. the component writes as much to unrelated answers, or its interval reaches that → not supported
+ 5. it beats them but makes up less than a tenth of the preference                  → inconclusive
+ 6. otherwise                                                                       → supported
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gadfly.tools.contract import Verdict
+from gadfly.tools.stats import Interval
+
+FEWEST_PROMPTS = 8
+SIGNIFICANT = 0.05
+SMALLEST_SHARE = 0.1
+# Of the largest logit: rounding of a sum of parts taken in float32 against the model's own arithmetic.
+SUM_LIMIT = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict is formed on, in logits."""
+
+    prompts: int
+    sum_error: float
+    dtype: str
+    gap: Interval
+    """The answer's logit (difference) minus that of unrelated answers, over all prompts."""
+    gap_p: float
+    contribution: float
+    interval: Interval
+    beyond: Interval
+    """Contribution minus what the part writes to unrelated answers."""
+    unrelated: float
+    q: float
+    share: float
+    """Of the gap."""
+
+
+def judge(e: Evidence) -> tuple[Verdict, str]:
+    """The verdict and the reason, naming the control that decided."""
+    if e.sum_error > SUM_LIMIT.get(e.dtype, 0.1):
+        return Verdict.INCONCLUSIVE, (
+            f"the parts miss the model's logit by {e.sum_error:.2g} of the largest; they must sum to it"
+        )
+    if e.prompts < FEWEST_PROMPTS:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts for an interval: {e.prompts} given, at least {FEWEST_PROMPTS} needed"
+        )
+    if e.gap.low <= 0 or e.gap_p > SIGNIFICANT:
+        return Verdict.NOT_SUPPORTED, (
+            "the model does not prefer the answer to unrelated ones "
+            f"({e.gap.low:+.2f} to {e.gap.high:+.2f} logits), so there is nothing to attribute"
+        )
+    if e.beyond.low <= 0 or e.q > SIGNIFICANT:
+        return Verdict.NOT_SUPPORTED, (
+            f"the component writes as much to unrelated answers ({e.unrelated:+.2f}): beyond them "
+            f"{e.beyond.low:+.2f} to {e.beyond.high:+.2f} logits (q = {e.q:.2g})"
+        )
+    if e.share < SMALLEST_SHARE:
+        return Verdict.INCONCLUSIVE, (
+            f"the component beats unrelated answers but makes up {e.share:.0%} of the preference; "
+            "the answer may be written by many"
+        )
+    return Verdict.SUPPORTED, (
+        f"on prompts that its choice did not see, the component writes {e.beyond.low:.2f} to {e.beyond.high:.2f} "
+        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference"
+    )

@@ -1,0 +1,43 @@
+"""Where a model is: one of the two built in, a folder, or a name on the hub."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from gadfly.errors import ModelError
+
+# name -> the module and its function that gives the folder
+BUILT_IN = {
+    "demo": ("gadfly.tools.demo", "demo_path"),
+    "planted": ("gadfly.tools.planted", "planted_path"),
+}
+
+
+def locate(name: str, *, weights: bool = True) -> Path | str:
+    """The folder of a model, or its hub name as it stands.
+
+    Args:
+        weights: whether the folder must hold safetensors, or only a configuration.
+
+    Raises:
+        ModelError: no such folder, or one that holds no model.
+    """
+    if name in BUILT_IN:
+        module, function = BUILT_IN[name]
+        folder: Path = getattr(import_module(module), function)()
+        return folder
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise ModelError(f"{path} holds no model: there is no config.json in it")
+        if weights and not list(path.glob("*.safetensors")):
+            raise ModelError(
+                f"{path} has no safetensors weights; pickles are refused, because opening one runs its code"
+            )
+        return path
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or not name.strip():
+        raise ModelError(
+            f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
+        )
+    return name

@@ -1,0 +1,187 @@
+"""Which module a hook name means, and reading or replacing what passes there.
+
+Names are TransformerLens' (``blocks.3.hook_resid_post``), which most configurations use, or a module of the model
+itself (``model.layers.3.mlp``), whose output is meant. TransformerLens counts the norm that some architectures put
+after a sublayer (Gemma, OLMo 2) to its output; which norms those are is found out by watching one forward.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.attribution.parts import output_projection
+from gadfly.tools.model import LocalModel
+from gadfly.tools.readout import freeze
+from gadfly.tools.rows import batch_of, plain_ids
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
+NAMES = (
+    "hook_resid_pre", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "attn.hook_z", "mlp.hook_in",
+    "mlp.hook_out", "ln2.hook_normalized",
+)  # fmt: skip
+Change = Callable[["Tensor"], "Tensor | None"]
+"""Sees activations [rows, tokens, width]; returns what replaces them, or None to leave them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point in the model. ``layer`` and ``site`` are what vector files call it; None where they have no name."""
+
+    name: str
+    module: Any
+    side: Literal["input", "output"]
+    without_gain: bool = False
+    """Read a norm's input as the norm scales it, before its gain: TransformerLens' hook_normalized."""
+    layer: int | None = None
+    site: str | None = None
+
+
+def place(model: LocalModel, hook: str) -> Place:
+    """The place a hook name means. Raises ToolInputError, listing the names that are known."""
+    found = _BLOCK.fullmatch(hook)
+    if found is None:
+        return _module(model, hook)
+    layer, name = int(found[1]), found[2]
+    if layer >= model.num_layers:
+        raise ToolInputError(
+            f"{hook} is in layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
+        )
+    block, attention, mlp = model.blocks[layer], model.attentions[layer], model.mlps[layer]
+    if name == "hook_resid_post":
+        return Place(hook, block, "output", layer=layer, site="residual")
+    if name == "hook_resid_pre":
+        before = (
+            layer - 1 if layer else None
+        )  # the stream before a layer is the one after its predecessor
+        return Place(hook, block, "input", layer=before, site="residual" if layer else None)
+    if name in ("hook_attn_out", "hook_mlp_out"):
+        which = "attention" if name == "hook_attn_out" else "mlp"
+        norm = norms_around(model)[layer].get(f"after {which}")
+        module = norm if norm is not None else attention if which == "attention" else mlp
+        return Place(hook, module, "output", layer=layer, site=None if norm is not None else which)
+    if name == "mlp.hook_in":
+        return Place(hook, mlp, "input")
+    if name == "mlp.hook_out":
+        return Place(hook, mlp, "output", layer=layer, site="mlp")
+    if name == "attn.hook_z":
+        projection = output_projection(attention)
+        if projection is not None:
+            return Place(hook, projection, "input")
+    if name == "ln2.hook_normalized":
+        norm = norms_around(model)[layer].get("before mlp")
+        if norm is not None:
+            return Place(hook, norm, "input", without_gain=True)
+    raise ToolInputError(
+        f"hook {name!r} is not known for {model.name}; of a block these are: {', '.join(NAMES)}"
+    )
+
+
+def _module(model: LocalModel, name: str) -> Place:
+    try:
+        module = model.module.get_submodule(name)
+    except AttributeError as error:
+        raise ToolInputError(
+            f"no hook {name!r}: give blocks.LAYER.NAME with {', '.join(NAMES)}, or the name of a module"
+        ) from error
+    for site, modules in (
+        ("residual", model.blocks),
+        ("attention", model.attentions),
+        ("mlp", model.mlps),
+    ):
+        for layer, own in enumerate(modules):
+            if own is module:
+                return Place(name, module, "output", layer=layer, site=site)
+    return Place(name, module, "output")
+
+
+@contextmanager
+def changing(place: Place, change: Change) -> Iterator[None]:
+    """Run ``change`` on what passes at ``place`` in every forward within."""
+
+    def at_output(module: Any, args: Any, out: Any) -> Any:
+        hidden = out[0] if isinstance(out, tuple) else out
+        new = change(hidden)
+        if new is None:
+            return None
+        return (new, *out[1:]) if isinstance(out, tuple) else new
+
+    def at_input(module: Any, args: Any, kwargs: Any) -> Any:
+        hidden = args[0] if args else kwargs["hidden_states"]
+        if place.without_gain:
+            frozen = freeze(module, hidden)
+            centred = hidden.float() - (
+                hidden.float().mean(-1, keepdim=True) if frozen.centring else 0.0
+            )
+            change(centred * frozen.scale)
+            return None
+        new = change(hidden)
+        if new is None:
+            return None
+        if args:
+            return (new, *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": new}
+
+    if place.side == "output":
+        handle = place.module.register_forward_hook(at_output)
+    else:
+        handle = place.module.register_forward_pre_hook(at_input, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def norms_around(model: LocalModel) -> list[dict[str, Any]]:
+    """By layer: the norms ``after attention``, ``after mlp`` (None if there are none) and ``before mlp``."""
+    found: list[dict[str, Any]] = [{} for _ in model.blocks]
+    outputs: dict[str, Any] = {}
+    normed: list[tuple[Any, Any]] = []
+    handles = []
+
+    def out_of(which: str) -> Callable[..., None]:
+        def hook(module: Any, args: Any, out: Any) -> None:
+            outputs[which] = out[0] if isinstance(out, tuple) else out
+
+        return hook
+
+    def norm_of(layer: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any, out: Any) -> None:
+            for which, value in outputs.items():
+                if args and args[0] is value:
+                    found[layer][f"after {which}"] = module
+            normed.append((module, out))
+
+        return hook
+
+    def into_mlp(layer: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any) -> None:
+            for norm, value in normed:
+                if args and args[0] is value:
+                    found[layer]["before mlp"] = norm
+
+        return hook
+
+    for layer, block in enumerate(model.blocks):
+        handles.append(model.attentions[layer].register_forward_hook(out_of("attention")))
+        handles.append(model.mlps[layer].register_forward_hook(out_of("mlp")))
+        handles.append(model.mlps[layer].register_forward_pre_hook(into_mlp(layer)))
+        handles += [
+            child.register_forward_hook(norm_of(layer))
+            for child in block.children()
+            if "norm" in type(child).__name__.lower()
+        ]
+    try:
+        with model.working():
+            model.forward(batch_of(model, [plain_ids(model)[:2]]))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found

@@ -1,0 +1,274 @@
+"""From an experiment on an autoencoder to what a person, a receipt and a re-run need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.errors import ToolInputError
+from gadfly.tools import vectors
+from gadfly.tools.answered import lines_of
+from gadfly.tools.contract import Context, Control, Table
+from gadfly.tools.features import SaeArgs, SaeResult
+from gadfly.tools.features.analysis import Analysis, analyse
+from gadfly.tools.features.autoencoder import build
+from gadfly.tools.features.formats import read
+from gadfly.tools.features.places import Place, place
+from gadfly.tools.features.script import script
+from gadfly.tools.features.verdict import judge
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+
+_ROWS = 20
+_AROUND = 5  # tokens of context before an example
+_DENSE = 0.5
+
+
+def run(args: SaeArgs, context: Context) -> SaeResult:
+    """The whole experiment. The autoencoder is read and checked before the model is loaded."""
+    texts = _texts(args)
+    spec, weights = read(args.sae, args.hook, args.hook_out)
+    build(spec, weights)
+    model = context.model(args)
+    autoencoder = build(spec, weights, model.device)
+    for feature in args.features or []:
+        if not 0 <= feature < autoencoder.d_sae:
+            raise ToolInputError(
+                f"no feature {feature}; the autoencoder has features 0 to {autoencoder.d_sae - 1}"
+            )
+    source = place(model, spec.hook)
+    target = source if spec.hook_out == spec.hook else place(model, spec.hook_out)
+    if target.without_gain:
+        raise ToolInputError(
+            f"{spec.hook_out} can be read but not replaced, so nothing is written there"
+        )
+    rows = [model.ids(text) for text in texts]
+    found = analyse(
+        model, autoencoder, source, target, rows, seed=args.seed, max_tokens=args.max_tokens,
+        progress=context.progress,
+    )  # fmt: skip
+    rows = [row for row in rows if len(row) > 1]
+    verdict, why = judge(found.evidence)
+    folder = context.artifacts()
+    notes = [*found.notes, *_notes(spec.model, model, spec.centred)]
+    return SaeResult(
+        headline=_headline(found),
+        verdict=verdict,
+        why=why,
+        values=_values(found),
+        controls=_controls(found),
+        table=_table(found, args, model, rows),
+        notes=notes,
+        reproduce=script(model, found, source, target, rows, args.sae),
+        activations=_save(folder, found, rows),
+        directions=_directions(folder, found, args, target, model),
+    )
+
+
+def _texts(args: SaeArgs) -> list[str]:
+    if args.behaviour is not None:
+        from gadfly.tools.demo.behaviours import behaviour
+
+        chosen = behaviour(args.behaviour).examples(args.n, args.seed)
+        # The answer is part of the text: it is what the model has to predict.
+        return [f"{each.prompt} {each.answer}" for each in chosen]
+    if args.texts is not None:
+        texts = list(args.texts)
+    else:
+        texts = [
+            _line(line, n, str(args.texts_file))
+            for n, line in enumerate(lines_of(str(args.texts_file)), 1)
+        ]
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise ToolInputError("no texts were given")
+    return texts
+
+
+def _line(line: str, number: int, path: str) -> str:
+    if not line.lstrip().startswith("{"):
+        return line
+    try:
+        return str(json.loads(line)["text"])
+    except (ValueError, KeyError) as error:
+        raise ToolInputError(f'{path}, line {number}: JSON without "text" ({error})') from error
+
+
+def _notes(trained_on: str, model: LocalModel, centred: bool) -> list[str]:
+    notes = [
+        "examples describe a feature on these texts; they do not test what it means",
+        "special tokens (BOS) are neither counted nor replaced",
+    ]
+    if trained_on and Path(trained_on).name.lower() != Path(model.name).name.lower():
+        notes.append(f"the autoencoder was trained on {trained_on}, this is {model.name}")
+    if centred:
+        notes.append(
+            "it was trained on a centred residual stream, so activations are centred for it"
+        )
+    return notes
+
+
+def _headline(a: Analysis) -> str:
+    e = a.evidence
+    return (
+        f"The {a.autoencoder.spec.architecture} at {a.autoencoder.spec.hook_out} leaves {e.fvu:.3f} "
+        f"[{e.fvu_interval.low:.3f}, {e.fvu_interval.high:.3f}] of the variance unexplained with {e.l0:.1f} of "
+        f"{a.autoencoder.d_sae} features active, and keeps {e.recovered:.2f} of the loss when spliced in "
+        f"({e.texts} texts, {e.tokens} tokens)."
+    )
+
+
+def _values(a: Analysis) -> dict[str, float]:
+    e = a.evidence
+    values = {
+        "fvu": e.fvu,
+        "fvu_low": e.fvu_interval.low,
+        "fvu_high": e.fvu_interval.high,
+        "l0": e.l0,
+        "recovered": e.recovered,
+        "texts": float(e.texts),
+        "tokens": float(e.tokens),
+        "features": float(a.autoencoder.d_sae),
+        "dead_share": a.dead,
+        "fvu_rotated": e.fvu_rotated,
+        "over_mean_low": e.over_mean.low,
+        "over_mean_high": e.over_mean.high,
+        "self_splice": e.self_splice,
+    }
+    values |= {f"loss_{name}": float(each.mean()) for name, each in a.losses.items()}
+    return {name: round(value, 6) for name, value in values.items()}
+
+
+def _controls(a: Analysis) -> list[Control]:
+    e = a.evidence
+    own = float(a.losses["model"].mean())
+    return [
+        Control(
+            name="mean_activation", value=float(a.losses["mean"].mean()) - own,
+            interval=(e.damage.low, e.damage.high),
+            meaning="loss that the other texts' mean activation costs there (its FVU is 1): the text is not kept",
+        ),
+        Control(
+            name="zero", value=float(a.losses["zero"].mean()) - own,
+            meaning="loss that nothing at all costs there; easily beaten, so it does not decide",
+        ),
+        Control(
+            name="rotated_dictionary", value=float(a.losses["rotated"].mean()) - own,
+            meaning="loss with the same dictionary turned at random: its size and geometry alone",
+        ),
+        Control(
+            name="rotated_fvu", value=e.fvu_rotated,
+            meaning="variance left unexplained by that: any directions would do",
+        ),
+        Control(
+            name="spliced", value=float(a.losses["spliced"].mean()) - own,
+            meaning="loss that the reconstruction itself costs",
+        ),
+        Control(
+            name="self_splice", value=e.self_splice,
+            meaning="putting the activations themselves back: anything but 0 is a fault of the measurement",
+        ),
+    ]  # fmt: skip
+
+
+def _table(a: Analysis, args: SaeArgs, model: LocalModel, rows: list[list[int]]) -> Table:
+    """Features with density, size, the strongest token and a random one of those that activate it."""
+    chosen, total = _chosen(a, args)
+    rng = np.random.default_rng(args.seed)
+    count = len(a.tokens.text)
+    shown: list[list[str | int | float | None]] = []
+    for feature in chosen:
+        at = (a.active.feature == feature).nonzero().squeeze(-1)
+        if not len(at):
+            shown.append([feature, 0.0, None, None, None, None])
+            continue
+        values = a.active.value[at]
+        best = int(a.active.token[at[int(values.argmax())]])
+        other = int(a.active.token[at[int(rng.integers(len(at)))]])
+        shown.append([
+            feature, round(len(at) / count, 4), round(float(values.mean()), 3), round(float(values.max()), 3),
+            _context(a, model, rows, best), _context(a, model, rows, other),
+        ])  # fmt: skip
+    columns = [
+        "feature",
+        "share of tokens",
+        "mean when active",
+        "maximum",
+        "strongest",
+        "one at random",
+    ]
+    return Table(columns=columns, rows=shown, total=total)
+
+
+def _chosen(a: Analysis, args: SaeArgs) -> tuple[list[int], int]:
+    """The asked features, or those with the largest share of the reconstruction that are not active everywhere."""
+    import torch
+
+    if args.features is not None:
+        order = list(args.features)
+    else:
+        weight = a.autoencoder.weights["W_dec"].norm(dim=-1).cpu()
+        size = torch.zeros(a.autoencoder.d_sae)
+        size.index_add_(0, a.active.feature, a.active.value.square())
+        density = torch.bincount(a.active.feature, minlength=a.autoencoder.d_sae) / len(
+            a.tokens.text
+        )
+        size = size * weight.square() * (density <= _DENSE)
+        order = [int(i) for i in size.argsort(descending=True) if size[i] > 0]
+    pages = max(1, -(-len(order) // _ROWS))
+    if args.page > pages:
+        raise ToolInputError(
+            f"there is no page {args.page}; the {len(order)} features fill {pages}"
+        )
+    return order[(args.page - 1) * _ROWS : args.page * _ROWS], len(order)
+
+
+def _context(a: Analysis, model: LocalModel, rows: list[list[int]], token: int) -> str:
+    """The token in brackets after the few before it."""
+    ids, at = rows[int(a.tokens.text[token])], int(a.tokens.position[token])
+    before = model.tokenizer.decode(ids[max(0, at - _AROUND) : at])
+    return f"{before} [{model.tokens([ids[at]])[0]}]".strip()
+
+
+def _save(folder: Path, a: Analysis, rows: list[list[int]]) -> str:
+    """Every active feature of every counted token, as a list."""
+    from safetensors.torch import save_file
+
+    path = folder / "features.safetensors"
+    save_file(
+        {
+            "text": a.tokens.text[a.active.token].int().contiguous(),
+            "position": a.tokens.position[a.active.token].int().contiguous(),
+            "feature": a.active.feature.int().contiguous(),
+            "activation": a.active.value.float().contiguous(),
+        },
+        str(path),
+        {"axes": "one entry for each active feature of a token", "texts": json.dumps(rows)},
+    )
+    return str(path)
+
+
+def _directions(
+    folder: Path, a: Analysis, args: SaeArgs, target: Place, model: LocalModel
+) -> list[str]:
+    """Decoder directions of the asked features, where the place has a name that vector files know."""
+    if args.features is None or target.layer is None or target.site is None:
+        return []
+    written = []
+    for number, feature in enumerate(dict.fromkeys(args.features)):
+        # The first is what ``steer RUN`` and ``ablate RUN`` find by the run's id.
+        name = "direction.safetensors" if number == 0 else f"feature_{feature}.safetensors"
+        path = folder / name
+        vectors.save(
+            path,
+            vectors.Vector(
+                a.autoencoder.weights["W_dec"][feature].cpu(), target.layer, target.site,
+                str(model.fingerprint["weights"]), note=f"feature {feature} of {args.sae}",
+            ),
+        )  # fmt: skip
+        written.append(str(path))
+    return written

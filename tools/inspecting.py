@@ -1,0 +1,477 @@
+"""Looking at a model before experimenting on it: its make-up, how it tokenises, and raw activations as a file.
+
+``model_info`` needs the configuration only and ``tokenize`` the tokenizer only: neither loads weights. They are no
+experiments: nothing is claimed, so there is no verdict. Leaves out everything that is concluded from activations.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools.checkpoints import locate
+from gadfly.tools.contract import Context, ExperimentArgs, ToolArgs, tool
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gadfly.tools.model import LocalModel
+
+_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+_PAGE = 200  # tokens shown at a time
+
+
+# -- model_info ------------------------------------------------------------------------------------
+
+
+class ModelInfoArgs(ToolArgs):
+    model: str = Field(
+        default="demo", description="'demo' (packaged), a hub name, or a local model folder"
+    )
+
+
+class ModelInfo(BaseModel):
+    """What a model is made of. Memory in GiB, for the weights alone; activations come on top."""
+
+    name: str
+    demo: bool
+    architecture: str
+    layers: int
+    hidden_size: int
+    heads: int
+    key_value_heads: int
+    head_size: int
+    mlp_size: int | None
+    vocabulary: int
+    max_tokens: int | None
+    sliding_window: int | None
+    experts: int | None
+    tied_embeddings: bool
+    parameters: int | None
+    dtype: str
+    memory: dict[str, float]
+    softcap: float | None
+    behaviours: list[str] = Field(default=[], description="what the demo model is known to do")
+    notes: list[str] = Field(default=[])
+
+
+@tool(
+    name="model_info",
+    cost="a second; reads the configuration and loads no weights",
+    extra="interp",
+    examples=("", "--model Qwen/Qwen3-0.6B --json"),
+)
+def model_info(args: ModelInfoArgs, context: Context) -> ModelInfo:
+    """What a model is made of: architecture, layers, heads and key-value heads, sizes, vocabulary, parameters, dtype
+    and the memory its weights take; for the demo model also its known behaviours. Loads no weights.
+
+    Raises:
+        ModelError: there is no such model, or its configuration cannot be read.
+    """
+    where = locate(args.model, weights=False)
+    config = _config(args.model, where)
+    text = config.get_text_config()
+    count, notes = _count(config, where)
+    heads = int(getattr(text, "num_attention_heads", 0) or 0)
+    hidden = int(getattr(text, "hidden_size", 0) or 0)
+    if not heads or not hidden:
+        raise ModelError(
+            f"{args.model} is no transformer that can be inspected: {config.model_type}"
+        )
+    dtype = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    known: list[str] = []
+    if args.model == "demo":
+        from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+        known = [f"{each.name}: {each.title}" for each in BEHAVIOURS.values()]
+    cap = getattr(text, "final_logit_softcapping", None)
+    return ModelInfo(
+        name=args.model,
+        demo=args.model == "demo",
+        architecture=(getattr(config, "architectures", None) or [config.model_type])[0],
+        layers=int(text.num_hidden_layers),
+        hidden_size=hidden,
+        heads=heads,
+        key_value_heads=int(getattr(text, "num_key_value_heads", None) or heads),
+        head_size=int(getattr(text, "head_dim", None) or hidden // heads),
+        mlp_size=_whole(text, "intermediate_size", "n_inner") or _gpt2_mlp(text),
+        vocabulary=int(text.vocab_size),
+        max_tokens=_whole(text, "max_position_embeddings", "n_positions"),
+        sliding_window=_window(text),
+        experts=_whole(text, "num_experts", "num_local_experts", "n_routed_experts"),
+        tied_embeddings=bool(getattr(text, "tie_word_embeddings", False)),
+        parameters=count,
+        dtype=dtype,
+        memory={
+            kind: round((count or 0) * size / 2**30, 3)
+            for kind, size in _BYTES.items()
+            if count and kind != "float64"
+        },
+        softcap=float(cap) if cap else None,
+        behaviours=known,
+        notes=notes,
+    )
+
+
+def _whole(config: Any, *names: str) -> int | None:
+    """The first of these settings that is a number."""
+    found = (getattr(config, name, None) for name in names)
+    return next((int(value) for value in found if value), None)
+
+
+def _gpt2_mlp(config: Any) -> int | None:
+    return 4 * int(config.hidden_size) if config.model_type == "gpt2" else None
+
+
+def _window(config: Any) -> int | None:
+    if getattr(config, "use_sliding_window", True) is False:
+        return None
+    return _whole(config, "sliding_window")
+
+
+def _config(name: str, where: Path | str) -> Any:
+    try:
+        from transformers import AutoConfig
+    except ImportError as error:
+        raise MissingExtraError("reading a model's configuration", "interp") from error
+    try:
+        return AutoConfig.from_pretrained(str(where), trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(_reason("the configuration of", name, error)) from error
+
+
+def _reason(what: str, name: str, error: Exception) -> str:
+    import os
+
+    text = " ".join(str(error).split())[:200]
+    if os.environ.get("HF_HUB_OFFLINE") == "1" and "/" in name and not Path(name).exists():
+        return f"{name} is not in the local hub cache, and HF_HUB_OFFLINE=1 forbids fetching it"
+    return f"cannot read {what} {name}: {text}"
+
+
+def _count(config: Any, where: Path | str) -> tuple[int | None, list[str]]:
+    """Parameters: of the stored tensors where they are at hand, else of the architecture built without memory."""
+    if isinstance(where, Path):
+        stored = _stored(where)
+        if stored is not None:
+            return stored, []
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        with torch.device("meta"):
+            built = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        return sum(p.numel() for p in built.parameters()), []
+    except Exception as error:
+        text = " ".join(str(error).split())[:120]
+        return None, [f"parameters could not be counted without the weights ({text})"]
+
+
+def _stored(folder: Path) -> int | None:
+    """Numbers in the safetensors files, from their headers alone."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    files = sorted(folder.glob("*.safetensors"))
+    for path in files:
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118
+                    size = 1
+                    for length in file.get_slice(name).get_shape():
+                        size *= int(length)
+                    total += size
+        except (SafetensorError, OSError):
+            return None
+    return total if files else None
+
+
+# -- tokenize --------------------------------------------------------------------------------------
+
+
+class TokenizeArgs(ToolArgs):
+    model: str = Field(
+        default="demo", description="'demo' (packaged), a hub name, or a local model folder"
+    )
+    texts: list[str] = Field(min_length=1, max_length=64, description="the texts to tokenise")
+    chat: bool = Field(
+        default=False, description="render each as a user's message with the chat template first"
+    )
+    page: int = Field(default=1, ge=1, description=f"page of the tokens, {_PAGE} of each text")
+
+
+class Token(BaseModel):
+    """One token. ``position`` counts from 0 in the text, ``from_end`` from -1; ``padded`` is its column in a batch."""
+
+    position: int
+    from_end: int
+    padded: int
+    id: int
+    token: str
+    special: bool
+
+
+class Tokenised(BaseModel):
+    """One text. ``padding`` is how many pad tokens a batch of these texts puts to its left."""
+
+    text: str
+    count: int
+    padding: int
+    single_token: bool
+    tokens: list[Token]
+
+
+class Tokenization(BaseModel):
+    """Texts as a model sees them."""
+
+    model: str
+    bos: str | None
+    bos_added: bool
+    padding_token: str | None
+    chat_template: bool
+    equal_lengths: bool
+    texts: list[Tokenised]
+    notes: list[str] = Field(default=[])
+
+
+@tool(
+    name="tokenize",
+    cost="a second; loads the tokenizer and no weights",
+    extra="interp",
+    examples=(
+        '--texts "the capital of france is, paris"',
+        '--texts " Paris" --model Qwen/Qwen3-0.6B',
+    ),
+)
+def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
+    """Show how a model tokenises texts: ids, tokens and positions (from the start, from the end, and in a left-padded
+    batch), whether a BOS is added, whether the texts have equal lengths, and whether each is a single token.
+
+    Raises:
+        ModelError: there is no such model, or it has no tokenizer.
+        ToolInputError: an empty text, a page that does not exist, or a chat template that is missing.
+    """
+    tokenizer = _tokenizer(args.model)
+    notes: list[str] = []
+    rows: list[list[int]] = []
+    for text in args.texts:
+        if not text:
+            raise ToolInputError("a text is empty")
+        rows.append(_ids(tokenizer, text, args, notes))
+    longest = max(len(row) for row in rows)
+    pages = max(1, -(-longest // _PAGE))
+    if args.page > pages:
+        raise ToolInputError(f"there is no page {args.page}; the longest text fills {pages}")
+    special = {int(i) for i in tokenizer.all_special_ids}
+    bos = tokenizer.bos_token_id
+    shown = slice((args.page - 1) * _PAGE, args.page * _PAGE)
+    found = []
+    for text, row in zip(args.texts, rows, strict=True):
+        padding = longest - len(row)
+        bare = tokenizer(text, add_special_tokens=False)["input_ids"]
+        found.append(
+            Tokenised(
+                text=text if len(text) <= 400 else text[:400] + "…",
+                count=len(row),
+                padding=padding,
+                single_token=len(bare) == 1 and bare[0] != tokenizer.unk_token_id,
+                tokens=[
+                    Token(
+                        position=place, from_end=place - len(row), padded=padding + place, id=i,
+                        token=tokenizer.decode([i]), special=i in special,
+                    )
+                    for place, i in list(enumerate(row))[shown]
+                ],
+            )
+        )  # fmt: skip
+    unknown = tokenizer.unk_token_id
+    if unknown is not None and unknown not in (bos, tokenizer.eos_token_id):
+        strange = sum(i == unknown for row in rows for i in row)
+        if strange:
+            notes.append(
+                f"{strange} tokens are unknown to the vocabulary and read as {tokenizer.unk_token}"
+            )
+    if (
+        bos is not None
+        and any(row.count(bos) > 1 for row in rows)
+        and bos != tokenizer.eos_token_id
+    ):
+        notes.append(
+            "a text has two beginning-of-sequence tokens: it was rendered and tokenised twice"
+        )
+    # An id may be 0, so absence is told by None alone.
+    added = bos is not None and all(row and row[0] == bos for row in rows)
+    return Tokenization(
+        model=args.model,
+        bos=tokenizer.bos_token,
+        bos_added=added,
+        padding_token=tokenizer.pad_token,
+        chat_template=bool(getattr(tokenizer, "chat_template", None)),
+        equal_lengths=len({len(row) for row in rows}) == 1,
+        texts=found,
+        notes=notes,
+    )
+
+
+def _ids(tokenizer: Any, text: str, args: TokenizeArgs, notes: list[str]) -> list[int]:
+    if not args.chat:
+        ids: list[int] = tokenizer(text)["input_ids"]
+        return ids
+    if not getattr(tokenizer, "chat_template", None):
+        raise ToolInputError(f"{args.model} has no chat template; leave out chat")
+    rendered = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+    )
+    # The template writes its own BOS; tokenising the text as usual would add a second.
+    return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+
+def _tokenizer(name: str) -> Any:
+    where = locate(name, weights=False)
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("tokenising", "interp") from error
+    try:
+        return AutoTokenizer.from_pretrained(str(where), trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(_reason("the tokenizer of", name, error)) from error
+
+
+# -- activations -----------------------------------------------------------------------------------
+
+
+class ActivationsArgs(ExperimentArgs):
+    """Arguments of ``activations``. Texts come from exactly one of behaviour, texts, texts_file."""
+
+    behaviour: str | None = Field(
+        default=None, description="prompts of a behaviour of the demo model"
+    )
+    n: int = Field(default=32, ge=1, le=20000, description="how many prompts of the behaviour")
+    texts: list[str] | None = Field(default=None, description="the texts themselves")
+    texts_file: str | None = Field(default=None, description="a file with one text a line")
+    site: Literal["residual", "attention", "mlp"] = Field(
+        default="residual", description="the residual stream after a layer, or a sublayer's output"
+    )
+    position: str = Field(
+        default="last", description="one vector a text: last, mean, or -2, -3, ... from the end"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ActivationsArgs:
+        given = {"behaviour": self.behaviour, "texts": self.texts, "texts_file": self.texts_file}
+        named = [name for name, value in given.items() if value is not None]
+        if len(named) != 1:
+            got = f", got {' and '.join(named)}" if named else ""
+            raise ValueError(f"give the texts once{got}: behaviour, texts or texts_file")
+        return self
+
+
+class LayerSize(BaseModel):
+    """Norms of one layer's activations, and how much of them all texts share."""
+
+    layer: int
+    mean_norm: float
+    norm_of_mean: float
+    largest_dimension: int
+    largest_share: float = Field(
+        description="share of the squared norm in the largest dimension: near 1 is a massive activation"
+    )
+
+
+class Activations(BaseModel):
+    """``file`` is safetensors: ``activations`` [layers, texts, hidden] in float32, ``embedding`` [texts, hidden]."""
+
+    model: str
+    site: str
+    position: str
+    texts: int
+    layers: int
+    hidden_size: int
+    file: str
+    sizes: list[LayerSize]
+    notes: list[str] = Field(default=[])
+
+
+@tool(
+    name="activations",
+    cost="one forward over the texts",
+    needs_model=True,
+    extra="interp",
+    examples=("--behaviour truth --n 100", "--texts-file texts.txt --site mlp --position mean"),
+)
+def activations(args: ActivationsArgs, context: Context) -> Activations:
+    """Write a model's activations to a file. One vector for each text at every layer, as safetensors, with the norms of
+    each layer. For a question about them use probe, steer or sae, which bring their controls.
+
+    Raises:
+        ToolInputError: an empty text, or an unknown position.
+        ModelError: the model cannot be loaded or fails its self-check.
+    """
+    from safetensors.torch import save_file
+
+    from gadfly.tools.capture import at, capture
+
+    texts = _given(args)
+    reduce = at(args.position)
+    model = context.model(args)
+    found = capture(
+        model, texts, reduce, modules=_sites(model, args.site), progress=context.progress
+    )
+    path = context.artifacts() / "activations.safetensors"
+    about = {
+        "model": str(model.fingerprint["weights"]), "site": args.site, "position": args.position,
+        "texts": json.dumps(texts), "axes": "layer, text, hidden",
+    }  # fmt: skip
+    save_file(
+        {"activations": found.layers.contiguous(), "embedding": found.embedding.contiguous()},
+        str(path), about,
+    )  # fmt: skip
+    bad = int((~found.layers.isfinite()).sum())
+    return Activations(
+        model=args.model,
+        site=args.site,
+        position=args.position,
+        texts=len(texts),
+        layers=found.layers.shape[0],
+        hidden_size=model.hidden_size,
+        file=str(path),
+        sizes=[_size(layer, values) for layer, values in enumerate(found.layers)],
+        notes=[f"{bad} numbers are not finite; use --dtype float32"] if bad else [],
+    )
+
+
+def _given(args: ActivationsArgs) -> list[str]:
+    if args.behaviour is not None:
+        from gadfly.tools.demo.behaviours import behaviour
+
+        return [each.prompt for each in behaviour(args.behaviour).examples(args.n, args.seed)]
+    if args.texts is not None:
+        texts = args.texts
+    else:
+        from gadfly.tools.answered import lines_of
+
+        texts = [line for line in lines_of(str(args.texts_file)) if line.strip()]
+    if not texts:
+        raise ToolInputError("no texts were given")
+    return list(texts)
+
+
+def _sites(model: LocalModel, site: str) -> list[Any]:
+    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
+
+
+def _size(layer: int, values: Tensor) -> LayerSize:
+    squares = values.square().mean(0)
+    largest = int(squares.argmax())
+    return LayerSize(
+        layer=layer,
+        mean_norm=round(float(values.norm(dim=-1).mean()), 4),
+        norm_of_mean=round(float(values.mean(0).norm()), 4),
+        largest_dimension=largest,
+        largest_share=round(float(squares[largest] / squares.sum().clamp(min=1e-30)), 4),
+    )

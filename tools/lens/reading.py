@@ -1,0 +1,111 @@
+"""Residual streams of every layer, and what the model's readout makes of them.
+
+Row 0 is the input of the first block (the embedding), row l + 1 the output of block l *before* the final norm, taken
+from hooks. The readout's norm is applied to each exactly once. Logits exist for one layer at a time, so memory grows
+with rows × vocabulary and never with layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.readout import Readout
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Read:
+    """What each layer says of each row; [layers + 1, rows], float32 on the CPU.
+
+    ``logp`` and ``rank`` (0 is on top) are the target's; ``other_logp`` is the mean over the control targets and
+    ``other_rank`` their median. ``top`` holds ids and ``top_probability`` probabilities of the best token.
+    """
+
+    logp: Tensor
+    rank: Tensor
+    other_logp: Tensor
+    other_rank: Tensor
+    top: Tensor
+    top_probability: Tensor
+
+
+def residuals(model: LocalModel, batch: Batch, *, last_only: bool = True) -> tuple[Tensor, Tensor]:
+    """Residuals [layers + 1, rows, tokens, hidden] in the model's dtype, and its logits [rows, vocabulary] at the end.
+
+    Args:
+        last_only: keep the last position alone (tokens is then 1).
+    """
+    import torch
+
+    kept: dict[int, Tensor] = {}
+    cut = slice(-1, None) if last_only else slice(None)
+
+    def embedded(module: Any, args: Any, kwargs: Any) -> None:
+        kept[0] = (args[0] if args else kwargs["hidden_states"])[:, cut]
+
+    def keep(index: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any, out: Any) -> None:
+            kept[index] = (out[0] if isinstance(out, tuple) else out)[:, cut]
+
+        return hook
+
+    with model.working():
+        handles = [model.blocks[0].register_forward_pre_hook(embedded, with_kwargs=True)]
+        handles += [
+            block.register_forward_hook(keep(i + 1)) for i, block in enumerate(model.blocks)
+        ]
+        try:
+            logits = model.forward(batch)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return torch.stack([kept[i] for i in range(model.num_layers + 1)]), logits
+
+
+def read(readout: Readout, hidden: Tensor, target: Tensor, others: Tensor) -> Read:
+    """Read ``hidden`` [layers + 1, rows, hidden] for ``target`` [rows] and control targets ``others`` [rows, k]."""
+    import torch
+
+    found: list[list[Tensor]] = [[] for _ in range(6)]
+    with readout.model.working():
+        for layer in hidden:
+            logits = readout.logits(layer)
+            logs = logits.log_softmax(-1)
+            own = logits.gather(-1, target[:, None])
+            rivals = logits.gather(-1, others)
+            ranks = torch.stack(
+                [(logits > column[:, None]).sum(-1) for column in rivals.unbind(-1)], -1
+            )
+            best, top = logs.max(-1)
+            rows = (
+                logs.gather(-1, target[:, None]).squeeze(-1),
+                (logits > own).sum(-1).float(),
+                logs.gather(-1, others).mean(-1),
+                ranks.float().median(-1).values,
+                top.float(),
+                best.exp(),
+            )
+            for kept, row in zip(found, rows, strict=True):
+                kept.append(row.float().cpu())
+    return Read(*(torch.stack(rows) for rows in found))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One prompt at every layer and position, [layers + 1, tokens]: the best token, and the target's probability."""
+
+    top: Tensor
+    top_probability: Tensor
+    target_probability: Tensor
+    target_rank: Tensor
+
+
+def grid(readout: Readout, hidden: Tensor, targets: Tensor) -> Grid:
+    """Read ``hidden`` [layers + 1, tokens, hidden] for one target at each position, [tokens]."""
+    found = read(readout, hidden, targets, targets[:, None])
+    return Grid(found.top.long(), found.top_probability, found.logp.exp(), found.rank)

@@ -1,0 +1,122 @@
+"""From a residual stream to logits, the way the model does it, and the same as a linear map with its norm frozen.
+
+``Readout`` applies the final norm once, the unembedding, and whatever scaling or softcapping the architecture adds;
+it is checked against the model's own logits before anybody reads them. ``Frozen`` is a norm whose scale is held at the
+value of the full input: then it is linear, and the parts of a sum go through it one by one.
+
+``hidden_states[-1]`` of transformers is *after* the final norm; nothing here reads it. Residuals are taken from hooks
+on the blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.errors import ModelError
+from gadfly.tools.model import LocalModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Largest difference to the model's own logits that passes for rounding, relative to their spread.
+_TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The end of a model. ``scale`` multiplies the logits; ``cap`` is the softcap, or None."""
+
+    model: LocalModel
+    scale: float
+    cap: float | None
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Residuals before the final norm, [..., hidden], to float32 logits, [..., vocabulary]."""
+        return self.after(self.model.unembedding(self.model.final_norm(hidden)).float())
+
+    def after(self, logits: Tensor) -> Tensor:
+        """What the architecture does to the raw logits."""
+        logits = logits * self.scale
+        if self.cap is not None:
+            logits = (logits / self.cap).tanh() * self.cap
+        return logits
+
+    def check(self, hidden: Tensor, own: Tensor) -> float:
+        """The largest difference from the model's own logits, relative to their spread.
+
+        Raises:
+            ModelError: it is more than rounding: the architecture ends in a way that is not known here.
+        """
+        with self.model.working():
+            gap = (self.logits(hidden) - own.float()).abs().max()
+            found = float(gap / own.float().std().clamp(min=1e-6))
+        if not found <= _TOLERANCE.get(str(self.model.fingerprint["dtype"]), 1e-1):
+            raise ModelError(
+                f"the final norm and unembedding of {self.model.name} do not give its own logits (difference "
+                f"{found:.2g} of their spread): its readout is not one that can be applied to earlier layers"
+            )
+        return found
+
+
+def readout(model: LocalModel) -> Readout:
+    """The readout that the model's configuration describes."""
+    config = model.module.config
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    scale = float(getattr(config, "logit_scale", None) or 1.0)  # Cohere multiplies
+    scale /= float(getattr(config, "logits_scaling", None) or 1.0)  # Granite divides
+    cap = getattr(config, "final_logit_softcapping", None)
+    return Readout(model, scale, float(cap) if cap else None)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A norm as ``x -> (x - centring · mean(x)) · scale · gain + bias``, ``scale`` taken from the full input.
+
+    ``scale`` is [..., 1] as the input it was frozen on; ``gain`` and ``bias`` are [hidden].
+    """
+
+    centring: bool
+    scale: Tensor
+    gain: Tensor
+    bias: Tensor
+
+    def linear(self, part: Tensor) -> Tensor:
+        """One part of the input, without the bias: linear in it. Float32."""
+        part = part.float()
+        if self.centring:
+            part = part - part.mean(-1, keepdim=True)
+        return part * self.scale * self.gain
+
+
+def freeze(norm: Any, full: Tensor) -> Frozen:
+    """Hold a LayerNorm's or RMSNorm's scale at what it is for ``full`` [..., hidden].
+
+    Raises:
+        ModelError: the module computes something else than these two.
+    """
+    import torch
+
+    # ``forward`` and not the call: this may run inside a hook of the very norm.
+    x = full.float()
+    eps = float(getattr(norm, "eps", None) or getattr(norm, "variance_epsilon", None) or 0.0)
+    if isinstance(norm, torch.nn.LayerNorm):
+        centred = x - x.mean(-1, keepdim=True)
+        scale = (centred.square().mean(-1, keepdim=True) + eps).rsqrt()
+        ones = torch.ones(x.shape[-1], device=x.device)
+        gain = norm.weight.float() if norm.weight is not None else ones
+        bias = norm.bias.float() if norm.bias is not None else torch.zeros_like(ones)
+        frozen = Frozen(True, scale, gain, bias)
+    else:
+        scale = (x.square().mean(-1, keepdim=True) + eps).rsqrt()
+        # Gemma stores the gain minus one: what a vector of ones comes out as tells the gain either way.
+        ones = torch.ones(x.shape[-1], device=full.device, dtype=full.dtype)
+        gain = norm.forward(ones).float() * (1.0 + eps) ** 0.5
+        frozen = Frozen(False, scale, gain, torch.zeros_like(gain))
+    own = norm.forward(full).float()
+    gap = float(((frozen.linear(x) + frozen.bias) - own).abs().max() / own.std().clamp(min=1e-6))
+    if not gap <= (1e-3 if full.dtype == torch.float32 else 1e-1):
+        raise ModelError(
+            f"{type(norm).__name__} is neither a LayerNorm nor an RMSNorm; its parts cannot be told apart"
+        )
+    return frozen

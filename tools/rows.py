@@ -1,0 +1,84 @@
+"""Rows of token ids as a batch: left-padded, with explicit positions, for tools that make their own sequences.
+
+``LocalModel.batch`` does this for text; random sequences, shuffled prompts and growing continuations start from ids.
+Also splits many rows into batches that fit a bound on tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import Batch, LocalModel
+
+
+def batch_of(model: LocalModel, rows: Sequence[Sequence[int]]) -> Batch:
+    """Ids of several rows as one batch, padded on the left.
+
+    Raises:
+        ToolInputError: an empty row, or one longer than the model takes.
+    """
+    import torch
+
+    longest = max(len(row) for row in rows)
+    if not min(len(row) for row in rows):
+        raise ToolInputError("a row of token ids is empty")
+    limit = getattr(model.module.config, "max_position_embeddings", None)
+    if limit and longest > limit:
+        raise ToolInputError(f"a row has {longest} tokens; {model.name} takes at most {limit}")
+    pad = padding_id(model)
+    ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    return Batch(ids.to(model.device), mask.to(model.device), positions.to(model.device))
+
+
+def padding_id(model: LocalModel) -> int:
+    """The id that fills a row. It is masked, so any valid one serves where the tokenizer has none. It may be 0."""
+    for candidate in (model.tokenizer.pad_token_id, model.tokenizer.eos_token_id):
+        if candidate is not None:
+            return int(candidate)
+    return 0
+
+
+def special_ids(model: LocalModel) -> set[int]:
+    """Beginning of sequence, padding and the like: left out of statistics over tokens. An unknown word is a word."""
+    unknown = model.tokenizer.unk_token_id
+    # GPT-2 uses one id for the end of text and for what it does not know.
+    frame = {model.tokenizer.bos_token_id, model.tokenizer.eos_token_id}
+    return {int(i) for i in model.tokenizer.all_special_ids if i != unknown or i in frame}
+
+
+def leading(model: LocalModel, ids: Sequence[int]) -> int:
+    """How many special tokens stand before the text (the BOS, where the tokenizer adds one)."""
+    special = special_ids(model)
+    count = 0
+    while count < len(ids) and ids[count] in special:
+        count += 1
+    return count
+
+
+def prefix_ids(model: LocalModel) -> list[int]:
+    """What the tokenizer puts before a text: its BOS, or nothing."""
+    ids: list[int] = model.tokenizer("a")["input_ids"]
+    return ids[: leading(model, ids)]
+
+
+def plain_ids(model: LocalModel) -> list[int]:
+    """Every id that random sequences are drawn from: known to the tokenizer, neither special nor <unk>."""
+    special = special_ids(model)
+    known = min(len(model.tokenizer), int(model.module.get_output_embeddings().weight.shape[0]))
+    special.add(-1 if model.tokenizer.unk_token_id is None else int(model.tokenizer.unk_token_id))
+    return [i for i in range(known) if i not in special]
+
+
+def portions(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+    """Indices of rows in batches of at most ``max_tokens`` padded tokens, in order of length, longest first."""
+    some: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if some and lengths[some[0]] * (len(some) + 1) > max_tokens:
+            yield some
+            some = []
+        some.append(index)
+    if some:
+        yield some

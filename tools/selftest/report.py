@@ -1,0 +1,115 @@
+"""Running the cases, and what follows from them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.contract import Context, Control, Table, Verdict
+from gadfly.tools.ledger import Ledger
+from gadfly.tools.registry import by_name
+from gadfly.tools.runner import execute
+from gadfly.tools.selftest import SelftestArgs, SelftestResult
+from gadfly.tools.selftest.cases import CASES, Case
+from gadfly.tools.stats import Interval, wilson
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+
+_PLANTED_RUNS = 3
+_ALLOWED = 0.05
+
+
+def run(args: SelftestArgs, context: Context) -> SelftestResult:
+    """Noise on the given model, the planted truth on the planted one. Their runs go to a ledger of their own."""
+    cases = _chosen(args.tools)
+    model = context.model(args)
+    values: dict[str, float] = {}
+    controls: list[Control] = []
+    rows: list[list[str | int | float | None]] = []
+    bad: list[str] = []
+    context.progress.start("Self-test", len(cases) * (args.runs + _PLANTED_RUNS))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(Path(folder) / "ledger.sqlite")
+            for case in cases:
+                wrong = _on_noise(case, model, args, ledger, context)
+                rate = wilson(wrong, args.runs)
+                found = _on_truth(case, args, ledger, context)
+                values |= {
+                    f"{case.tool}_false_positives": wrong / args.runs,
+                    f"{case.tool}_false_positives_low": rate.low,
+                    f"{case.tool}_false_positives_high": rate.high,
+                    f"{case.tool}_recovered": found / _PLANTED_RUNS,
+                }
+                controls.append(_control(case, wrong / args.runs, rate))
+                rows.append([
+                    case.tool, f"{wrong} of {args.runs}", f"{rate.low:.3f} … {rate.high:.3f}",
+                    f"{found} of {_PLANTED_RUNS}", case.truth,
+                ])  # fmt: skip
+                if rate.low > _ALLOWED or found < _PLANTED_RUNS:
+                    bad.append(case.tool)
+    finally:
+        context.progress.finish()
+    total = sum(values[f"{case.tool}_false_positives"] for case in cases) / len(cases)
+    return SelftestResult(
+        headline=(
+            f"On noise in {model.name} the tools said 'supported' in {total:.1%} of {args.runs * len(cases)} runs; "
+            f"{len(cases) - len(bad)} of {len(cases)} tools passed."
+        ),
+        verdict=Verdict.SUPPORTED if not bad else Verdict.NOT_SUPPORTED,
+        why=(
+            "no tool claims noise beyond one run in twenty, and each finds what was planted"
+            if not bad
+            else f"not to be trusted here: {', '.join(bad)}"
+        ),
+        values={"runs": float(args.runs), **values},
+        controls=controls,
+        table=Table(
+            columns=["tool", "supported on noise", "interval", "planted found", "what was planted"],
+            rows=rows,
+            total=len(rows),
+        ),
+    )
+
+
+def _chosen(names: list[str] | None) -> list[Case]:
+    known = {case.tool: case for case in CASES}
+    for name in names or []:
+        if name not in known:
+            raise ToolInputError(f"no self-test for {name!r}; there are: {', '.join(known)}")
+    return [known[name] for name in names or known]
+
+
+def _on_noise(
+    case: Case, model: LocalModel, args: SelftestArgs, ledger: Ledger, context: Context
+) -> int:
+    place = {"model": args.model, "device": args.device, "dtype": args.dtype}
+    wrong = 0
+    for number in range(args.runs):
+        seed = args.seed + number
+        arguments = {**case.noise(model, seed), **place, "seed": seed}
+        wrong += execute(by_name(case.tool), arguments, ledger=ledger).verdict == Verdict.SUPPORTED
+        context.progress.advance()
+    return wrong
+
+
+def _on_truth(case: Case, args: SelftestArgs, ledger: Ledger, context: Context) -> int:
+    found = 0
+    for number in range(_PLANTED_RUNS):
+        seed = args.seed + number
+        arguments = {**case.planted(seed), "model": "planted", "device": "cpu", "seed": seed}
+        found += case.found(execute(by_name(case.tool), arguments, ledger=ledger))
+        context.progress.advance()
+    return found
+
+
+def _control(case: Case, rate: float, interval: Interval) -> Control:
+    return Control(
+        name=f"{case.tool}_noise",
+        value=rate,
+        interval=(interval.low, interval.high),
+        meaning="share of meaningless runs called supported",
+    )

@@ -1,0 +1,252 @@
+"""One steering experiment from a vector and a task to numbers: every dose of it and of its controls, side effects,
+generations, and the evidence for the verdict.
+
+The dose that the verdict reads is the largest one that neutral text survives, chosen without looking at the effect.
+Leaves out where vector and prompts come from (``source``, ``task``) and what the user sees (``report``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools import stats
+from gadfly.tools.model import LocalModel
+from gadfly.tools.steering import neutral
+from gadfly.tools.steering.engine import Positions, continuations, mean_norm, next_token
+from gadfly.tools.steering.neutral import SideEffects
+from gadfly.tools.steering.source import Source, isotropic, mixtures
+from gadfly.tools.steering.task import Task
+from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, Evidence, Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gadfly.tools.stats import Array
+
+SHOWN = 8  # prompts whose continuations are kept at every dose
+RANDOM = "random directions"
+EXCHANGED = "directions from exchanged labels"
+MIXTURES = "in-distribution directions"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure. ``doses`` are in units of the mean residual norm and hold no 0."""
+
+    doses: Sequence[float]
+    positions: Positions
+    controls: int
+    instruction: str | None
+    max_tokens: int
+    temperature: float
+    max_rows: int
+    seed: int
+
+
+@dataclass
+class Analysis:
+    """Everything measured. Metrics are [doses, prompts], ``plain`` [prompts], families [doses, directions]."""
+
+    source: Source
+    norm: float
+    doses: list[float]
+    plain: Array
+    steered: Array
+    families: dict[str, Array]
+    """Mean effect over prompts of each control direction at each dose."""
+    instructed: Array | None
+    effects_on_neutral: SideEffects
+    texts: list[list[list[int]]]
+    """New token ids [0 and then each dose][shown prompts]."""
+    repetition: list[float]
+    """Distinct bigrams, of 0 and then each dose."""
+    chosen: int
+    evidence: Evidence
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def mean_effects(self) -> Array:
+        """Metric with the vector minus metric without, mean over prompts, [doses]."""
+        found: Array = (self.steered - self.plain).mean(1)
+        return found
+
+    @property
+    def usable(self) -> list[bool]:
+        """Which doses leave the perplexity of neutral text within bounds."""
+        limit = PERPLEXITY_LIMIT * self.effects_on_neutral.unsteered
+        return [value <= limit for value in self.effects_on_neutral.perplexity]
+
+    @property
+    def monotone(self) -> float:
+        """Spearman correlation of dose and mean metric over the usable doses and 0."""
+        from scipy.stats import spearmanr
+
+        x, y = self.usable_curve()
+        return float(spearmanr(x, y).statistic) if np.ptp(y) > 0 and len(x) > 2 else 0.0
+
+    @property
+    def slope(self) -> float:
+        """Change of the mean metric for each unit of dose: least squares over the usable doses and 0."""
+        x, y = self.usable_curve()
+        return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else 0.0
+
+    def usable_curve(self) -> tuple[Array, Array]:
+        """Doses that neutral text survives, 0 among them, and the mean metric there."""
+        points = [(0.0, float(self.plain.mean()))]
+        points += [
+            (dose, float(row.mean()))
+            for dose, row, fine in zip(self.doses, self.steered, self.usable, strict=True)
+            if fine
+        ]
+        x, y = np.array(sorted(points)).T
+        return x, y
+
+
+def analyse(
+    model: LocalModel,
+    source: Source,
+    task: Task,
+    settings: Settings,
+    neutral_texts: Sequence[str],
+    progress: Progress,
+) -> Analysis:
+    """Measure the vector and its controls at every dose."""
+    import torch
+
+    notes = list(source.notes)
+    doses = sorted(settings.doses)
+    norm = mean_norm(model, task.prompts, source.layer, settings.max_rows)
+    random = isotropic(model.hidden_size, settings.controls, settings.seed)
+    name, rivals = EXCHANGED, source.exchanged
+    if rivals is None:
+        name = MIXTURES
+        rivals = mixtures(model, task.prompts, source, settings.controls, settings.seed, progress)
+    families = {RANDOM: random} if rivals is None else {RANDOM: random, name: rivals}
+    directions = torch.cat([source.direction[None].cpu(), *families.values()])
+    scale = torch.tensor(doses) * norm
+    # Row 0 is the unsteered run; then every dose of the vector, every dose of the first control, and so on.
+    steps = torch.cat(
+        [torch.zeros(1, model.hidden_size), *(scale[:, None] * d for d in directions)]
+    )
+    scores = _measured(model, task, steps, source.layer, settings, progress, notes)
+    plain = scores[0]
+    by_direction = scores[1:].reshape(len(directions), len(doses), -1)
+    means = (by_direction - plain).mean(-1)  # [directions, doses]
+    found: dict[str, Array] = {}
+    start = 1
+    for family, members in families.items():
+        found[family] = means[start : start + len(members)].T
+        start += len(members)
+    on_neutral = neutral.side_effects(
+        model, neutral_texts, steps[1 : 1 + len(doses)], source.layer, progress
+    )
+    shown = task.prompts[:SHOWN]
+    progress.start("Generations", (1 + len(doses)) * len(shown))
+    try:
+        written = continuations(
+            model,
+            shown,
+            steps[: 1 + len(doses)],
+            source.layer,
+            settings.positions,
+            settings.max_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            max_rows=settings.max_rows,
+            on_done=progress.advance,
+        )
+    finally:
+        progress.finish()
+    chosen = choose(doses, on_neutral)
+    evidence = _evidence(doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed)
+    return Analysis(
+        source=source, norm=norm, doses=doses, plain=plain, steered=by_direction[0], families=found,
+        instructed=_instructed(model, task, source.layer, settings, progress), effects_on_neutral=on_neutral,
+        texts=written, repetition=[float(np.mean([neutral.distinct(ids) for ids in row])) for row in written],
+        chosen=chosen, evidence=evidence, notes=notes,
+    )  # fmt: skip
+
+
+def choose(doses: Sequence[float], on_neutral: SideEffects) -> int:
+    """Index of the largest dose above 0 whose perplexity on neutral text is within bounds; where there is none, of the
+    smallest above 0."""
+    above = [i for i, dose in enumerate(doses) if dose > 0]
+    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
+    fine = [i for i in above if on_neutral.perplexity[i] <= limit]
+    return fine[-1] if fine else above[0]
+
+
+def _measured(
+    model: LocalModel, task: Task, steps: Tensor, layer: int, settings: Settings, progress: Progress, notes: list[str]
+) -> Array:  # fmt: skip
+    """The metric [conditions, prompts] of every row of ``steps``."""
+
+    def halved(rows: int) -> None:
+        notes.append(f"memory ran out: at most {rows} rows a forward were used")
+
+    progress.start("Steering: doses x directions x prompts", len(steps) * len(task.prompts))
+    try:
+        if task.metric != "words":
+            found = next_token(
+                model, task.prompts, steps, layer, settings.positions, task.scorer(),
+                max_rows=settings.max_rows, on_done=progress.advance, on_halved=halved,
+            )  # fmt: skip
+            return np.asarray(found.numpy(), dtype=np.float64)
+        written = continuations(
+            model, task.prompts, steps, layer, settings.positions, settings.max_tokens,
+            temperature=settings.temperature, seed=settings.seed, max_rows=settings.max_rows,
+            on_done=progress.advance, on_halved=halved,
+        )  # fmt: skip
+        return np.array(
+            [[task.has_word(model.tokenizer.decode(ids)) for ids in row] for row in written]
+        )
+    finally:
+        progress.finish()
+
+
+def _instructed(
+    model: LocalModel, task: Task, layer: int, settings: Settings, progress: Progress
+) -> Array | None:
+    """The prompt baseline: the metric [prompts] without steering, the instruction written before each prompt."""
+    import torch
+
+    if settings.instruction is None:
+        return None
+    told = [f"{settings.instruction} {prompt}" for prompt in task.prompts]
+    same = Task(told, task.metric, task.towards, task.away, task.words)
+    zero = torch.zeros(1, model.hidden_size)
+    found: Array = _measured(model, same, zero, layer, settings, progress, [])[0]
+    return found
+
+
+def _evidence(
+    doses: Sequence[float], chosen: int, plain: Array, steered: Array, families: dict[str, Array],
+    on_neutral: SideEffects, seed: int,
+) -> Evidence:  # fmt: skip
+    effect = steered[chosen] - plain
+    ratio = on_neutral.perplexity[chosen] / on_neutral.unsteered
+    compared = [
+        family(name, float(effect.mean()), effects[chosen]) for name, effects in families.items()
+    ]
+    return Evidence(
+        prompts=len(plain),
+        usable=ratio <= PERPLEXITY_LIMIT,
+        dose=doses[chosen],
+        effect=float(effect.mean()),
+        interval=stats.mean_interval(effect, seed),
+        perplexity_ratio=ratio,
+        random=compared[0],
+        in_distribution=compared[1] if len(compared) > 1 else None,
+    )
+
+
+def family(name: str, effect: float, controls: Array) -> Family:
+    """How often a control moves the metric at least as much, either way; the vector itself is counted in."""
+    reached = int((np.abs(controls) >= effect).sum())
+    strongest = float(controls[np.argmax(np.abs(controls))])
+    return Family(name, (1 + reached) / (1 + len(controls)), strongest)

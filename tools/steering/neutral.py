@@ -1,0 +1,146 @@
+"""What steering does to text that has nothing to do with it: divergence, perplexity, repetition.
+
+Neutral texts are the user's, sentences of the demo language for the demo model, or the plain English below. They are
+read as if the model had written them: the vector is added at every token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
+from gadfly.tools.generating import in_parts
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.steering.engine import adding
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Numbers of one forward's logits, in float32 about half a gigabyte.
+_LOGITS = 1.2e8
+
+ENGLISH = (
+    "The train leaves the station at half past nine and arrives in the next town an hour later.",
+    "Water boils at a lower temperature on a mountain because the air pressure is lower there.",
+    "She put the letter in an envelope, wrote the address on it and took it to the post office.",
+    "The library is open from Monday to Friday, and on Saturday until noon.",
+    "To make the dough, mix flour, salt and yeast, then add warm water and knead it well.",
+    "The river flows through three counties before it reaches the sea.",
+    "Most of the houses in the street were built of brick about a hundred years ago.",
+    "A triangle has three sides, and its angles add up to one hundred and eighty degrees.",
+    "The committee will meet again next month to discuss the plan for the new bridge.",
+    "He opened the window, looked at the sky and decided to take an umbrella.",
+    "Copper conducts electricity better than iron, which is why wires are made of it.",
+    "In autumn the leaves turn yellow and red before they fall.",
+    "The second chapter describes how the data were collected and what was left out.",
+    "Turn left at the traffic lights, go straight on for a mile, and the museum is on your right.",
+    "Bees live in colonies, and each colony has one queen.",
+    "The table in the kitchen is long enough for eight people.",
+)
+
+
+@dataclass(frozen=True)
+class SideEffects:
+    """For each vector: ``kl`` in nats a token, KL(unsteered ‖ steered), and ``perplexity`` of the texts."""
+
+    kl: list[float]
+    perplexity: list[float]
+    unsteered: float
+    """Perplexity without any vector."""
+
+
+def texts(model: LocalModel, given: Sequence[str] | None, count: int = 16) -> list[str]:
+    """The neutral texts: as given; else filler of the demo language; else plain English.
+
+    Raises:
+        ToolInputError: a text of one token, which predicts nothing.
+    """
+    chosen = list(given) if given else demo(count) if model.name == "demo" else list(ENGLISH)
+    for text in chosen:
+        if len(model.ids(text)) < 2:
+            raise ToolInputError(f"a neutral text has one token only: {text!r}")
+    return chosen
+
+
+def demo(count: int) -> list[str]:
+    """Filler sentences of the demo model's training language: those with no word that a behaviour decides."""
+    from gadfly.tools.demo.language import ARBITRARY, UNK, Stream
+
+    filler = (
+        " ".join(word for word, _ in sentence)
+        for sentence in Stream(0).sentences()
+        if all(weight == ARBITRARY for _, weight in sentence)
+        and all(word != UNK for word, _ in sentence)
+    )
+    return list(islice(filler, count))
+
+
+def side_effects(
+    model: LocalModel,
+    texts: Sequence[str],
+    steps: Tensor,
+    layer: int,
+    progress: Progress,
+) -> SideEffects:
+    """Compare the model's predictions at every token with and without each of ``steps`` [vectors, hidden]."""
+    import torch
+
+    kl = torch.zeros(len(steps), dtype=torch.float64)
+    loss = torch.zeros(len(steps), dtype=torch.float64)
+    plain_loss, tokens = 0.0, 0
+    longest = max(len(model.ids(text)) for text in texts)
+    vocabulary = model.module.get_output_embeddings().weight.shape[0]
+    at_once = max(1, int(_LOGITS / (longest * vocabulary)))
+
+    def part(some: list[int]) -> None:
+        nonlocal plain_loss, tokens
+        batch = model.batch([texts[i] for i in some])
+        # The last token predicts nothing that is there, and padding predicts nothing at all.
+        scored = (batch.mask[:, :-1] & batch.mask[:, 1:]).bool()
+        follow = batch.ids[:, 1:, None]
+        zero = steps.new_zeros(len(batch), steps.shape[1])
+        plain = _log_probabilities(model, batch, zero, layer)
+        here = []
+        for step in steps:
+            logs = _log_probabilities(model, batch, step.expand(len(batch), -1), layer)
+            apart = (plain.exp() * (plain - logs)).sum(-1)
+            here.append(
+                (float(apart[scored].sum()), -float(logs.gather(-1, follow)[..., 0][scored].sum()))
+            )
+        # Summed only now: a part that runs out of memory is done again.
+        plain_loss -= float(plain.gather(-1, follow)[..., 0][scored].sum())
+        tokens += int(scored.sum())
+        kl.add_(torch.tensor([k for k, _ in here], dtype=torch.float64))
+        loss.add_(torch.tensor([n for _, n in here], dtype=torch.float64))
+        progress.advance(len(some))
+
+    progress.start("Side effects on neutral text", len(texts))
+    try:
+        in_parts(range(len(texts)), at_once, part, lambda _: None)
+    finally:
+        progress.finish()
+    return SideEffects(
+        (kl / tokens).tolist(), (loss / tokens).exp().tolist(), float(torch.tensor(plain_loss / tokens).exp())
+    )  # fmt: skip
+
+
+def _log_probabilities(model: LocalModel, batch: Batch, vectors: Tensor, layer: int) -> Tensor:
+    """Of the next token at every position but the last, [rows, tokens - 1, vocabulary], float32."""
+    with adding(model, layer, vectors, "all", batch.ids.shape[1]):
+        logits: Tensor = model.module(
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            use_cache=False,
+        ).logits
+    return logits[:, :-1].float().log_softmax(-1)
+
+
+def distinct(ids: Sequence[int], n: int = 2) -> float:
+    """The share of different n-grams among all of a text (Li et al. 2016, arXiv:1510.03055); 1 where there are none."""
+    grams = [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else 1.0

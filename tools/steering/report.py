@@ -1,0 +1,280 @@
+"""From a steering experiment to what a person, a receipt and a re-run need: headline, values, table, artifacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.errors import ToolInputError
+from gadfly.tools import curves, stats, vectors
+from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.generating import check_length
+from gadfly.tools.steering import SteerArgs, SteerResult, neutral, task
+from gadfly.tools.steering.analysis import SHOWN, Analysis, Settings, analyse
+from gadfly.tools.steering.script import script
+from gadfly.tools.steering.source import from_contrast, from_vector
+from gadfly.tools.steering.task import Task
+from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, judge
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
+
+_TOLD = 3  # prompts whose continuations are in the result itself; the rest is an artifact
+_ROWS = 24
+
+
+def run(args: SteerArgs, context: Context) -> SteerResult:
+    """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
+    contrast = task.contrast(args)
+    asked = task.asked(args)
+    given = _neutral(args)
+    model = context.model(args)
+    work = task.build(model, args, asked)
+    check_length(model, model.batch(work.prompts), args.max_tokens)
+    if contrast is None:
+        source = from_vector(model, str(args.vector), args.layer)
+    else:
+        source = from_contrast(
+            model, contrast, args.layer, args.position, args.controls, args.seed, context.progress
+        )
+    settings = Settings(
+        doses=args.steps,
+        positions=args.positions,
+        controls=args.controls,
+        instruction=args.instruction,
+        max_tokens=args.max_tokens,
+        temperature=args.temperature,
+        max_rows=args.max_rows,
+        seed=args.seed,
+    )
+    a = analyse(model, source, work, settings, neutral.texts(model, given), context.progress)
+    verdict, why = judge(a.evidence)
+    folder = context.artifacts()
+    _save(folder, a, work, model)
+    return SteerResult(
+        headline=_headline(a, work),
+        verdict=verdict,
+        why=why,
+        values=_values(a),
+        controls=_controls(a, args.seed),
+        table=_table(a, args.seed),
+        figures=_figures(folder, a, work, args, model),
+        notes=a.notes + _notes(a, work),
+        reproduce=script(model, args, work, a, str(folder)),
+        direction=str(folder / "direction.safetensors"),
+        generations=_generations(a, work, model)[: _TOLD * 3],
+    )
+
+
+def _neutral(args: SteerArgs) -> list[str] | None:
+    if args.neutral_file is None:
+        return args.neutral
+    try:
+        text = Path(args.neutral_file).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolInputError(
+            f"cannot read the neutral texts in {args.neutral_file}: {error}"
+        ) from error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ToolInputError(f"{args.neutral_file} is empty; write one neutral text a line")
+    return lines
+
+
+def _values(a: Analysis) -> dict[str, float]:
+    """The numbers that a receipt may cite; all at the chosen dose, if not said otherwise."""
+    e, i = a.evidence, a.chosen
+    # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
+    values = {
+        "effect": e.effect,
+        "effect_low": e.interval.low,
+        "effect_high": e.interval.high,
+        "dose": e.dose,
+        "layer": float(a.source.layer),
+        "unsteered": float(a.plain.mean()),
+        "steered": float(a.steered[i].mean()),
+        "prompts": float(e.prompts),
+        "p_random": e.random.p,
+        "strongest_random": e.random.strongest,
+        "perplexity_ratio": e.perplexity_ratio,
+        "perplexity_unsteered": a.effects_on_neutral.unsteered,
+        "perplexity_steered": a.effects_on_neutral.perplexity[i],
+        "kl": a.effects_on_neutral.kl[i],
+        "distinct_unsteered": a.repetition[0],
+        "distinct_steered": a.repetition[1 + i],
+        "slope": a.slope,
+        "monotone": a.monotone,
+        "residual_norm": a.norm,
+    }
+    if e.in_distribution is not None:
+        values["p_in_distribution"] = e.in_distribution.p
+        values["strongest_in_distribution"] = e.in_distribution.strongest
+    if a.instructed is not None:
+        values["instruction_effect"] = float((a.instructed - a.plain).mean())
+    return {name: round(value, 6) for name, value in values.items()}
+
+
+def _headline(a: Analysis, work: Task) -> str:
+    e = a.evidence
+    rivals = [e.random, *([e.in_distribution] if e.in_distribution else [])]
+    strongest = max(rivals, key=lambda f: abs(f.strongest))
+    return (
+        f"Adding the vector after layer {a.source.layer} at dose {e.dose:.2g} moves the {work.name} by {e.effect:+.3g} "
+        f"[{e.interval.low:.3g}, {e.interval.high:.3g}], from {a.plain.mean():.3g} to {a.steered[a.chosen].mean():.3g} "
+        f"({e.prompts} prompts); of {sum(m.shape[1] for m in a.families.values())} controls of the same norm the "
+        f"strongest moves it by {strongest.strongest:+.3g}, and perplexity on neutral text is {e.perplexity_ratio:.2g} "
+        "times the unsteered one."
+    )
+
+
+def _controls(a: Analysis, seed: int) -> list[Control]:
+    shown = []
+    for name, effects in a.families.items():
+        here = effects[a.chosen]
+        low, high = np.percentile(here, [2.5, 97.5])
+        what = (
+            "any push of this size"
+            if name.startswith("random")
+            else "any push along usual activations"
+        )
+        shown.append(
+            Control(
+                name=name.replace(" ", "_").replace("-", "_"), value=float(here.mean()),
+                interval=(float(low), float(high)),
+                meaning=f"{what} does it, whatever the vector stands for; interval: of single directions",
+            )
+        )  # fmt: skip
+    if a.instructed is not None:
+        effect = a.instructed - a.plain
+        interval = stats.mean_interval(effect, seed)
+        shown.append(
+            Control(
+                name="instruction", value=float(effect.mean()), interval=(interval.low, interval.high),
+                meaning="asking in words moves the metric as much; no vector is needed",
+            )
+        )  # fmt: skip
+    shown.append(
+        Control(
+            name="perplexity_ratio", value=a.evidence.perplexity_ratio,
+            meaning=f"above {PERPLEXITY_LIMIT:g} the vector breaks unrelated text, and its effect means little",
+        )
+    )  # fmt: skip
+    return shown
+
+
+def _table(a: Analysis, seed: int) -> Table:
+    columns = ["dose", "metric", "effect", "interval"]
+    columns += [f"{name}, 95 %" for name in a.families]
+    columns += ["perplexity", "KL", "distinct bigrams", ""]
+    rows: list[list[str | int | float | None]] = []
+    order: list[int | None] = [*range(len(a.doses))]
+    order.insert(sum(dose < 0 for dose in a.doses), None)  # the unsteered run, at its place
+    for i in order:
+        if i is None:
+            plain = a.effects_on_neutral.unsteered
+            rows.append([
+                0.0, round(float(a.plain.mean()), 4), 0.0, None, *[None] * len(a.families),
+                round(plain, 3), 0.0, round(a.repetition[0], 3), "unsteered",
+            ])  # fmt: skip
+            continue
+        effect = a.steered[i] - a.plain
+        interval = stats.mean_interval(effect, seed)
+        ranges = [np.percentile(effects[i], [2.5, 97.5]) for effects in a.families.values()]
+        rows.append([
+            round(a.doses[i], 4), round(float(a.steered[i].mean()), 4), round(float(effect.mean()), 4),
+            f"{interval.low:.3g} … {interval.high:.3g}", *[f"{low:.3g} … {high:.3g}" for low, high in ranges],
+            round(a.effects_on_neutral.perplexity[i], 3), round(a.effects_on_neutral.kl[i], 4),
+            round(a.repetition[1 + i], 3), "chosen" if i == a.chosen else "" if a.usable[i] else "breaks text",
+        ])  # fmt: skip
+    return Table(columns=columns, rows=rows[:_ROWS], total=len(rows))
+
+
+def _notes(a: Analysis, work: Task) -> list[str]:
+    notes = []
+    far = [i for i, fine in enumerate(a.usable) if not fine and a.doses[i] > 0]
+    if far and a.evidence.usable:
+        last = far[-1]
+        notes.append(
+            f"at dose {a.doses[last]:.2g} the effect is {a.mean_effects[last]:+.3g}, and perplexity on neutral text "
+            f"{a.effects_on_neutral.perplexity[last] / a.effects_on_neutral.unsteered:.3g} times the unsteered one"
+        )
+    if a.instructed is not None and abs((a.instructed - a.plain).mean()) >= abs(a.evidence.effect):
+        notes.append("the instruction moves the metric at least as much as the vector does")
+    if a.monotone < 0.9 and a.evidence.interval.low > 0:
+        notes.append(
+            f"the dose-response is not monotonic over the usable doses (rank correlation {a.monotone:.2f})"
+        )
+    if len(set(work.prompts)) < len(work.prompts):
+        notes.append("some prompts occur more than once; intervals take them as different")
+    return notes
+
+
+def _generations(a: Analysis, work: Task, model: LocalModel) -> list[dict[str, str | float]]:
+    """Continuations of the first prompts: unsteered, at the chosen dose, and at its opposite where it was run."""
+    opposite = [i for i, dose in enumerate(a.doses) if abs(dose + a.evidence.dose) < 1e-9]
+    rows = [(0.0, 0), (a.doses[a.chosen], 1 + a.chosen)]
+    rows += [(a.doses[i], 1 + i) for i in opposite]
+    return [
+        {"prompt": prompt, "dose": dose, "text": model.tokenizer.decode(a.texts[row][number])}
+        for number, prompt in enumerate(work.prompts[:SHOWN])
+        for dose, row in rows
+    ]
+
+
+def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
+    """The direction, every measured number, and all continuations."""
+    vectors.save(
+        folder / "direction.safetensors",
+        vectors.Vector(
+            a.source.direction, a.source.layer, "residual", str(model.fingerprint["weights"]),
+            note=f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}",
+        ),
+    )  # fmt: skip
+    curve = {
+        "metric": work.name,
+        "doses": a.doses,
+        "prompts": work.prompts,
+        "unsteered": a.plain.tolist(),
+        "steered": a.steered.tolist(),
+        "controls": {name: effects.tolist() for name, effects in a.families.items()},
+        "perplexity": a.effects_on_neutral.perplexity,
+        "kl": a.effects_on_neutral.kl,
+    }
+    (folder / "doses.json").write_text(json.dumps(curve), encoding="utf-8")
+    with (folder / "generations.jsonl").open("w", encoding="utf-8") as file:
+        for dose, row in zip([0.0, *a.doses], a.texts, strict=True):
+            for prompt, ids in zip(work.prompts, row, strict=False):
+                line = {"prompt": prompt, "dose": dose, "text": model.tokenizer.decode(ids)}
+                file.write(json.dumps(line) + "\n")
+
+
+def _figures(
+    folder: Path, a: Analysis, work: Task, args: SteerArgs, model: LocalModel
+) -> list[Figure]:
+    subject = args.behaviour or (Path(args.vector).name if args.vector else "given texts")
+    title = f"Steering {subject} in {Path(model.name).name}, layer {a.source.layer}"
+    zero = sum(dose < 0 for dose in a.doses)
+    x = [*a.doses[:zero], 0.0, *a.doses[zero:]]
+    base = float(a.plain.mean())
+    metric = np.insert(a.steered, zero, a.plain, axis=0)
+    ends = [tuple(stats.mean_interval(row, args.seed)) for row in metric]
+    lines = [curves.Line("the vector", x, metric.mean(1).tolist(), [(e[0], e[1]) for e in ends])]
+    for name, effects in a.families.items():
+        rows = np.insert(effects, zero, 0.0, axis=0) + base
+        band = np.percentile(rows, [2.5, 97.5], axis=1).T
+        # Two words a line keep the legend within its margin.
+        short = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}[name[0]]
+        lines.append(
+            curves.Line(short, x, rows.mean(1).tolist(), [(float(b[0]), float(b[1])) for b in band])
+        )
+    levels = []
+    if a.instructed is not None:
+        levels.append(curves.Level("instruction", float(a.instructed.mean())))
+    chart = curves.Chart(
+        title, "dose (mean residual norms)", work.name, lines, levels, marked=a.evidence.dose
+    )
+    png, html = curves.draw(folder, "steer", chart)
+    return [Figure(title=title, png=str(png), html=str(html))]

@@ -1,0 +1,219 @@
+"""Where a steering vector comes from, and the directions it is compared with.
+
+From contrast pairs: the mean difference of activations at one layer and position (Marks & Tegmark 2023,
+arXiv:2310.06824). From a file or a probe's run: ``vectors.load``; a feature of a sparse autoencoder is such a file too.
+
+Controls have the norm of the vector. *Random*: any direction, equally likely. *In-distribution*: directions that the
+model's activations do vary along, since these move outputs far more than random ones do, whatever they mean. With
+contrast pairs these are the same mean difference with the two sides of half of the pairs exchanged: exactly half, so
+that what the labels mean cancels and nothing else changes. Without, random mixtures of the prompts' activations, with
+the vector's own direction taken out. Leaves out doses and measurement (``analysis``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
+from gadfly.tools import vectors
+from gadfly.tools.capture import at, capture
+from gadfly.tools.model import LocalModel
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from gadfly.tools.stats import Array
+
+FEWEST_PAIRS = 8
+FEWEST_PROMPTS = 8
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Texts with the property and texts without; equally many, the i-th of each form a pair."""
+
+    positive: Sequence[str]
+    negative: Sequence[str]
+
+
+@dataclass
+class Source:
+    """``direction`` [hidden] of norm 1 after ``layer``; ``exchanged`` [controls, hidden] of norm 1, or None."""
+
+    direction: Tensor
+    layer: int
+    origin: str
+    exchanged: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def from_contrast(
+    model: LocalModel,
+    contrast: Contrast,
+    layer: int | None,
+    position: str,
+    controls: int,
+    seed: int,
+    progress: Progress,
+) -> Source:
+    """The difference in means, and the same with half of the pairs exchanged.
+
+    Raises:
+        ToolInputError: lists of different length, an unknown layer, or no difference at all.
+    """
+    import torch
+
+    pairs = len(contrast.positive)
+    if pairs != len(contrast.negative) or not pairs:
+        raise ToolInputError(
+            f"{pairs} positive and {len(contrast.negative)} negative texts; give equally many of both, in pairs"
+        )
+    notes = []
+    if layer is None:
+        layer = model.num_layers // 2
+        notes.append(
+            f"no layer was given: the middle one, {layer}, was taken, before any result was seen"
+        )
+    check_layer(model, layer)
+    captured = capture(
+        model, [*contrast.positive, *contrast.negative], at(position),
+        modules=[model.blocks[layer]], progress=progress,
+    ).layers[0]  # fmt: skip
+    difference = captured[:pairs] - captured[pairs:]
+    if not difference.isfinite().all():
+        raise ToolInputError(
+            "the activations hold numbers that are not finite; use --dtype float32"
+        )
+    direction = difference.mean(0)
+    if direction.norm() <= 1e-6 * captured.norm(dim=-1).mean():
+        raise ToolInputError(
+            f"positive and negative texts do not differ after layer {layer} at position {position}: no direction"
+        )
+    exchanged = None
+    if pairs >= FEWEST_PAIRS:
+        signs = torch.from_numpy(half_signs(pairs, controls, np.random.default_rng(seed))).float()
+        exchanged = _unit(signs @ difference / pairs)
+    else:
+        notes.append(
+            f"{pairs} contrast pairs are too few to exchange their labels (at least {FEWEST_PAIRS}): "
+            "the in-distribution control is mixtures of the prompts' activations"
+        )
+    return Source(_unit(direction), layer, "contrast", exchanged, notes)
+
+
+def from_vector(model: LocalModel, reference: str, layer: int | None) -> Source:
+    """A vector file, or the direction that a run wrote.
+
+    Raises:
+        ToolInputError: not readable as a vector, of another size than the model, or no layer in it nor given.
+    """
+    vector = load_for(model, reference)
+    if layer is None:
+        if vector.layer < 0:
+            raise ToolInputError(f"{reference} does not say its layer; give layer")
+        layer = vector.layer
+    check_layer(model, layer)
+    notes = origin_notes(model, vector, reference)
+    if vector.layer not in (-1, layer):
+        notes.append(f"the vector was found after layer {vector.layer} and is added after {layer}")
+    return Source(vector.direction, layer, reference, None, notes)
+
+
+def load_for(model: LocalModel, reference: str) -> vectors.Vector:
+    """The vector, refused where it cannot be of this model."""
+    vector = vectors.load(reference)
+    if len(vector.direction) != model.hidden_size:
+        raise ToolInputError(
+            f"the vector {reference} has {len(vector.direction)} numbers and the residual stream of {model.name} "
+            f"{model.hidden_size}: it is of another model"
+        )
+    return vector
+
+
+def origin_notes(model: LocalModel, vector: vectors.Vector, reference: str) -> list[str]:
+    """What a reader should know of a vector that fits by size but comes from elsewhere."""
+    notes = []
+    if vector.model and vector.model != str(model.fingerprint["weights"]):
+        notes.append(
+            f"the vector {reference} was made with other weights (hash {vector.model}) than those of {model.name}: "
+            "the result speaks of its transfer"
+        )
+    if vector.site != "residual":
+        notes.append(
+            f"the vector was found in the {vector.site} output and is used in the residual stream"
+        )
+    return notes
+
+
+def check_layer(model: LocalModel, layer: int) -> None:
+    """Raises ToolInputError, naming the layers there are."""
+    if not 0 <= layer < model.num_layers:
+        raise ToolInputError(
+            f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
+        )
+
+
+def half_signs(pairs: int, count: int, rng: np.random.Generator) -> Array:
+    """``count`` different ways to exchange half of the pairs, as signs [count, pairs]; fewer where there are fewer.
+
+    Two ways that are each other's opposite count as one: they give the same direction up to its sign.
+    """
+    base = np.ones(pairs)
+    base[: pairs // 2] = -1
+    found: dict[bytes, Array] = {}
+    for _ in range(50 * count):
+        signs = rng.permutation(base)
+        found.setdefault((signs * signs[0]).tobytes(), signs)
+        if len(found) == count:
+            break
+    return np.stack(list(found.values()))
+
+
+def isotropic(hidden: int, count: int, seed: int) -> Tensor:
+    """Random directions [count, hidden] of norm 1, every one equally likely."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return _unit(torch.randn(count, hidden, generator=generator))
+
+
+def mixtures(
+    model: LocalModel,
+    prompts: Sequence[str],
+    source: Source,
+    count: int,
+    seed: int,
+    progress: Progress,
+) -> Tensor | None:
+    """Random directions [count, hidden] with the covariance of the prompts' last-token activations, at right angles to
+    the vector; None where the prompts are too few or too alike to have one."""
+    import torch
+
+    if len(set(prompts)) < FEWEST_PROMPTS:
+        return None
+    x = capture(
+        model, prompts, at("last"), modules=[model.blocks[source.layer]], progress=progress
+    ).layers[0]
+    return mixed(x - x.mean(0), source.direction, count, torch.Generator().manual_seed(seed + 1))
+
+
+def mixed(x: Tensor, direction: Tensor, count: int, generator: torch.Generator) -> Tensor | None:
+    """Random mixtures of the rows of ``x`` [rows, hidden] without their part along ``direction``; None if nothing
+    is left of them."""
+    import torch
+
+    rest = x - (x @ direction)[:, None] * direction
+    if rest.norm() <= 1e-4 * max(float(x.norm()), 1e-30):
+        return None
+    return _unit(torch.randn(count, len(x), generator=generator) @ rest)
+
+
+def _unit(directions: Tensor) -> Tensor:
+    found: Tensor = directions / directions.norm(dim=-1, keepdim=True)
+    return found

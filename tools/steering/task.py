@@ -1,0 +1,242 @@
+"""What is steered and how it is scored: prompts, target tokens or words, and the contrast pairs.
+
+From the demo model's behaviours, from arguments or from a file. Pairs that give the vector and prompts that it is
+tried on are never the same. Leaves out the vector (``source``) and the forwards (``engine``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import LocalModel
+from gadfly.tools.steering.source import Contrast
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gadfly.tools.demo.pairs import Pair
+    from gadfly.tools.steering import SteerArgs
+
+Metric = Literal["logit_difference", "probability", "words"]
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+
+class PromptLine(BaseModel):
+    """A line of a prompts file. ``towards`` and ``away`` are single tokens that may follow the prompt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str = Field(min_length=1)
+    towards: str | list[str] = []
+    away: str | list[str] = []
+
+
+class ContrastLine(BaseModel):
+    """A line of a contrast file: one text with the property, one without."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    positive: str = Field(min_length=1)
+    negative: str = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt and the tokens that steering should make more likely, or less, as text."""
+
+    prompt: str
+    towards: list[str]
+    away: list[str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Prompts and how an outcome is scored. ``towards`` and ``away`` are token ids for each prompt."""
+
+    prompts: list[str]
+    metric: Metric
+    towards: list[list[int]]
+    away: list[list[int]]
+    words: list[str]
+
+    @property
+    def name(self) -> str:
+        """The metric in words, with its unit."""
+        return {
+            "logit_difference": "logit difference",
+            "probability": "probability",
+            "words": f"share of texts with {' or '.join(self.words[:3])}",
+        }[self.metric]
+
+    def scorer(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Float32 logits [rows, vocabulary] and prompt numbers [rows] to the metric [rows].
+
+        Logit difference: mean logit of the tokens towards minus mean logit of those away. Probability: the sum over
+        the tokens towards.
+        """
+        towards, to_weight = _padded(self.towards)
+        away, away_weight = _padded(self.away)
+
+        def mean(values: Tensor, ids: Tensor, weight: Tensor, which: Tensor) -> Tensor:
+            here, share = ids.to(values.device)[which], weight.to(values.device)[which]
+            return (values.gather(-1, here) * share).sum(-1)
+
+        def score(logits: Tensor, which: Tensor) -> Tensor:
+            which = which.to(logits.device)
+            if self.metric == "logit_difference":
+                up = mean(logits, towards, to_weight, which)
+                return up - mean(logits, away, away_weight, which)
+            return mean(logits.log_softmax(-1).exp(), towards, (to_weight > 0).float(), which)
+
+        return score
+
+    def has_word(self, text: str) -> float:
+        """1 if a new text holds one of the words, else 0. Whole words, case ignored; the prompt is not in the text."""
+        pattern = "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in self.words)
+        return float(re.search(pattern, text, re.IGNORECASE) is not None)
+
+
+def _padded(ids: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Token ids [prompts, most], and weights of the same shape that take their mean."""
+    import torch
+
+    most = max((len(row) for row in ids), default=0) or 1
+    table = torch.tensor([[*row, *[0] * (most - len(row))] for row in ids])
+    weight = torch.tensor(
+        [[1 / len(row)] * len(row) + [0.0] * (most - len(row)) if row else [0.0] * most for row in ids]
+    )  # fmt: skip
+    return table, weight
+
+
+def contrast(args: SteerArgs) -> Contrast | None:
+    """The contrast pairs, or None where a vector is given. Needs no model."""
+    if args.vector is not None:
+        return None
+    if args.contrast_file is not None:
+        lines = _lines(args.contrast_file, ContrastLine)
+        return Contrast([line.positive for line in lines], [line.negative for line in lines])
+    if args.positive is not None and args.negative is not None:
+        return Contrast(args.positive, args.negative)
+    sides = [_sides(pair) for pair in _drawn(args)[: args.n_contrast]]
+    return Contrast([plus for plus, _ in sides], [minus for _, minus in sides])
+
+
+def asked(args: SteerArgs) -> list[Asked]:
+    """The prompts to steer. Needs no model."""
+    if args.behaviour is not None:
+        first, second = _labels(args.behaviour)
+        return [
+            Asked(pair.clean, [pair.answer], [pair.wrong])
+            if pair.label == second
+            else Asked(pair.clean, [pair.wrong], [pair.answer])
+            for pair in _drawn(args)[args.n_contrast :]
+            if pair.label in (first, second)
+        ]
+    shared = (args.towards or [], args.away or [])
+    if args.prompts is not None:
+        return [Asked(prompt, *shared) for prompt in args.prompts]
+    return [
+        Asked(line.prompt, _listed(line.towards) or shared[0], _listed(line.away) or shared[1])
+        for line in _lines(str(args.prompts_file), PromptLine)
+    ]
+
+
+def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
+    """Target words as token ids, and the metric they allow.
+
+    Raises:
+        ToolInputError: a target of several tokens, a prompt without the targets that the metric needs, or a token that
+            is in both lists.
+    """
+    words = args.words or []
+    metric: Metric
+    if args.metric != "auto":
+        metric = args.metric
+    elif words:
+        metric = "words"
+    else:
+        metric = "logit_difference" if all(item.away for item in items) else "probability"
+    if metric == "words" and not words:
+        raise ToolInputError("metric words needs words, such as --words happy,glad")
+    towards, away = [], []
+    for item in items:
+        up = [model.answer_id(token) for token in item.towards]
+        down = [model.answer_id(token) for token in item.away]
+        if metric != "words" and not up:
+            raise ToolInputError(
+                f"the prompt {item.prompt[:60]!r} has no target: give towards (a token), or words to look for"
+            )
+        if metric == "logit_difference" and not down:
+            raise ToolInputError(
+                f"the prompt {item.prompt[:60]!r} has nothing to compare with: give away, or use metric probability"
+            )
+        if set(up) & set(down):
+            raise ToolInputError(
+                f"{item.towards} and {item.away} share a token: nothing to tell apart"
+            )
+        towards.append(up)
+        away.append(down)
+    if metric != "words" and args.positions == "generated":
+        raise ToolInputError(
+            "with positions generated the next token is predicted before anything is added; "
+            "use positions all or last, or words"
+        )
+    return Task([item.prompt for item in items], metric, towards, away, words)
+
+
+def _drawn(args: SteerArgs) -> list[Pair]:
+    """Pairs of the behaviour: first those for the vector, then those to steer."""
+    from gadfly.tools.demo.behaviours import behaviour
+
+    assert args.behaviour is not None
+    _labels(args.behaviour)
+    return behaviour(args.behaviour).pairs(args.n_contrast + args.n, args.seed)
+
+
+def _labels(name: str) -> tuple[int, int]:
+    from gadfly.tools.demo.behaviours import BEHAVIOURS, behaviour
+
+    if not behaviour(name).labels:
+        labelled = ", ".join(each for each, b in BEHAVIOURS.items() if b.labels)
+        raise ToolInputError(f"the prompts of {name!r} carry no label; those of {labelled} do")
+    return 0, 1
+
+
+def _sides(pair: Pair) -> tuple[str, str]:
+    """The prompt with label 1 first: a pair's clean prompt has its label, its corrupt prompt the other."""
+    return (pair.clean, pair.corrupt) if pair.label == 1 else (pair.corrupt, pair.clean)
+
+
+def _listed(tokens: str | list[str]) -> list[str]:
+    return [tokens] if isinstance(tokens, str) else tokens
+
+
+def _lines(path: str, kind: type[RecordT]) -> list[RecordT]:
+    """Records of a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolInputError(f"cannot read {path}: {error}") from error
+    records: list[RecordT] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(kind.model_validate(json.loads(line)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
+        except ValueError as error:
+            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
+    if not records:
+        raise ToolInputError(f"{path} is empty; write one JSON object a line")
+    return records

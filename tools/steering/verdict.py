@@ -1,0 +1,85 @@
+"""When steering supports a claim. The claim: adding this vector moves the behaviour, because of what it stands for.
+
+The effect is read at one dose that is fixed without looking at it: the largest at which the perplexity on neutral text
+is at most twice the unsteered one. In this order, the first that applies decides:
+ 1. fewer than eight prompts: no interval worth the name                                   → inconclusive
+ 2. at every dose the perplexity on neutral text is more than doubled                      → not supported
+ 3. the interval of the effect over prompts reaches 0, or the effect goes the other way    → not supported
+ 4. random directions of the same norm do as much (p > 0.05)                               → not supported
+ 5. in-distribution directions of the same norm do as much (p > 0.05)                      → not supported
+ 6. there was no in-distribution control                                                   → inconclusive
+ 7. otherwise                                                                              → supported
+
+A p-value counts controls that move the metric as much in *either* direction, which is stricter than the claim asks.
+A prompt that does as well is reported and does not decide: steering need not beat asking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gadfly.tools.contract import Verdict
+from gadfly.tools.stats import Interval
+
+FEWEST_PROMPTS = 8
+SIGNIFICANT = 0.05
+PERPLEXITY_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class Family:
+    """Control directions of one kind at the chosen dose."""
+
+    name: str
+    p: float
+    strongest: float
+    """The largest effect among them, whatever its sign."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict is formed on. ``usable``: a dose keeps the perplexity within bounds."""
+
+    prompts: int
+    usable: bool
+    dose: float
+    effect: float
+    interval: Interval
+    perplexity_ratio: float
+    random: Family
+    in_distribution: Family | None
+
+
+def judge(e: Evidence) -> tuple[Verdict, str]:
+    """The verdict and the reason, naming the control that decided."""
+    if e.prompts < FEWEST_PROMPTS:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts for an interval: {e.prompts} given, at least {FEWEST_PROMPTS} needed"
+        )
+    if not e.usable:
+        return Verdict.NOT_SUPPORTED, (
+            f"at every dose the perplexity on neutral text is more than {PERPLEXITY_LIMIT:g} times the unsteered one "
+            f"({e.perplexity_ratio:.3g} times at dose {e.dose:.2g}): what moves is fluency; try smaller doses"
+        )
+    if e.interval.low <= 0:
+        way = "goes the other way" if e.interval.high < 0 else "reaches 0"
+        return Verdict.NOT_SUPPORTED, (
+            f"the effect at dose {e.dose:.2g} {way}: {e.effect:+.3g} "
+            f"[{e.interval.low:.3g}, {e.interval.high:.3g}] over prompts"
+        )
+    for family in (e.random, e.in_distribution):
+        if family is not None and family.p > SIGNIFICANT:
+            return Verdict.NOT_SUPPORTED, (
+                f"{family.name} of the same norm do as much: the strongest moves the metric by "
+                f"{family.strongest:.3g} and the vector by {e.effect:.3g} (p = {family.p:.2g})"
+            )
+    if e.in_distribution is None:
+        return Verdict.INCONCLUSIVE, (
+            "the vector beats random directions, but nothing in-distribution could be compared with it; give at "
+            f"least {FEWEST_PROMPTS} different prompts or contrast pairs"
+        )
+    return Verdict.SUPPORTED, (
+        f"the effect exceeds {e.random.name} (p = {e.random.p:.2g}) and {e.in_distribution.name} "
+        f"(p = {e.in_distribution.p:.2g}) of the same norm, with the perplexity on neutral text "
+        f"{e.perplexity_ratio:.2g} times the unsteered one"
+    )
