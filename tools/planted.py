@@ -46,10 +46,13 @@ def planted_path() -> Path:
     path = folder("models") / f"planted-{VERSION}"
     if path.exists():
         return path
+    from transformers.utils import logging
+
     # Written aside and renamed, so that a process beside this one never sees half a model.
     with tempfile.TemporaryDirectory(dir=path.parent) as aside:
         made = Path(aside) / "made"
         module, tokenizer = _made()
+        logging.disable_progress_bar()
         module.save_pretrained(made)
         tokenizer.save_pretrained(made)
         with contextlib.suppress(OSError):  # the other process was quicker

@@ -16,6 +16,7 @@ _WHERE = {
     "steer": "gadfly.tools.steering",
     "ablate": "gadfly.tools.ablation",
     "lens": "gadfly.tools.lens",
+    "patchscope": "gadfly.tools.patchscope",
     "attribute": "gadfly.tools.attribution",
     "attention": "gadfly.tools.attending",
     "sae": "gadfly.tools.features",

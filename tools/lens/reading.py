@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Read:
     """What each layer says of each row; [layers + 1, rows], float32 on the CPU.
 
-    ``logp`` and ``rank`` (0 is on top) are the target's; ``other_logp`` is the mean over the control targets and
-    ``other_rank`` their median. ``top`` holds ids and ``top_probability`` probabilities of the best token.
+    ``logp`` and ``rank`` are the target's (rank 0: on top, and alone there, for equals count as ahead);
+    ``other_logp`` is the mean over the control targets and ``other_rank`` their median. ``top`` holds ids and
+    ``top_probability`` probabilities of the best token.
     """
 
     logp: Tensor
@@ -79,12 +80,12 @@ def read(readout: Readout, hidden: Tensor, target: Tensor, others: Tensor) -> Re
             own = logits.gather(-1, target[:, None])
             rivals = logits.gather(-1, others)
             ranks = torch.stack(
-                [(logits > column[:, None]).sum(-1) for column in rivals.unbind(-1)], -1
+                [(logits >= column[:, None]).sum(-1) - 1 for column in rivals.unbind(-1)], -1
             )
             best, top = logs.max(-1)
             rows = (
                 logs.gather(-1, target[:, None]).squeeze(-1),
-                (logits > own).sum(-1).float(),
+                (logits >= own).sum(-1).float() - 1,
                 logs.gather(-1, others).mean(-1),
                 ranks.float().median(-1).values,
                 top.float(),

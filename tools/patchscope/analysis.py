@@ -1,0 +1,179 @@
+"""One patchscope experiment: the state of every layer put into the target, and three things it must beat.
+
+The advantage of a layer is log p(answer) minus the mean log p of control answers (those of other prompts). The donor
+control puts the state of a prompt with another answer. Writing the token itself into the target is shown beside them:
+a state that does no better may hold no more than its token. The layer is chosen on one half of the prompts and measured
+on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
+from gadfly.tools import stats
+from gadfly.tools.capture import at, capture
+from gadfly.tools.lens.analysis import Unit
+from gadfly.tools.model import LocalModel
+from gadfly.tools.patchscope.target import Target, patched, written
+from gadfly.tools.patchscope.verdict import Evidence
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gadfly.tools.stats import Array
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Log-probabilities in nats, [layers, prompts] but for ``alone`` and ``token`` [prompts]."""
+
+    units: list[Unit]
+    logp: Array
+    rank: Array
+    """Of the answer; 0 is on top, and alone there: equals count as ahead."""
+    other_logp: Array
+    """Mean over control answers."""
+    donor_logp: Array | None
+    """Of the answer after another prompt's state; None if all answers are one."""
+    alone: Array
+    """Of the answer with no state put."""
+    token: Array
+    """Of the answer with the token itself, whose state is read, written in the slot."""
+    top: Array
+    """Ids of the best token."""
+    q: Array
+    chosen: int
+    evidence: Evidence
+
+
+def analyse(
+    model: LocalModel,
+    target: Target,
+    texts: Sequence[str],
+    units: list[Unit],
+    *,
+    back: int,
+    into: int | None,
+    seed: int,
+    max_rows: int,
+    progress: Progress,
+) -> Analysis:
+    """Measure every layer on the prompts and on exchanged states.
+
+    Args:
+        back: which token's state, from the end (-1 is the last).
+        into: the layer it is put after; None for the one it is from.
+    """
+    for number, unit in enumerate(units, 1):
+        if len(unit.ids) < -back:
+            raise ToolInputError(
+                f"prompt {number} has {len(unit.ids)} tokens, so there is none at {back}"
+            )
+    if into is not None and into >= model.num_layers:
+        raise ToolInputError(
+            f"no layer {into}; {model.name} has layers 0 to {model.num_layers - 1}"
+        )
+    states = capture(model, texts, at(str(back)), modules=model.blocks, progress=progress).layers
+    donors = _donors(units, seed)
+    progress.start("Patchscope", states.shape[0] * len(units) * (2 if donors is not None else 1))
+    try:
+        own = _measure(model, target, states, units, into, max_rows, progress)
+        swapped = (
+            None
+            if donors is None
+            else _measure(model, target, states[:, donors], units, into, max_rows, progress)[0]
+        )
+    finally:
+        progress.finish()
+    logp, rank, other, top = own
+    answers = [unit.target for unit in units]
+    filler = target.ids[target.slot]
+    alone = _said(written(model, target, [filler]).expand(len(units), -1), answers)
+    token = np.concatenate([
+        _said(written(model, target, [u.ids[back] for u in some]), [u.target for u in some])
+        for some in (units[i : i + max_rows] for i in range(0, len(units), max_rows))
+    ])  # fmt: skip
+    advantage = logp - other
+    controls = [advantage, logp - alone] + ([] if swapped is None else [logp - swapped])
+    # Every control must be beaten, so the largest p-value counts.
+    p = np.max([stats.sign_flip(c, seed + i) for i, c in enumerate(controls)], axis=0)
+    q = stats.benjamini_hochberg(p)
+    half = np.random.default_rng(seed).permutation(len(units)) % 2 == 0
+    if len(units) < 2:
+        half = np.ones(len(units), dtype=np.bool_)
+    held = ~half if (~half).any() else half
+    chosen = int(advantage[:, half].mean(1).argmax())
+    hits = int((rank[chosen, held] == 0).sum())
+    evidence = Evidence(
+        units=len(units),
+        advantage=float(advantage[chosen, held].mean()),
+        over_answers=stats.mean_interval(advantage[chosen, held], seed),
+        over_donors=None
+        if swapped is None
+        else stats.mean_interval((logp - swapped)[chosen, held], seed),
+        over_nothing=stats.mean_interval((logp - alone)[chosen, held], seed),
+        q=float(q[chosen]),
+        top=hits / int(held.sum()),
+        top_interval=stats.wilson(hits, int(held.sum())),
+    )
+    return Analysis(units, logp, rank, other, swapped, alone, token, top, q, chosen, evidence)
+
+
+def _said(logits: Tensor, answers: list[int]) -> Array:
+    """Log-probability of each row's answer."""
+    rows = range(len(answers))
+    found = logits.float().log_softmax(-1)[rows, answers].cpu().numpy()
+    return found.astype(np.float64)
+
+
+def _donors(units: list[Unit], seed: int) -> list[int] | None:
+    """For each prompt one with another answer, or None if there is none for some."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for unit in units:
+        others = [i for i, each in enumerate(units) if each.target != unit.target]
+        if not others:
+            return None
+        found.append(int(rng.choice(others)))
+    return found
+
+
+def _measure(
+    model: LocalModel,
+    target: Target,
+    states: Tensor,
+    units: list[Unit],
+    into: int | None,
+    max_rows: int,
+    progress: Progress,
+) -> tuple[Array, Array, Array, Array]:
+    """Log p and rank of the answer, mean log p of the control answers, and the best token: [layers, prompts] each."""
+    import torch
+
+    layers, n, hidden = states.shape
+    rows = states.reshape(layers * n, hidden).to(model.device)
+    where = torch.arange(layers).repeat_interleave(n)
+    if into is not None:
+        where = torch.full_like(where, into)
+    answer = torch.tensor([unit.target for unit in units]).repeat(layers)
+    others = torch.tensor([unit.others for unit in units]).repeat(layers, 1)
+    parts = []
+    for start in range(0, len(rows), max_rows):
+        cut = slice(start, start + max_rows)
+        logs = patched(model, target, rows[cut], where[cut]).float().log_softmax(-1).cpu()
+        own = logs.gather(-1, answer[cut, None])
+        parts.append((
+            own.squeeze(-1), (logs >= own).sum(-1) - 1, logs.gather(-1, others[cut]).mean(-1), logs.argmax(-1),
+        ))  # fmt: skip
+        progress.advance(len(logs))
+    logp, rank, other, top = (
+        torch.cat(column).reshape(layers, n).numpy().astype(np.float64)
+        for column in zip(*parts, strict=True)
+    )
+    return logp, rank, other, top

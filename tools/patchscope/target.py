@@ -1,0 +1,84 @@
+"""The prompt that reads a state: its token ids, and where the state goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.rows import batch_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Target:
+    """``ids`` with a filler token at ``slot``; the filler's own state is never read after the layer of the patch."""
+
+    ids: list[int]
+    slot: int
+
+
+def read_target(model: LocalModel, text: str) -> Target:
+    """Tokenise the target; the slot is one token whatever stands there."""
+    before, after = text.split("{}")
+    tokenizer = model.tokenizer
+    front: list[int] = tokenizer(before.rstrip())["input_ids"] if before.strip() else []
+    if not front:
+        # A tokenizer's BOS goes first, where it adds one.
+        front = [i for i in tokenizer("")["input_ids"] if i in tokenizer.all_special_ids]
+    back: list[int] = (
+        tokenizer(after.rstrip(), add_special_tokens=False)["input_ids"] if after.strip() else []
+    )
+    return Target([*front, _filler(model), *back], len(front))
+
+
+def _filler(model: LocalModel) -> int:
+    try:
+        return model.answer_id("x")
+    except ToolInputError:
+        unknown = model.tokenizer.unk_token_id
+        return int(unknown if unknown is not None else model.answer_id("a"))
+
+
+def patched(model: LocalModel, target: Target, states: Tensor, layers: Tensor) -> Tensor:
+    """Logits [rows, vocabulary] of the target with ``states`` [rows, hidden] put after ``layers`` [rows]."""
+    with model.working(), _putting(model, target.slot, states, layers):
+        return model.forward(_copies(model, target, len(states)))
+
+
+def written(model: LocalModel, target: Target, tokens: Sequence[int]) -> Tensor:
+    """Logits [rows, vocabulary] of the target with each of these tokens written in its slot, and no state put."""
+    rows = [[*target.ids[: target.slot], i, *target.ids[target.slot + 1 :]] for i in tokens]
+    with model.working():
+        return model.forward(batch_of(model, rows))
+
+
+def _copies(model: LocalModel, target: Target, rows: int) -> Batch:
+    one = batch_of(model, [target.ids])
+    return Batch(*(t.expand(rows, -1).contiguous() for t in (one.ids, one.mask, one.positions)))
+
+
+@contextmanager
+def _putting(model: LocalModel, slot: int, states: Tensor, layers: Tensor) -> Iterator[None]:
+    def hook(layer: int) -> Any:
+        rows = (layers == layer).nonzero().squeeze(-1).to(model.device)
+
+        def put(module: Any, args: Any, out: Any) -> Any:
+            hidden = (out[0] if isinstance(out, tuple) else out).clone()
+            hidden[rows, slot] = states[rows].to(hidden.dtype)
+            return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
+
+        return put
+
+    wanted = sorted({int(layer) for layer in layers})
+    handles = [model.blocks[layer].register_forward_hook(hook(layer)) for layer in wanted]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
