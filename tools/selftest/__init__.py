@@ -1,6 +1,7 @@
 """Can the tools be trusted here? Each is run on noise and on a truth planted by construction.
 
 - ``noise``   input that means nothing, for any model
+- ``dictionaries``  autoencoders that are wrong, and right, by construction
 - ``cases``   what each tool is held to
 - ``report``  running them, and what follows
 """

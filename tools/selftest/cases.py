@@ -7,74 +7,177 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.tools import planted
 from gadfly.tools.contract import Result, Verdict
-from gadfly.tools.selftest import noise
+from gadfly.tools.selftest import dictionaries, noise
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
 Arguments = dict[str, Any]
+_WHERE = f"layer {planted.LAYER}"
 
 
 @dataclass(frozen=True)
 class Case:
-    """``noise`` makes arguments for a model and a seed; ``planted`` for a seed; ``found`` reads the result on it."""
+    """``noise`` makes arguments from a model, a seed and a scratch folder; ``planted`` from a seed and a folder;
+    ``found`` reads the result on the planted model, which is known to be ``supported`` by then."""
 
     tool: str
-    noise: Callable[[LocalModel, int], Arguments]
-    planted: Callable[[int], Arguments]
+    noise: Callable[[LocalModel, int, Path], Arguments] | None
+    """None for a tool whose only input is the model itself."""
+    planted: Callable[[int, Path], Arguments]
     found: Callable[[Result], bool]
     truth: str
     """What there is to find, in words."""
 
 
-def _patch_noise(model: LocalModel, seed: int) -> Arguments:
-    return {"pairs": noise.random_pairs(model, 12, seed), "direction": "denoising"}
+def passed(case: Case, result: Result) -> bool:
+    """Whether the tool found the planted truth."""
+    return result.verdict is Verdict.SUPPORTED and case.found(result)
 
 
-def _patch_planted(seed: int) -> Arguments:
-    return {"pairs": planted.pairs(16, seed), "site": "head"}
-
-
-def _patch_found(result: Result) -> bool:
-    row = result.table.rows[0]
-    return (
-        result.verdict is Verdict.SUPPORTED
-        and row[:2] == [planted.LAYER, f"head {planted.HEAD}"]
-        and result.values["mediator_effect"] > 0.95
-    )
-
-
-def _probe_noise(model: LocalModel, seed: int) -> Arguments:
-    texts = noise.random_texts(model, 100, seed)
-    return {"texts": texts, "shuffles": 40, "random_model": False}
-
-
-def _probe_planted(seed: int) -> Arguments:
-    return {"texts": planted.labelled(240, seed), "shuffles": 40}
-
-
-def _probe_found(result: Result) -> bool:
+def _class_axis(result: Result) -> bool:
+    """The direction that the run wrote is the planted one, up to sign."""
     from gadfly.tools import vectors
 
     direction = vectors.load(str(getattr(result, "direction", ""))).direction
-    return (
-        result.verdict is Verdict.SUPPORTED
-        and result.values["layer"] == planted.LAYER
-        and abs(float(direction[planted.CLASS_OUT])) > 0.9
-    )
+    return abs(float(direction[planted.CLASS_OUT])) > 0.9
+
+
+def _contrast(seed: int) -> tuple[list[str], list[str]]:
+    """Equally many texts of either class."""
+    items = planted.labelled(200, seed)
+    plus = [str(item["text"]) for item in items if item["label"] == "plus"]
+    minus = [str(item["text"]) for item in items if item["label"] == "minus"]
+    n = min(len(plus), len(minus), 48)
+    return plus[:n], minus[:n]
+
+
+def _steer_planted(seed: int, _: Path) -> Arguments:
+    plus, minus = _contrast(seed)
+    prompts = [pair["clean"] for pair in planted.pairs(12, seed + 1)]
+    return {
+        "positive": plus, "negative": minus, "layer": planted.LAYER, "prompts": prompts,
+        "towards": ["plus"] * 12, "away": ["minus"] * 12, "max_tokens": 1, "doses": [0.05, 0.1, 0.2],
+        "neutral": planted.texts(16, seed + 2),
+    }  # fmt: skip
+
+
+def _steer_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
+    towards, away = noise.words(model, 2, seed + 3)
+    return {
+        "positive": noise.texts(model, 24, seed), "negative": noise.texts(model, 24, seed + 1000),
+        "prompts": noise.texts(model, 12, seed + 2000), "towards": [towards] * 12, "away": [away] * 12,
+        "max_tokens": 1, "doses": [0.5, 1.0], "neutral": noise.texts(model, 16, seed + 3000),
+    }  # fmt: skip
+
+
+def _patchscope_planted(seed: int, _: Path) -> Arguments:
+    prompts = [
+        {"prompt": f"f{(i + seed) % planted.WORDS} s{i}", "answer": f"a{i}"}
+        for i in range(planted.WORDS)
+    ]
+    return {"prompts": prompts, "target": "f1 {} f2 ?"}
+
+
+def _answered_planted(seed: int, _: Path) -> Arguments:
+    return {
+        "prompts": [
+            {"prompt": pair["clean"], "answer": pair["answer"], "wrong": pair["wrong"]}
+            for pair in planted.pairs(32, seed)
+        ]
+    }
+
+
+def _without_wrong(prompts: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{"prompt": each["prompt"], "answer": each["answer"]} for each in prompts]
 
 
 CASES: tuple[Case, ...] = (
     Case(
-        "patch", _patch_noise, _patch_planted, _patch_found,
-        f"head {planted.HEAD} of layer {planted.LAYER} carries all of the answer",
+        "patch",
+        lambda model, seed, _: {"pairs": noise.pairs(model, 12, seed), "direction": "denoising"},
+        lambda seed, _: {"pairs": planted.pairs(16, seed), "site": "head"},
+        lambda r: r.table.rows[0][:2] == [planted.LAYER, f"head {planted.HEAD}"]
+        and r.values["mediator_effect"] > 0.95,
+        f"head {planted.HEAD} of {_WHERE} carries all of the answer",
     ),
     Case(
-        "probe", _probe_noise, _probe_planted, _probe_found,
-        f"the class is a direction from layer {planted.LAYER} on, and not in the words",
+        "probe",
+        lambda model, seed, _: {
+            "texts": noise.labelled(model, 100, seed), "shuffles": 40, "random_model": False,
+        },
+        lambda seed, _: {"texts": planted.labelled(400, seed), "shuffles": 100},
+        lambda r: r.values["layer"] == planted.LAYER and _class_axis(r),
+        f"the class is one axis from {_WHERE} on, and not in the words",
+    ),
+    Case(
+        "steer",
+        _steer_noise,
+        _steer_planted,
+        _class_axis,
+        f"the same axis after {_WHERE} turns minus into plus",
+    ),
+    Case(
+        "ablate",
+        lambda model, seed, _: {
+            "pairs": noise.pairs(model, 12, seed), "component": "mlp", "layers": [seed % model.num_layers],
+        },
+        lambda seed, _: {
+            "pairs": planted.pairs(16, seed), "component": "head", "heads": [f"{planted.LAYER}.{planted.HEAD}"],
+        },
+        lambda r: r.values["effect"] > 0.45,
+        f"without head {planted.HEAD} of {_WHERE} nothing of the answer is left",
+    ),
+    Case(
+        "lens",
+        lambda model, seed, _: {"prompts": _without_wrong(noise.answered(model, 24, seed))},
+        lambda seed, folder: {"prompts": _without_wrong(_answered_planted(seed, folder)["prompts"])},
+        lambda r: r.values["layer"] == planted.LAYER and r.values["top_share"] > 0.9,
+        f"the answer can be read after {_WHERE} and not before",
+    ),
+    Case(
+        "attribute",
+        lambda model, seed, _: {"prompts": noise.answered(model, 24, seed)},
+        _answered_planted,
+        lambda r: r.table.rows[0][0] == f"L{planted.LAYER} head {planted.HEAD}",
+        f"head {planted.HEAD} of {_WHERE} writes the answer",
+    ),
+    Case(
+        "attention",
+        None,
+        lambda seed, _: {"kind": "previous"},
+        lambda r: (r.values["previous_layer"], r.values["previous_head"])
+        == (planted.PREVIOUS_LAYER, planted.PREVIOUS_HEAD),
+        f"head {planted.PREVIOUS_HEAD} of layer {planted.PREVIOUS_LAYER} attends to the token before",
+    ),
+    Case(
+        "patchscope",
+        lambda model, seed, _: {
+            "prompts": _without_wrong(noise.answered(model, 16, seed)),
+            "target": " ".join([*noise.words(model, 2, seed), "{}", *noise.words(model, 2, seed + 1)]),
+        },
+        _patchscope_planted,
+        lambda r: r.values["layer"] == planted.LAYER - 1,
+        f"states before {_WHERE} name their word in another prompt",
+    ),
+    Case(
+        "sae",
+        lambda model, seed, folder: {
+            "sae": str(dictionaries.random_dictionary(
+                folder, model.hidden_size, seed % model.num_layers, seed
+            )),
+            "texts": noise.texts(model, 16, seed),
+        },
+        lambda seed, folder: {
+            "sae": str(dictionaries.exact_dictionary(folder, planted.HIDDEN, planted.LAYER)),
+            "texts": planted.texts(24, seed),
+        },
+        lambda r: r.values["fvu"] < 0.01,
+        "a dictionary of the axes themselves reconstructs everything",
     ),
 )  # fmt: skip

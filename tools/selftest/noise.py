@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
 _ENOUGH = 200
+_LENGTH = 6  # words of a text
 
 
 @lru_cache(maxsize=4)
@@ -47,28 +48,56 @@ def vocabulary(model: LocalModel) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def random_pairs(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
-    """Random prompts that differ in one word, and random answers."""
+def words(model: LocalModel, n: int, seed: int) -> list[str]:
+    """Single words, with repeats."""
+    return [str(word) for word in np.random.default_rng(seed).choice(vocabulary(model), n)]
+
+
+def texts(model: LocalModel, n: int, seed: int) -> list[str]:
+    """Texts of a few words each."""
+    drawn = words(model, n * _LENGTH, seed)
+    return [" ".join(drawn[i * _LENGTH : (i + 1) * _LENGTH]) for i in range(n)]
+
+
+def labelled(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
+    """Texts with labels drawn by a coin."""
+    coins = np.random.default_rng(seed + 1).integers(2, size=n)
+    return [
+        {"text": text, "label": int(coin), "group": i}
+        for i, (text, coin) in enumerate(zip(texts(model, n, seed), coins, strict=True))
+    ]
+
+
+def answered(model: LocalModel, n: int, seed: int) -> list[dict[str, str]]:
+    """Prompts with an answer and a wrong one, both drawn."""
+    pairs = _two_words(model, n, seed + 1)
+    return [
+        {"prompt": text, "answer": answer, "wrong": wrong}
+        for text, (answer, wrong) in zip(texts(model, n, seed), pairs, strict=True)
+    ]
+
+
+def pairs(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
+    """Clean and corrupt prompts that differ in one word, and drawn answers."""
     rng = np.random.default_rng(seed)
-    words = vocabulary(model)
     out: list[dict[str, object]] = []
-    for _ in range(n):
-        body = [str(word) for word in rng.choice(words, 6)]
-        other = list(body)
-        place = int(rng.integers(6))
-        other[place] = str(rng.choice([word for word in words if word != body[place]]))
-        answer, wrong = (str(word) for word in rng.choice(words, 2, replace=False))
+    for text, (answer, wrong) in zip(
+        texts(model, n, seed), _two_words(model, n, seed + 1), strict=True
+    ):
+        other = text.split()
+        place = int(rng.integers(_LENGTH))
+        other[place] = next(
+            w for w in words(model, 20, int(rng.integers(1 << 30))) if w != other[place]
+        )
         out.append({
-            "clean": " ".join(body), "corrupt": " ".join(other), "answer": answer, "wrong": wrong,
+            "clean": text, "corrupt": " ".join(other), "answer": answer, "wrong": wrong,
         })  # fmt: skip
     return out
 
 
-def random_texts(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
-    """Random texts with labels drawn by a coin."""
+def _two_words(model: LocalModel, n: int, seed: int) -> list[tuple[str, str]]:
     rng = np.random.default_rng(seed)
-    words = vocabulary(model)
     return [
-        {"text": " ".join(rng.choice(words, 6)), "label": int(rng.integers(2)), "group": i}
-        for i in range(n)
+        (str(a), str(b))
+        for a, b in (rng.choice(vocabulary(model), 2, replace=False) for _ in range(n))
     ]

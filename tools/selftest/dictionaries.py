@@ -1,0 +1,50 @@
+"""Two sparse autoencoders in SAELens' layout: one that says nothing of a model, one that is right by construction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def random_dictionary(folder: Path, hidden: int, layer: int, seed: int) -> Path:
+    """Twice as many features as dimensions, all directions drawn."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.nn.functional.normalize(
+        torch.randn(2 * hidden, hidden, generator=generator), dim=-1
+    )
+    return _write(folder / f"random-{layer}-{seed}", rows, layer)
+
+
+def exact_dictionary(folder: Path, hidden: int, layer: int) -> Path:
+    """Both signs of every axis: whatever the residual stream holds comes out as it went in."""
+    import torch
+
+    axes = torch.eye(hidden)
+    return _write(folder / f"exact-{layer}", torch.cat([axes, -axes]), layer)
+
+
+def _write(folder: Path, rows: Tensor, layer: int) -> Path:
+    """A ReLU autoencoder whose features read and write ``rows`` [features, hidden], without biases."""
+    import torch
+    from safetensors.torch import save_file
+
+    features, hidden = rows.shape
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "architecture": "standard", "d_in": hidden, "d_sae": features, "dtype": "float32", "device": "cpu",
+        "apply_b_dec_to_input": True, "normalize_activations": "none", "reshape_activations": "none",
+        "metadata": {"hook_name": f"blocks.{layer}.hook_resid_post", "prepend_bos": True},
+    }  # fmt: skip
+    (folder / "cfg.json").write_text(json.dumps(config), encoding="utf-8")
+    weights = {
+        "W_enc": rows.T.contiguous(), "W_dec": rows.contiguous(),
+        "b_enc": torch.zeros(features), "b_dec": torch.zeros(hidden),
+    }  # fmt: skip
+    save_file(weights, str(folder / "sae_weights.safetensors"))
+    return folder
