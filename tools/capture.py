@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def capture(
     rows = [model.ids(text) for text in texts]
     layers = torch.empty(len(modules), len(texts), model.hidden_size)
     embedding = torch.empty(len(texts), model.hidden_size)
+    forecast(model, label.lower(), sum(map(len, rows)), progress, at_once=max_tokens)
     progress.start(label, len(texts))
     try:
         for some in batches([len(row) for row in rows], max_tokens):

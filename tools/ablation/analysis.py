@@ -19,6 +19,7 @@ from gadfly.tools.ablation.components import Component, name_of, others
 from gadfly.tools.ablation.engine import Change, Place, ablate_all, capture, place_of
 from gadfly.tools.ablation.fill import Filler, How, Reference, own, own_project
 from gadfly.tools.ablation.verdict import Evidence, Family
+from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.effects import Metric, Runs, scorer
 from gadfly.tools.patching.pairs import Prepared
@@ -130,6 +131,11 @@ def analyse(
     changes = [first, unchanged, *(change for _, _, some, _ in groups for change in some)]
     score = scorer(settings.metric, prepared.answer, prepared.wrong, clean_logits)
     runs = Runs(_plain(score(clean_logits[None])[0]), _plain(score(corrupt_logits[None])[0]))
+    length = prepared.clean.ids.shape[1]
+    forecast(
+        model, "the ablations", len(changes) * prepared.clean.ids.numel(), progress,
+        at_once=settings.max_rows * length,
+    )  # fmt: skip
     progress.start("Ablating", len(changes))
     try:
         scores = _plain(

@@ -13,6 +13,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools import stats
+from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.attribution import estimate
 from gadfly.tools.patching.effects import Effects, Metric, Runs, beyond, effects, scorer
@@ -123,6 +124,14 @@ def analyse(
     cells = [everything[i] for i in keep]
 
     route = receivers(model, settings.through) if settings.through else []
+
+    directions = settings.denoising + settings.noising
+    length = prepared.clean.ids.shape[1]
+    # Each direction runs the cells and their placebos.
+    forecast(
+        model, "the sweep", 2 * directions * len(cells) * prepared.clean.ids.numel(), progress,
+        at_once=settings.max_rows * length,
+    )  # fmt: skip
 
     def swept(label: str, receiver: Batch, donor: Tensor, over: list[Cell]) -> Array:
         progress.start(label, len(over))

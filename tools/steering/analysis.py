@@ -15,6 +15,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools import stats
+from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
 from gadfly.tools.steering import neutral
 from gadfly.tools.steering.engine import Positions, continuations, mean_norm, next_token
@@ -189,6 +190,13 @@ def _measured(
     def halved(rows: int) -> None:
         notes.append(f"memory ran out: at most {rows} rows a forward were used")
 
+    length = max(len(model.ids(prompt)) for prompt in task.prompts)
+    new = settings.max_tokens if task.metric == "words" else 0
+    rows = len(steps) * len(task.prompts)
+    forecast(
+        model, "the dose-response", rows * (length + new), progress,
+        at_once=min(rows, settings.max_rows) * length,
+    )  # fmt: skip
     progress.start("Steering: doses x directions x prompts", len(steps) * len(task.prompts))
     try:
         if task.metric != "words":
