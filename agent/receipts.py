@@ -204,10 +204,12 @@ def _check_run(run_id: str, body: str, runs: Runs) -> Receipt:
 
 def equals(written: str, actual: float) -> bool:
     """Whether a number as written is ``actual`` rounded to the digits shown, and not too coarsely:
-    within half a unit of the last digit, and within 5 % of the value (or 0.005, near zero)."""
+    within half a unit of the last digit, and within 5 % of the value (or 0.005, near zero). ``34%`` is 0.34."""
     try:
-        number = Decimal(written.replace("−", "-").replace(",", "").removeprefix("+"))
+        number = Decimal(written.replace("−", "-").replace(",", "").removeprefix("+").rstrip("%"))
         exact = Decimal(repr(float(actual)))
+        if written.endswith("%"):
+            number = number.scaleb(-2)
     except InvalidOperation:
         return False
     if not (number.is_finite() and exact.is_finite()):

@@ -11,7 +11,20 @@ from gadfly.corpus.words import words
 from gadfly.tools.contract import Result
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 
-# What a question says when patching would help to answer it.
+# Methods that a question names; the first that it names is run. A method that needs labels has a behaviour of its own
+# to fall back on, and patching is what is left when a question speaks of causes or places.
+_METHODS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
+    (tool, re.compile(rf"\b(?:{words_})\b", re.IGNORECASE), behaviour)
+    for tool, words_, behaviour in (
+        ("steer", r"steer(?:ed|ing|s)?|activation additions?|control vectors?", "sentiment"),
+        ("probe", r"(?:linear )?prob(?:e|es|ed|ing)|linearly (?:represented|decodable)", "truth"),
+        ("lens", r"logit lens|tuned lens|early exit\w*", "capital-of"),
+        ("attribute", r"(?:direct )?logit attributions?|DLA", "capital-of"),
+        ("attention", r"induction heads?|previous[- ]token heads?|duplicate[- ]token heads?", ""),
+    )
+)
+_HEAD_KINDS = ("induction", "previous", "duplicate")
+_EXAMPLES = {"steer": 16, "probe": 200, "lens": 32, "attribute": 32}
 _CAUSAL = re.compile(
     r"\b(activation patch\w*|patch(?:ing|ed)?|causal(?:ly| trac\w*| effect\w*| intervention\w*)?|"
     r"interchange intervention\w*|denoising|noising|locali[sz]\w*|"
@@ -40,8 +53,8 @@ class Plan:
 def plan(question: str, *, model: str = "demo") -> Plan:
     """The experiment that fits ``question``, by the words it uses.
 
-    A behaviour of the demo language that the question speaks of decides the prompts; words of cause or place
-    decide that patching fits. A question that speaks of neither gets no experiment.
+    A method that the question names is run; else words of cause or place decide that patching fits. A behaviour of the
+    demo language that the question speaks of decides the prompts. A question that speaks of neither gets no experiment.
     """
     named = _NAMED_MODEL.search(question)
     if named and model == "demo":
@@ -52,6 +65,9 @@ def plan(question: str, *, model: str = "demo") -> Plan:
         )
     behaviour, hits = _behaviour(question)
     causal = _CAUSAL.search(question)
+    method = _method(question, behaviour if hits else None, model)
+    if method is not None:
+        return method
     if not causal and hits < 2:
         return Plan(None, {}, "no tool here measures what it asks")
     name = behaviour if hits else _DEFAULT_BEHAVIOUR
@@ -63,6 +79,29 @@ def plan(question: str, *, model: str = "demo") -> Plan:
         else ""
     )
     return Plan("patch", {"behaviour": name, "n": _PAIRS, "model": model}, why)
+
+
+def _method(question: str, behaviour: str | None, model: str) -> Plan | None:
+    """The experiment of the method that the question names first, or None."""
+    named = [
+        (match.start(), tool, match[0], default)
+        for tool, pattern, default in _METHODS
+        if (match := pattern.search(question))
+    ]
+    if not named:
+        return None
+    _, tool, word, default = min(named)
+    why = f"it speaks of {word!r}"
+    if tool == "attention":
+        kind = next(kind for kind in _HEAD_KINDS if kind in word.lower())
+        return Plan(tool, {"kind": kind, "model": model}, why)
+    # Probing and steering need two classes, which some behaviours do not have.
+    usable = behaviour if behaviour and _fits(tool, behaviour) else default
+    return Plan(tool, {"behaviour": usable, "n": _EXAMPLES[tool], "model": model}, why)
+
+
+def _fits(tool: str, behaviour: str) -> bool:
+    return tool not in ("steer", "probe") or bool(BEHAVIOURS[behaviour].labels)
 
 
 def _behaviour(question: str) -> tuple[str, int]:

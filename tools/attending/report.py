@@ -60,7 +60,7 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
         headline="; ".join(_line(each) for each in found.values()) + f" ({args.sequences} sequences).",
         verdict=verdict,
         why=why,
-        values=_values(found, judged),
+        values=_values(found, judged) | {"sequences": float(args.sequences)},
         controls=[
             Control(name=f"{kind}_control", value=each.evidence.control, meaning=_CONTROL[kind])
             for kind, each in found.items()

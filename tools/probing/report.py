@@ -177,6 +177,8 @@ def _values(
     for rival in rivals:
         values[f"{rival.name}_auroc"] = rival.auroc
         values[f"{rival.name}_accuracy"] = rival.accuracy
+    for name, (_, ahead) in e.controls.items():
+        values |= {f"beyond_{name}_low": ahead.low, f"beyond_{name}_high": ahead.high}
     return {name: round(value, 6) for name, value in values.items()}
 
 

@@ -93,6 +93,7 @@ def _values(a: Analysis) -> dict[str, float]:
         "effect_low": e.interval.low,
         "effect_high": e.interval.high,
         "dose": e.dose,
+        "controls": float(sum(each.shape[1] for each in a.families.values())),
         "layer": float(a.source.layer),
         "unsteered": float(a.plain.mean()),
         "steered": float(a.steered[i].mean()),
