@@ -360,6 +360,9 @@ class ActivationsArgs(ExperimentArgs):
     position: str = Field(
         default="last", description="one vector a text: last, mean, or -2, -3, ... from the end"
     )
+    remote: bool = Field(
+        default=False, description="run on NDIF through nnsight; needs a hub name and NDIF_API_KEY"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> ActivationsArgs:
@@ -384,7 +387,8 @@ class LayerSize(BaseModel):
 
 
 class Activations(BaseModel):
-    """``file`` is safetensors: ``activations`` [layers, texts, hidden] in float32, ``embedding`` [texts, hidden]."""
+    """``file`` is safetensors: ``activations`` [layers, texts, hidden] in float32 and, unless it
+    ran elsewhere, ``embedding`` [texts, hidden]."""
 
     model: str
     site: str
@@ -402,7 +406,11 @@ class Activations(BaseModel):
     cost="one forward over the texts",
     needs_model=True,
     extra="interp",
-    examples=("--behaviour truth --n 100", "--texts-file texts.txt --site mlp --position mean"),
+    examples=(
+        "--behaviour truth --n 100",
+        "--texts-file texts.txt --site mlp --position mean",
+        "--model meta-llama/Llama-3.1-70B --texts-file texts.txt --remote",
+    ),
 )
 def activations(args: ActivationsArgs, context: Context) -> Activations:
     """Write a model's activations to a file. One vector for each text at every layer, as safetensors, with the norms of
@@ -418,29 +426,39 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
 
     texts = _given(args)
     reduce = at(args.position)
-    model = context.model(args)
-    found = capture(
-        model, texts, reduce, modules=_sites(model, args.site), progress=context.progress
-    )
+    tensors: dict[str, Tensor] = {}
+    if args.remote:
+        from gadfly.tools.remote import RemoteModel
+
+        index = {"mean": None, "last": -1}.get(args.position, args.position)
+        tensors["activations"] = RemoteModel(args.model).activations(
+            texts, site=args.site, position=None if index is None else int(index), progress=context.progress
+        )  # fmt: skip
+        source = f"NDIF: {args.model}"
+    else:
+        model = context.model(args)
+        found = capture(
+            model, texts, reduce, modules=_sites(model, args.site), progress=context.progress
+        )
+        tensors |= {"activations": found.layers, "embedding": found.embedding}
+        source = str(model.fingerprint["weights"])
+    layers = tensors["activations"]
     path = context.artifacts() / "activations.safetensors"
     about = {
-        "model": str(model.fingerprint["weights"]), "site": args.site, "position": args.position,
+        "model": source, "site": args.site, "position": args.position,
         "texts": json.dumps(texts), "axes": "layer, text, hidden",
     }  # fmt: skip
-    save_file(
-        {"activations": found.layers.contiguous(), "embedding": found.embedding.contiguous()},
-        str(path), about,
-    )  # fmt: skip
-    bad = int((~found.layers.isfinite()).sum())
+    save_file({name: value.contiguous() for name, value in tensors.items()}, str(path), about)
+    bad = int((~layers.isfinite()).sum())
     return Activations(
         model=args.model,
         site=args.site,
         position=args.position,
         texts=len(texts),
-        layers=found.layers.shape[0],
-        hidden_size=model.hidden_size,
+        layers=layers.shape[0],
+        hidden_size=layers.shape[2],
         file=str(path),
-        sizes=[_size(layer, values) for layer, values in enumerate(found.layers)],
+        sizes=[_size(layer, values) for layer, values in enumerate(layers)],
         notes=[f"{bad} numbers are not finite; use --dtype float32"] if bad else [],
     )
 

@@ -1,0 +1,123 @@
+"""Activations of a model that runs elsewhere: on NDIF (https://ndif.us), through nnsight.
+
+The model is not loaded here, only its configuration and tokenizer. What is sent is the tokens and a few lines that
+keep one vector a text and layer; what comes back is those. Leaves out every experiment whose exactness rests on hooks
+of our own: they need the model at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from gadfly.corpus.progress import Progress
+from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
+from gadfly.tools.capture import batches
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Site = Literal["residual", "attention", "mlp"]
+_MODULES = {"residual": "layers_output", "attention": "attentions_output", "mlp": "mlps_output"}
+
+
+class RemoteModel:
+    """A model by its hub name, without weights.
+
+    Args:
+        backend: True for NDIF; ``local`` runs the same request in this process, through the same serialisation.
+
+    Raises:
+        UsageError: no NDIF key.
+        ModelError: no such model.
+    """
+
+    def __init__(self, name: str, *, backend: bool | Literal["local"] = True) -> None:
+        if backend is True and not os.environ.get("NDIF_API_KEY"):
+            raise UsageError(
+                "running on NDIF needs a key: get one at https://login.ndif.us and set NDIF_API_KEY"
+            )
+        try:
+            import torch  # noqa: F401 - before nnterp
+            from nnterp import StandardizedTransformer
+        except ImportError as error:
+            raise MissingExtraError("running on NDIF", "interp") from error
+        try:
+            # The simulation runs the model here, so it alone needs weights.
+            self.model: Any = StandardizedTransformer(
+                name, check_renaming=False, trust_remote_code=False, dispatch=backend == "local"
+            )
+        except Exception as error:
+            raise ModelError(f"cannot read the configuration of {name}: {_line(error)}") from error
+        self.name = name
+        self.layers = int(self.model.num_layers)
+        self.hidden_size = int(self.model.hidden_size)
+        self._backend = backend
+
+    def activations(
+        self,
+        texts: Sequence[str],
+        *,
+        site: Site,
+        position: int | None,
+        progress: Progress,
+        max_tokens: int = 8192,
+    ) -> Tensor:
+        """One vector a text at every layer, [layers, texts, hidden], float32 on the CPU.
+
+        Args:
+            position: an index from the end, or None for the mean over tokens.
+
+        Raises:
+            GadflyError: NDIF refused the job or it failed there.
+        """
+        import torch
+
+        tokenizer = self.model.tokenizer
+        rows = [tokenizer(text)["input_ids"] for text in texts]
+        out = torch.empty(self.layers, len(texts), self.hidden_size)
+        progress.start("Activations on NDIF", len(texts))
+        try:
+            for some in batches([len(row) for row in rows], max_tokens):
+                out[:, some] = self._one([rows[i] for i in some], _MODULES[site], position)
+                progress.advance(len(some))
+        finally:
+            progress.finish()
+        return out
+
+    def _one(self, rows: list[list[int]], module: str, position: int | None) -> Tensor:
+        import torch
+
+        longest = max(map(len, rows))
+        pad = self.model.tokenizer.pad_token_id or 0
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+        }
+        # Weights of a mean over the chosen tokens: one form for both, and plain tensors travel.
+        weights = mask.float() if position is None else torch.zeros(mask.shape)
+        if position is not None:
+            weights[:, position] = 1
+        weights = (weights / weights.sum(1, keepdim=True))[..., None]
+        model, count = self.model, self.layers
+        try:
+            with torch.no_grad(), model.trace(inputs, remote=self._backend):
+                outputs = getattr(model, module)
+                kept = []
+                for layer in range(count):
+                    hidden = outputs[layer].float()
+                    kept.append((hidden * weights.to(hidden.device)).sum(1).cpu())
+                found = torch.stack(kept).save()
+        except Exception as error:
+            raise GadflyError(f"NDIF could not run {self.name}: {_line(error)}") from error
+        return torch.as_tensor(found)
+
+
+def _line(error: Exception) -> str:
+    """The last line of an error that may carry a remote traceback; no key of ours is ever part of a request."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
