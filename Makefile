@@ -19,7 +19,11 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/pytest
 
 bench: $(VENV)/.interp  ## measure: ratios within one run
+	$(BIN)/python -m gadfly.evals.bench_patch --n 1
 	$(BIN)/python -m gadfly.evals.bench_patch
+	$(BIN)/python -m gadfly.evals.bench_probe
+	$(BIN)/python -m gadfly.evals.bench_steer
+	$(BIN)/python -m gadfly.evals.bench_corpus
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)

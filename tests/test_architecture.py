@@ -111,3 +111,14 @@ def _cpu_seconds(code: str) -> float:
 
 def _env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+
+def test_every_tool_is_importable_by_its_name() -> None:
+    """A package of the same name would hide the tool once it is imported."""
+    import gadfly.tools
+    from gadfly.tools.contract import Tool
+    from gadfly.tools.registry import all_tools, names
+
+    assert len(all_tools()) == len(names())
+    for name in names():
+        assert isinstance(getattr(gadfly.tools, name), Tool)

@@ -15,12 +15,12 @@ _WHERE = {
     "probe": "gadfly.tools.probing",
     "steer": "gadfly.tools.steering",
     "ablate": "gadfly.tools.ablation",
-    "lens": "gadfly.tools.lens",
-    "patchscope": "gadfly.tools.patchscope",
+    "lens": "gadfly.tools.logit_lens",
+    "patchscope": "gadfly.tools.patchscopes",
     "attribute": "gadfly.tools.attribution",
     "attention": "gadfly.tools.attending",
     "sae": "gadfly.tools.features",
-    "selftest": "gadfly.tools.selftest",
+    "selftest": "gadfly.tools.selftesting",
     "generate": "gadfly.tools.generating",
     "activations": "gadfly.tools.inspecting",
     "tokenize": "gadfly.tools.inspecting",
@@ -29,6 +29,11 @@ _WHERE = {
     "read": "gadfly.tools.reading",
     "check_quote": "gadfly.tools.reading",
 }
+
+
+def names() -> tuple[str, ...]:
+    """Every tool's name. Imports nothing."""
+    return tuple(_WHERE)
 
 
 @cache

@@ -17,10 +17,10 @@ from support.varied import varied  # noqa: E402
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ModelError, ToolInputError  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
-from gadfly.tools.lens import lens  # noqa: E402
-from gadfly.tools.lens.analysis import Analysis, analyse, make_units, prefixes  # noqa: E402
-from gadfly.tools.lens.reading import read, residuals  # noqa: E402
-from gadfly.tools.lens.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.logit_lens import lens  # noqa: E402
+from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes  # noqa: E402
+from gadfly.tools.logit_lens.reading import read, residuals  # noqa: E402
+from gadfly.tools.logit_lens.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.readout import readout  # noqa: E402
 from gadfly.tools.rows import batch_of  # noqa: E402

@@ -19,11 +19,11 @@ from gadfly.errors import ToolInputError  # noqa: E402
 from gadfly.tools import planted  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.words import CAPITALS  # noqa: E402
-from gadfly.tools.lens.analysis import make_units  # noqa: E402
+from gadfly.tools.logit_lens.analysis import make_units  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
-from gadfly.tools.patchscope import patchscope  # noqa: E402
-from gadfly.tools.patchscope.analysis import Analysis, analyse  # noqa: E402
-from gadfly.tools.patchscope.target import read_target, written  # noqa: E402
+from gadfly.tools.patchscopes import patchscope  # noqa: E402
+from gadfly.tools.patchscopes.analysis import Analysis, analyse  # noqa: E402
+from gadfly.tools.patchscopes.target import read_target, written  # noqa: E402
 
 TEXTS = ["w5 w9 w14 w30", "w8 w8", "w40 w41 w42 w43 w44 w7"]
 

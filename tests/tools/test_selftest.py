@@ -13,8 +13,8 @@ from gadfly.tools import planted  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import load  # noqa: E402
 from gadfly.tools.registry import all_tools, by_name  # noqa: E402
-from gadfly.tools.selftest import selftest  # noqa: E402
-from gadfly.tools.selftest.cases import CASES, Case, passed  # noqa: E402
+from gadfly.tools.selftesting import selftest  # noqa: E402
+from gadfly.tools.selftesting.cases import CASES, Case, passed  # noqa: E402
 
 BY_TOOL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.tool)
 

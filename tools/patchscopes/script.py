@@ -8,9 +8,9 @@ from gadfly.tools.scripting import as_literal, location
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-    from gadfly.tools.patchscope import PatchscopeArgs
-    from gadfly.tools.patchscope.analysis import Analysis
-    from gadfly.tools.patchscope.target import Target
+    from gadfly.tools.patchscopes import PatchscopeArgs
+    from gadfly.tools.patchscopes.analysis import Analysis
+    from gadfly.tools.patchscopes.target import Target
 
 _TEMPLATE = """\
 # The answer's mean log-probability with one layer's state put into the target. Needs: torch, nnterp.

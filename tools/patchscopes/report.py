@@ -9,13 +9,13 @@ import numpy as np
 from gadfly.tools import curves
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.lens.analysis import make_units
+from gadfly.tools.logit_lens.analysis import make_units
 from gadfly.tools.model import LocalModel
-from gadfly.tools.patchscope import PatchscopeArgs, PatchscopeResult
-from gadfly.tools.patchscope.analysis import Analysis, analyse
-from gadfly.tools.patchscope.script import script
-from gadfly.tools.patchscope.target import read_target
-from gadfly.tools.patchscope.verdict import judge
+from gadfly.tools.patchscopes import PatchscopeArgs, PatchscopeResult
+from gadfly.tools.patchscopes.analysis import Analysis, analyse
+from gadfly.tools.patchscopes.script import script
+from gadfly.tools.patchscopes.target import read_target
+from gadfly.tools.patchscopes.verdict import judge
 from gadfly.tools.stats import Interval
 
 _MOST_ROWS = 48

@@ -11,11 +11,11 @@ import numpy as np
 from gadfly.tools import curves, heatmap
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.lens import LensArgs, LensResult
-from gadfly.tools.lens.analysis import Analysis, analyse, make_units, prefixes
-from gadfly.tools.lens.reading import Grid, grid, residuals
-from gadfly.tools.lens.script import script
-from gadfly.tools.lens.verdict import judge
+from gadfly.tools.logit_lens import LensArgs, LensResult
+from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes
+from gadfly.tools.logit_lens.reading import Grid, grid, residuals
+from gadfly.tools.logit_lens.script import script
+from gadfly.tools.logit_lens.verdict import judge
 from gadfly.tools.readout import Readout, readout
 from gadfly.tools.rows import batch_of, leading
 

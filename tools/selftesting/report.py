@@ -11,8 +11,8 @@ from gadfly.tools.contract import Context, Control, Table, Verdict
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.registry import by_name
 from gadfly.tools.runner import execute
-from gadfly.tools.selftest import SelftestArgs, SelftestResult
-from gadfly.tools.selftest.cases import CASES, Case, passed
+from gadfly.tools.selftesting import SelftestArgs, SelftestResult
+from gadfly.tools.selftesting.cases import CASES, Case, passed
 from gadfly.tools.stats import Interval, wilson
 
 if TYPE_CHECKING:

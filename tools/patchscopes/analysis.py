@@ -18,10 +18,10 @@ from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats
 from gadfly.tools.capture import at, capture
-from gadfly.tools.lens.analysis import Unit
+from gadfly.tools.logit_lens.analysis import Unit
 from gadfly.tools.model import LocalModel
-from gadfly.tools.patchscope.target import Target, patched, written
-from gadfly.tools.patchscope.verdict import Evidence
+from gadfly.tools.patchscopes.target import Target, patched, written
+from gadfly.tools.patchscopes.verdict import Evidence
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from gadfly.tools.readout import readout
 from gadfly.tools.scripting import as_literal, location
 
 if TYPE_CHECKING:
-    from gadfly.tools.lens.analysis import Analysis
+    from gadfly.tools.logit_lens.analysis import Analysis
     from gadfly.tools.model import LocalModel
 
 _TEMPLATE = """\

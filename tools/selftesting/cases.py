@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.tools import planted
 from gadfly.tools.contract import Result, Verdict
-from gadfly.tools.selftest import dictionaries, noise
+from gadfly.tools.selftesting import dictionaries, noise
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel

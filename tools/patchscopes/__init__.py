@@ -79,6 +79,6 @@ def patchscope(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
         ToolInputError: no {} in the target, a prompt shorter than the position asked for, no such layer.
         ModelError: the model cannot be loaded or fails its self-check.
     """
-    from gadfly.tools.patchscope.report import run
+    from gadfly.tools.patchscopes.report import run
 
     return run(args, context)

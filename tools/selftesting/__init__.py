@@ -39,6 +39,6 @@ def selftest(args: SelftestArgs, context: Context) -> SelftestResult:
         ToolInputError: an unknown tool name.
         ModelError: the model cannot be loaded or fails its self-check.
     """
-    from gadfly.tools.selftest.report import run
+    from gadfly.tools.selftesting.report import run
 
     return run(args, context)

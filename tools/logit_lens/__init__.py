@@ -52,6 +52,6 @@ def lens(args: LensArgs, context: Context) -> LensResult:
         ToolInputError: no prompts, or an answer of several tokens.
         ModelError: the model cannot be loaded, fails its self-check, or its readout cannot be applied elsewhere.
     """
-    from gadfly.tools.lens.report import run
+    from gadfly.tools.logit_lens.report import run
 
     return run(args, context)

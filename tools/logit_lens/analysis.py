@@ -16,8 +16,8 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools import stats
-from gadfly.tools.lens.reading import Read, read, residuals
-from gadfly.tools.lens.verdict import Evidence
+from gadfly.tools.logit_lens.reading import Read, read, residuals
+from gadfly.tools.logit_lens.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
 from gadfly.tools.rows import batch_of, leading, plain_ids, portions
