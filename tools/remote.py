@@ -111,7 +111,8 @@ class RemoteModel:
                 for layer in range(count):
                     hidden = outputs[layer].float()
                     kept.append((hidden * weights.to(hidden.device)).sum(1).cpu())
-                found = torch.stack(kept).save()
+                stacked: Any = torch.stack(kept)
+                found = stacked.save()  # nnsight's own method: what is saved outlives the trace
         except Exception as error:
             raise GadflyError(f"NDIF could not run {self.name}: {_line(error)}") from error
         return torch.as_tensor(found)
