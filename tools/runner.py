@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from gadfly import __version__
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.errors import Cancelled, GadflyError, LedgerError, ToolInputError
+from gadfly.errors import Cancelled, GadflyError, LedgerError, ModelError, ToolInputError
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
@@ -105,6 +105,11 @@ def execute(
         raise
     except Exception as error:
         record("failed", error=f"{type(error).__name__}: {error}")
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise ModelError(
+                f"memory ran out in {tool.name} with the smallest batch it knows; give fewer or shorter prompts, a "
+                "smaller --max-rows or --max-tokens, or --dtype bfloat16"
+            ) from error
         raise
     assert isinstance(result, Result)
     result.tool, result.run = tool.name, run_id

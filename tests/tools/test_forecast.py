@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from support.models import local  # noqa: E402
 
 from gadfly.corpus.progress import Silent  # noqa: E402
-from gadfly.errors import Cancelled, ToolInputError  # noqa: E402
+from gadfly.errors import Cancelled, ModelError, ToolInputError  # noqa: E402
 from gadfly.tools import forecast as forecasting  # noqa: E402
 from gadfly.tools.forecast import forecast  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
@@ -94,3 +94,31 @@ def test_an_enormous_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(forecasting._SHORT, "cpu", 1.0)
     with pytest.raises(ToolInputError, match="Take fewer prompts"):
         patch(behaviour="capital-of", n=200, device="cpu")
+
+
+def test_memory_that_runs_out_halves_the_batch_and_then_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gadfly.tools.patchscopes import analysis, patchscope
+
+    arguments = {"prompt": "in france", "answer": "paris", "target": "the capital of {} is"}
+    whole = patchscope(**arguments)
+    real = analysis.patched
+
+    def tight(model, target, states, layers):  # type: ignore[no-untyped-def]
+        if len(states) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(model, target, states, layers)
+
+    monkeypatch.setattr(analysis, "patched", tight)
+    halved = patchscope(**arguments)
+    assert halved.values == pytest.approx(whole.values, abs=1e-4)
+    assert any("memory ran out" in note for note in halved.notes)
+
+    def none(*_):  # type: ignore[no-untyped-def]
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(analysis, "patched", none)
+    with pytest.raises(ModelError, match="memory ran out in patchscope"):
+        patchscope(**arguments)
+    assert Ledger().recent(1)[0].status == "failed"

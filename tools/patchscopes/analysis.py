@@ -8,7 +8,7 @@ on the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats
 from gadfly.tools.capture import at, capture
+from gadfly.tools.generating import in_parts
 from gadfly.tools.logit_lens.analysis import Unit
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.target import Target, patched, written
@@ -50,6 +51,7 @@ class Analysis:
     q: Array
     chosen: int
     evidence: Evidence
+    notes: list[str]
 
 
 def analyse(
@@ -81,13 +83,20 @@ def analyse(
         )
     states = capture(model, texts, at(str(back)), modules=model.blocks, progress=progress).layers
     donors = _donors(units, seed)
+    notes: list[str] = []
+
+    def halved(most: int) -> None:
+        notes.append(f"memory ran out: at most {most} rows a forward were used")
+
     progress.start("Patchscope", states.shape[0] * len(units) * (2 if donors is not None else 1))
     try:
-        own = _measure(model, target, states, units, into, max_rows, progress)
+        own = _measure(model, target, states, units, into, max_rows, progress, halved)
         swapped = (
             None
             if donors is None
-            else _measure(model, target, states[:, donors], units, into, max_rows, progress)[0]
+            else _measure(
+                model, target, states[:, donors], units, into, max_rows, progress, halved
+            )[0]
         )
     finally:
         progress.finish()
@@ -122,7 +131,9 @@ def analyse(
         top=hits / int(held.sum()),
         top_interval=stats.wilson(hits, int(held.sum())),
     )
-    return Analysis(units, logp, rank, other, swapped, alone, token, top, q, chosen, evidence)
+    return Analysis(
+        units, logp, rank, other, swapped, alone, token, top, q, chosen, evidence, notes
+    )
 
 
 def _said(logits: Tensor, answers: list[int]) -> Array:
@@ -152,6 +163,7 @@ def _measure(
     into: int | None,
     max_rows: int,
     progress: Progress,
+    on_halved: Callable[[int], None],
 ) -> tuple[Array, Array, Array, Array]:
     """Log p and rank of the answer, mean log p of the control answers, and the best token: [layers, prompts] each."""
     import torch
@@ -163,15 +175,15 @@ def _measure(
         where = torch.full_like(where, into)
     answer = torch.tensor([unit.target for unit in units]).repeat(layers)
     others = torch.tensor([unit.others for unit in units]).repeat(layers, 1)
-    parts = []
-    for start in range(0, len(rows), max_rows):
-        cut = slice(start, start + max_rows)
+
+    def part(cut: list[int]) -> tuple[Tensor, ...]:
         logs = patched(model, target, rows[cut], where[cut]).float().log_softmax(-1).cpu()
         own = logs.gather(-1, answer[cut, None])
-        parts.append((
-            own.squeeze(-1), (logs >= own).sum(-1) - 1, logs.gather(-1, others[cut]).mean(-1), logs.argmax(-1),
-        ))  # fmt: skip
         progress.advance(len(logs))
+        rank = (logs >= own).sum(-1) - 1
+        return own.squeeze(-1), rank, logs.gather(-1, others[cut]).mean(-1), logs.argmax(-1)
+
+    parts = [found for _, found in in_parts(range(len(rows)), max_rows, part, on_halved)]
     logp, rank, other, top = (
         torch.cat(column).reshape(layers, n).numpy().astype(np.float64)
         for column in zip(*parts, strict=True)

@@ -35,7 +35,7 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
         max_rows=args.max_rows, progress=context.progress,
     )  # fmt: skip
     verdict, why = judge(found.evidence)
-    notes = []
+    notes = list(found.notes)
     same = sum(ids[args.back] == answer for ids, answer in zip(rows, answers, strict=True))
     if same:
         notes.append(
