@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gadfly.corpus.progress import Silent
-from gadfly.tools.capture import at, batches, capture
+from gadfly.tools.capture import at, capture
 from gadfly.tools.model import LocalModel
 from gadfly.tools.probing.fit import STRENGTHS, fit, space
+from gadfly.tools.rows import portions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +61,7 @@ def texts_for(count: int) -> list[str]:
 def bare(model: LocalModel, texts: list[str]) -> None:
     """The forward alone, over the same batches."""
     lengths = [len(model.ids(text)) for text in texts]
-    for some in batches(lengths, _TOKENS):
+    for some in portions(lengths, _TOKENS):
         batch = model.batch([texts[i] for i in some])
         with model.working():
             model.module(

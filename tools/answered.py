@@ -5,14 +5,13 @@ Shared by the tools that read how a model arrives at an answer (``lens``, ``attr
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import ExperimentArgs
+from gadfly.tools.records import checked, read_records
 
 
 class Answered(BaseModel):
@@ -75,13 +74,11 @@ def answered(args: AnsweredArgs, *, need_answer: bool = True) -> list[Answered]:
         chosen = behaviour(args.behaviour).examples(args.n, args.seed)
         return [Answered(prompt=e.prompt, answer=e.answer, wrong=e.wrong) for e in chosen]
     if args.prompt is not None:
-        found = [_checked(Answered, args.model_dump(include={"prompt", "answer", "wrong"}), "")]
+        found = [checked(Answered, args.model_dump(include={"prompt", "answer", "wrong"}), "")]
     elif args.prompts is not None:
-        found = [
-            _checked(Answered, item, f"prompt {i}: ") for i, item in enumerate(args.prompts, 1)
-        ]
+        found = [checked(Answered, item, f"prompt {i}: ") for i, item in enumerate(args.prompts, 1)]
     else:
-        found = _read(str(args.prompts_file))
+        found = read_records(str(args.prompts_file), Answered)
     if not found:
         raise ToolInputError("no prompts were given")
     if need_answer:
@@ -89,34 +86,3 @@ def answered(args: AnsweredArgs, *, need_answer: bool = True) -> list[Answered]:
             if item.answer is None:
                 raise ToolInputError(f"prompt {number} has no answer: give the token that follows")
     return found
-
-
-def _checked(kind: type[Answered], item: object, where: str) -> Answered:
-    try:
-        return kind.model_validate(item)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ToolInputError(f"{where}{place}: {first['msg']}") from error
-
-
-def _read(path: str) -> list[Answered]:
-    found = []
-    for number, line in enumerate(lines_of(path), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}: "
-        try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise ToolInputError(f"{where}not JSON ({error})") from error
-        found.append(_checked(Answered, item, where))
-    return found
-
-
-def lines_of(path: str) -> Sequence[str]:
-    """The lines of a text file. Raises ToolInputError if it cannot be read."""
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolInputError(f"cannot read {path}: {error}") from error

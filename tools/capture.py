@@ -7,7 +7,7 @@ Leaves out what is learnt from them (``probing``, ``steering``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.rows import portions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,24 +92,12 @@ def capture(
     forecast(model, label.lower(), sum(map(len, rows)), progress, at_once=max_tokens)
     progress.start(label, len(texts))
     try:
-        for some in batches([len(row) for row in rows], max_tokens):
+        for some in portions([len(row) for row in rows], max_tokens):
             _one(model, [texts[i] for i in some], some, reduce, modules, layers, embedding)
             progress.advance(len(some))
     finally:
         progress.finish()
     return Captured(layers, embedding, [len(row) for row in rows])
-
-
-def batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Indices, longest first: what does not fit fails at once and not after an hour."""
-    some: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if some and lengths[some[0]] * (len(some) + 1) > max_tokens:
-            yield some
-            some = []
-        some.append(index)
-    if some:
-        yield some
 
 
 def _one(

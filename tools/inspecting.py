@@ -471,7 +471,7 @@ def _given(args: ActivationsArgs) -> list[str]:
     if args.texts is not None:
         texts = args.texts
     else:
-        from gadfly.tools.answered import lines_of
+        from gadfly.tools.records import lines_of
 
         texts = [line for line in lines_of(str(args.texts_file)) if line.strip()]
     if not texts:

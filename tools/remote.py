@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
-from gadfly.tools.capture import batches
+from gadfly.tools.rows import portions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +79,7 @@ class RemoteModel:
         out = torch.empty(self.layers, len(texts), self.hidden_size)
         progress.start("Activations on NDIF", len(texts))
         try:
-            for some in batches([len(row) for row in rows], max_tokens):
+            for some in portions([len(row) for row in rows], max_tokens):
                 out[:, some] = self._one([rows[i] for i in some], _MODULES[site], position)
                 progress.advance(len(some))
         finally:

@@ -162,7 +162,7 @@ def test_prompts_that_cannot_be_patched(pair: dict[str, str], says: str) -> None
         ({"behaviour": "capital-of", "n": 0}, "n: "),
         ({"behaviour": "capital-of", "site": "soul"}, "site: "),
         ({"behaviour": "capital-of", "colour": 1}, "unknown argument 'colour'"),
-        ({"pairs_file": "/no/such.jsonl"}, "cannot read the pairs"),
+        ({"pairs_file": "/no/such.jsonl"}, "cannot read /no/such.jsonl"),
         ({"pairs": [{"clean": "x"}]}, "pair 1: corrupt"),
     ],
 )

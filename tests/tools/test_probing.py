@@ -23,9 +23,10 @@ from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.words import NAMES, NOUNS  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.probing.analysis import auroc  # noqa: E402
-from gadfly.tools.probing.data import LabelledText, label, read_texts, shuffled, split  # noqa: E402
+from gadfly.tools.probing.data import LabelledText, label, shuffled, split  # noqa: E402
 from gadfly.tools.probing.fit import STRENGTHS, fit, space  # noqa: E402
 from gadfly.tools.probing.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.records import read_records  # noqa: E402
 from gadfly.tools.runner import rerun  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
@@ -209,7 +210,7 @@ def test_truth_in_the_demo_model() -> None:
         ({"behaviour": "truth", "position": "first"}, "position is 'first'"),
         ({"behaviour": "truth", "position": "-99"}, "fewer than 99 tokens"),
         ({}, "give the texts once"),
-        ({"texts_file": "/no/such.jsonl"}, "cannot read the texts"),
+        ({"texts_file": "/no/such.jsonl"}, "cannot read /no/such.jsonl"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments: dict[str, Any], message: str) -> None:
@@ -222,7 +223,7 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text(json.dumps({"text": "a", "label": 1}) + "\n{nonsense\n")
     with pytest.raises(ToolInputError, match="line 2: not JSON"):
-        read_texts(str(path))
+        read_records(str(path), LabelledText)
 
 
 def test_a_pickle_is_refused_as_a_vector(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import curves, stats, vectors
@@ -17,7 +16,8 @@ from gadfly.tools.ablation.components import check_layer, chosen, name_of
 from gadfly.tools.ablation.script import script
 from gadfly.tools.ablation.verdict import judge
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.patching.pairs import PromptPair, prepare, read_pairs
+from gadfly.tools.patching.pairs import PromptPair, prepare
+from gadfly.tools.records import checked, read_records
 from gadfly.tools.steering.source import load_for, origin_notes
 
 if TYPE_CHECKING:
@@ -71,9 +71,12 @@ def _prompts(args: AblateArgs) -> tuple[list[PromptPair], list[str], list[str]]:
         reference = [prompt for prompt in other if prompt not in measured]
     else:
         if args.pairs_file is not None:
-            pairs = read_pairs(args.pairs_file)
+            pairs = read_records(args.pairs_file, PromptPair)
         else:
-            pairs = [_pair(item, number) for number, item in enumerate(args.pairs or [], 1)]
+            pairs = [
+                checked(PromptPair, item, f"pair {number}: ")
+                for number, item in enumerate(args.pairs or [], 1)
+            ]
         measured = {p.clean for p in pairs}
         reference = [p.corrupt for p in pairs if p.corrupt not in measured]
         if args.fill != "zero" and args.reference is None:
@@ -89,15 +92,6 @@ def _prompts(args: AblateArgs) -> tuple[list[PromptPair], list[str], list[str]]:
             "no reference prompts: the corrupt prompts are all measured; give reference"
         )
     return pairs, list(dict.fromkeys(reference)), notes
-
-
-def _pair(item: dict[str, object], number: int) -> PromptPair:
-    try:
-        return PromptPair.model_validate(item)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ToolInputError(f"pair {number}: {place}: {first['msg']}") from error
 
 
 def _subject(model: LocalModel, args: AblateArgs) -> tuple[Subject, list[str]]:

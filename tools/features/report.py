@@ -10,7 +10,6 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import vectors
-from gadfly.tools.answered import lines_of
 from gadfly.tools.contract import Context, Control, Table
 from gadfly.tools.features import SaeArgs, SaeResult
 from gadfly.tools.features.analysis import Analysis, analyse
@@ -19,6 +18,7 @@ from gadfly.tools.features.formats import read
 from gadfly.tools.features.places import Place, place
 from gadfly.tools.features.script import script
 from gadfly.tools.features.verdict import judge
+from gadfly.tools.records import lines_of
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel

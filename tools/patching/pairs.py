@@ -6,13 +6,11 @@ A *target* is a set of token positions, one set for each pair: a column of the b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.model import Batch, LocalModel
@@ -68,29 +66,6 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.clean)
-
-
-def read_pairs(path: str) -> list[PromptPair]:
-    """Pairs from a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolInputError(f"cannot read the pairs in {path}: {error}") from error
-    pairs = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            pairs.append(PromptPair.model_validate(json.loads(line)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
-        except ValueError as error:
-            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
-    if not pairs:
-        raise ToolInputError(f"{path} holds no pairs; write one JSON object a line")
-    return pairs
 
 
 def prepare(

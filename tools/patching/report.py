@@ -13,10 +13,11 @@ from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.patching import PatchArgs, PatchResult
 from gadfly.tools.patching.analysis import Analysis, Settings, analyse
 from gadfly.tools.patching.figure import draw
-from gadfly.tools.patching.pairs import PromptPair, prepare, read_pairs
+from gadfly.tools.patching.pairs import PromptPair, prepare
 from gadfly.tools.patching.script import script
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
+from gadfly.tools.records import checked, read_records
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -77,22 +78,11 @@ def _pairs(args: PatchArgs) -> list[PromptPair]:
             for pair in BEHAVIOURS[args.behaviour].pairs(args.n, args.seed)
         ]  # fmt: skip
     if args.pairs_file is not None:
-        return read_pairs(args.pairs_file)
+        return read_records(args.pairs_file, PromptPair)
     raw = args.pairs or [
         {"clean": args.clean, "corrupt": args.corrupt, "answer": args.answer, "wrong": args.wrong}
     ]
-    return [_pair(item, number) for number, item in enumerate(raw, 1)]
-
-
-def _pair(item: dict[str, object], number: int) -> PromptPair:
-    from pydantic import ValidationError
-
-    try:
-        return PromptPair.model_validate(item)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ToolInputError(f"pair {number}: {place}: {first['msg']}") from error
+    return [checked(PromptPair, item, f"pair {number}: ") for number, item in enumerate(raw, 1)]
 
 
 def _layers(wanted: list[int] | None, model: LocalModel) -> list[int]:

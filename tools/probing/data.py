@@ -6,14 +6,12 @@ own, else clusters of texts that share most of their words. Leaves out activatio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
 
@@ -59,27 +57,6 @@ class Parts:
     train: Flags
     validation: Flags
     test: Flags
-
-
-def read_texts(path: str) -> list[LabelledText]:
-    """Labelled texts from a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolInputError(f"cannot read the texts in {path}: {error}") from error
-    texts = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            texts.append(LabelledText.model_validate(json.loads(line)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
-        except ValueError as error:
-            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
-    return texts
 
 
 def label(items: Sequence[LabelledText]) -> Labelled:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import curves, vectors
@@ -23,10 +22,11 @@ from gadfly.tools.probing.analysis import (
     beyond,
     shuffles,
 )
-from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, read_texts, split
+from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, split
 from gadfly.tools.probing.fit import Method
 from gadfly.tools.probing.script import script
 from gadfly.tools.probing.verdict import Evidence, judge
+from gadfly.tools.records import checked, read_records
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -121,16 +121,11 @@ def _texts(args: ProbeArgs) -> list[LabelledText]:
             for each in chosen.examples(args.n, args.seed)
         ]
     if args.texts_file is not None:
-        return read_texts(args.texts_file)
-    items = []
-    for number, item in enumerate(args.texts or [], 1):
-        try:
-            items.append(LabelledText.model_validate(item))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ToolInputError(f"text {number}: {place}: {first['msg']}") from error
-    return items
+        return read_records(args.texts_file, LabelledText)
+    return [
+        checked(LabelledText, item, f"text {number}: ")
+        for number, item in enumerate(args.texts or [], 1)
+    ]
 
 
 def _evidence(

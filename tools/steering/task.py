@@ -6,17 +6,16 @@ tried on are never the same. Leaves out the vector (``source``) and the forwards
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.model import LocalModel
+from gadfly.tools.records import read_records
 from gadfly.tools.steering.source import Contrast
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def contrast(args: SteerArgs) -> Contrast | None:
     if args.vector is not None:
         return None
     if args.contrast_file is not None:
-        lines = _lines(args.contrast_file, ContrastLine)
+        lines = read_records(args.contrast_file, ContrastLine)
         return Contrast([line.positive for line in lines], [line.negative for line in lines])
     if args.positive is not None and args.negative is not None:
         return Contrast(args.positive, args.negative)
@@ -145,7 +144,7 @@ def asked(args: SteerArgs) -> list[Asked]:
         return [Asked(prompt, *shared) for prompt in args.prompts]
     return [
         Asked(line.prompt, _listed(line.towards) or shared[0], _listed(line.away) or shared[1])
-        for line in _lines(str(args.prompts_file), PromptLine)
+        for line in read_records(str(args.prompts_file), PromptLine)
     ]
 
 
@@ -217,26 +216,3 @@ def _sides(pair: Pair) -> tuple[str, str]:
 
 def _listed(tokens: str | list[str]) -> list[str]:
     return [tokens] if isinstance(tokens, str) else tokens
-
-
-def _lines(path: str, kind: type[RecordT]) -> list[RecordT]:
-    """Records of a JSON-lines file. Raises ToolInputError with the number of the first bad line."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolInputError(f"cannot read {path}: {error}") from error
-    records: list[RecordT] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            records.append(kind.model_validate(json.loads(line)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ToolInputError(f"{path}, line {number}: {place}: {first['msg']}") from error
-        except ValueError as error:
-            raise ToolInputError(f"{path}, line {number}: not JSON ({error})") from error
-    if not records:
-        raise ToolInputError(f"{path} is empty; write one JSON object a line")
-    return records
