@@ -16,7 +16,7 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: $(VENV)/.interp  ## measure: ratios within one run
 	$(BIN)/python -m gadfly.evals.bench_patch --n 1
