@@ -1,0 +1,153 @@
+"""The report in GitHub's Markdown: the summary, and one remark as a comment.
+
+Messages and quotes may hold text of whoever wrote the code, or of a model that read it. It is shown, never
+rendered: no mention, no link, no image, no HTML and no hidden marker can come out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gadfly.agent.critic.report import Remark, Report
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$]|^[-+=]|^\d+(?=[.)]))")
+_TICKS = re.compile(r"`+")
+_BREAK = "\u200b"  # unseen; ends what GitHub would turn into a mention or a link
+_LONGEST_QUOTE = 12  # lines
+_WORDS = {
+    "reproduced": "reproduced in a sandbox",
+    "static": "static",
+    "argued": "argued by a model, not proved",
+}
+
+
+def plain(text: str) -> str:
+    """Text as text: one line, nothing in it is markup."""
+    text = _SPECIAL.sub(r"\\\1", " ".join(visible(text).split()))
+    for mark in ("@", "#", "www."):
+        text = text.replace(mark, mark + _BREAK)
+    return text.replace("://", f":{_BREAK}//")
+
+
+def visible(text: str) -> str:
+    """Without control characters, and with characters that reorder text or hide made visible."""
+    return "".join(
+        each if each in "\n\t" or each.isprintable() or each == " " else f"\\x{ord(each):02x}"
+        for each in text
+    )
+
+
+def code(text: str, language: str = "") -> str:
+    """A code block that its content cannot close."""
+    longest = max((len(run) for run in _TICKS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def span(text: str) -> str:
+    """A short name as code."""
+    return f"`{visible(text).replace('`', chr(39))}`" if text else ""
+
+
+def comment(remark: Remark) -> str:
+    """One remark, as a review comment: what is wrong, the way out, how it is known."""
+    parts = [f"**{remark.severity}** · {plain(remark.message)}"]
+    if remark.suggestion is not None:
+        parts.append(code(remark.suggestion, "suggestion"))
+    if remark.fix:
+        parts.append(f"Instead: {plain(remark.fix)}")
+    parts.append(f"<sub>{_known(remark)}</sub>")
+    return "\n\n".join(parts)
+
+
+def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str:
+    """The whole report: the first remarks in full, the rest folded, then what was read.
+
+    Args:
+        commented: remarks that stand at their lines already; they get one line here.
+    """
+    parts = [f"### {headline(report)}"]
+    here = [each for each in report.findings if each not in commented]
+    room = max(limit - len(commented), 0)
+    first, rest = here[:room], here[room:]
+    if commented:
+        parts.append("\n".join(f"- {_place(each)} {plain(each.message)}" for each in commented))
+    parts += [_in_full(each) for each in first]
+    if rest:
+        listed = "\n".join(
+            f"- {_place(each)} {span(each.rule)}: {plain(each.message)}" for each in rest
+        )
+        parts.append(f"<details><summary>{len(rest)} more</summary>\n\n{listed}\n\n</details>")
+    parts += _foot(report)
+    return "\n\n".join(parts) + "\n"
+
+
+def headline(report: Report) -> str:
+    """How many findings, of which kind."""
+    if not report.findings:
+        return "Nothing found"
+    kinds: dict[str, int] = {}
+    for each in report.findings:
+        kinds[each.severity] = kinds.get(each.severity, 0) + 1
+    return ", ".join(
+        f"{kinds[kind]} {kind}{'s' if kinds[kind] > 1 else ''}"
+        for kind in ("error", "warning", "note")
+        if kind in kinds
+    )
+
+
+def notes(report: Report) -> list[str]:
+    """What the reader should know besides the findings, one sentence each."""
+    said = list(report.notices)
+    if report.dropped:
+        reasons: dict[str, int] = {}
+        for each in report.dropped:
+            reasons[each.reason] = reasons.get(each.reason, 0) + 1
+        said.append(
+            "dropped of what the model said: "
+            + "; ".join(f"{count} ({reason})" for reason, count in list(reasons.items())[:6])
+        )
+    if report.spent:
+        spent = report.spent
+        price = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
+        said.append(
+            f"{spent.calls} calls, {spent.input_tokens:,} + {spent.output_tokens:,} tokens, {price}"
+        )
+    return said
+
+
+def _in_full(remark: Remark) -> str:
+    language = "python"
+    quote = "\n".join(remark.quote.split("\n")[:_LONGEST_QUOTE])
+    lines = [
+        f"**{remark.severity}** {_place(remark)} {span(remark.rule)}",
+        code(visible(quote), language),
+        plain(remark.message),
+    ]
+    if remark.fix:
+        lines.append(f"Instead: {plain(remark.fix)}")
+    lines.append(f"<sub>{_known(remark)}</sub>")
+    return "\n\n".join(lines)
+
+
+def _place(remark: Remark) -> str:
+    return span(remark.place)
+
+
+def _known(remark: Remark) -> str:
+    """How it is known: the evidence, and which framings found it."""
+    said = [_WORDS[remark.evidence], span(remark.rule)]
+    if remark.framings:
+        ways = ", ".join(
+            f"{name} {'yes' if found else 'no'}" for name, found in remark.framings.items()
+        )
+        said.append(f"framings: {plain(ways)}")
+    if remark.note:
+        said.append(plain(remark.note))
+    return " · ".join(said)
+
+
+def _foot(report: Report) -> list[str]:
+    listed = "\n".join(f"- {plain(each)}" for each in notes(report)[:20])
+    return [f"<sub>Read: {plain(str(report.read))}.</sub>", *([listed] if listed else [])]

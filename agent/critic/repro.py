@@ -1,0 +1,132 @@
+"""From argued to reproduced: a model's small script that fails on the code and passes on its repair.
+
+The script and the code run only inside bubblewrap: no network, nothing writable but memory, limits on time and
+memory. Where there is no bubblewrap nothing runs, the remark stays argued, and says why.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from gadfly.agent.critic.fixes import with_replacement
+from gadfly.agent.critic.material import File
+from gadfly.agent.critic.report import Remark
+from gadfly.agent.critic.views import Spot
+from gadfly.agent.kernel import sandbox
+from gadfly.agent.prompting import fence, prompt
+
+_SECONDS = 60
+_LIMITS = f'ulimit -t {_SECONDS} -v 16000000 -f 20000; exec "$@"'
+_BLOCK = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
+_LONGEST = 8_000  # characters
+# By these a script could tell the two versions apart without what they compute.
+_PEEKS = {
+    "inspect",
+    "getsource",
+    "open",
+    "__file__",
+    "read_text",
+    "linecache",
+    "__code__",
+    "exit",
+    "_exit",
+}
+
+
+def reproduced(remark: Remark, file: File, ask: Callable[[str], str | None]) -> Remark:
+    """The remark, with what came of trying.
+
+    Args:
+        ask: a question to a model in a fresh context; None where it gives no reply.
+    """
+    missing = sandbox.missing()
+    if missing:
+        return _with(remark, f"not tried: {missing}")
+    if remark.suggestion is None or file.is_notebook or file.partial:
+        return _with(
+            remark, "not tried: there is no repaired version of the whole file to compare with"
+        )
+    told = fence("claim", f"{remark.quote}\n\n{remark.message}")
+    code = fence("code", file.source.text)
+    script = _script(ask(prompt("review_repro").render(code=code, claim=told)) or "")
+    if script is None:
+        return _with(remark, "not reproduced: the model gave no script that may be run")
+    lines = file.source.lines(None)
+    spot = Spot(None, remark.start_line, remark.end_line)
+    as_is = _run(script, "\n".join(lines))
+    repaired = _run(script, with_replacement(lines, spot, remark.suggestion))
+    if (
+        as_is is not None
+        and as_is[0] != 0
+        and "AssertionError" in as_is[1]
+        and repaired
+        and repaired[0] == 0
+    ):
+        done = _with(remark, "a script fails on this code and passes on the repair")
+        return done.model_copy(update={"evidence": "reproduced", "repro": script})
+    return _with(
+        remark, f"not reproduced: {_outcome('as it is', as_is)}, {_outcome('repaired', repaired)}"
+    )
+
+
+def _script(reply: str) -> str | None:
+    found = _BLOCK.search(reply)
+    script = (found[1] if found else reply).strip()
+    try:
+        tree = ast.parse(script)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    nodes = list(ast.walk(tree))
+    named = {n.id for n in nodes if isinstance(n, ast.Name)} | {
+        n.attr for n in nodes if isinstance(n, ast.Attribute)
+    }
+    named |= {
+        a.name.split(".")[0]
+        for n in nodes
+        if isinstance(n, ast.Import | ast.ImportFrom)
+        for a in n.names
+    }
+    asserts = any(isinstance(n, ast.Assert) for n in nodes)
+    return script if asserts and not named & _PEEKS and len(script) <= _LONGEST else None
+
+
+def _run(script: str, subject: str) -> tuple[int, str] | None:
+    """Exit code and the last line of the errors; None if it took too long."""
+    with tempfile.TemporaryDirectory(prefix="gadfly-repro-") as made:
+        folder = Path(made)
+        (folder / "subject.py").write_text(subject, encoding="utf-8")
+        (folder / "check.py").write_text(script, encoding="utf-8")
+        program = ["/bin/sh", "-c", _LIMITS, "sh", sys.executable, "-s", str(folder / "check.py")]
+        line = sandbox.command(
+            program, [folder], {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        )
+        try:
+            done = subprocess.run(
+                line, capture_output=True, stdin=subprocess.DEVNULL, timeout=2 * _SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return None
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return done.returncode, said[-1][:200] if said else ""
+
+
+def _outcome(name: str, ran: tuple[int, str] | None) -> str:
+    if ran is None:
+        return f"{name} it took too long"
+    return (
+        f"{name} it passed"
+        if ran[0] == 0
+        else f"{name} it failed ({ran[1].split(':', 1)[0] or ran[0]})"
+    )
+
+
+def _with(remark: Remark, note: str) -> Remark:
+    return remark.model_copy(
+        update={"note": "; ".join(each for each in (remark.note, note) if each)}
+    )

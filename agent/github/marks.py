@@ -1,0 +1,97 @@
+"""The hidden markers in what Gadfly writes on a pull request, by which a later push finds it again.
+
+Anyone can write such a marker into a comment of their own, to have a finding kept silent. So a marker counts
+only in a comment by Gadfly's own account.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_FINDING = re.compile(r"<!-- gadfly:finding ([0-9a-f]{16}(?:-\d+)?) ([\w-]+) (open|settled) -->")
+_REVIEW = re.compile(r"<!-- gadfly:review ([\w-]+) -->")
+_POSTED = re.compile(r"<!-- gadfly:posted ([0-9a-f ,:\-]*) -->")
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment that Gadfly wrote on an earlier push."""
+
+    id: int
+    path: str
+    line: int | None
+    """None where the code that it stands at is gone."""
+    body: str
+    fingerprint: str
+    rule: str
+    settled: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A review that Gadfly wrote on an earlier push."""
+
+    id: int
+    body: str
+    key: str
+    posted: frozenset[str]
+    """The keys of all comments made so far; a comment that somebody deleted stays deleted."""
+
+
+def finding(body: str, fingerprint: str, rule: str, *, settled: bool = False) -> str:
+    """A comment's text with its marker."""
+    return (
+        f"{body}\n\n<!-- gadfly:finding {fingerprint} {rule} {'settled' if settled else 'open'} -->"
+    )
+
+
+def review(body: str, key: str, posted: set[str]) -> str:
+    """A review's text with its markers."""
+    return (
+        f"{body}\n<!-- gadfly:review {key} -->\n<!-- gadfly:posted {' '.join(sorted(posted))} -->"
+    )
+
+
+def comments(told: list[dict[str, Any]], login: str | None) -> list[Comment]:
+    """Gadfly's own comments among those of a pull request."""
+    found = []
+    for each in told:
+        marks = _FINDING.findall(str(each.get("body") or ""))
+        if marks and not each.get("in_reply_to_id") and is_own(each, login):
+            fingerprint, rule, state = marks[-1]
+            line = each.get("line")
+            found.append(
+                Comment(
+                    int(each["id"]),
+                    str(each["path"]),
+                    line,
+                    str(each["body"]),
+                    fingerprint,
+                    rule,
+                    state == "settled",
+                )
+            )
+    return found
+
+
+def summaries(told: list[dict[str, Any]], login: str | None) -> list[Summary]:
+    """Gadfly's own reviews, oldest first."""
+    found = []
+    for each in told:
+        body = str(each.get("body") or "")
+        mark, posted = _REVIEW.findall(body), _POSTED.findall(body)
+        if mark and each.get("state") != "PENDING" and is_own(each, login):
+            named = frozenset(posted[-1].split()) if posted else frozenset()
+            found.append(Summary(int(each["id"]), body, mark[-1], named))
+    return found
+
+
+def is_own(told: dict[str, Any], login: str | None) -> bool:
+    """Whether Gadfly's account wrote it. Where the account is unknown, any bot's word is taken, no person's."""
+    user = told.get("user") or {}
+    if login is None:
+        return user.get("type") == "Bot"
+    # REST writes the suffix of bots always, GraphQL not; a person may be called as a bot is without it.
+    return str(user.get("login")) in (login, f"{login}[bot]")
