@@ -1,0 +1,401 @@
+"""Light data flow: what a name was bound to when it is read, and everything that went into an expression.
+
+Follows assignments, unpacking, loops, ``append`` and item stores, calls of functions of the same file
+(their returns; parameters lead to the callers' arguments). Knows no aliasing, no types and no branches
+but the other arm of an ``if``. What it finds is evidence, not proof.
+"""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from gadfly.agent.review.names import words
+from gadfly.agent.review.tree import (
+    FUNCTIONS,
+    Function,
+    Position,
+    Scope,
+    Tree,
+    end,
+    identifiers,
+    inner,
+    parameters,
+    position,
+    returned,
+    word_set,
+)
+
+Value = TypeVar("Value")
+Kind = Literal["assign", "unpack", "for", "with", "param", "aug", "def"]
+MAX_NODES = 900  # of one flow: beyond it everything depends on everything
+_STORES = {"append", "extend", "add", "insert", "setdefault", "update", "appendleft"}
+
+
+class Binding(NamedTuple):
+    """One place where a name gets a value."""
+
+    name: str
+    kind: Kind
+    value: ast.AST | None
+    part: int | None  # which part of ``value``, for unpacking; of a parameter its number
+    at: Position
+    node: ast.AST
+
+
+class Code(Tree):
+    """A module with its data flow. What rules are given."""
+
+    def __init__(self, text: str, path: str = "<code>") -> None:
+        super().__init__(text, path)
+        self.bindings: dict[ast.AST, dict[str, list[Binding]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        self.attributes: dict[str, list[ast.expr]] = defaultdict(list)
+        self._stores: dict[tuple[ast.AST, str], list[ast.AST]] = defaultdict(list)
+        self._flows: dict[ast.AST, list[ast.AST]] = {}
+        self._vocab: dict[ast.AST, frozenset[str]] = {}
+        self._calls_of: dict[str, list[ast.Call]] = defaultdict(list)
+        self._outer: dict[ast.AST, dict[str, Scope]] = defaultdict(dict)
+        self._known: dict[str, Any] = {}
+        self._bind_all()
+
+    def once(self, name: str, find: Callable[[Code], Value]) -> Value:
+        """What a search of the whole file finds, kept for the next rule that asks."""
+        if name not in self._known:
+            self._known[name] = find(self)
+        return self._known[name]  # type: ignore[no-any-return]
+
+    # Bindings ---------------------------------------------------------------------------------
+
+    def _bind_all(self) -> None:
+        declarations: list[ast.Global | ast.Nonlocal] = [
+            *self.all(ast.Global),
+            *self.all(ast.Nonlocal),
+        ]
+        for declared in declarations:
+            scope = self.scope(declared)
+            for name in declared.names:
+                self._outer[scope][name] = (
+                    self.module if isinstance(declared, ast.Global) else self.scope(scope)
+                )
+        for assign in self.all(ast.Assign):
+            for target in assign.targets:
+                self._bind(target, assign.value, end(assign), assign)
+        for annotated in self.all(ast.AnnAssign):
+            if annotated.value is not None:
+                self._bind(annotated.target, annotated.value, end(annotated), annotated)
+        for walrus in self.all(ast.NamedExpr):
+            self._bind(walrus.target, walrus.value, end(walrus), walrus)
+        for augmented in self.all(ast.AugAssign):
+            if isinstance(augmented.target, ast.Name):
+                self._add(augmented.target, "aug", augmented.value, None, end(augmented), augmented)
+        for loop in self.for_loops():
+            self._bind(loop.target, loop.iter, position(loop.target), loop, "for")
+        for part in self.all(ast.comprehension):
+            self._bind(part.target, part.iter, (0, 0), part, "for")
+        for item in self.all(ast.withitem):
+            if item.optional_vars is not None:
+                at = end(item.optional_vars)
+                self._bind(item.optional_vars, item.context_expr, at, item, "with")
+        for function in self.defs():
+            scope = self.scope(function)
+            at = position(function)
+            self.bindings[scope][function.name].append(
+                Binding(function.name, "def", function, None, at, function)
+            )
+            self._parameters(function)
+        for small in self.all(ast.Lambda):
+            self._parameters(small)
+        for call in self.all(ast.Call):
+            name = self.dotted(call.func).rsplit(".", 1)[-1]
+            self._calls_of[name].append(call)
+            if (
+                isinstance(call.func, ast.Attribute)
+                and call.func.attr in _STORES
+                and isinstance(call.func.value, ast.Name)
+            ):
+                store = call.func.value
+                self._stores[self._home(store.id, self.scope(call)), store.id] += call.args
+        for scope_bindings in self.bindings.values():
+            for found in scope_bindings.values():
+                found.sort(key=lambda each: each.at)
+
+    def _parameters(self, function: Function | ast.Lambda) -> None:
+        given = function.args
+        for number, each in enumerate((*given.posonlyargs, *given.args, *given.kwonlyargs)):
+            self.bindings[function][each.arg].append(
+                Binding(each.arg, "param", None, number, (0, 0), each)
+            )
+
+    def _bind(
+        self, target: ast.expr, value: ast.expr, at: Position, node: ast.AST, kind: Kind = "assign"
+    ) -> None:
+        if isinstance(target, ast.Name):
+            self._add(target, kind, value, None, at, node)
+        elif isinstance(target, ast.Tuple | ast.List):
+            same = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
+            for number, part in enumerate(target.elts):
+                part = part.value if isinstance(part, ast.Starred) else part
+                if same and kind == "assign" and isinstance(value, ast.Tuple | ast.List):
+                    self._bind(part, value.elts[number], at, node)
+                elif isinstance(part, ast.Name):
+                    unpacked: Kind = "unpack" if kind == "assign" else kind
+                    self._add(part, unpacked, value, number, at, node)
+                elif isinstance(part, ast.Tuple | ast.List):
+                    self._bind(part, value, at, node, kind)
+        elif isinstance(target, ast.Attribute):
+            self.attributes[self.unparsed(target)].append(value)
+        elif isinstance(target, ast.Subscript):
+            base = target.value
+            while isinstance(base, ast.Subscript):
+                base = base.value
+            if isinstance(base, ast.Name):
+                self._stores[self._home(base.id, self.scope(target)), base.id].append(value)
+
+    def _add(
+        self, target: ast.Name, kind: Kind, value: ast.AST, index: int | None, at: Position, node: ast.AST
+    ) -> None:  # fmt: skip
+        scope = self.scope(target)
+        if isinstance(node, ast.comprehension):
+            scope = self.parents[node]  # type: ignore[assignment]
+        elif isinstance(node, ast.NamedExpr):
+            while not isinstance(scope, (*FUNCTIONS, ast.Module, ast.Lambda)):
+                scope = self.scope(scope)
+        scope = self._outer.get(scope, {}).get(target.id, scope)
+        self.bindings[scope][target.id].append(Binding(target.id, kind, value, index, at, node))
+
+    def _home(self, name: str, scope: Scope) -> Scope:
+        """The scope that owns a name as seen from another."""
+        current: Scope = scope
+        while name not in self.bindings[current] and current is not self.module:
+            current = self.scope(current)
+        return current
+
+    def binding(self, name: ast.Name, at: Position | None = None) -> Binding | None:
+        """The binding that a read of a name most likely sees."""
+        scope, here = self.scope(name), at or position(name)
+        first = True
+        while True:
+            found = self.bindings[scope].get(name.id)
+            if found and not (isinstance(scope, ast.ClassDef) and not first):
+                upto = bisect_right(found, here, key=lambda each: each.at)
+                before = next(
+                    (
+                        each
+                        for each in reversed(found[:upto])
+                        if not self.other_arm(each.node, name)
+                    ),
+                    None,
+                )
+                if first and before:
+                    return before
+                if not first or isinstance(scope, ast.Module) or not before:
+                    # A function runs after its definition, mostly soon after: what stands above it is
+                    # what it sees, and else the last that follows.
+                    return before or found[-1]
+            if scope is self.module:
+                return None
+            # A comprehension runs where it stands; a function runs later, after later bindings.
+            first = first and not isinstance(scope, (*FUNCTIONS, ast.Lambda, ast.ClassDef))
+            scope = self.scope(scope)
+
+    def other_arm(self, one: ast.AST, other: ast.AST) -> bool:
+        """Whether two nodes stand in different arms of one ``if``."""
+        chain = {}
+        below: ast.AST = one
+        for above in self.up(one):
+            if isinstance(above, ast.If):
+                chain[above] = below in above.orelse
+            below = above
+        if not chain:
+            return False
+        below = other
+        for above in self.up(other):
+            if isinstance(above, ast.If) and above in chain and below is not above.test:
+                return (below in above.orelse) != chain[above]
+            below = above
+        return False
+
+    # Values -----------------------------------------------------------------------------------
+
+    def value(self, node: ast.AST | None, depth: int = 8) -> ast.AST | None:
+        """The expression behind a name, where it is one assignment; else the node itself."""
+        while isinstance(node, ast.Name) and depth > 0:
+            found = self.binding(node)
+            if found is None or found.kind != "assign" or found.value is None:
+                return node
+            node, depth = found.value, depth - 1
+        if isinstance(node, ast.Attribute) and depth > 0:
+            stored = self.attributes.get(self.unparsed(node), [])
+            if len(stored) == 1 and stored[0] is not node:
+                return self.value(stored[0], depth - 1)
+        return node
+
+    def flow(self, node: ast.AST | None) -> list[ast.AST]:
+        """Every node of an expression and of what flowed into it."""
+        if node is None:
+            return []
+        found = self._flows.get(node)
+        if found is None:
+            found = self._flow(node)
+            self._flows[node] = found
+        return found
+
+    def _flow(self, start: ast.AST) -> list[ast.AST]:
+        seen: set[ast.AST] = set()
+        out: list[ast.AST] = []
+        queue: list[ast.AST] = [start]
+        at = 0
+        while at < len(queue) and len(out) < MAX_NODES:
+            top = queue[at]
+            at += 1
+            if top in seen:
+                continue
+            for node in inner(top):
+                if node in seen:
+                    continue
+                seen.add(node)
+                out.append(node)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    queue += self._into(node)
+                elif isinstance(node, ast.Attribute):
+                    queue += self.attributes.get(self.unparsed(node), ())[:3]
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    queue += self._returned(node.func)
+        return out
+
+    def _into(self, name: ast.Name) -> list[ast.AST]:
+        found = self.binding(name)
+        if found is None:
+            return []
+        out = list(self.stored(name))
+        if found.kind == "param":
+            return out + self.arguments(found)
+        if found.kind == "def":
+            return out
+        if found.value is not None:
+            out.append(self.walked(found))
+        if found.kind == "aug":
+            every = self.bindings[self._home(name.id, self.scope(name))].get(name.id, ())
+            out += [e.value for e in every if e.value is not None and e.kind != "def"]
+        return out
+
+    def walked(self, found: Binding) -> ast.AST:
+        """What a binding takes its value from; of a loop over zip() or enumerate() its own argument."""
+        value = found.value if found.value is not None else found.node
+        if found.kind == "for" and found.part is not None and isinstance(value, ast.Call):
+            name, args = self.dotted(value.func), value.args
+            if name == "enumerate" and args and found.part == 1:
+                return args[0]
+            if name == "zip" and found.part < len(args):
+                return args[found.part]
+        return value
+
+    def stored(self, name: ast.Name) -> list[ast.AST]:
+        """What is appended to a container of this name, or written to an item of it."""
+        return self._stores.get((self._home(name.id, self.scope(name)), name.id), [])
+
+    def arguments(self, parameter: Binding) -> list[ast.AST]:
+        """What the callers in this file pass for a parameter."""
+        function = self.parents.get(self.parents.get(parameter.node, self.module), self.module)
+        if not isinstance(function, FUNCTIONS) or parameter.part is None:
+            return []
+        offset = 1 if isinstance(self.parents.get(function), ast.ClassDef) else 0
+        out: list[ast.AST] = []
+        for call in self._calls_of.get(function.name, ())[:6]:
+            place = parameter.part - offset
+            out += [each.value for each in call.keywords if each.arg == parameter.name]
+            if 0 <= place < len(call.args) and not any(
+                isinstance(each, ast.Starred) for each in call.args[: place + 1]
+            ):
+                out.append(call.args[place])
+        return out
+
+    def _returned(self, name: ast.Name) -> list[ast.AST]:
+        function = self.definition(name)
+        if function is None:
+            return []
+        return returned(function)[:4]
+
+    def definition(self, node: ast.AST | None) -> Function | None:
+        """The function of this file that a name stands for."""
+        if isinstance(node, ast.Name):
+            found = self.binding(node)
+            if found is not None and found.kind == "def" and isinstance(found.value, FUNCTIONS):
+                return found.value
+        return None
+
+    def calls_of(self, name: str) -> list[ast.Call]:
+        """Every call whose last name is this."""
+        return self._calls_of.get(name, [])
+
+    def vocab(self, node: ast.AST | None) -> frozenset[str]:
+        """Identifiers, attributes, keywords and short strings in an expression's flow."""
+        if node is None:
+            return frozenset()
+        found = self._vocab.get(node)
+        if found is None:
+            names: set[str] = set()
+            for each in self.flow(node):
+                if isinstance(each, ast.Name):
+                    names.add(each.id)
+                    names.add(self.imports.get(each.id, each.id).rsplit(".", 1)[-1])
+                elif isinstance(each, ast.Attribute):
+                    names.add(each.attr)
+                elif isinstance(each, ast.keyword) and each.arg:
+                    names.add(each.arg)
+                elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    names.add(each.value[:60])
+            found = frozenset(names)
+            self._vocab[node] = found
+        return found
+
+    def calls_in(self, node: ast.AST | None) -> list[ast.Call]:
+        """The calls in an expression's flow."""
+        return [each for each in self.flow(node) if isinstance(each, ast.Call)]
+
+    def flow_words(self, node: ast.AST | None) -> frozenset[str]:
+        """All words of all identifiers in an expression's flow."""
+        return frozenset(word for name in self.vocab(node) for word in words(name))
+
+    def context(self, node: ast.AST, *, doc: bool = False) -> frozenset[str]:
+        """Words that say what an expression is for: its target's, its function's, on request the docstring's."""
+        statement = self.statement(node)
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        found = {word for each in targets if each is not None for word in word_set(each)}
+        function = self.function(node)
+        if function is not None:
+            found |= words(function.name)
+            if doc:
+                found |= words(ast.get_docstring(function) or "")
+        return frozenset(found)
+
+    def free_names(self, function: Function | ast.Lambda) -> set[str]:
+        """Names that a function reads and does not bind itself."""
+        own = set(self.bindings[function]) | set(parameters(function))
+        body = function.body if isinstance(function.body, list) else [function.body]
+        read: set[str] = set()
+        for part in body:
+            for node in inner(part):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    read.add(node.id)
+        return read - own
+
+    def is_used(self, name: str, within: ast.AST) -> bool:
+        """Whether a name is read below a node."""
+        return any(
+            isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+            for each in inner(within)
+        )
+
+    def same(self, one: ast.AST | None, other: ast.AST | None) -> bool:
+        """Whether two expressions are written alike."""
+        return one is not None and other is not None and self.unparsed(one) == self.unparsed(other)
+
+    def identifiers(self, node: ast.AST | None) -> set[str]:
+        """Identifiers in the expression itself, without its flow."""
+        return identifiers(node)
