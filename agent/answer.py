@@ -28,6 +28,8 @@ class Receipt(BaseModel):
     run: str | None = None
     field: str | None = None
     value: str | None = None
+    verdict: str | None = None
+    """What the run itself concluded after its controls."""
 
 
 class Grade(StrEnum):
@@ -36,6 +38,7 @@ class Grade(StrEnum):
     VERIFIED = "verified"
     PARTLY = "partly verified"
     STRUCK = "struck"
+    DISPUTED = "disputed"
     OPINION = "opinion"
 
 
@@ -46,11 +49,19 @@ class Claim(BaseModel):
     receipts: list[Receipt] = []
     loose_numbers: list[str] = []
     """Numbers of the sentence that none of its verified receipts contains."""
+    contradicts: str = ""
+    """How the sentence contradicts the verdict of a run that it cites; empty if it does not."""
+    disputed: str = ""
+    """Why a fresh context refuted the sentence; empty if it did not."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def grade(self) -> Grade:
-        """Verified only if something was verified, nothing struck and no number is loose."""
+        """Verified only if something was verified, nothing struck, no number loose and nobody objected."""
+        if self.contradicts:
+            return Grade.STRUCK
+        if self.disputed:
+            return Grade.DISPUTED
         verified = [r for r in self.receipts if r.state == "verified"]
         if not self.receipts:
             return Grade.OPINION
@@ -59,6 +70,37 @@ class Claim(BaseModel):
         if len(verified) < len(self.receipts) or self.loose_numbers:
             return Grade.PARTLY
         return Grade.VERIFIED
+
+
+class Opinion(BaseModel):
+    """One fresh judgement of the same material under one framing."""
+
+    framing: str
+    verdict: Literal["holds", "fails", "undecided"]
+    why: str = ""
+
+
+class Judgement(BaseModel):
+    """What opposed framings made of the work or claim that the researcher put forward.
+
+    ``verdict`` is ``disagreement`` where the framing decided: then nothing may be concluded from any of them.
+    """
+
+    verdict: Literal["holds", "fails", "undecided", "disagreement"]
+    opinions: list[Opinion] = []
+    standing: Literal["holds", "fails", "undecided", "disagreement"] | None = None
+    """The verdict of an earlier turn, where it differs."""
+    without: Literal["holds", "fails", "undecided", "disagreement"] | None = None
+    """The verdict now on the earlier evidence alone: if it differs too, the judge wavered and nothing changed."""
+    new_evidence: list[str] = []
+    """What a changed verdict rests on: receipts that the earlier answer did not have."""
+
+
+class Aside(BaseModel):
+    """A piece of the message that was set aside before judgement."""
+
+    kind: Literal["authorship", "hope", "praise", "authority", "repetition", "belief"]
+    text: str
 
 
 class Cost(BaseModel):
@@ -81,6 +123,11 @@ class Answer(BaseModel):
     notices: list[str] = []
     runs: list[str] = []
     cost: Cost = Cost()
+    judgement: Judgement | None = None
+    set_aside: list[Aside] = []
+    """Pressure found in the message: judgement did not see it."""
+    restated: bool = False
+    """Whether this repeats the standing answer because the message brought nothing new."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

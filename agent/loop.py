@@ -1,190 +1,246 @@
-"""The loop, in LangGraph: think, act, check, and repair once; then the answer as it stands.
+"""The loop, in LangGraph: hear, think, act, check, doubt; then the answer as it stands. Its shape is in ``graph``.
 
-    think ──tool calls──▶ act ──▶ think
-      └──text──▶ check ──struck receipts, first time──▶ think
-                   └──▶ end
-
-The state is plain message dicts. Receipts are resolved by ``receipts``; nothing here judges prose.
+Each step's state is plain data (``state``) and can be kept on disk (``sessions``). Receipts are resolved by
+``receipts``, pressure and refutation are the ``skeptic``'s, the window is ``context``'s; nothing here judges prose.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import add
-from typing import Annotated, Any, TypedDict
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from gadfly.agent.answer import Answer, Cost
-from gadfly.agent.llm.model import ChatModel, Message, ToolCall
-from gadfly.agent.prompting import prompt
+from gadfly.agent import budget as spending
+from gadfly.agent import conversation as talk
+from gadfly.agent.answer import Answer
+from gadfly.agent.budget import Budget
+from gadfly.agent.events import DraftDropped, Event, Notice, PendingCall, Spent, Text
+from gadfly.agent.graph import build
+from gadfly.agent.llm.model import ChatModel, Message, Reply
+from gadfly.agent.prompting import fence, prompt
 from gadfly.agent.receipts import Library, Runs, Verified, verify
+from gadfly.agent.skeptic.outrank import hold_to_verdicts
+from gadfly.agent.skeptic.skeptic import Skeptic
+from gadfly.agent.state import State, begin
 from gadfly.agent.toolbox import Toolbox
+from gadfly.errors import Cancelled
 
-
-@dataclass(frozen=True)
-class Budget:
-    """What one question may take; the answer so far is asked for when one is used up."""
-
-    tool_rounds: int = 12
-    dollars: float = 1.0
-    seconds: float = 900.0
-
-
-class State(TypedDict):
-    messages: Annotated[list[Message], add]
-    calls: list[ToolCall]
-    draft: str
-    rounds: int
-    repaired: bool
-    concluding: bool
-    dollars: float | None
-    input_tokens: int
-    output_tokens: int
+Update = dict[str, Any]
 
 
 class Loop:
-    """One question through the graph."""
+    """The graph and what its nodes need.
+
+    Args:
+        model: who thinks; None answers with ``offline``.
+        skeptic: splits messages and doubts drafts; without its judge it only splits.
+        preamble: the messages before the conversation (system, corpus); rendered anew for each call.
+        window: tokens that the conversation may take before it is shortened.
+        offline: question and context to Answer, where no model is configured.
+        emit: gets what happens as it happens.
+        stopped: whether the turn was cancelled; it then ends with Cancelled before its next step is kept.
+        checkpointer: LangGraph's, to keep each step.
+    """
 
     def __init__(
         self,
-        model: ChatModel,
+        model: ChatModel | None,
         toolbox: Toolbox,
         library: Library,
         runs: Runs,
         *,
         experiment_model: str = "demo",
         budget: Budget | None = None,
-        on_text: Callable[[str], None] = lambda _: None,
-        on_step: Callable[[str], None] = lambda _: None,
+        skeptic: Skeptic | None = None,
+        preamble: Callable[[], list[Message]] | None = None,
+        window: int = 100_000,
+        offline: Callable[[str, str], Answer] | None = None,
+        emit: Callable[[Event], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+        checkpointer: Any = None,
     ) -> None:
-        self._model = model
-        self._toolbox = toolbox
-        self._library = library
-        self._runs = runs
-        self._experiment_model = experiment_model
+        self._model, self._toolbox, self._library, self._runs = model, toolbox, library, runs
         self._budget = budget or Budget()
-        self._on_text = on_text
-        self._on_step = on_step
+        self._skeptic = skeptic or Skeptic()
+        system = prompt("system").render(experiment_model=experiment_model)
+        self._preamble = preamble or (lambda: [{"role": "system", "content": system}])
+        self._window, self._offline = window, offline
+        self._emit, self._stopped = emit, stopped
+        # A round is three steps; repair, revision and the ends add a few.
+        self.options = {"recursion_limit": 3 * self._budget.tool_rounds + 24}
+        steps = (
+            self._hear,
+            self._think,
+            self._approve,
+            self._act,
+            self._check,
+            self._doubt,
+            self._finish,
+        )
+        self.graph = build({step.__name__[1:]: self._timed(step) for step in steps}, checkpointer)
 
-    def answer(self, question: str) -> Answer:
-        """Run the loop and return the checked answer.
+    def answer(self, question: str, context: str = "") -> Answer:
+        """One turn without a memory.
 
         Raises:
             LLMError: the provider failed for good.
         """
-        self._started = time.monotonic()
-        self._question = question
-        system = prompt("system").render(experiment_model=self._experiment_model)
-        start: State = {
-            "messages": [
-                {"role": "system", "content": system},
-                {"role": "user", "content": question},
-            ],
-            "calls": [],
-            "draft": "",
-            "rounds": 0,
-            "repaired": False,
-            "concluding": False,
-            "dollars": 0.0,
-            "input_tokens": 0,
-            "output_tokens": 0,
+        end: State = self.graph.invoke(begin(question, context), self.options)
+        return Answer.model_validate(end["turns"][-1]["answer"])
+
+    def _timed(self, node: Callable[[State], Update]) -> Callable[[State], Update]:
+        """A node whose seconds are counted, and whose result is not kept once the turn was stopped."""
+
+        def step(state: State) -> Update:
+            started = time.monotonic()
+            update = node(state)
+            if self._stopped():
+                raise Cancelled("stopped")
+            before = update.get("spent", state["spent"])
+            return {**update, "spent": spending.add(before, seconds=time.monotonic() - started)}
+
+        return step
+
+    def _hear(self, state: State) -> Update:
+        """Take the pressure out of the message; answer at once where nothing else was in it."""
+        question, context = state["question"], state["context"]
+        earlier = state.get("turns", [])
+        heard, replies = self._skeptic.hear(question)
+        said = heard.content or question
+        answer = self._skeptic.restate(talk.standing(earlier), question, heard)
+        if answer is None and self._model is None and self._offline is not None:
+            answer = self._offline(said, context)
+            answer.question = question
+        attached = f"\n\n{fence('attached by the researcher', context)}" if context else ""
+        new: list[Message] = talk.close_dangling(state.get("messages", []))
+        new.append({"role": "user", "content": said + attached})
+        if answer is not None:
+            new.append({"role": "assistant", "content": answer.answer})
+        turn = {
+            "question": question,
+            "answer": answer.model_dump(mode="json") if answer else None,
+            "matter": self._skeptic.matter(heard, context, earlier),
         }
-        # Each tool round is two steps; check and repair add a few.
-        limit = 2 * self._budget.tool_rounds + 16
-        end: State = self._graph().invoke(start, {"recursion_limit": limit})
-        checked = self._verify(end["draft"])
-        return Answer(
-            question=question,
-            answer=checked.text or f"No answer: {checked.abstained}",
-            claims=checked.claims,
-            abstained=checked.abstained is not None and not checked.claims,
-            engine=self._model.name,
-            runs=list(self._toolbox.runs),
-            cost=Cost(
-                dollars=end["dollars"],
-                input_tokens=end["input_tokens"],
-                output_tokens=end["output_tokens"],
-                seconds=round(time.monotonic() - self._started, 2),
-            ),
-        )
+        return {
+            "messages": talk.of_turn(len(earlier), new),
+            "turns": [*earlier, turn],
+            "content": said,
+            "aside": [aside.model_dump() for aside in heard.pressure],
+            **self._paid(state, replies),
+        }
 
-    def _graph(self) -> Any:
-        from langgraph.graph import END, START, StateGraph
-
-        graph = StateGraph(State)
-        graph.add_node("think", self._think)
-        graph.add_node("act", self._act)
-        graph.add_node("check", self._check)
-        graph.add_edge(START, "think")
-        graph.add_conditional_edges("think", lambda state: "act" if state["calls"] else "check")
-        graph.add_edge("act", "think")
-        graph.add_conditional_edges("check", lambda state: END if state["draft"] else "think")
-        return graph.compile()
-
-    def _think(self, state: State) -> dict[str, Any]:
-        spent = self._spent(state)
+    def _think(self, state: State) -> Update:
+        assert self._model is not None
+        over = self._budget.used_up(state["spent"], state["rounds"])
         new: list[Message] = []
-        if spent and not state["concluding"]:
-            self._on_step(spent)
-            text = prompt("conclude").render(reason=spent)
-            new.append({"role": "user", "content": text})
+        if over and not state["concluding"]:
+            self._emit(Notice("budget", over))
+            new.append({"role": "user", "content": prompt("conclude").render(reason=over)})
+        messages, shortened = talk.fitted(state["messages"], self._window)
+        if shortened:
+            self._emit(Notice("context", shortened))
         # Tools stay listed while concluding, because providers refuse tool messages without them.
         reply = self._model.reply(
-            [*state["messages"], *new], self._toolbox.schemas(), self._on_text
+            talk.sendable([*self._preamble(), *messages, *new]), self._toolbox.schemas(), self._say
         )
-        known = state["dollars"] is not None and reply.dollars is not None
+        written = talk.of_turn(len(state["turns"]) - 1, [*new, reply.message])
         return {
-            "messages": [*new, reply.message],
-            "calls": [] if spent else list(reply.tool_calls),
+            "messages": [{"replace": messages}, *written] if shortened else written,
+            "calls": [] if over else [vars(call) for call in reply.tool_calls],
             "draft": reply.text,
-            "concluding": bool(spent),
-            "dollars": (state["dollars"] or 0) + (reply.dollars or 0) if known else None,
-            "input_tokens": state["input_tokens"] + reply.input_tokens,
-            "output_tokens": state["output_tokens"] + reply.output_tokens,
+            "concluding": bool(over),
+            "unexamined": over,
+            **self._paid(state, [reply]),
         }
 
-    def _act(self, state: State) -> dict[str, Any]:
-        results: list[Message] = []
-        for call in state["calls"]:
-            self._on_step(f"{call.name} {call.arguments[:120]}")
-            content = self._toolbox.call(call)
-            results.append({"role": "tool", "tool_call_id": call.id, "content": content})
-        return {"messages": results, "calls": [], "rounds": state["rounds"] + 1}
-
-    def _check(self, state: State) -> dict[str, Any]:
-        """Keep the draft, or clear it and say what to repair."""
-        problems = _problems(self._verify(state["draft"]))
-        if not problems or state["repaired"] or state["concluding"]:
-            return {"draft": state["draft"] or "[[abstain | the model returned no text]]"}
-        self._on_step(f"{len(problems)} receipts did not resolve; asking for a repair")
-        text = prompt("repair").render(problems="\n".join(f"- {p}" for p in problems))
-        message = {"role": "user", "content": text}
-        return {"messages": [message], "draft": "", "repaired": True}
-
-    def _verify(self, text: str) -> Verified:
-        return verify(text, self._library, self._runs, given=self._question)
-
-    def _spent(self, state: State) -> str:
-        """Which budget is used up, as a sentence, or nothing."""
-        if state["rounds"] >= self._budget.tool_rounds:
-            return f"The {self._budget.tool_rounds} tool rounds of this question are used up."
-        if (state["dollars"] or 0) >= self._budget.dollars:
-            return f"The budget of ${self._budget.dollars:.2f} is used up."
-        if time.monotonic() - self._started >= self._budget.seconds:
-            return f"The {self._budget.seconds:.0f} s of this question are used up."
-        return ""
-
-
-def _problems(checked: Verified) -> list[str]:
-    problems = []
-    for claim in checked.claims:
-        for receipt in claim.receipts:
-            if receipt.state == "struck":
-                what = receipt.quote or f"{receipt.run} {receipt.field} = {receipt.value}"
-                problems.append(f"[{receipt.kind}] {what!r}: {receipt.reason}")
-        problems += [
-            f"the number {number} in {claim.text!r} stands in none of its receipts"
-            for number in claim.loose_numbers
+    def _approve(self, state: State) -> Update:
+        """Stop for the researcher's word where a call is costly or has side effects."""
+        waiting = [
+            PendingCall(call.id, call.name, call.arguments, why)
+            for call in talk.tool_calls(state["calls"])
+            if (why := self._toolbox.must_ask(call))
         ]
-    return problems
+        if not waiting:
+            return {"declined": []}
+        from langgraph.types import interrupt
+
+        agreed = interrupt([vars(call) for call in waiting])
+        return {"declined": [] if agreed is True else [call.id for call in waiting]}
+
+    def _act(self, state: State) -> Update:
+        calls = talk.tool_calls(state["calls"])
+        turn = len(state["turns"]) - 1
+        outcomes = self._toolbox.run(
+            calls,
+            declined=state["declined"],
+            repeated=talk.repeated(calls, state["messages"], turn),
+            since=state["started"],
+            emit=self._emit,
+            stop=self._stopped,
+        )
+        results: list[Message] = [
+            {"role": "tool", "tool_call_id": call.id, "content": outcome.content}
+            for call, outcome in zip(calls, outcomes, strict=True)
+        ]
+        return {
+            "messages": talk.of_turn(turn, results),
+            "calls": [],
+            "rounds": state["rounds"] + 1,
+            "runs": talk.together(state["runs"], [outcome.run for outcome in outcomes]),
+            "spent": spending.add(state["spent"], tool_calls=len(calls)),
+        }
+
+    def _check(self, state: State) -> Update:
+        """Keep the draft, or clear it and say what to repair."""
+        found = talk.problems(self._verify(state))
+        if not found or state["repaired"] or state["concluding"]:
+            return {"draft": state["draft"] or talk.so_far(state["runs"], self._runs)}
+        self._emit(
+            Notice("receipts", f"{len(found)} receipts did not resolve; asking for a repair")
+        )
+        return {**self._again(state, "repair", problems=found), "repaired": True}
+
+    def _doubt(self, state: State) -> Update:
+        """Face the fresh context with each new claim; then, once the draft stands, the opposed framings."""
+        over = self._budget.used_up(state["spent"], 0)
+        if not self._skeptic.judges or state["concluding"] or over:
+            return {"unexamined": over or state["unexamined"]}
+        doubts = self._skeptic.doubt(self._verify(state), state, self._library, self._runs)
+        update: Update = {**doubts.update, **self._paid(state, doubts.replies)}
+        if doubts.ask_again:
+            many = len(doubts.ask_again)
+            self._emit(Notice("skeptic", f"a fresh context refuted {many} claims; asking again"))
+            update |= {**self._again(state, "revise", objections=doubts.ask_again), "revised": True}
+        return update
+
+    def _finish(self, state: State) -> Update:
+        earlier, turn = state["turns"][:-1], state["turns"][-1]
+        answer = self._skeptic.conclude(self._verify(state), state)
+        answer.engine = self._model.name if self._model else "offline"
+        answer.cost = spending.cost(state["spent"])
+        return {"turns": [*earlier, {**turn, "answer": answer.model_dump(mode="json")}]}
+
+    def _again(self, state: State, name: str, **found: Sequence[str]) -> Update:
+        """Back to thinking, with the prompt ``name`` listing what was found."""
+        self._emit(DraftDropped(name))
+        listed = {key: "\n".join(f"- {each}" for each in values) for key, values in found.items()}
+        message: Message = {"role": "user", "content": prompt(name).render(**listed)}
+        return {"messages": talk.of_turn(len(state["turns"]) - 1, [message]), "draft": ""}
+
+    def _verify(self, state: State) -> Verified:
+        given = f"{state['question']}\n{state['context']}"
+        checked = verify(state["draft"], self._library, self._runs, given=given)
+        return hold_to_verdicts(checked, self._runs)
+
+    def _paid(self, state: State, replies: Sequence[Reply]) -> Update:
+        if not replies:
+            return {}
+        spent = spending.add(state["spent"], replies)
+        total = spending.add(state.get("total") or spending.nothing(), replies)
+        self._emit(Spent(spending.cost(spent), spending.cost(total), self._budget.dollars))
+        return {"spent": spent, "total": total}
+
+    def _say(self, text: str) -> None:
+        if self._stopped():
+            raise Cancelled("stopped")
+        self._emit(Text(text))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gadfly.agent.answer import Answer
-from gadfly.agent.llm.choose import NO_KEY, OFFLINE, choose
+from gadfly.agent.engine import Engine, check_question
+from gadfly.agent.events import Event, Notice, Text, ToolFinished, ToolProgress, ToolStarted
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.prompting import fence
+from gadfly.agent.settings import Settings
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.errors import UsageError
-
-_LONGEST_QUESTION = 8_000  # characters
-_LONGEST_CONTEXT = 200_000
 
 
 def ask(
@@ -22,73 +20,67 @@ def ask(
     llm: str | ChatModel | None = None,
     model: str = "demo",
     experiments: bool = True,
+    settings: Settings | None = None,
     progress: Progress | None = None,
     on_text: Callable[[str], None] = lambda _: None,
+    on_event: Callable[[Event], None] = lambda _: None,
 ) -> Answer:
     """Answer a question with receipts.
 
     Args:
         context: text that comes with the question (a diff, notes); data, never instructions.
-        llm: a litellm model name, ``offline``, a ChatModel, or None to choose by what is configured.
+        llm: a litellm model name, ``local``, ``offline``, a ChatModel, or None to choose by what is configured.
         model: the local model that experiments run on.
         experiments: whether experiments may run.
+        settings: everything else (budget, window, skeptic); the three above override it.
         on_text: gets the draft as it streams, before its receipts are checked.
+        on_event: gets every event of the turn.
 
     Raises:
         UsageError: the question is empty or too long, or the named LLM has no key.
         LLMError: the provider failed for good.
     """
-    question = question.strip()
-    if not question:
-        raise UsageError('the question is empty; try: gadfly ask "What is activation patching?"')
-    if len(question) > _LONGEST_QUESTION or len(context) > _LONGEST_CONTEXT:
-        raise UsageError(
-            f"the question has {len(question):,} and its context {len(context):,} characters; "
-            f"at most {_LONGEST_QUESTION:,} and {_LONGEST_CONTEXT:,} are taken"
-        )
+    question = check_question(question, context)
     progress = progress or Silent()
-    # Before any long work: a wrong model name or a missing key is told at once.
-    choice = choose(llm) if llm is None or isinstance(llm, str) else llm
+    shown = _Shown(progress)
+    settings = replace(settings or Settings(), llm=llm, model=model, experiments=experiments)
 
-    from gadfly.corpus import default_corpus
+    def tell(event: Event) -> None:
+        on_event(event)
+        match event:
+            case Text(delta):
+                on_text(delta)
+            case _:
+                shown.take(event)
 
-    corpus = default_corpus(progress)
-    if choice is None:
-        from gadfly.agent.offline.engine import answer
+    # A wrong model name or a missing key is told here, before any long work.
+    engine = Engine(settings)
+    loop = engine.loop(tell, lambda: False)
+    return loop.answer(question, context)
 
-        result = answer(
-            f"{question}\n{context}".strip(),
-            corpus,
-            model=model,
-            experiments=experiments,
-            progress=progress,
-        )
-        result.question = question
-        if llm != OFFLINE:
-            result.notices.insert(0, NO_KEY)
-        return result
 
-    from gadfly.agent.llm.choose import Choice
-    from gadfly.agent.llm.provider import Provider
-    from gadfly.agent.loop import Loop
-    from gadfly.agent.toolbox import Toolbox
-    from gadfly.tools.ledger import Ledger
-    from gadfly.tools.registry import all_tools
+class _Shown:
+    """A turn's events on a progress display that has room for one task."""
 
-    chat = Provider(choice, on_retry=progress.note) if isinstance(choice, Choice) else choice
-    tools = [tool for tool in all_tools() if experiments or not tool.is_experiment]
-    loop = Loop(
-        chat,
-        Toolbox(tools, model=model, progress=progress),
-        corpus,
-        Ledger(),
-        experiment_model=model,
-        on_text=on_text,
-        on_step=progress.note,
-    )
-    asked = (
-        question if not context else f"{question}\n\n{fence('attached by the researcher', context)}"
-    )
-    result = loop.answer(asked)
-    result.question = question
-    return result
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: tuple[str, str] | None = None
+        self._done = 0
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Notice(text=text):
+                self._progress.note(text)
+            case ToolStarted(name=name, arguments=arguments):
+                self._progress.note(f"{name} {arguments[:120]}")
+            case ToolProgress(id=call, label=label, done=done, total=total):
+                if self._task != (call, label):
+                    self._task, self._done = (call, label), 0
+                    self._progress.start(label, total)
+                self._progress.advance(done - self._done)
+                self._done = done
+            case ToolFinished():
+                self._task = None
+                self._progress.finish()
+            case _:
+                pass

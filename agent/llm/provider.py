@@ -7,25 +7,18 @@ breaks half-way is retried here as a whole, which it cannot do.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.llm.choose import Choice, secrets
+from gadfly.agent.llm.caching import marked
+from gadfly.agent.llm.choose import Choice
+from gadfly.agent.llm.facts import facts
 from gadfly.agent.llm.model import Message, Reply, ToolCall
-from gadfly.errors import LLMError
+from gadfly.agent.llm.retry import Dropped, line, persist
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
-
-_ATTEMPTS = 4
-_FIRST_WAIT = 1.0  # seconds; doubled at each attempt, unless the provider says how long
-_LONGEST_WAIT = 60.0
-
-
-class _Dropped(Exception):
-    """The stream ended without saying that it was complete."""
 
 
 class Provider:
@@ -33,7 +26,7 @@ class Provider:
 
     Args:
         choice: the litellm model name and where it is served.
-        effort: reasoning effort; models that know none ignore it.
+        effort: reasoning effort, sent unless the model is known to have none.
         timeout: seconds without a byte before the connection counts as dead.
         wait: sleeps between attempts (tests pass their own).
     """
@@ -64,23 +57,14 @@ class Provider:
         on_text: Callable[[str], None],
     ) -> Reply:
         litellm = _litellm()
-        delay = _FIRST_WAIT
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._stream(litellm, messages, tools, on_text)
-            except Exception as error:
-                if not _passing(litellm, error):
-                    raise LLMError(self._explain(litellm, error)) from None
-                if attempt == _ATTEMPTS:
-                    raise LLMError(
-                        f"{self.name} failed {_ATTEMPTS} times, last: {_line(error)}; "
-                        "try again later, or use --llm offline"
-                    ) from None
-                pause = min(_retry_after(error) or delay, _LONGEST_WAIT)
-                self._on_retry(f"{self.name}: {_line(error)}; again in {pause:.0f} s")
-                self._wait(pause)
-                delay *= 2
-        raise AssertionError("unreachable")
+        return persist(
+            lambda: self._stream(litellm, messages, tools, on_text),
+            name=self.name,
+            passing=lambda error: _passing(litellm, error),
+            explain=lambda error: self._explain(litellm, error),
+            on_retry=self._on_retry,
+            wait=self._wait,
+        )
 
     def _stream(
         self,
@@ -92,11 +76,11 @@ class Provider:
         chunks = []
         stream = litellm.completion(
             model=self.name,
-            messages=list(messages),
+            messages=marked(messages, self.name),
             tools=list(tools) or None,
             stream=True,
             stream_options={"include_usage": True},
-            reasoning_effort=self._effort,
+            reasoning_effort=None if facts(self.name).reasoning is False else self._effort,
             drop_params=True,
             api_base=self._choice.api_base,
             # A local OpenAI-compatible server takes any key, but the client insists on one.
@@ -111,19 +95,24 @@ class Provider:
                 if choice.delta.content:
                     on_text(choice.delta.content)
         if not _finished(stream):
-            raise _Dropped("the connection dropped before the reply was complete")
+            raise Dropped("the connection dropped before the reply was complete")
         return _assemble(litellm, chunks, list(messages))
 
     def _explain(self, litellm: Any, error: Exception) -> str:
         if isinstance(error, (litellm.AuthenticationError, litellm.PermissionDeniedError)):
             return (
-                f"{self.name} refused the key: {_line(error)}; check the key, or use --llm offline"
+                f"{self.name} refused the key: {line(error)}; check the key, or use --llm offline"
             )
         if isinstance(error, litellm.ContextWindowExceededError):
-            return f"the conversation no longer fits into {self.name}: {_line(error)}"
+            return f"the conversation no longer fits into {self.name}: {line(error)}"
         if isinstance(error, litellm.NotFoundError):
-            return f"no model {self.name}: {_line(error)}; name another with --llm"
-        return f"{self.name}: {_line(error)}"
+            return f"no model {self.name}: {line(error)}; name another with --llm"
+        return f"{self.name}: {line(error)}"
+
+
+def preload() -> None:
+    """Import litellm ahead of the first reply."""
+    _litellm()
 
 
 def _finished(stream: Any) -> bool:
@@ -214,7 +203,7 @@ def _passing(litellm: Any, error: Exception) -> bool:
         litellm.UnprocessableEntityError,
     )
     status = getattr(error, "status_code", None)
-    if isinstance(error, _Dropped):
+    if isinstance(error, Dropped):
         return True
     if isinstance(error, lasting) or status in (400, 401, 402, 403, 404, 422):
         return False
@@ -222,22 +211,3 @@ def _passing(litellm: Any, error: Exception) -> bool:
     import openai
 
     return isinstance(error, (openai.APIError, httpx.HTTPError, OSError))
-
-
-def _retry_after(error: Exception) -> float | None:
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    header = headers.get("retry-after")
-    try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
-        return None
-
-
-def _line(error: Exception) -> str:
-    """An error on one line, without litellm's prefixes and without any secret."""
-    text = " ".join(str(error).split())
-    text = re.sub(r"^(?:litellm\.\w+: ?)+(?:\w+(?:Error|Exception) - )?", "", text)
-    for secret in secrets():
-        text = text.replace(secret, "***")
-    text = re.sub(r"\b(?:sk|pk|rk|key)-[\w\-*]{6,}", "***", text)
-    return (text[:300] + "…") if len(text) > 300 else text or type(error).__name__

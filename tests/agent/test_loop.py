@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 from support.shelf import Shelf
 
 from gadfly.agent.answer import Answer
-from gadfly.agent.llm.model import Message, Reply
+from gadfly.agent.budget import Budget
+from gadfly.agent.llm.model import Message, Reply, ToolCall
 from gadfly.agent.llm.scripted import ScriptedModel, Turn, calls, says
-from gadfly.agent.loop import Budget, Loop
+from gadfly.agent.loop import Loop
 from gadfly.agent.toolbox import Toolbox
-from gadfly.errors import LLMError, ToolInputError
+from gadfly.agent.workers import Workers
+from gadfly.errors import Cancelled, LLMError, ToolInputError
 from gadfly.tools.contract import Context, Result, Tool, ToolArgs, Verdict, tool
 from gadfly.tools.ledger import Ledger
 
@@ -144,3 +150,140 @@ def test_instructions_inside_data_stay_fenced_data() -> None:
 def test_a_provider_that_fails_for_good_ends_the_loop() -> None:
     with pytest.raises(LLMError):
         run([])
+
+
+def _call(name: str, number: int) -> ToolCall:
+    return ToolCall(f"c{number}", name, "{}")
+
+
+class NoArgs(ToolArgs):
+    pass
+
+
+def test_reading_runs_side_by_side_and_work_on_the_model_in_turn() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    busy: list[int] = []
+    most: list[int] = []
+
+    @tool(name="look", cost="nothing")
+    def look(args: NoArgs, context: Context) -> Echo:
+        """Look."""
+        meeting.wait()  # passes only if two are here at once
+        return Echo(echo="seen")
+
+    @tool(name="weigh", cost="nothing", extra="interp")
+    def weigh(args: NoArgs, context: Context) -> Echo:
+        """Weigh."""
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.02)
+        busy.pop()
+        return Echo(echo="weighed")
+
+    box = Toolbox([look, weigh])
+    calls_made = [
+        _call(name, i) for i, name in enumerate(["look", "weigh", "look", "weigh", "weigh"])
+    ]
+    outcomes = box.run(calls_made)
+    assert ["seen" in outcome.content for outcome in outcomes] == [True, False, True, False, False]
+    assert max(most) == 1
+
+
+def test_an_experiment_of_this_turn_is_not_run_twice() -> None:
+    """A round that was cut short starts over: what the ledger holds of it already is not measured again."""
+    ran: list[str] = []
+
+    @tool(name="weigh", cost="nothing")
+    def weigh(args: EchoArgs, context: Context) -> Result:
+        """Weigh a word."""
+        ran.append(args.word)
+        return Result(headline="h", verdict=Verdict.SUPPORTED, why="w", values={"grams": 4.0})
+
+    box = Toolbox([weigh])
+    before = datetime.now(UTC).isoformat()
+    call = ToolCall("c", "weigh", '{"word": "a"}')
+    first = box.run([call], since=before)[0]
+    again = box.run([call], since=before)[0]
+    assert ran == ["a"]
+    assert again.run == first.run
+    assert json.loads(again.content.split("\n")[1]) == json.loads(first.content.split("\n")[1])
+    box.run([ToolCall("c", "weigh", '{"word": "b"}')], since=before)
+    box.run([call], since=datetime.now(UTC).isoformat())  # another turn measures anew
+    assert ran == ["a", "b", "a"]
+
+
+def test_an_interruption_ends_what_runs_beside_it() -> None:
+    ended: list[str] = []
+
+    @tool(name="spin", cost="nothing", extra="interp")
+    def spin(args: NoArgs, context: Context) -> Echo:
+        """Spin until told to stop."""
+        context.progress.start("spinning")
+        deadline = time.monotonic() + 20
+        try:
+            while time.monotonic() < deadline:
+                time.sleep(0.01)
+                context.progress.advance()
+        except Cancelled:
+            ended.append("cancelled")
+            raise
+        return Echo(echo="too long")
+
+    @tool(name="interrupt", cost="nothing")
+    def interrupt(args: NoArgs, context: Context) -> Echo:
+        """Press Ctrl-C."""
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    box = Toolbox([spin, interrupt])
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        box.run([_call("interrupt", 1), _call("spin", 2)], emit=lambda _: None)
+    assert ended == ["cancelled"]
+    assert time.monotonic() - begun < 10
+
+
+def test_a_tools_own_bug_is_told_and_the_talk_goes_on() -> None:
+    @tool(name="broken", cost="nothing")
+    def broken(args: NoArgs, context: Context) -> Echo:
+        """Break."""
+        raise ZeroDivisionError("oops")
+
+    assert (
+        "broken broke: ZeroDivisionError: oops"
+        in Toolbox([broken]).run([_call("broken", 1)])[0].content
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "arguments", "why"),
+    [
+        ({"read_only": False}, "{}", "changes things"),
+        ({"cost": "minutes on any model"}, "{}", "takes long"),
+        ({}, '{"model": "hub/other"}', "loads another model, hub/other"),
+        ({}, '{"model": "planted"}', ""),
+        ({}, '{"model": "mine"}', ""),
+        ({}, "broken json", ""),
+    ],
+)
+def test_what_a_person_is_asked_about(declared: dict[str, Any], arguments: str, why: str) -> None:
+    @tool(**{"name": "t", "cost": "seconds", **declared})
+    def t(args: NoArgs, context: Context) -> Echo:
+        """Do."""
+        return Echo(echo="")
+
+    found = Toolbox([t], model="mine", approvals=True).must_ask(ToolCall("c", "t", arguments))
+    assert (why in found) if why else found == ""
+
+
+def test_idle_threads_end_and_work_starts_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gadfly.agent.workers._IDLE", 0.05)
+    workers = Workers(2, "short-lived")
+    for _ in range(3):
+        assert [workers.submit(abs, -n).result(timeout=5) for n in range(5)] == list(range(5))
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and any(
+            thread.name == "short-lived" for thread in threading.enumerate()
+        ):
+            time.sleep(0.02)
+        assert all(thread.name != "short-lived" for thread in threading.enumerate())

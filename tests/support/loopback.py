@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,9 +68,9 @@ class Server:
 
 
 @contextmanager
-def serve(scripts: Iterable[Script]) -> Iterator[Server]:
-    """Run the server while the block runs."""
-    queue = list(scripts)
+def serve(scripts: Iterable[Script] | Callable[[dict[str, Any]], Script]) -> Iterator[Server]:
+    """Run the server while the block runs. ``scripts`` are taken in order, or chosen by the request."""
+    queue = [] if callable(scripts) else list(scripts)
     requests: list[dict[str, Any]] = []
     keys: list[str] = []
     lock = threading.Lock()
@@ -83,7 +83,10 @@ def serve(scripts: Iterable[Script]) -> Iterator[Server]:
             with lock:
                 requests.append(body)
                 keys.append(self.headers.get("Authorization", ""))
-                script = queue.pop(0) if queue else error(500, "script exhausted")
+                if callable(scripts):
+                    script = scripts(body)
+                else:
+                    script = queue.pop(0) if queue else error(500, "script exhausted")
             if script.status != 200:
                 self._plain(script)
             else:
