@@ -15,22 +15,65 @@ from gadfly.errors import Cancelled, GadflyError
 
 # command -> (where it is defined, what it does in one line)
 _COMMANDS = {
+    "chat": (
+        "gadfly.agent.cli.chat:chat",
+        "Talk in the terminal; also: gadfly alone, gadfly -p TEXT.",
+    ),
     "ask": ("gadfly.agent.cli.ask:ask", "Answer a question, with a receipt for every claim."),
     "corpus": ("gadfly.agent.cli.corpus:corpus", "Search, read and manage the corpus."),
     "review": (
         "gadfly.agent.cli.review:review",
         "Find the bugs of interpretability code, diffs and pull requests.",
     ),
+    "propose": (
+        "gadfly.agent.cli.propose:propose",
+        "Mini-projects that arrive with their first result.",
+    ),
+    "project": (
+        "gadfly.agent.cli.project:project",
+        "Start a proposed project; log, check and look back on it.",
+    ),
+    "redteam": (
+        "gadfly.agent.cli.redteam:redteam",
+        "Trace every number of a write-up to a run; quote its overclaims.",
+    ),
+    "mcp": ("gadfly.agent.cli.mcp:mcp", "Serve Claude Code, Cursor, VS Code or Codex."),
+    "doctor": ("gadfly.agent.cli.doctor:doctor", "Say what is missing and how to add it."),
     "runs": ("gadfly.agent.cli.runs:runs", "List experiments of the ledger, or show one."),
+    "report": ("gadfly.agent.cli.runs:report", "Write experiments to one HTML page."),
     "rerun": (
         "gadfly.agent.cli.runs:rerun",
         "Execute a recorded experiment again; say what moved.",
+    ),
+    "sessions": (
+        "gadfly.agent.cli.sessions:sessions",
+        "List, show and export the conversations that are kept.",
+    ),
+    "complete": (
+        "gadfly.agent.cli.complete:complete",
+        "Print the script for the shell's completion.",
     ),
 }
 
 
 class _Commands(click.Group):
     """The fixed commands above, then one for each tool on a model in the tool registry."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Alone on a terminal, or with options of the chat in front (``gadfly -p TEXT``), it is the chat."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        if not args:
+            args = ["chat"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--help"]
+        elif args and args[0].startswith("-") and args[0] not in own and not ctx.resilient_parsing:
+            args = ["chat", *args]
+        return super().parse_args(ctx, args)
+
+    def line(self, name: str) -> str:
+        """What a command does, in one line."""
+        if name in _COMMANDS:
+            return _COMMANDS[name][1]
+        description: str = _on_models()[name].description
+        return description.split(". ")[0].split(": ")[0].rstrip(".") + "."
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_COMMANDS, *_on_models()]
@@ -56,7 +99,7 @@ class _Commands(click.Group):
             with formatter.section(heading):
                 formatter.write_dl(
                     [
-                        (name, tool.description.split(". ")[0].split(": ")[0].rstrip(".") + ".")
+                        (name, self.line(name))
                         for name, tool in _on_models().items()
                         if tool.is_experiment is wanted
                     ]

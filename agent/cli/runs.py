@@ -1,6 +1,8 @@
-"""``gadfly runs`` and ``gadfly rerun``: the ledger."""
+"""``gadfly runs``, ``gadfly rerun`` and ``gadfly report``: the ledger."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -106,3 +108,37 @@ def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
     for key, (before, after) in again.environment_changed.items():
         console.print(f"{key} changed: {before} → {after}", style="yellow", markup=False)
     console.print(f"run {again.run}, again from {again.original}", style="dim")
+
+
+@click.command()
+@click.argument("run_ids", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "-o", "output", type=click.Path(dir_okay=False, path_type=Path), default=Path("gadfly-report.html"),
+    show_default=True, help="The file to write.",
+)  # fmt: skip
+@click.option("--title", default="Gadfly report", show_default=True)
+@json_option
+def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -> None:
+    """Write experiments to one HTML page with their figures, controls and scripts; nothing outside it is needed.
+
+    \b
+    Examples:
+      gadfly report r1f2e3d4c
+      gadfly report r1f2e3d4c r5a6b7c8d -o sweep.html --title "Where capitals are recalled"
+    """
+    from gadfly.errors import UsageError
+    from gadfly.tools.ledger import Ledger
+    from gadfly.tools.page import page
+
+    ledger = Ledger()
+    found = [ledger.get(run_id) for run_id in run_ids]
+    try:
+        output.write_text(page(found, title=title), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror}; name another file with -o"
+        ) from error
+    if as_json_:
+        as_json({"file": str(output.resolve()), "runs": [run.id for run in found]})
+        return
+    click.echo(str(output.resolve()))

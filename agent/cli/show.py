@@ -171,10 +171,16 @@ def _show_trouble(claim: Claim) -> None:
 
 def _mark_opinions(answer: Answer) -> str:
     """The text with every unreceipted sentence marked as opinion."""
-    text = answer.answer
+    text, at = answer.answer, 0
     for claim in answer.claims:
-        if claim.grade == "opinion" and claim.text in text:
-            text = text.replace(claim.text, f"{claim.text} (opinion)", 1)
+        found = text.find(claim.text, at)
+        if found < 0:
+            continue
+        at = found + len(
+            claim.text
+        )  # a sentence that stands there twice is marked twice, not one of them twice
+        if claim.grade == "opinion":
+            text = f"{text[:at]} (opinion){text[at:]}"
     return text
 
 

@@ -1,0 +1,99 @@
+"""Events as words: what a call is, how it ended, what was spent. Text only; where it goes is ``screen``'s.
+
+Arguments and summaries hold text of models and documents, so control characters are made visible: nothing in them can
+move the cursor, retitle the window or answer for the researcher.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from textwrap import indent
+
+from gadfly.agent.answer import Cost
+from gadfly.agent.events import PendingCall, ToolFinished, ToolProgress, ToolStarted
+from gadfly.agent.receipts import MARKER
+
+_LONGEST_ARGUMENTS = 120
+_LONGEST_SUMMARY = 320
+_UNFINISHED = re.compile(r"\[\[(?:(?!\]\]).)*$", re.S)
+
+
+def safe(text: str) -> str:
+    """Without anything that a terminal would obey."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}"
+        for each in text.replace("\r\n", "\n")
+    )
+
+
+def one_line(text: str, width: int) -> str:
+    """``text`` safe, on one line, cut to ``width`` characters."""
+    text = " ".join(safe(text).split())
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def call(started: ToolStarted | PendingCall) -> str:
+    """``patch behaviour=capital-of, n=32``."""
+    return f"{safe(started.name)} {arguments(started.arguments)}".rstrip()
+
+
+def arguments(raw: str, width: int = _LONGEST_ARGUMENTS) -> str:
+    """The JSON of a call as ``name=value``; as it stands where it is no object."""
+    try:
+        given = json.loads(raw or "{}")
+    except ValueError:
+        return one_line(raw, width)
+    if not isinstance(given, dict):
+        return one_line(raw, width)
+    return one_line(", ".join(f"{name}={_value(value)}" for name, value in given.items()), width)
+
+
+def whole_arguments(raw: str) -> str:
+    """Every argument in full, one to a line: what is approved must be seen."""
+    try:
+        given = json.loads(raw or "{}")
+    except ValueError:
+        return safe(raw)
+    if not isinstance(given, dict):
+        return safe(raw)
+    shown = {safe(name): safe(_value(value)) for name, value in given.items()}
+    return "\n".join(
+        f"{name} =\n{indent(value, '    ')}" if "\n" in value else f"{name} = {value}"
+        for name, value in shown.items()
+    )
+
+
+def progress(event: ToolProgress) -> str:
+    """``forward passes 12/40``; the label alone where nothing is counted."""
+    label = one_line(event.label, 60)
+    if event.total:
+        return f"{label} {event.done}/{event.total}"
+    return f"{label} {event.done}" if event.done else label
+
+
+def finished(event: ToolFinished) -> str:
+    """``patch: restores 1.00 … supported: … · 3.1 s · run r1f2e3d4c``."""
+    parts = [one_line(event.summary, _LONGEST_SUMMARY), f"{event.seconds:.1f} s"]
+    if event.run:
+        parts.append(f"run {safe(event.run)}")
+    return f"{safe(event.name)}: " + " · ".join(part for part in parts if part)
+
+
+def spent(cost: Cost, limit: float | None = None) -> str:
+    """``$0.0123 of $1.00, 5,120 tokens``; empty while nothing was."""
+    tokens = cost.input_tokens + cost.output_tokens
+    if not tokens:
+        return ""
+    price = "price unknown" if cost.dollars is None else f"${cost.dollars:.4f}"
+    bound = f" of ${limit:.2f}" if limit and cost.dollars is not None else ""
+    return f"{price}{bound}, {tokens:,} tokens"
+
+
+def draft(text: str) -> str:
+    """A draft for reading while it streams: its markers, unchecked as they are, shrink to ``[?]``."""
+    return safe(_UNFINISHED.sub("", MARKER.sub("[?]", text)))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,68 @@
+"""One turn without a dialogue, for scripts and pipes: progress on one console, events as JSON lines where asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gadfly.agent.answer import Answer
+from gadfly.agent.chat.screen import Screen
+from gadfly.agent.events import ApprovalRequest, Event, Final, Stopped, as_dict
+from gadfly.agent.session import Session
+from gadfly.errors import Cancelled, GadflyError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Write = Callable[[str], None]
+
+
+def once(
+    session: Session,
+    text: str,
+    *,
+    context: str = "",
+    progress: Console,
+    approve: bool = False,
+    write: Write | None = None,
+) -> Answer:
+    """Ask, and return the checked answer.
+
+    Args:
+        progress: where calls, notices and (on a terminal) the draft are shown.
+        approve: the word on every call that asks: nobody is there to be asked.
+        write: gets each event as a line of JSON.
+
+    Raises:
+        UsageError: the text is empty or too long.
+        LLMError: the provider failed for good.
+        Cancelled: the turn was stopped.
+    """
+
+    def heard(event: Event) -> None:
+        if write is not None:
+            write(_line(as_dict(event)))
+
+    try:
+        events = session.turn(text, context=context)
+        while True:
+            with Screen(progress) as screen:
+                last = screen.follow(events, heard)
+            match last:
+                case Final(answer):
+                    return answer
+                case ApprovalRequest():
+                    events = session.resume(approve=approve)
+                case Stopped(reason):
+                    raise Cancelled(reason)
+                case _:
+                    raise GadflyError("the turn ended without an answer; see: gadfly --continue")
+    except GadflyError as error:
+        if write is not None:
+            write(_line({"event": "error", "error": " ".join(str(error).split())}))
+        raise
+
+
+def _line(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False)

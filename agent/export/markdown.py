@@ -1,0 +1,96 @@
+"""A session as Markdown; its figures are copied into a folder beside the file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from gadfly import __version__
+from gadfly.agent.export.defuse import code, defuse, plain
+from gadfly.agent.export.transcript import (
+    Chapter,
+    Exhibit,
+    Transcript,
+    controls,
+    doubts,
+    receipt_line,
+)
+
+
+def render(transcript: Transcript, path: Path) -> str:
+    """The text; copies figures as it goes."""
+    parts = [f"# {plain(transcript.title)}", about(transcript)]
+    for number, chapter in enumerate(transcript.turns, 1):
+        parts += [f"## {number}. Question", quoted(chapter.question), *answer(chapter)]
+        for exhibit in chapter.exhibits:
+            parts += [*_run(exhibit), *_figures(exhibit, path)]
+    return "\n\n".join(parts) + "\n"
+
+
+def about(transcript: Transcript) -> str:
+    """Where it comes from and what it took."""
+    cost = transcript.cost
+    price = "price unknown" if cost.dollars is None else f"${cost.dollars:.4f}"
+    tokens = (
+        f", {cost.input_tokens + cost.output_tokens:,} tokens, {price}" if cost.input_tokens else ""
+    )
+    return f"Gadfly {__version__}, session {transcript.id}, {plain(transcript.engine)}{tokens}."
+
+
+def quoted(text: str) -> str:
+    """The question, as a quotation."""
+    return "\n".join(f"> {line}".rstrip() for line in defuse(text).split("\n"))
+
+
+def answer(chapter: Chapter) -> list[str]:
+    """The answer with its receipts, and what a reader must know of it."""
+    if chapter.answer is None:
+        return ["*(unfinished)*"]
+    parts = ["### Answer", defuse(chapter.answer.answer)]
+    if chapter.answer.receipts:
+        listed = [
+            f"{n}. {plain(receipt_line(r))}" for n, r in enumerate(chapter.answer.receipts, 1)
+        ]
+        parts += ["**Receipts**", "\n".join(listed)]
+    if noted := [f"- {plain(each)}" for each in doubts(chapter.answer)]:
+        parts += ["**Mind**", "\n".join(noted)]
+    return parts
+
+
+def verdict(exhibit: Exhibit) -> str:
+    """What a run found, in one paragraph."""
+    result = exhibit.run.result
+    assert result is not None
+    return f"{plain(result.headline)} **{result.verdict}**: {plain(result.why)}"
+
+
+def control_table(exhibit: Exhibit) -> list[str]:
+    """The controls as a table, or nothing."""
+    rows = controls(exhibit.run)
+    if not rows:
+        return []
+    lines = ["| control | value | interval | if the effect were no larger |", "|---|---|---|---|"]
+    lines += ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
+    return ["\n".join(lines)]
+
+
+def _run(exhibit: Exhibit) -> list[str]:
+    run = exhibit.run
+    assert run.result is not None
+    parts = [f"### Run {run.id}: {plain(run.tool)}", verdict(exhibit), *control_table(exhibit)]
+    parts.append(f"Again: `gadfly rerun {run.id}`")
+    if run.result.reproduce:
+        parts += ["The same in plain nnterp and PyTorch:", code(run.result.reproduce, "python")]
+    return parts
+
+
+def _figures(exhibit: Exhibit, path: Path) -> list[str]:
+    parts = []
+    for title, figure in exhibit.figures:
+        folder = path.with_name(f"{path.stem}_files")
+        folder.mkdir(exist_ok=True)
+        name = f"{exhibit.run.id}-{figure.name}"
+        shutil.copyfile(figure, folder / name)
+        parts.append(f"![{plain(title)}]({quote(f'{folder.name}/{name}')})")
+    return parts
