@@ -1,0 +1,110 @@
+"""One file before and after: shown first, backed up, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gadfly.errors import UsageError
+
+
+def backup_of(path: Path) -> Path:
+    """Where the last state of a file without Gadfly is kept."""
+    return path.with_name(path.name + ".before-gadfly")
+
+
+def read(path: Path) -> bytes | None:
+    """The bytes of a file, or None where there is none. Raises UsageError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one file. ``after`` None: it is removed."""
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+    what: str
+    """For people. Never the rest of the file, which may hold other servers' secrets."""
+    keep: bool = False
+    """Back the file up: it holds nothing of Gadfly yet."""
+    drop: bool = False
+    """The backup has done its work."""
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.after
+
+    @property
+    def action(self) -> str:
+        if not self.differs:
+            return "unchanged"
+        if self.after is None:
+            return "removed"
+        return "created" if self.before is None else "changed"
+
+    def shown(self) -> str:
+        """What a person reads before it is written."""
+        text = f"{self.path}: {self.action}"
+        if self.differs and self.after is not None:
+            text += "\n" + "\n".join(f"  {line}" for line in self.what.splitlines())
+        if self.differs and self.keep and self.before is not None:
+            text += f"\n  backup: {backup_of(self.path)}"
+        return text
+
+    def told(self) -> dict[str, Any]:
+        """The same for programs."""
+        kept = self.differs and self.keep and self.before is not None
+        backup = str(backup_of(self.path)) if kept else None
+        return {"path": str(self.path), "action": self.action, "backup": backup}
+
+    def write(self) -> None:
+        """Make it so. Raises UsageError if the file changed meanwhile or cannot be written."""
+        if read(self.path) != self.before:
+            raise UsageError(f"{self.path} was changed meanwhile; nothing was written, try again")
+        try:
+            if self.keep and self.before is not None:
+                _replace(backup_of(self.path), self.before, like=self.path)
+            if self.after is None:
+                self.path.unlink()
+                if self.path.parent not in (Path.cwd(), Path.home()):
+                    with contextlib.suppress(OSError):  # it stays unless it is empty now
+                        self.path.parent.rmdir()
+            else:
+                _replace(self.path, self.after, like=self.path)
+            if self.drop:
+                backup_of(self.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from None
+
+
+def _replace(path: Path, data: bytes, like: Path) -> None:
+    """Write beside and move over: no reader ever sees half a file. A link stays a link, a private file private."""
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        if like.exists():
+            shutil.copymode(like, beside)
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            beside.chmod(0o666 & ~umask)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
