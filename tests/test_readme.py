@@ -36,6 +36,9 @@ def desk(tmp_path: Path) -> Path:
     (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "one.md").write_text("# One\n\nA note about the residual stream.\n")
+    (tmp_path / "probe.py").write_text(
+        "import torch\n\n\ndef last(hidden, mask):\n    return hidden[:, -1]\n", encoding="utf-8"
+    )
     (tmp_path / "paper.md").write_text("# Paper\n\nA paper about attention heads.\n")
     return tmp_path
 
