@@ -55,7 +55,7 @@ def test_command(command: str, desk: Path, ready: Path) -> None:
     arguments = shlex.split(command, comments=True)[1:]
     done = gadfly(*arguments, home=ready, cwd=desk)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert (done.stdout + done.stderr).strip()
 
 
 @pytest.mark.parametrize("code", PYTHON)
