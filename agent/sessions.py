@@ -95,7 +95,7 @@ class Sessions:
             ).fetchall()
         exact = [row for row in rows if row["id"] == session_id]
         if not session_id or not rows:
-            raise UsageError(f"no session {session_id!r}; see: gadfly chat --list")
+            raise UsageError(f"no session {session_id!r}; see: gadfly sessions")
         if len(rows) > 1 and not exact:
             raise UsageError(f"{session_id!r} fits {len(rows)} sessions; give more of the id")
         return _info((exact or rows)[0])

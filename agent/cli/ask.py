@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import select
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from gadfly.agent.cli.console import as_json, bars, err, json_option
+from gadfly.agent.cli.console import as_json, bars, err, json_option, piped
 from gadfly.agent.cli.show import show_answer
 
 if TYPE_CHECKING:
     from gadfly.agent.events import Event
-
-_STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
 
 
 @click.command(
@@ -97,7 +93,7 @@ def ask(
         skeptic=not no_skeptic,
         budget=Budget(dollars=budget, seconds=seconds, tool_calls=calls),
     )
-    context = _piped()
+    context = piped()
     progress = bars()
     try:
         answer = answer_question(
@@ -130,14 +126,3 @@ def _line(event: Event) -> None:
 def _stream(text: str) -> None:
     """The draft as it arrives, dim and on stderr: receipts are not checked yet."""
     err().print(text, style="dim", end="", markup=False)
-
-
-def _piped() -> str:
-    """Text on standard input, if any comes. An open pipe that nobody writes to must not hang the command."""
-    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
-        return ""
-    try:
-        ready, _, _ = select.select([sys.stdin], [], [], _STDIN_WAIT)
-    except (OSError, ValueError):  # no real file behind it, or a platform without select on files
-        return ""
-    return sys.stdin.read() if ready else ""

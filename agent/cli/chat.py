@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly.agent.cli.console import as_json, err, json_option, out
+from gadfly.agent.cli.console import as_json, err, json_option, out, piped
 from gadfly.agent.cli.show import show_answer
 from gadfly.errors import UsageError
 
@@ -162,12 +162,11 @@ def _kept(latest: bool, resume: str | None) -> SessionInfo | None:
 
 
 def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: bool) -> None:
-    from gadfly.agent.cli.ask import _piped
 
     answer = import_module(f"{_CHAT}.once").once(
         session,
         text,
-        context=_piped(),
+        context=piped(),
         progress=err(),
         approve=approve,
         write=click.echo if jsonl else None,

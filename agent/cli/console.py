@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from gadfly.corpus.progress import Progress
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+
+_STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
 
 
 @cache
@@ -80,3 +83,14 @@ class Bars:
 def bars() -> Progress:
     """A fresh progress display."""
     return Bars()
+
+
+def piped() -> str:
+    """Text on standard input, if any comes. An open pipe that nobody writes to must not hang the command."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return ""
+    try:
+        ready, _, _ = select.select([sys.stdin], [], [], _STDIN_WAIT)
+    except (OSError, ValueError):  # no real file behind it, or a platform without select on files
+        return ""
+    return sys.stdin.read() if ready else ""
