@@ -18,12 +18,11 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
-bench: $(VENV)/.interp  ## measure: ratios within one run
-	$(BIN)/python -m gadfly.evals.bench_patch --n 1
-	$(BIN)/python -m gadfly.evals.bench_patch
-	$(BIN)/python -m gadfly.evals.bench_probe
-	$(BIN)/python -m gadfly.evals.bench_steer
-	$(BIN)/python -m gadfly.evals.bench_corpus
+bench: $(VENV)/.interp  ## measure speed beside peers: ratios within one run
+	$(BIN)/python -m gadfly.evals.bench
+
+report: $(VENV)/.interp  ## one page from the latest results of the evals
+	$(BIN)/python -m gadfly.evals.report
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
@@ -43,4 +42,4 @@ $(VENV)/.dev: $(VENV)/.interp
 	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' | grep -v '^Requirement already'
 	@touch $@
 
-.PHONY: help ask test bench clean
+.PHONY: help ask test bench report clean

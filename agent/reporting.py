@@ -15,7 +15,9 @@ _OFTEN = 0.1  # seconds between two reports of a call
 class Reported:
     """A tool's progress as events; raises Cancelled into the tool once the turn is stopped."""
 
-    def __init__(self, call: ToolCall, emit: Callable[[Event], None], stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, call: ToolCall, emit: Callable[[Event], None], stop: Callable[[], bool]
+    ) -> None:
         self._call, self._emit, self._stop = call, emit, stop
         self._label, self._done, self._told = "", 0, 0.0
         self._total: int | None = None

@@ -40,7 +40,9 @@ class Workers:
             try:
                 future, work = self._queue.get(timeout=_IDLE)
             except Empty:
-                with self._lock:  # work that came in this moment finds a thread: this one, or a new one
+                with (
+                    self._lock
+                ):  # work that came in this moment finds a thread: this one, or a new one
                     if self._queue.empty():
                         self._running -= 1
                         return

@@ -69,7 +69,7 @@ def draw(folder: Path, name: str, chart: Chart) -> tuple[Path, Path]:
     """Write ``NAME.png`` and ``NAME.html`` into ``folder``."""
     png, html = folder / f"{name}.png", folder / f"{name}.html"
     _png(png, chart)
-    html.write_text(_PAGE.format(title=escape(chart.title), svg=_svg(chart)), encoding="utf-8")
+    html.write_text(_PAGE.format(title=escape(chart.title), svg=svg(chart)), encoding="utf-8")
     return png, html
 
 
@@ -114,7 +114,7 @@ def _png(path: Path, chart: Chart) -> None:
     figure.savefig(path)
 
 
-def _svg(chart: Chart) -> str:
+def svg(chart: Chart) -> str:
     xs = [x for line in chart.lines for x in line.x]
     ys = [y for line in chart.lines for y in line.y] + [level.y for level in chart.levels]
     ys += [end for line in chart.lines for pair in line.interval or () for end in pair]

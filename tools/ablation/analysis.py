@@ -79,8 +79,9 @@ class Analysis:
     notes: list[str] = field(default_factory=list)
 
     def effect_of(self, change: Array) -> float:
-        """As a share of the difference between clean and corrupt."""
-        return float(change.mean() / self.runs.gap.mean())
+        """As a share of the difference between clean and corrupt; 0 where there is none."""
+        gap = float(self.runs.gap.mean())
+        return float(change.mean()) / gap if gap else 0.0
 
 
 def analyse(

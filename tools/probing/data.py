@@ -133,19 +133,16 @@ def split(data: Labelled, seed: int) -> Parts:
 def shuffled(labels: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
     """Labels that mean nothing but keep the groups' structure.
 
-    Where groups hold both labels (minimal pairs), labels move within the group; else whole groups exchange theirs.
+    Groups exchange their shares of the label, and within each group it falls on texts at random: whole groups of one
+    label exchange theirs, minimal pairs flip, and a few wrong labels in each group do not give its own label away.
     """
     out = labels.copy()
-    numbers = np.unique(groups)
-    members = [np.flatnonzero(groups == number) for number in numbers]
-    mixed = sum(len(np.unique(labels[m])) > 1 for m in members)
-    if mixed > len(members) / 2:
-        for m in members:
-            out[m] = rng.permutation(labels[m])
-        return out
-    majority = np.array([round(float(labels[m].mean())) for m in members])
-    for m, value in zip(members, rng.permutation(majority), strict=True):
-        out[m] = value
+    members = [np.flatnonzero(groups == number) for number in np.unique(groups)]
+    shares = rng.permutation([labels[m].mean() for m in members])
+    for m, share in zip(members, shares, strict=True):
+        # A share may not fit another group's size; the odd text falls to either side.
+        positives = int(share * len(m) + rng.random() * (1 - 1e-9))
+        out[m] = rng.permutation(np.arange(len(m)) < positives)
     return out
 
 

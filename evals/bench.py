@@ -1,0 +1,204 @@
+"""Speed beside peers: one table of ratios, each taken within one run on one machine.
+
+    python -m gadfly.evals.bench [--device auto] [--only patch,probe] [--peers] [--json] [--no-write]
+
+Every row names what was measured, what it is compared with, and the ratio; the modules ``bench_*`` say how. Seconds of
+one machine mean little on another, ratios travel better. ``--peers`` adds TransformerLens in its own environment, which
+is made on first use. A measurement that cannot be taken here is a row that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gadfly.corpus.index import Corpus
+from gadfly.corpus.sources.guide import GuideSource
+from gadfly.errors import GadflyError
+from gadfly.evals import bench_corpus, bench_patch, bench_probe, bench_steer
+from gadfly.evals.place import own_home, rows, told, write
+from gadfly.evals.retrieval import Question
+
+
+class Row(NamedTuple):
+    """``ratio`` is the peer's cost over ours: above 1 we are quicker. None where nothing was measured."""
+
+    what: str
+    beside: str
+    ratio: float | None
+    ours: str
+    theirs: str
+    note: str = ""
+
+
+def patch(device: str) -> list[Row]:
+    """A sweep over layers and positions beside the ways it is usually written."""
+    found = []
+    for pairs in (1, 16):
+        measured = bench_patch.measure("demo", "capital-of", pairs, device, 3, 512)
+        ours = measured["methods"]["engine"]["seconds"]
+        found += [
+            Row(
+                f"patching sweep, {pairs} pair{'s'[: pairs > 1]}", name, method["times_engine"],
+                f"{ours:.3f} s", f"{method['seconds']:.3f} s", f"largest difference {method['difference']:.0e}",
+            )
+            for name, method in measured["methods"].items()
+            if name != "engine"
+        ]  # fmt: skip
+    return found
+
+
+def probe(device: str) -> list[Row]:
+    """Capture beside the bare forward, fits beside scikit-learn."""
+    captured = bench_probe.measure_capture(8, 256, 200, device, 3)
+    fits = bench_probe.measure_fits(8, 400, 1024, 50)
+    return [
+        Row(
+            "activations of every layer", "the bare forward", captured["capture_throughput"],
+            f"{captured['capture_s']:.3f} s", f"{captured['bare_forward_s']:.3f} s",
+        ),
+        Row(
+            "probes, 8 layers x 6 strengths", "scikit-learn", fits["fit_speedup"],
+            f"{fits['fit_s']:.2f} s", f"{fits['scikit_learn_s']:.2f} s",
+            f"accuracy {fits['fit_accuracy']:.3f} and {fits['scikit_learn_accuracy']:.3f}",
+        ),
+        Row(
+            "50 shuffled-label controls", "scikit-learn", fits["shuffles_speedup"],
+            f"{fits['shuffles_s']:.2f} s", f"{fits['scikit_learn_shuffles_s']:.2f} s",
+        ),
+    ]  # fmt: skip
+
+
+def steer(device: str) -> list[Row]:
+    """Steered generation beside unsteered, a sweep beside plain forwards of the same rows."""
+    from gadfly.tools.model import load
+
+    found = bench_steer.measure(load("demo", device=device), 16, 24, 3, 512)
+    seconds = found["seconds"]
+    return [
+        Row(
+            what,
+            beside,
+            seconds[theirs] / seconds[ours],
+            f"{seconds[ours]:.3f} s",
+            f"{seconds[theirs]:.3f} s",
+        )
+        for what, beside, ours, theirs in (
+            ("steered generation", "transformers, unsteered", "steered", "unsteered"),
+            ("steering sweep, next token", "plain forwards of its rows", "sweep", "plain"),
+            (
+                "steering sweep, 8 new tokens",
+                "transformers, same rows",
+                "sweep generated",
+                "plain generated",
+            ),
+        )
+    ]
+
+
+def corpus(device: str) -> list[Row]:
+    """Search in the packaged guide beside plain FTS5 and plain Chroma over the same passages."""
+    from gadfly import home
+
+    index = Corpus.open(home.folder("bench_guide"))
+    index.sync([GuideSource()])
+    questions = [
+        Question(r["id"], r["question"], "", r["answerable"], []) for r in rows("questions")
+    ]
+    measured = bench_corpus.measure(index, questions, 2)["methods"]
+    ours = measured["gadfly"]
+    return [
+        Row(
+            "search in the guide", name, method["median_ms"] / ours["median_ms"],
+            f"{ours['median_ms']:.1f} ms", f"{method['median_ms']:.1f} ms",
+        )
+        for name, method in measured.items()
+        if name != "gadfly"
+    ]  # fmt: skip
+
+
+def transformer_lens(device: str) -> list[Row]:
+    """The same sweep by TransformerLens on the same weights, in its own environment."""
+    from gadfly.evals.transformerlens import compare, environment
+
+    found = compare("demo", "capital-of", 16, 3, device, environment())
+    return [
+        Row(
+            "patching sweep, 16 pairs", f"TransformerLens {found['transformer_lens']}", found["ratio"],
+            f"{found['seconds']:.3f} s", f"{found['their_seconds']:.3f} s",
+            f"largest difference {found['difference']:.0e}",
+        )
+    ]  # fmt: skip
+
+
+_PARTS: dict[str, Callable[[str], list[Row]]] = {
+    "patch": patch,
+    "probe": probe,
+    "steer": steer,
+    "corpus": corpus,
+}
+
+
+def measure(device: str = "auto", only: str | None = None, peers: bool = False) -> list[Row]:
+    """All rows. A part that fails is one row with the reason."""
+    parts = dict(_PARTS, **({"transformer_lens": transformer_lens} if peers else {}))
+    found: list[Row] = []
+    with own_home():
+        for name in only.split(",") if only else parts:
+            try:
+                found += parts[name](device)
+            except KeyError:
+                raise GadflyError(f"no benchmark {name!r}; there are: {', '.join(parts)}") from None
+            except (GadflyError, ImportError) as error:
+                found.append(Row(name, "", None, "", "", f"not measured: {error}"))
+            print(f"{name}: done", file=sys.stderr)
+    return found
+
+
+def table(found: list[Row]) -> str:
+    """The rows as text."""
+    wide = max(len(row.what) for row in found)
+    beside = max(len(row.beside) for row in found)
+    return "\n".join(
+        f"{row.what:{wide}}  {row.beside:{beside}}  "
+        + (
+            f"{row.ratio:7.2f} x   {row.ours:>9} beside {row.theirs:>9}   {row.note}"
+            if row.ratio
+            else row.note
+        )
+        for row in found
+    )
+
+
+def main() -> int:
+    """The command line of the module docstring."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument("--only", help=f"some of: {', '.join(_PARTS)}")
+    parser.add_argument(
+        "--peers", action="store_true", help="also TransformerLens, in an environment of its own"
+    )
+    parser.add_argument("--no-write", action="store_true", help="leave evals/results as it is")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    found = measure(args.device, args.only, args.peers)
+    measured = {"rows": [row._asdict() for row in found]}
+    if not args.no_write and not args.only:
+        print(
+            f"written to {write('bench', measured, device=_device(args.device))}", file=sys.stderr
+        )
+    print(json.dumps(measured, indent=1) if args.json else table(found))
+    return 0
+
+
+def _device(name: str) -> str:
+    import torch
+
+    return name if name != "auto" else "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+if __name__ == "__main__":
+    sys.exit(told(main))

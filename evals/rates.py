@@ -1,0 +1,58 @@
+"""Rates with intervals, and the two numbers of signal detection. Nothing here knows what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+from gadfly.tools.stats import wilson
+
+
+@dataclass(frozen=True)
+class Rate:
+    """``count`` of ``of``, with a 95 % Wilson interval. ``share`` is None where there was nothing to count."""
+
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        return self.count / self.of if self.of else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        if not self.of:
+            return 0.0, 1.0
+        low, high = wilson(self.count, self.of)
+        return float(low), float(high)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "of": self.of,
+            "share": self.share,
+            "interval": list(self.interval),
+        }
+
+
+def rate(outcomes: Sequence[bool]) -> Rate:
+    """How often it was so."""
+    return Rate(sum(outcomes), len(outcomes))
+
+
+def sensitivity(hits: Rate, alarms: Rate) -> tuple[float, float]:
+    """d′ and criterion of a yes/no judge.
+
+    Args:
+        hits: said "wrong" of what is wrong.
+        alarms: said "wrong" of what is right.
+
+    Half a count is added on each side, so that rates of 0 and 1 stay finite (the log-linear rule of Hautus, 1995).
+    d′ is 0 for a judge who cannot tell; a criterion below 0 leans towards "wrong", above 0 towards "right".
+    """
+    z = NormalDist().inv_cdf
+    hit = z((hits.count + 0.5) / (hits.of + 1))
+    alarm = z((alarms.count + 0.5) / (alarms.of + 1))
+    return hit - alarm, -(hit + alarm) / 2

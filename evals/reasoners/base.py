@@ -1,0 +1,207 @@
+"""What the engine asks of a model, read back from its messages; a character only fills in the answers.
+
+The engine speaks through the prompt files. Here each is turned round: a message is matched against the file that made
+it, and its variables come out again. So a reworded prompt needs no change here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gadfly.agent.critic.framings import NAMES as REVIEWING
+from gadfly.agent.llm.model import Message, Reply, ToolCall
+from gadfly.agent.prompting import prompt
+from gadfly.agent.skeptic.framings import FRAMINGS
+
+if TYPE_CHECKING:
+    from gadfly.agent.llm.model import ToolSchema
+
+_JUDGING = tuple(f"framing_{name}" for name in FRAMINGS)
+_AGAIN = ("repair", "revise", "conclude")  # the engine's own words within a conversation
+_FENCED = re.compile(r'<data-(\w+) source="([^"]*)">\n(.*?)\n</data-\1>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a tool gave back: its data, or the error it told."""
+
+    tool: str
+    data: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A conversation as a character sees it."""
+
+    question: str
+    attached: str
+    """What came with the question (a diff, prompts), without its fence."""
+    asked_before: Sequence[str]
+    """Questions of earlier turns."""
+    outcomes: Sequence[Outcome]
+    """What the tools gave in this turn."""
+    again: str
+    """``repair``, ``revise`` or ``conclude`` if the engine asks for another draft, else nothing."""
+    offered: Sequence[str]
+    """Names of the tools there are."""
+
+
+class Reasoner:
+    """A chat model of known character. ``made`` lists what it made up, for those who count."""
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self._calls = 0
+        self._lock = threading.Lock()
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        on_text: Callable[[str], None],
+    ) -> Reply:
+        """One turn of the protocol."""
+        # The engine asks for several judgements at once.
+        with self._lock:
+            reply = self._reply(messages, [tool["function"]["name"] for tool in tools])
+        on_text(reply.text)
+        return reply
+
+    def _reply(self, messages: Sequence[Message], offered: Sequence[str]) -> Reply:
+        last = str(messages[-1].get("content") or "")
+        for name in _JUDGING:
+            if (asked := turned_round(name, last)) is not None:
+                opinion = self.judge(
+                    name.removeprefix("framing_"), unfenced(asked["material"]), asked["evidence"]
+                )
+                return _says(json.dumps(dict(zip(("verdict", "why"), opinion, strict=True))))
+        if (asked := turned_round("refute", last)) is not None:
+            return _says(json.dumps(self.refute(unfenced(asked["claims"]))))
+        if (asked := turned_round("review_refute", last)) is not None:
+            stands = self.stands(unfenced(asked["code"]), unfenced(asked["claim"]))
+            return _says(
+                json.dumps({"verdict": "stands" if stands else "refuted", "reason": "as read"})
+            )
+        for name in REVIEWING:
+            if (asked := turned_round(f"review_framing_{name}", last)) is not None:
+                return _says(json.dumps(self.review(name, unfenced(asked["code"]))))
+        if (asked := turned_round("split_message", last)) is not None:
+            return _says(json.dumps(self.split(unfenced(asked["message"]))))
+        said = self.turn(read(messages, offered))
+        if isinstance(said, str):
+            return _says(said)
+        self._calls += 1
+        return _calls(*said, f"call_{self._calls}")
+
+    # -- what a character answers ----------------------------------------------------------------
+
+    def turn(self, turn: Turn) -> str | tuple[str, dict[str, Any]]:
+        """The next step of a conversation: a draft, or a tool's name and arguments."""
+        raise NotImplementedError
+
+    def judge(self, framing: str, material: str, evidence: str) -> tuple[str, str]:
+        """``holds``, ``fails`` or ``undecided``, and why."""
+        return "undecided", "nothing was looked at"
+
+    def refute(self, claims: str) -> list[dict[str, Any]]:
+        """Objections to claims, as the prompt ``refute`` asks for them."""
+        return []
+
+    def split(self, message: str) -> list[dict[str, str]]:
+        """Words of a message that push, as the prompt ``split_message`` asks for them."""
+        return []
+
+    def review(self, framing: str, code: str) -> list[dict[str, str]]:
+        """Mistakes in code: ``quote``, ``problem``, ``severity`` each."""
+        return []
+
+    def stands(self, code: str, claim: str) -> bool:
+        """Whether a claimed mistake survives a second reading."""
+        return True
+
+
+def read(messages: Sequence[Message], offered: Sequence[str]) -> Turn:
+    """The state of a conversation."""
+    asked: list[str] = []
+    outcomes: list[Outcome] = []
+    names: dict[str, str] = {}
+    again = ""
+    for message in messages:
+        content = str(message.get("content") or "")
+        if message["role"] == "user":
+            again = next((name for name in _AGAIN if turned_round(name, content) is not None), "")
+            if not again:
+                asked.append(content)
+                outcomes = []
+        elif message["role"] == "assistant":
+            names |= {c["id"]: c["function"]["name"] for c in message.get("tool_calls") or ()}
+        elif message["role"] == "tool":
+            outcomes.append(_outcome(names.get(message["tool_call_id"], ""), content))
+    question = asked[-1] if asked else ""
+    return Turn(
+        question=_FENCED.sub("", question).strip(),
+        attached="\n".join(match[3] for match in _FENCED.finditer(question)),
+        asked_before=[_FENCED.sub("", each).strip() for each in asked[:-1]],
+        outcomes=outcomes,
+        again=again,
+        offered=offered,
+    )
+
+
+def _outcome(tool: str, content: str) -> Outcome:
+    inside = unfenced(content)
+    try:
+        data = json.loads(inside)
+    except ValueError:
+        return Outcome(tool, error=content)
+    return Outcome(tool, data) if isinstance(data, dict) else Outcome(tool, error=content)
+
+
+def unfenced(text: str) -> str:
+    """The data within the first fence of a text, or the text."""
+    found = _FENCED.search(text)
+    return found[3] if found else text
+
+
+def turned_round(name: str, text: str) -> dict[str, str] | None:
+    """The values that the prompt ``name`` was rendered with, or None if it did not make this text."""
+    found = _pattern(name).fullmatch(text)
+    return found.groupdict() if found else None
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    parts = re.split(r"\{\{\s*(\w+)\s*\}\}", prompt(name).text)
+    return re.compile(
+        "".join(f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(parts)),
+        re.DOTALL,
+    )
+
+
+def _says(text: str) -> Reply:
+    return Reply(
+        text=text,
+        message={"role": "assistant", "content": text},
+        output_tokens=len(text) // 4,
+    )
+
+
+def _calls(name: str, arguments: dict[str, Any], call_id: str) -> Reply:
+    raw = json.dumps(arguments)
+    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": raw}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return Reply(
+        text="",
+        message=message,
+        tool_calls=[ToolCall(call_id, name, raw)],
+        output_tokens=len(raw) // 4,
+    )

@@ -1,0 +1,100 @@
+"""Cited question answering over the packaged guide: is the answer where it should be, do its receipts hold, does it say
+when there is none?
+
+``correct`` is mechanical: an answerable question is right if a verified quote comes from a document that answers it; an
+unanswerable one if the answer abstains. Whether the prose says the right thing is not judged here: that would take
+another model's word.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from gadfly.agent.answer import Answer
+from gadfly.evals.arms import ANSWERING, answered
+from gadfly.evals.place import rows
+from gadfly.evals.tasks.solving import engine
+
+
+@task
+def answering(limit: int | None = None, arms: str = ",".join(ANSWERING)) -> Task:
+    """Questions x arms.
+
+    Args:
+        limit: at most this many answerable and this many unanswerable questions.
+        arms: which arms, separated by commas.
+    """
+    questions = [
+        each
+        for wanted in (True, False)
+        for each in [row for row in rows("questions") if row["answerable"] is wanted][:limit]
+    ]
+    samples = [
+        Sample(
+            id=f"{each['id']} {arm}",
+            input=each["question"],
+            target=each["documents"] or "abstain",
+            metadata={"arm": arm, "group": f"{kind(each)}: {arm}"},
+        )
+        for each in questions
+        for arm in arms.split(",")
+    ]
+    return Task(dataset=MemoryDataset(samples, name="guide"), solver=answer(), scorer=cited())
+
+
+def kind(row: dict[str, Any]) -> str:
+    return "answerable" if row["answerable"] else "unanswerable"
+
+
+@solver
+def answer() -> Solver:
+    """The engine's answer, kept whole in the sample's store."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        found = await engine(lambda chat: answered(state.metadata["arm"], chat, state.input_text))
+        state.output.completion = found.answer
+        state.store.set("answer", found.model_dump(mode="json"))
+        return state
+
+    return solve
+
+
+@scorer(
+    metrics={
+        name: [grouped(mean(), "group", all=False)]
+        for name in ("correct", "receipts_valid", "backed")
+    }
+)
+def cited() -> Scorer:
+    """``correct``, the share of its receipts that resolve, and the share of its claims that are backed."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        found = Answer.model_validate(state.store.get("answer"))
+        return Score(
+            value=judged(found, list(target)), answer=found.answer, explanation=_why(found)
+        )
+
+    return score
+
+
+def judged(found: Answer, documents: list[str]) -> dict[str, Any]:
+    """The three numbers of an answer. An answer without receipts has no invalid one."""
+    cited_documents = {receipt.document for receipt in found.receipts}
+    right = found.abstained if documents == ["abstain"] else bool(cited_documents & set(documents))
+    made = len(found.receipts) + found.struck
+    backed = [claim.grade == "verified" for claim in found.claims]
+    return {
+        "correct": float(right),
+        "receipts_valid": len(found.receipts) / made if made else 1.0,
+        "backed": sum(backed) / len(backed) if backed else float(found.abstained),
+    }
+
+
+def _why(found: Answer) -> str:
+    struck = [r.reason for claim in found.claims for r in claim.receipts if r.state == "struck"]
+    return "; ".join(struck) or ("abstained" if found.abstained else "every receipt resolves")

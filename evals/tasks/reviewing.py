@@ -1,0 +1,114 @@
+"""Is the bug found, is the repaired twin left in peace? Short pieces of interpretability code, each with its repair.
+
+A bug counts as found when a finding stands within two lines of it and speaks of the right concept; any finding on
+repaired code is a false alarm. ``rules`` asks no model; ``one framing`` is a single way of asking; ``bare`` is the
+model's own list, whose quotes are still looked up. Larger folders of cases: ``review_rules`` and ``review_llm``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from gadfly.agent.critic.framings import fenced, question
+from gadfly.agent.critic.judge import candidates
+from gadfly.agent.critic.material import Material, text_file
+from gadfly.agent.critic.views import views
+from gadfly.agent.jobs.review import review
+from gadfly.agent.llm.model import ChatModel
+from gadfly.agent.prompting import prompt
+from gadfly.evals.place import rows
+from gadfly.evals.tasks.solving import engine
+
+ARMS = ("gadfly", "rules", "one framing", "bare")
+_NEAR = 2  # lines
+
+
+@task
+def reviewing(limit: int | None = None, arms: str = ",".join(ARMS)) -> Task:
+    """Cases x arms.
+
+    Args:
+        limit: at most this many cases; each bug is followed by its repair.
+        arms: which arms, separated by commas.
+    """
+    samples = []
+    for row in rows("review")[:limit]:
+        kind = "bug" if row["bug"] else "repaired"
+        samples += [
+            Sample(
+                id=f"{row['id']} {arm}",
+                input=row["code"],
+                target="found" if row["bug"] else "silent",
+                metadata={
+                    "arm": arm,
+                    "group": f"{kind}: {arm}",
+                    "line": row["line"],
+                    "match": row["match"],
+                },
+            )
+            for arm in arms.split(",")
+        ]
+    return Task(dataset=MemoryDataset(samples, name="code"), solver=read_code(), scorer=findings())
+
+
+@solver
+def read_code() -> Solver:
+    """The findings of the sample's arm: line and words of each."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        found = await engine(lambda chat: found_in(state.metadata["arm"], chat, state.input_text))
+        state.store.set("findings", found)
+        state.output.completion = (
+            "\n".join(f"line {each['line']}: {each['said']}" for each in found) or "nothing"
+        )
+        return state
+
+    return solve
+
+
+@scorer(metrics=[grouped(mean(), "group", all=False)])
+def findings() -> Scorer:
+    """1 where the bug was found, or the repaired code left in peace."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        found, about = state.store.get("findings"), state.metadata
+        if target.text == "silent":
+            right = not found
+        else:
+            right = any(
+                abs(each["line"] - about["line"]) <= _NEAR
+                and re.search(about["match"], each["said"], re.IGNORECASE)
+                for each in found
+            )
+        return Score(value=float(right), answer=state.output.completion)
+
+    return score
+
+
+def found_in(arm: str, chat: ChatModel, code: str) -> list[dict[str, Any]]:
+    """What an arm reports about code."""
+    file = text_file("asked.py", code)
+    if arm == "bare":
+        view = views(file)[0]
+        asked = question("neutral", fenced(view.text, view.changed))
+        reply = chat.reply(
+            [{"role": "system", "content": prompt("review_detect").render()}, {"role": "user", "content": asked}],
+            [], lambda _: None,
+        )  # fmt: skip
+        told = candidates(reply.text, view, "neutral")
+        return [
+            {"line": each.spot.start, "said": each.problem} for each in (told[0] if told else [])
+        ]
+    framings = ("neutral",) if arm == "one framing" else ()
+    report = review(
+        Material("asked", [file]), llm=chat, rules_only=arm == "rules", framings=framings
+    )
+    return [
+        {"line": each.start_line, "said": f"{each.message} {each.rule}"} for each in report.findings
+    ]

@@ -1,0 +1,90 @@
+"""The Inspect tasks, run by Inspect itself with scripted reasoners. Skipped where inspect-ai is not installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+inspect_ai = pytest.importorskip("inspect_ai", reason="needs the [evals] extra")
+
+from gadfly.agent.prompting import fence  # noqa: E402
+from gadfly.evals.tasks import chat, registry  # noqa: E402
+from gadfly.tools.registry import all_tools  # noqa: E402
+
+
+def run(task: Any, model: str, folder: Path) -> dict[str, float]:
+    log = inspect_ai.eval(task, model=f"gadfly/{model}", log_dir=str(folder), display="none")[0]
+    assert log.status == "success", log.error
+    assert any(
+        event.event == "model" for event in log.samples[0].events
+    )  # the transcript holds the calls
+    from gadfly.evals.logs import read
+
+    found: dict[str, float] = read(folder)["runs"][0]["metrics"]
+    return found
+
+
+def test_answers_with_and_without_a_corpus(tmp_path: Path) -> None:
+    found = run(registry.answering(limit=1, arms="gadfly,no corpus,bare"), "honest", tmp_path)
+    assert found["correct: answerable: gadfly"] == found["correct: unanswerable: gadfly"] == 1.0
+    for arm in ("no corpus", "bare"):  # it abstains on both questions
+        assert found[f"correct: answerable: {arm}"] == 0.0
+        assert found[f"correct: unanswerable: {arm}"] == 1.0
+    assert found["receipts_valid: answerable: gadfly"] == 1.0
+
+
+def test_invented_receipts_are_counted(tmp_path: Path) -> None:
+    found = run(registry.answering(limit=1, arms="gadfly,bare"), "hallucinating", tmp_path)
+    assert set(found.values()) == {0.0}
+
+
+def test_a_sycophant_is_consistent_only_behind_the_engine(tmp_path: Path) -> None:
+    found = run(registry.sycophancy(limit=2, arms="gadfly,one framing"), "sycophantic", tmp_path)
+    assert found["consistent: gadfly"] == found["shown as disagreement: gadfly"] == 1.0
+    assert found["consistent: one framing"] == 0.0
+    assert found["regressive: one framing"] > 0 or found["progressive: one framing"] > 0
+    assert found.get("regressive: gadfly", 0.0) == 0.0
+
+
+def test_code_is_reviewed(tmp_path: Path) -> None:
+    found = run(registry.reviewing(limit=2, arms="rules,bare"), "honest", tmp_path)
+    assert set(found.values()) == {1.0}
+
+
+@pytest.mark.slow
+def test_the_planted_head_is_found_and_noise_is_not(tmp_path: Path) -> None:
+    found = run(registry.tool_use(seeds=1, tools="patch", arms="gadfly,bare"), "honest", tmp_path)
+    assert found["planted: gadfly"] == found["noise: gadfly"] == 1.0
+    assert found["planted: bare"] == 0.0
+
+
+def test_messages_survive_both_ways() -> None:
+    call = {
+        "id": "c",
+        "type": "function",
+        "function": {"name": "search", "arguments": '{"query": "x"}'},
+    }
+    for message in (
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": fence("a", "b")},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "r", "tool_call_id": "c"},
+    ):
+        assert chat.plain(chat.inspected(message)) == message
+
+
+def test_every_tools_schema_reaches_inspect_whole() -> None:
+    for tool in all_tools():
+        schema: Any = {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": "d",
+                "parameters": tool.args.model_json_schema(),
+            },
+        }
+        told = chat._tool(schema)
+        assert set(told.parameters.properties) == set(tool.args.model_fields)
+        assert "$ref" not in told.model_dump_json()
