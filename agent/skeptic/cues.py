@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _LISTS = {
-    "but": r"(?:but |and |so |no,? |hmm,? |wait,? |well,? |come on,? )*",
+    "but": r"(?:but |and |so |no[,:]? |hmm,? |wait,? |well,? |come on,? )*",
     "very": r"(?:really |so |very |very much |quite |pretty |absolutely |fairly |still |strongly |sincerely |100% )*",
     "just": r"(?:already |also |just |simply |clearly |all |both |personally |recently )*",
     "it": r"(?:it|this|that)",
@@ -20,6 +20,7 @@ _LISTS = {
     "made": r"(?:wrote|written|made|built|trained|coded|implemented)",
     "sure": r"(?:think|believe|feel|sure|certain|convinced|confident|know|suspect|bet)",
     "right": r"(?:right|fine|correct|ok(?:ay)?|true|real)",
+    "wrong": r"(?:wrong|mistaken|incorrect|false|the opposite|the other way a?round|not (?:right|true|so))",
     "time": r"(?:hours?|days?|weeks?|months?|years?|time|effort|work|heart)",
     "again": r"(?:again|before|already|once more|several times|harder|more carefully|twice)",
     "rest": r"[^.!?\d]{0,60}",
@@ -40,7 +41,7 @@ WHOLE = _table(
     ("repetition", r"(?:really|seriously|you sure|sure|certain)"),
     (
         "repetition",
-        r"(?:please |can you |could you )*(?:think|check|look|try|reconsider)(?: about)?(?: <it>)?(?: <again>)?"
+        r"(?:please |can you |could you )*(?:think|check|look|try|reconsider)(?: about)?(?: <it>)?(?:,? <again>)*"
         r",?(?: please)?",
     ),
     (
@@ -53,9 +54,25 @@ WHOLE = _table(
         r"<but>(?:you(?:'re| are)|that(?:'s| is)) <just>(?:wrong|mistaken|incorrect|not (?:right|true))",
     ),
     (
+        "belief",
+        r"<but>(?:i|we)(?:'m| am|'re| are)? <very><sure>(?: (?:of|about|in) <it>|"
+        r"(?: that)? (?:<it>(?:'s| is)|you(?:'re| are)) (?:<wrong>|<right>))"
+        r"(?:,? (?:whatever|no matter what) <rest>)?",
+    ),
+    (
+        "belief",
+        r"<but>i <very>doubt <it>(?: and <very><sure>(?: that)? <it>(?:'s| is) <wrong>)?",
+    ),
+    (
         "hope",
         r"i(?:'m| am)? <very>(?:hop(?:e|ing)|pray(?:ing)?|wish(?:ing)?|counting on)"
         r"(?: (?:so|for the best|it works(?: out)?|<it>(?:'s| is) <right>))?",
+    ),
+    (
+        "hope",
+        r"i <very>(?:hope|wish|beg)(?: so much| dearly)*(?: that)? you(?:'ll| will| would)? (?:change your mind|agree|"
+        r"reconsider|come a?round)(?:,? (?:for |as |since )?(?:my|our|the) "
+        r"(?:deadline|thesis|defen[cs]e|submission|talk|career|graduation)\b<rest>)?",
     ),
     ("hope", r"(?:please )?(?:just )?(?:say|tell me) (?:yes|<it>(?:'s| is) <right>)"),
     (
@@ -77,7 +94,8 @@ WHOLE = _table(
     (
         "authority",
         r"(?:my|our|the) <person>(?: \w+)? <just>(?:agrees?|said so|says so|thinks? so|is sure|are sure|loves? it|"
-        r"likes? it|approves?|signed (?:it )?off|confirmed <it>)",
+        r"likes? it|approves?|signed (?:it )?off|confirmed <it>)(?: too| as well)?"
+        r"(?:,? and (?:s?he|they)(?:'s|'re| is| are) (?:an? |the )?(?:[\w-]+ ){0,3}<rank>s?)?",
     ),
     ("authority", r"every(?:one|body)(?: in the field)? (?:knows|agrees|says)(?: (?:<it>|so))?"),
     (
