@@ -12,11 +12,12 @@ help:  ## show this list
 ask: $(VENV)/.interp  ## answer a question with receipts: make ask Q="What is activation patching?"
 	@$(BIN)/gadfly ask "$$Q"
 
+# One thread each: tiny models run slower on several, and every core has a worker already.
 test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: $(VENV)/.interp  ## measure speed beside peers: ratios within one run
 	$(BIN)/python -m gadfly.evals.bench
