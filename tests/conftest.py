@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from support.cli import gadfly
 
+# The hub's library reads this once, when it is imported: set later, an unknown name is looked for with retries.
+os.environ["HF_HUB_OFFLINE"] = "1"
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
