@@ -11,6 +11,18 @@ from gadfly.tools.checkpoints import BUILT_IN
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
+# A template's ``{metric_function}``: how one prompt's logits are scored. The script defines METRIC.
+METRIC = """\
+def metric(logits, pair, clean):
+    if METRIC == "logit_difference":
+        return (logits[pair["answer"]] - logits[pair["wrong"]]).item()
+    logs = logits.log_softmax(-1)
+    if METRIC == "probability":
+        return logs[pair["answer"]].exp().item()
+    target = clean.log_softmax(-1)
+    return -(target.exp() * (target - logs)).sum().item()
+"""
+
 
 def location(model: LocalModel) -> str:
     """A Python expression that names the model for ``from_pretrained``."""

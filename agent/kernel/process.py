@@ -102,7 +102,8 @@ class Kernel:
         limits, readable = self._prepare()
         worker = Path(__file__).with_name("worker.py")
         environment = {
-            "HF_HUB_OFFLINE": "1", "HF_HOME": str(_hub().parent), "GADFLY_HOME": "/work/home", "OMP_NUM_THREADS": "4",
+            "HF_HUB_OFFLINE": "1", "HF_HOME": str(_hub().parent), "GADFLY_HOME": f"{sandbox.SCRATCH}/home",
+            "OMP_NUM_THREADS": "4",
             "PYTHONPATH": sandbox.python_path(),
         }  # fmt: skip
         line = sandbox.command([sys.executable, "-u", str(worker)], readable, environment)

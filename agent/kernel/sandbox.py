@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 WAY_OUT = "install bubblewrap (apt install bubblewrap) on a Linux that lets users make namespaces"
+SCRATCH = "/scratch"
 _SYSTEM = (
     "/usr",
     "/bin",
@@ -45,7 +46,7 @@ def command(
     program: Sequence[str], readable: Sequence[Path], environment: dict[str, str]
 ) -> list[str]:
     """``program`` in the sandbox: no network, own processes, a read-only view of the system, of this Python and of
-    ``readable``; scratch space in memory at /work; only ``environment``."""
+    ``readable``; scratch space in memory at ``SCRATCH``; only ``environment``."""
     line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
     line += ["--proc", "/proc", "--dev", "/dev"]
     for device in (str(path) for name in _GPU for path in sorted(Path("/dev").glob(name))):
@@ -53,11 +54,11 @@ def command(
     line += ["--ro-bind-try", "/sys/devices", "/sys/devices"]  # CUDA counts its devices there
     for place in _SYSTEM:
         line += ["--ro-bind-try", place, place]
-    line += ["--tmpfs", "/tmp", "--tmpfs", "/work"]
+    line += ["--tmpfs", "/tmp", "--tmpfs", SCRATCH]
     for path in _outermost([*imports(), *readable]):
         line += ["--ro-bind", str(path), str(path)]
-    line += ["--chdir", "/work"]
-    for name, value in {"HOME": "/work", "PATH": "/usr/bin:/bin", **environment}.items():
+    line += ["--chdir", SCRATCH]
+    for name, value in {"HOME": SCRATCH, "PATH": "/usr/bin:/bin", **environment}.items():
         line += ["--setenv", name, value]
     return [*line, "--", *program]
 

@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -23,6 +22,7 @@ from gadfly.corpus.fetch.response import Response, decode
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.sources import pdf
 from gadfly.corpus.sources.files import from_markdown
+from gadfly.corpus.sources.saved import SavedFile
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same page comes out differently
@@ -77,40 +77,15 @@ class WebSource:
 
 
 @dataclass(frozen=True)
-class HtmlSource:
+class HtmlSource(SavedFile):
     """A page that was saved as a file."""
 
-    path: Path
+    label = "html"
+    reader = _READER
     kind: str = "page"
-    root: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        root = self.path.expanduser().resolve()
-        if not root.is_file():
-            raise CorpusError(f"no such file: {self.path}")
-        object.__setattr__(self, "root", root)
-
-    @property
-    def name(self) -> str:
-        return f"html:{self.root}"
-
-    def fingerprint(self) -> str:
-        stat = self.root.stat()
-        return f"html {_READER} {stat.st_size} {stat.st_mtime_ns}"
-
-    def documents(self) -> Iterator[Document]:
-        identifier = f"{slug(self.root.parent.name or 'files')}/{slug(self.root.stem)}"
-        try:
-            yield from_page(
-                decode(self.root.read_bytes()),
-                identifier,
-                source=self.name,
-                kind=self.kind,
-                fallback_title=self.root.stem,
-                meta={"path": str(self.root), "file": self.root.name},
-            )
-        except CorpusError as error:
-            raise CorpusError(f"cannot read {self.path}: {error}") from error
+    def read(self, data: bytes, identifier: str, about: dict[str, Any]) -> Document:
+        return from_page(decode(data), identifier, **about)
 
 
 def document(

@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from gadfly.corpus.convert import pdf
-from gadfly.corpus.documents import Document, normalise, slug
-from gadfly.errors import CorpusError
+from gadfly.corpus.documents import Document, normalise
+from gadfly.corpus.sources.saved import SavedFile
 
 _READER = "1"  # raise it when the same file comes out differently
 
 
 @dataclass(frozen=True)
-class PdfSource:
+class PdfSource(SavedFile):
     """One PDF file on this machine."""
 
-    path: Path
+    label = "pdf"
+    reader = _READER
     kind: str = "paper"
-    root: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        root = self.path.expanduser().resolve()
-        if not root.is_file():
-            raise CorpusError(f"no such file: {self.path}")
-        object.__setattr__(self, "root", root)
-
-    @property
-    def name(self) -> str:
-        return f"pdf:{self.root}"
-
-    def fingerprint(self) -> str:
-        stat = self.root.stat()
-        return f"pdf {_READER} {stat.st_size} {stat.st_mtime_ns}"
-
-    def documents(self) -> Iterator[Document]:
-        identifier = f"{slug(self.root.parent.name or 'files')}/{slug(self.root.stem)}"
-        try:
-            yield document(
-                self.root.read_bytes(),
-                identifier,
-                source=self.name,
-                kind=self.kind,
-                fallback_title=self.root.stem,
-                meta={"path": str(self.root), "file": self.root.name},
-            )
-        except CorpusError as error:
-            raise CorpusError(f"cannot read {self.path}: {error}") from error
+    def read(self, data: bytes, identifier: str, about: dict[str, Any]) -> Document:
+        return document(data, identifier, **about)
 
 
 def document(

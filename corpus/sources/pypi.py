@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.parser import Parser
 from functools import lru_cache
+from importlib import import_module
 from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
@@ -32,7 +33,6 @@ from gadfly.corpus.sources.files import from_markdown
 from gadfly.corpus.sources.pydoc import page
 from gadfly.errors import CorpusError
 
-DEFAULT_INDEX = "https://pypi.org/simple"
 _READER = "1"  # raise it when the same package comes out differently
 _SIZE = 200_000_000
 _MOST_MODULES = 300
@@ -159,8 +159,19 @@ def parse_target(target: str) -> tuple[str, str]:
 
 
 def index_url() -> str:
-    """The index that pip uses here: its environment variable, its configuration files, else pypi.org."""
-    return os.environ.get("PIP_INDEX_URL", "").split(" ")[0] or _configured() or DEFAULT_INDEX
+    """The index that pip uses here: its environment variable, its configuration files, else pip's own default."""
+    return os.environ.get("PIP_INDEX_URL", "").split(" ")[0] or _configured() or _default()
+
+
+def _default() -> str:
+    """Where pip looks when nothing is configured. Raises CorpusError if there is no pip to ask."""
+    try:
+        models = import_module("pip._internal.models.index")
+    except ImportError as error:
+        raise CorpusError(
+            "no package index is configured and pip is not here; set PIP_INDEX_URL"
+        ) from error
+    return str(models.PyPI.simple_url)
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from gadfly.tools.model import LocalModel
+from gadfly.tools.patching.pairs import PromptPair
 
 VOCABULARY = 96
 _SMALL = {
@@ -78,3 +79,23 @@ _HEAD = {"GPT2": "LMHeadModel"}
 def local(architecture: str = "Qwen3", seed: int = 0) -> LocalModel:
     """The tiny model, loaded the way a user's module in memory is."""
     return LocalModel.wrap(module(architecture, seed), tokenizer(), name=f"tiny-{architecture}")
+
+
+def noise_pairs(seed: int, n: int = 12, length: int = 6) -> list[PromptPair]:
+    """Random prompts of ``length`` words with random answers: no behaviour, nothing to find."""
+    import torch
+
+    g = torch.Generator().manual_seed(seed)
+    word = lambda: f"w{int(torch.randint(80, (1,), generator=g))}"  # noqa: E731
+    pairs: list[PromptPair] = []
+    while len(pairs) < n:
+        words = [word() for _ in range(length)]
+        other = [*words[:2], word(), *words[3:]]
+        answer, wrong = word(), word()
+        if answer != wrong:
+            pairs.append(
+                PromptPair(
+                    clean=" ".join(words), corrupt=" ".join(other), answer=answer, wrong=wrong
+                )
+            )
+    return pairs

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from support.models import ARCHITECTURES, local  # noqa: E402
+from support.models import ARCHITECTURES, local, noise_pairs  # noqa: E402
 
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ToolInputError  # noqa: E402
@@ -200,29 +200,11 @@ def test_directions_of_equal_variance_have_it() -> None:
     assert "like along no other" in controls.directions(x - x.mean(0), top, 15, 0)[1][0]
 
 
-def noise_pairs(seed: int, n: int) -> list[PromptPair]:
-    """Random prompts with random answers: no behaviour."""
-    g = torch.Generator().manual_seed(seed)
-    word = lambda: f"w{int(torch.randint(80, (1,), generator=g))}"  # noqa: E731
-    pairs: list[PromptPair] = []
-    while len(pairs) < n:
-        words = [word() for _ in range(5)]
-        other = [*words[:2], word(), *words[3:]]
-        answer, wrong = word(), word()
-        if answer != wrong:
-            pairs.append(
-                PromptPair(
-                    clean=" ".join(words), corrupt=" ".join(other), answer=answer, wrong=wrong
-                )
-            )
-    return pairs
-
-
 def test_noise_is_hardly_ever_supported() -> None:
     supported = 0
     for seed in range(24):
         model = local("Qwen3", seed % 4)
-        pairs = noise_pairs(seed, 12)
+        pairs = noise_pairs(seed, length=5)
         reference = [pair.corrupt for pair in pairs]
         subject = (
             Directional(isotropic(32, 1, seed)[0], [0, 1, 2, 3], 2)

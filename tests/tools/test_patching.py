@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from support.models import local  # noqa: E402
+from support.models import local, noise_pairs  # noqa: E402
 
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import GadflyError, ModelError, ToolInputError  # noqa: E402
@@ -56,24 +56,6 @@ def test_each_rule_decides_where_it_should(
     found, why = judge(Evidence(**{**TRUE.__dict__, **changed}))
     assert found is verdict
     assert because in why
-
-
-def noise_pairs(seed: int, n: int = 12) -> list[PromptPair]:
-    """Random prompts with random answers: nothing to find."""
-    g = torch.Generator().manual_seed(seed)
-    word = lambda: f"w{int(torch.randint(80, (1,), generator=g))}"  # noqa: E731
-    pairs: list[PromptPair] = []
-    while len(pairs) < n:
-        words = [word() for _ in range(6)]
-        other = [*words[:2], word(), *words[3:]]
-        answer, wrong = word(), word()
-        if answer != wrong:
-            pairs.append(
-                PromptPair(
-                    clean=" ".join(words), corrupt=" ".join(other), answer=answer, wrong=wrong
-                )
-            )
-    return pairs
 
 
 def settings(**changed: Any) -> Settings:

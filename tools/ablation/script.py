@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gadfly.tools.ablation.analysis import Directional, Subject
 from gadfly.tools.ablation.components import head_count
 from gadfly.tools.ablation.fill import donors
-from gadfly.tools.scripting import as_literal, location
+from gadfly.tools.scripting import METRIC, as_literal, location
 
 if TYPE_CHECKING:
     from gadfly.tools.ablation import AblateArgs
@@ -113,15 +113,7 @@ def ablated(pair):
     return forward(pair["clean"], put)
 
 
-def metric(logits, pair, clean):
-    if METRIC == "logit_difference":
-        return (logits[pair["answer"]] - logits[pair["wrong"]]).item()
-    logs = logits.log_softmax(-1)
-    if METRIC == "probability":
-        return logs[pair["answer"]].exp().item()
-    target = clean.log_softmax(-1)
-    return -(target.exp() * (target - logs)).sum().item()
-
+{metric_function}
 
 removed = total = 0.0
 for pair in PAIRS:
@@ -166,6 +158,7 @@ def script(
         parts = [(part.kind, part.layer, part.head) for part in subject]
     return _TEMPLATE.format(
         where=location(model),
+        metric_function=METRIC,
         device=str(model.fingerprint["device"]),
         dtype=str(model.fingerprint["dtype"]),
         folder=folder,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gadfly.tools.patching.sites import ports
-from gadfly.tools.scripting import as_literal, location
+from gadfly.tools.scripting import METRIC, as_literal, location
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -50,15 +50,7 @@ def watch(change):
     return part.register_forward_pre_hook(entering) if ENTERING else part.register_forward_hook(leaving)
 
 
-def metric(logits, pair, clean):
-    if METRIC == "logit_difference":
-        return (logits[pair["answer"]] - logits[pair["wrong"]]).item()
-    logs = logits.log_softmax(-1)
-    if METRIC == "probability":
-        return logs[pair["answer"]].exp().item()
-    target = clean.log_softmax(-1)
-    return -(target.exp() * (target - logs)).sum().item()
-
+{metric_function}
 
 moved = total = 0.0
 for pair in PAIRS:
@@ -106,6 +98,7 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
     module = next(name for name, each in model.module.named_modules() if each is port.module)
     return _TEMPLATE.format(
         where=location(model),
+        metric_function=METRIC,
         module=module,
         entering=port.entering,
         start=part.start,

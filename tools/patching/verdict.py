@@ -56,7 +56,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"patching a run into itself moved the metric by {e.self_patch:.2g} of the effect to explain; "
             "it must not move it at all"
         )
-    if e.gap.low <= 0 or (e.gap_p > 0.01 and e.pairs >= FEWEST_PAIRS):
+    if not e.has_gap:
         return Verdict.NOT_SUPPORTED, (
             "clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to restore"
         )

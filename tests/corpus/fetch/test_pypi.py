@@ -6,12 +6,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pip._internal.models.index import PyPI
 
 from gadfly.corpus.convert import simple_index
 from gadfly.corpus.fetch.client import Client
@@ -177,7 +180,7 @@ def test_the_index_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pypi, "_configured", lambda: "https://configured.example/simple")
     assert index_url() == "https://configured.example/simple"
     monkeypatch.setattr(pypi, "_configured", lambda: "")
-    assert index_url() == pypi.DEFAULT_INDEX
+    assert index_url() == PyPI.simple_url
 
 
 @pytest.mark.parametrize(
@@ -249,5 +252,7 @@ def test_what_is_no_package(target: str) -> None:
         PypiSource(target)
 
 
-def test_no_index_but_the_public_one_is_named_in_the_code() -> None:
-    assert pypi.DEFAULT_INDEX == "https://pypi.org/simple"
+def test_no_index_is_named_in_the_code() -> None:
+    text = Path(pypi.__file__).read_text(encoding="utf-8")
+    assert PyPI.netloc not in text
+    assert not re.search(r"https?://", text)
