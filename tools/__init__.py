@@ -11,8 +11,8 @@ An experiment is a folder: ``patching``, ``probing``, ``steering``, ``ablation``
 ``generating``, ``inspecting``; ``reading`` is over the corpus. No folder is named as its tool, which would hide it.
 
 Shared by experiments: ``capture`` (activations), ``vectors`` (directions as files), ``readout`` (residual to logits),
-``rows`` (batches from ids), ``answered`` (prompts with answers), ``stats``, ``curves`` and ``heatmap`` (figures),
-``forecast`` (time and memory), ``scripting``, ``remote`` (NDIF).
+``rows`` (batches from ids), ``metrics`` (of patching and ablation), ``answered`` (prompts with answers), ``stats``,
+``curves`` and ``heatmap`` (figures), ``forecast`` (time and memory), ``scripting``, ``remote`` (NDIF).
 
 The tools are importable from here (``from gadfly.tools import patch``); everything loads on first use.
 """
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gadfly.tools.inspecting import tokenize as tokenize
     from gadfly.tools.ledger import Ledger as Ledger
     from gadfly.tools.logit_lens import lens as lens
+    from gadfly.tools.metrics import metric as metric
     from gadfly.tools.model import LocalModel as LocalModel
     from gadfly.tools.model import load as load
     from gadfly.tools.patching import patch as patch
@@ -42,7 +43,13 @@ if TYPE_CHECKING:
     from gadfly.tools.selftesting import selftest as selftest
     from gadfly.tools.steering import steer as steer
 
-_NOT_TOOLS = {"Ledger": "ledger", "LocalModel": "model", "load": "model", "rerun": "runner"}
+_NOT_TOOLS = {
+    "Ledger": "ledger",
+    "LocalModel": "model",
+    "load": "model",
+    "metric": "metrics",
+    "rerun": "runner",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,22 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gadfly.tools import metrics
 from gadfly.tools.checkpoints import BUILT_IN
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-
-# A template's ``{metric_function}``: how one prompt's logits are scored. The script defines METRIC.
-METRIC = """\
-def metric(logits, pair, clean):
-    if METRIC == "logit_difference":
-        return (logits[pair["answer"]] - logits[pair["wrong"]]).item()
-    logs = logits.log_softmax(-1)
-    if METRIC == "probability":
-        return logs[pair["answer"]].exp().item()
-    target = clean.log_softmax(-1)
-    return -(target.exp() * (target - logs)).sum().item()
-"""
 
 
 def location(model: LocalModel) -> str:
@@ -30,6 +19,18 @@ def location(model: LocalModel) -> str:
         module, function = BUILT_IN[model.name]
         return f'__import__("{module}", fromlist=["x"]).{function}().as_posix()'
     return repr(model.name)
+
+
+def metric_function(name: str) -> str:
+    """The named metric and ``metric(logits [vocabulary], pair, clean)``, a number. Needs postponed annotations."""
+    return f"""\
+{metrics.source(name)}
+
+
+def metric(logits, pair, clean):
+    answer, wrong = (torch.tensor(pair[key], device=logits.device) for key in ("answer", "wrong"))
+    return {name}(logits, answer, wrong, clean).item()
+"""
 
 
 def as_literal(items: Sequence[Any]) -> str:

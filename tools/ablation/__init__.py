@@ -15,6 +15,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
+from gadfly.tools.metrics import DESCRIPTION as METRICS
+from gadfly.tools.metrics import MetricName
 
 
 class AblateArgs(ExperimentArgs):
@@ -53,9 +55,7 @@ class AblateArgs(ExperimentArgs):
     n_reference: int = Field(
         default=32, ge=2, le=2048, description="how many reference pairs of the behaviour"
     )
-    metric: Literal["logit_difference", "probability", "kl"] = Field(
-        default="logit_difference", description="what clean and corrupt are told apart by"
-    )
+    metric: MetricName = Field(default="logit_difference", description=METRICS)
     controls: int = Field(
         default=20, ge=10, le=2000, description="random components or directions of each kind"
     )

@@ -21,7 +21,7 @@ from gadfly.tools.ablation.fill import Filler, How, Reference, own, own_project
 from gadfly.tools.ablation.verdict import Evidence, Family
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
-from gadfly.tools.patching.effects import Metric, Runs, scorer
+from gadfly.tools.patching.effects import Runs, scorer
 from gadfly.tools.patching.pairs import Prepared
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT
 
@@ -49,7 +49,7 @@ class Settings:
     """How to measure."""
 
     how: How
-    metric: Metric
+    metric: str
     controls: int
     max_rows: int
     seed: int

@@ -16,6 +16,7 @@ from gadfly.tools.ablation.components import check_layer, chosen, name_of
 from gadfly.tools.ablation.script import script
 from gadfly.tools.ablation.verdict import judge
 from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.metrics import title
 from gadfly.tools.patching.pairs import PromptPair, prepare
 from gadfly.tools.records import checked, read_records
 from gadfly.tools.steering.source import load_for, origin_notes
@@ -150,7 +151,7 @@ def _values(a: Analysis) -> dict[str, float]:
 
 def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
     e = a.evidence
-    metric = args.metric.replace("_", " ") if args.metric != "kl" else "KL divergence"
+    metric = title(args.metric)
     if not e.has_gap:
         return (
             f"Clean and corrupt differ by {a.runs.gap.mean():.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in {metric} "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gadfly.tools.ablation.analysis import Directional, Subject
 from gadfly.tools.ablation.components import head_count
 from gadfly.tools.ablation.fill import donors
-from gadfly.tools.scripting import METRIC, as_literal, location
+from gadfly.tools.scripting import as_literal, location, metric_function
 
 if TYPE_CHECKING:
     from gadfly.tools.ablation import AblateArgs
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 _TEMPLATE = '''\
 # The effect of one ablation, one prompt at a time. Needs: torch, nnterp, safetensors.
+from __future__ import annotations
+
 import json
 import torch
 from nnterp import StandardizedTransformer
 from safetensors.torch import load_file
 
 model = StandardizedTransformer({where}, device_map={device!r}, dtype=torch.{dtype}, dispatch=True)
-FOLDER, HOW, METRIC, HEADS = {folder!r}, {how!r}, {metric!r}, {heads}
+FOLDER, HOW, HEADS = {folder!r}, {how!r}, {heads}
 PARTS = {parts!r}  # (kind, layer, head)
 # Each pair: clean, corrupt, the answers' token ids, and for resampling the prompt and the tokens it takes from.
 PAIRS = json.loads({pairs})
@@ -158,12 +160,11 @@ def script(
         parts = [(part.kind, part.layer, part.head) for part in subject]
     return _TEMPLATE.format(
         where=location(model),
-        metric_function=METRIC,
+        metric_function=metric_function(args.metric),
         device=str(model.fingerprint["device"]),
         dtype=str(model.fingerprint["dtype"]),
         folder=folder,
         how=args.fill,
-        metric=args.metric,
         heads=head_count(model) if args.component == "head" else 1,
         parts=parts,
         pairs=as_literal(listed),

@@ -18,6 +18,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
+from gadfly.tools.metrics import DESCRIPTION as METRICS
+from gadfly.tools.metrics import MetricName
 
 _BEHAVIOUR_EXAMPLE = "--behaviour indirect-object --n 32"
 
@@ -47,9 +49,7 @@ class PatchArgs(ExperimentArgs):
     direction: Literal["denoising", "noising", "both"] = Field(
         default="both", description="clean into corrupt, corrupt into clean, or both"
     )
-    metric: Literal["logit_difference", "probability", "kl"] = Field(
-        default="logit_difference", description="what clean and corrupt are told apart by"
-    )
+    metric: MetricName = Field(default="logit_difference", description=METRICS)
     by: Literal["auto", "position", "span"] = Field(
         default="auto",
         description="columns: token positions, or labelled spans; auto takes spans where "

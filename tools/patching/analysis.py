@@ -16,7 +16,7 @@ from gadfly.tools import stats
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.attribution import estimate
-from gadfly.tools.patching.effects import Effects, Metric, Runs, beyond, effects, scorer
+from gadfly.tools.patching.effects import Effects, Runs, beyond, effects, scorer
 from gadfly.tools.patching.engine import Cell, Score, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, Target, placebo
 from gadfly.tools.patching.paths import path_sweep, receivers
@@ -88,7 +88,7 @@ class Settings:
     """How to measure."""
 
     site: Site
-    metric: Metric
+    metric: str
     denoising: bool
     noising: bool
     layers: list[int]

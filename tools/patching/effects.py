@@ -1,4 +1,4 @@
-"""From scores to effects: the metric, its normalisation, intervals and tests over pairs.
+"""From scores to effects: the metric applied, its normalisation, intervals and tests over pairs.
 
 Denoising puts clean activations into the corrupt run: effect = (patched - corrupt) / (clean - corrupt), so 0 is
 no effect and 1 restores the clean answer. Noising puts corrupt activations into the clean run:
@@ -9,11 +9,13 @@ Denoising speaks of sufficiency, noising of necessity (Heimersheim & Nanda 2024,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gadfly.errors import ToolInputError
 from gadfly.tools import stats
+from gadfly.tools.metrics import by_name
 from gadfly.tools.patching.engine import Score
 
 if TYPE_CHECKING:
@@ -21,28 +23,28 @@ if TYPE_CHECKING:
 
     from gadfly.tools.stats import Array, Flags
 
-Metric = Literal["logit_difference", "probability", "kl"]
 
+def scorer(metric: str, answer: Tensor, wrong: Tensor, clean_logits: Tensor) -> Score:
+    """The function from logits [cells, pairs, vocabulary] to the named metric [cells, pairs] (see ``tools.metrics``).
 
-def scorer(metric: Metric, answer: Tensor, wrong: Tensor, clean_logits: Tensor) -> Score:
-    """The function from logits [cells, pairs, vocabulary] to the metric [cells, pairs]; more is more clean-like.
-
-    ``logit_difference``: logit(answer) - logit(wrong). ``probability``: of the answer. ``kl``: minus the divergence
-    KL(clean ‖ patched) in nats, so that clean scores 0.
+    Raises (when called):
+        ToolInputError: the metric, one of the user's own, gives another shape or no numbers.
     """
+    measure = by_name(metric)
 
     def score(logits: Tensor, rows: slice = slice(None), /) -> Tensor:
-        logits = logits.float()  # differences of bf16 logits lose most of their digits
         cells = logits.shape[0]
-        right = answer[rows].expand(cells, -1)[..., None]
-        if metric == "logit_difference":
-            other = wrong[rows].expand(cells, -1)[..., None]
-            return (logits.gather(-1, right) - logits.gather(-1, other)).squeeze(-1)
-        logs = logits.log_softmax(-1)
-        if metric == "probability":
-            return logs.gather(-1, right).squeeze(-1).exp()
-        target = clean_logits[rows].float().log_softmax(-1)
-        return -(target.exp() * (target - logs)).sum(-1)
+        logits = logits.float()  # differences of bf16 logits lose most of their digits
+        right, other = (ids[rows].expand(cells, -1) for ids in (answer, wrong))
+        found = measure(logits, right, other, clean_logits[rows].float().expand_as(logits))
+        if found.shape != right.shape:
+            raise ToolInputError(
+                f"metric {metric} gave {list(found.shape)} numbers for logits {list(logits.shape)}; it must give "
+                f"{list(right.shape)}"
+            )
+        if not found.isfinite().all():
+            raise ToolInputError(f"metric {metric} gave numbers that are not finite")
+        return found
 
     return score
 

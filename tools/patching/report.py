@@ -10,6 +10,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.metrics import title
 from gadfly.tools.patching import PatchArgs, PatchResult
 from gadfly.tools.patching.analysis import Analysis, Settings, analyse
 from gadfly.tools.patching.figure import draw
@@ -170,7 +171,7 @@ def _carried_until(a: Analysis) -> int | None:
 
 def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     e = a.evidence
-    name = args.metric.replace("_", " ") if args.metric != "kl" else "KL divergence"
+    name = title(args.metric)
     if not e.has_gap:
         return (
             f"Clean and corrupt differ by {values['gap']:.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gadfly.tools.patching.sites import ports
-from gadfly.tools.scripting import METRIC, as_literal, location
+from gadfly.tools.scripting import as_literal, location, metric_function
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 _TEMPLATE = '''\
 # Activation patching of one cell, one pair at a time. Needs: torch, nnterp.
+from __future__ import annotations
+
 import json
 import torch
 from nnterp import StandardizedTransformer
 
 model = StandardizedTransformer({where}, device_map={device!r}, dtype=torch.{dtype}, dispatch=True)
 tokenizer = model.tokenizer
-METRIC, DENOISING = {metric!r}, {denoising}
+DENOISING = {denoising}
 # {site} of layer {layer}: which module, its input or its output, which slice of the last dimension.
 MODULE, ENTERING, PART = {module!r}, {entering}, slice({start}, {stop})
 # Each pair: clean, corrupt, the answers' token ids, the positions patched (in tokens of the prompt).
@@ -98,7 +100,7 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
     module = next(name for name, each in model.module.named_modules() if each is port.module)
     return _TEMPLATE.format(
         where=location(model),
-        metric_function=METRIC,
+        metric_function=metric_function(args.metric),
         module=module,
         entering=port.entering,
         start=part.start,
@@ -107,7 +109,6 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
         dtype=str(model.fingerprint["dtype"]),
         layer=layer,
         site=args.site,
-        metric=args.metric,
         denoising=a.denoising is not None,
         pairs=as_literal(listed),
         expected=float(a.main.mean[a.chosen]),

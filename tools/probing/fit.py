@@ -3,7 +3,8 @@
 Activations are centred and scaled to mean squared norm 1 (one number a layer), then written in the basis of their own
 principal axes. There the Gram matrix is diagonal, which gives ridge in closed form and, for logistic regression,
 Böhning's (1992) quadratic bound as an exact diagonal preconditioner: every problem of the batch takes
-accelerated steps of the same cheap kind, with no line search. Leaves out splits and choices (``analysis``).
+accelerated steps of the same cheap kind, with no line search. Single precision: rounding is 1e-7 of the largest axis,
+the weakest penalty 1e-4 of all of them together. Leaves out splits and choices (``analysis``).
 """
 
 from __future__ import annotations
@@ -18,23 +19,27 @@ Method = Literal["logistic", "ridge", "difference"]
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _STEPS = 400
 _TOLERANCE = 2e-5  # of the gradient's largest entry; scikit-learn stops at 1e-4
+_ROUNDING = 1e-6  # of the largest squared singular value
 
 
 @dataclass(frozen=True)
 class Space:
     """Training activations of every layer in their principal axes.
 
-    ``z`` [layers, rows, axes]; ``squares`` of the singular values [layers, axes]; ``mean`` [layers, hidden];
-    ``maps`` are matrices whose product takes weights on the axes to weights on the activations.
+    ``centred`` [layers, rows, hidden] in units of ``scale`` [layers], about ``mean`` [layers, hidden]; ``z`` [layers,
+    rows, axes] the same rows on the axes; ``squares`` of the singular values [layers, axes]; ``maps`` are matrices
+    whose product takes weights on the axes to weights on ``centred``.
     """
 
+    centred: Tensor
+    mean: Tensor
+    scale: Tensor
     z: Tensor
     squares: Tensor
-    mean: Tensor
     maps: tuple[Tensor, ...]
 
     def weights(self, v: Tensor) -> Tensor:
-        """Weights on the axes [batch, layers, strengths, axes] to weights on the activations [..., hidden]."""
+        """Weights on the axes [batch, layers, strengths, axes] to weights on ``centred`` [..., hidden]."""
         for each in self.maps:
             v = _by_layer(v, each)
         return v
@@ -66,28 +71,27 @@ def space(x: Tensor) -> Space:
     """The principal axes of training activations [layers, rows, hidden]."""
     import torch
 
-    x = x.double()
-    mean = x.mean(1)
-    centred = x - mean[:, None]
-    scale = centred.square().sum(-1).mean(-1).sqrt().clamp(min=1e-12)
-    centred = centred / scale[:, None, None]
     rows, hidden = x.shape[1:]
+    mean = x.float().mean(1)
+    centred = x.float() - mean[:, None]
+    scale = torch.linalg.vector_norm(centred, dim=(1, 2)).clamp(min=1e-12) / rows**0.5
+    centred /= scale[:, None, None]
     wide = rows < hidden
-    gram = centred @ centred.transpose(1, 2) if wide else centred.transpose(1, 2) @ centred
-    squares, vectors = torch.linalg.eigh(gram)
-    # Axes of (almost) no variance would only amplify rounding.
-    real = squares > 1e-9 * squares[:, -1:].clamp(min=1e-300)
+    turned = centred.transpose(1, 2)
+    squares, vectors = torch.linalg.eigh(centred @ turned if wide else turned @ centred)
+    # Axes below the rounding of the largest hold none of the data's digits, and the weakest penalty outweighs them.
+    real = squares > _ROUNDING * squares[:, -1:].clamp(min=1e-30)
     squares = torch.where(real, squares, torch.zeros_like(squares))
     if wide:
         root = squares.sqrt()
-        inverse = torch.where(real, 1 / root.clamp(min=1e-300), torch.zeros_like(root))
+        inverse = torch.where(real, 1 / root.clamp(min=1e-30), torch.zeros_like(root))
         maps: tuple[Tensor, ...] = ((vectors * inverse[:, None]).transpose(1, 2), centred)
         z = vectors * root[:, None]
     else:
         vectors = vectors * real[:, None]
         maps = (vectors.transpose(1, 2),)
         z = centred @ vectors
-    return Space(z, squares, mean, (*maps[:-1], maps[-1] / scale[:, None, None]))
+    return Space(centred, mean, scale, z, squares, maps)
 
 
 def fit(method: Method, s: Space, y: Tensor, strengths: tuple[float, ...] = STRENGTHS) -> Probes:
@@ -97,15 +101,14 @@ def fit(method: Method, s: Space, y: Tensor, strengths: tuple[float, ...] = STRE
         y: labels 0 and 1, [rows] or [batch, rows] for many labellings of the same rows.
     """
     many = y.ndim == 2
-    labels = (y if many else y[None]).double()
+    labels = (y if many else y[None]).float()
     if method == "difference":
-        v, bias = _difference(s, labels)
-    elif method == "ridge":
-        v, bias = _ridge(s, labels, strengths)
+        weight, bias = _difference(s, labels)
     else:
-        v, bias = _logistic(s, labels, strengths)
-    weight = s.weights(v)
-    bias = bias - (weight * s.mean[:, None]).sum(-1)
+        v, bias = (_ridge if method == "ridge" else _logistic)(s, labels, strengths)
+        weight = s.weights(v)
+    weight = weight.double() / s.scale[:, None, None]
+    bias = bias.double() - (weight * s.mean[:, None]).sum(-1)
     return Probes(*((weight, bias) if many else (weight[0], bias[0])))
 
 
@@ -113,10 +116,11 @@ def _difference(s: Space, y: Tensor) -> tuple[Tensor, Tensor]:
     """Difference in means (Marks & Tegmark 2023, arXiv:2310.06824), the threshold half-way between them."""
     ones = y / y.sum(1, keepdim=True)
     zeros = (1 - y) / (1 - y).sum(1, keepdim=True)
-    up, down = (ones @ s.z).transpose(0, 1), (zeros @ s.z).transpose(0, 1)
-    v = (up - down)[:, :, None]
-    bias = -(v * ((up + down) / 2)[:, :, None]).sum(-1)
-    return v, bias
+    # No penalty outweighs the rounding of an axis here: the activations themselves.
+    up, down = ((each @ s.centred).transpose(0, 1) for each in (ones, zeros))
+    weight = (up - down)[:, :, None]
+    bias = -(weight * ((up + down) / 2)[:, :, None]).sum(-1)
+    return weight, bias
 
 
 def _ridge(s: Space, y: Tensor, strengths: tuple[float, ...]) -> tuple[Tensor, Tensor]:
@@ -148,9 +152,8 @@ def _solve(s: Space, y: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     import torch
 
     layers, rows, axes = s.z.shape
-    z, y = s.z.float(), y.float()  # half the time, and far more digits than the data has
-    turned = z.transpose(1, 2)
-    curve = (0.25 * s.squares / rows + strength).float()[:, None]
+    z, turned = s.z, s.z.transpose(1, 2)
+    curve = (0.25 * s.squares / rows + strength)[:, None]
     v = z.new_zeros(layers, y.shape[0], axes)
     bias = torch.logit(y.mean(1).clamp(1e-3, 1 - 1e-3)).expand(layers, -1)
     ahead, ahead_bias, momentum = v, bias, 1.0
@@ -170,4 +173,4 @@ def _solve(s: Space, y: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         v, bias, momentum = new, new_bias, following
         if max(float(gradient.abs().max()), float(slope.abs().max())) < _TOLERANCE:
             break
-    return v.transpose(0, 1).double(), bias.transpose(0, 1).double()
+    return v.transpose(0, 1), bias.transpose(0, 1)
