@@ -57,7 +57,7 @@ def at(position: str) -> Reduce:
 
 def mean(hidden: Tensor, batch: Batch) -> Tensor:
     """The mean over the tokens of each row, padding left out."""
-    mask = batch.mask[..., None].to(hidden.dtype)
+    mask = batch.mask[..., None].to(hidden)
     return (hidden * mask).sum(1) / mask.sum(1)
 
 
@@ -136,7 +136,8 @@ def _forward(
 
     def keep(index: int) -> Callable[..., None]:
         def hook(module: Any, args: Any, out: Any) -> None:
-            kept[index] = reduce(out[0] if isinstance(out, tuple) else out, batch).float()
+            vectors = reduce(out[0] if isinstance(out, tuple) else out, batch)
+            kept[index] = vectors.float().to(model.device)
 
         return hook
 

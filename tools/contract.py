@@ -93,7 +93,10 @@ class ExperimentArgs(ToolArgs):
         default="demo",
         description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
+    device: str = Field(
+        default="auto",
+        description="auto, cpu, cuda, cuda:1, mps; over several GPUs balanced, or a device map as JSON",
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"
     )

@@ -215,7 +215,7 @@ def decode(
                     use_cache=True,
                 )
                 cache = out.past_key_values
-                logits = out.logits[:, -1].float()
+                logits = out.logits[:, -1].float().to(ids.device)
                 if noise is not None:
                     logits = logits / temperature + noise(logits)
                 ids = logits.argmax(-1, keepdim=True)

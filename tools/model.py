@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+Place = str | dict[str, str]
+"""A device, a way of sharing layers out, or a device map."""
+_SHARED_OUT = ("balanced", "balanced_low_0", "sequential")
 _LOADED: dict[tuple[str, str, str], LocalModel] = {}
 _LOADING = threading.Lock()
 # Largest difference of logits that the self-check takes for rounding, relative to their spread.
@@ -103,7 +106,8 @@ class LocalModel:
 
     @property
     def device(self) -> torch.device:
-        device: torch.device = next(self.module.parameters()).device
+        """Where tokens go in, and where logits and whatever a tool keeps are brought. Layers may be elsewhere."""
+        device: torch.device = self.module.get_input_embeddings().weight.device
         return device
 
     @contextmanager
@@ -136,7 +140,7 @@ class LocalModel:
             position_ids=batch.positions,
             use_cache=False,
         )
-        logits: Tensor = out.logits
+        logits: Tensor = out.logits.to(self.device)
         return logits
 
     # -- text and tokens -------------------------------------------------------------------------
@@ -250,7 +254,8 @@ def load(
 
     Args:
         name: ``demo``, ``planted`` (a mechanism written by hand), a local folder, or a hub name.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; over several GPUs ``balanced``, ``balanced_low_0``,
+            ``sequential`` (layers shared out by accelerate), or a device map as JSON, module name to device.
         dtype: ``auto`` is float32 on a CPU and the checkpoint's own elsewhere.
 
     Raises:
@@ -258,24 +263,23 @@ def load(
         ModelError: it does not exist, is no safetensors checkpoint, or fails its self-check.
     """
     torch = _torch()
-    device = _device(torch, device)
+    where = _device(torch, device)
     with _LOADING:
-        key = (name, device, dtype)
+        key = (name, json.dumps(where), dtype)
         if key not in _LOADED:
             progress = progress or Silent()
             progress.start(f"Loading the model {name}")
             try:
-                _LOADED[key] = _load(torch, name, device, dtype)
+                _LOADED[key] = _load(torch, name, where, dtype)
             finally:
                 progress.finish()
         return _LOADED[key]
 
 
-def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
+def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
     where = locate(name)
-    kind = (
-        getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else "auto"
-    )
+    on_cpu = device == "cpu" or (isinstance(device, dict) and set(device.values()) == {"cpu"})
+    kind = getattr(torch, dtype) if dtype != "auto" else torch.float32 if on_cpu else "auto"
     try:
         from nnterp import StandardizedTransformer
         from transformers.utils import logging
@@ -294,6 +298,7 @@ def _load(torch: Any, name: str, device: str, dtype: str) -> LocalModel:
         raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
     except Exception as error:
         raise ModelError(_explain(name, where, error)) from error
+    _all_resident(name, standardised._model)
     standardised._model.requires_grad_(False)  # no tool trains; their graph would only cost memory
     used = _short(next(standardised._model.parameters()).dtype)
     model = LocalModel(
@@ -352,16 +357,56 @@ def _hash_tensors(module: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _device(torch: Any, wanted: str) -> str:
+def _all_resident(name: str, module: Any) -> None:
+    """Refuse weights that wait on the CPU or the disk: they cannot be checked, and moving them in at each forward would
+    cost more than any experiment.
+
+    Raises:
+        ModelError: some are.
+    """
+    waiting = {str(p.device) for p in module.parameters()} & {"meta"}
+    if waiting:
+        raise ModelError(
+            f"{name} does not fit on the devices asked for: parts of it would wait on the CPU or the disk. "
+            "Use a smaller model, --dtype bfloat16, more GPUs, or --device cpu"
+        )
+
+
+def _device(torch: Any, wanted: str) -> Place:
     if wanted == "auto":
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
+    if wanted in _SHARED_OUT:
+        if not torch.cuda.is_available():
+            raise ModelError(f"no GPU here to share a model out ({wanted}); use auto or cpu")
+        return wanted
+    mapped = wanted.lstrip().startswith("{")
+    places = _device_map(wanted) if mapped else {"": wanted}
+    for place in places.values():
+        try:
+            torch.empty(0, device=place)
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(f"no device {place!r} here; use auto or cpu") from error
+    return places if mapped else wanted
+
+
+def _device_map(text: str) -> dict[str, str]:
     try:
-        torch.empty(0, device=wanted)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"no device {wanted!r} here; use auto or cpu") from error
-    return wanted
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found:
+        raise ModelError(
+            f"the device map is no JSON object of module names and devices: {text}; for example "
+            '{"model.embed_tokens": "cuda:0", "model.layers.0": "cuda:1", ...}'
+        )
+    return {str(part): _named(place) for part, place in found.items()}
+
+
+def _named(place: object) -> str:
+    """accelerate's maps give a GPU as a number."""
+    return f"cuda:{place}" if isinstance(place, int) else str(place)
 
 
 def _whole(ids: Tensor) -> Batch:

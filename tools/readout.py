@@ -33,7 +33,8 @@ class Readout:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Residuals before the final norm, [..., hidden], to float32 logits, [..., vocabulary]."""
-        return self.after(self.model.unembedding(self.model.final_norm(hidden)).float())
+        found = self.model.unembedding(self.model.final_norm(hidden)).float()
+        return self.after(found.to(hidden.device))  # the end of the model may be on another device
 
     def after(self, logits: Tensor) -> Tensor:
         """What the architecture does to the raw logits."""
@@ -104,16 +105,16 @@ def freeze(norm: Any, full: Tensor) -> Frozen:
         centred = x - x.mean(-1, keepdim=True)
         scale = (centred.square().mean(-1, keepdim=True) + eps).rsqrt()
         ones = torch.ones(x.shape[-1], device=x.device)
-        gain = norm.weight.float() if norm.weight is not None else ones
-        bias = norm.bias.float() if norm.bias is not None else torch.zeros_like(ones)
+        gain = norm.weight.float().to(x.device) if norm.weight is not None else ones
+        bias = norm.bias.float().to(x.device) if norm.bias is not None else torch.zeros_like(ones)
         frozen = Frozen(True, scale, gain, bias)
     else:
         scale = (x.square().mean(-1, keepdim=True) + eps).rsqrt()
         # Gemma stores the gain minus one: what a vector of ones comes out as tells the gain either way.
         ones = torch.ones(x.shape[-1], device=full.device, dtype=full.dtype)
-        gain = norm.forward(ones).float() * (1.0 + eps) ** 0.5
+        gain = norm.forward(ones).float().to(x.device) * (1.0 + eps) ** 0.5
         frozen = Frozen(False, scale, gain, torch.zeros_like(gain))
-    own = norm.forward(full).float()
+    own = norm.forward(full).float().to(x.device)
     gap = float(((frozen.linear(x) + frozen.bias) - own).abs().max() / own.std().clamp(min=1e-6))
     if not gap <= (1e-3 if full.dtype == torch.float32 else 1e-1):
         raise ModelError(

@@ -69,7 +69,7 @@ def capture(
     """A plain forward: activations [rows, tokens, width] at each place, and last-position logits [rows, vocabulary]."""
     kept: dict[Place, Tensor] = {}
     with model.working():
-        handles = [_watch(module_at(model, place), place, kept) for place in dict.fromkeys(places)]
+        handles = [_watch(model, place, kept) for place in dict.fromkeys(places)]
         try:
             logits = model.forward(batch)
         finally:
@@ -78,16 +78,18 @@ def capture(
     return kept, logits
 
 
-def _watch(module: nn.Module, place: Place, kept: dict[Place, Tensor]) -> Any:
+def _watch(model: LocalModel, place: Place, kept: dict[Place, Tensor]) -> Any:
+    """Copies go where the logits are: layers may be on several devices."""
+    module = module_at(model, place)
     if place[0] == "heads":
 
         def before(_: Any, args: Any) -> None:
-            kept[place] = args[0].clone()
+            kept[place] = args[0].to(model.device, copy=True)
 
         return module.register_forward_pre_hook(before)
 
     def after(_: Any, __: Any, out: Any) -> None:
-        kept[place] = hidden_of(out).clone()
+        kept[place] = hidden_of(out).to(model.device, copy=True)
 
     return module.register_forward_hook(after)
 

@@ -161,7 +161,7 @@ def script(
     return _TEMPLATE.format(
         where=location(model),
         metric_function=metric_function(args.metric),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         folder=folder,
         how=args.fill,

@@ -35,7 +35,7 @@ def visit_patterns(model: LocalModel, batch: Batch, visit: Visit) -> None:
                 raise ModelError(
                     f"the attention of {model.name} hands out no probabilities, so its patterns cannot be read"
                 )
-            visit(layer, weights.float())
+            visit(layer, weights.float().to(model.device))
 
         return seen
 

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 model = AutoModelForCausalLM.from_pretrained({where}, attn_implementation="eager", dtype=torch.{dtype},
-                                             use_safetensors=True).to({device!r}).eval()
+                                             use_safetensors=True, device_map={device!r}).eval()
 LAYER, HEAD, BACK, FIRST, LAST = {layer}, {head}, {back}, {first}, {last}
 SEQUENCES = json.loads({sequences})
 
@@ -40,7 +40,7 @@ def script(model: LocalModel, sequences: Sequences, found: Found, scores: Scores
     rows = sequences.plain if found.kind == "previous" else sequences.repeated
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         layer=found.layer,
         head=found.head,

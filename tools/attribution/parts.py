@@ -126,10 +126,11 @@ def through(readout: Readout, stream: Stream, target: Tensor, wrong: Tensor | No
     head: Any = model.unembedding
     with model.working():
         frozen = freeze(model.final_norm, stream.full)
+        home, there = stream.full.device, head.weight.device
         weight = head.weight
-        direction = weight[target].float()  # [rows, pairs, hidden]
+        direction = weight[target.to(there)].float().to(home)  # [rows, pairs, hidden]
         if wrong is not None:
-            direction = direction - weight[wrong].float()
+            direction = direction - weight[wrong.to(there)].float().to(home)
         normed = frozen.linear(stream.values)
         values = torch.einsum("prh,rkh->prk", normed, direction) * readout.scale
         named = list(stream.parts)
@@ -139,7 +140,8 @@ def through(readout: Readout, stream: Stream, target: Tensor, wrong: Tensor | No
             constants.append((direction @ frozen.bias) * readout.scale)
         bias = getattr(head, "bias", None)
         if bias is not None:
-            at = bias[target].float() - (bias[wrong].float() if wrong is not None else 0.0)
+            bias = bias.float().to(home)
+            at = bias[target] - (bias[wrong] if wrong is not None else 0.0)
             named.append(Part("unembedding bias", "constant"))
             constants.append(at * readout.scale)
         if constants:
@@ -172,9 +174,9 @@ def _attention_parts(
         rows, width = seen.heads.shape
         size = width // count
         split = seen.heads.float().reshape(rows, count, size)
-        by_head_weight = weight.float().reshape(-1, count, size)
+        by_head_weight = weight.float().to(split.device).reshape(-1, count, size)
         each = torch.einsum("rnd,hnd->nrh", split, by_head_weight)  # [heads, rows, hidden]
-        bias = projection.bias
+        bias = projection.bias.to(split.device) if projection.bias is not None else None
         total = each.sum(0) + (bias.float() if bias is not None else 0.0)
         if _close(model, total, whole.float()):
             for head in range(count):
@@ -220,15 +222,18 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
     def hidden(out: Any) -> Any:
         return out[0] if isinstance(out, tuple) else out
 
+    def home(value: Tensor) -> Tensor:
+        return value.to(model.device)  # layers may be on several devices, sums are not
+
     def into(layer: int) -> Callable[..., None]:
         def hook(module: Any, args: Any, kwargs: Any) -> None:
-            seen[layer].before = (args[0] if args else kwargs["hidden_states"])[:, -1]
+            seen[layer].before = home((args[0] if args else kwargs["hidden_states"])[:, -1])
 
         return hook
 
     def out_of(layer: int, which: str) -> Callable[..., None]:
         def hook(module: Any, args: Any, out: Any) -> None:
-            setattr(seen[layer], which, hidden(out)[:, -1])
+            setattr(seen[layer], which, home(hidden(out)[:, -1]))
             if which != "after":
                 outputs[which] = hidden(out)
 
@@ -236,7 +241,7 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
 
     def projected(layer: int) -> Callable[..., None]:
         def hook(module: Any, args: Any) -> None:
-            seen[layer].heads = args[0][:, -1]
+            seen[layer].heads = home(args[0][:, -1])
 
         return hook
 
@@ -245,7 +250,7 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
             # A norm that is given exactly what a sublayer returned stands between it and the stream.
             for which, value in outputs.items():
                 if args and args[0] is value:
-                    seen[layer].norms[which] = (module, out[:, -1])
+                    seen[layer].norms[which] = (module, home(out[:, -1]))
 
         return hook
 

@@ -44,7 +44,8 @@ def derivative(f, x, part):
     eps = getattr(f, "eps", None) or getattr(f, "variance_epsilon", 0.0)
     mean = x.mean() if centred else 0.0
     scale = ((x - mean).square().mean() + eps).rsqrt()
-    gain = f.weight if centred else f(torch.ones_like(x)) * (1 + eps) ** 0.5
+    ones = torch.ones_like(x, device=f.weight.device)
+    gain = (f.weight if centred else f(ones) * (1 + eps) ** 0.5).cpu()
     return (part - (part.mean() if centred else 0.0)) * scale * gain
 
 
@@ -68,22 +69,22 @@ for ids, answer, wrong in PROMPTS:
         model._model(torch.tensor([ids], device=model._model.device))
         for handle in handles:
             handle.remove()
-        at = {{name: value[0, -1].float() for name, value in kept.items()}}
+        at = {{name: value[0, -1].float().cpu() for name, value in kept.items()}}
         if KIND == "embedding":
             part = at["start"]
         elif KIND == "head":
             size = at["heads"].numel() // HEADS
             weight = projection.weight if isinstance(projection, torch.nn.Linear) else projection.weight.T
             cut = slice(HEAD * size, (HEAD + 1) * size)
-            part = weight[:, cut].float() @ at["heads"][cut]
+            part = weight[:, cut].float().cpu() @ at["heads"][cut]
         else:
             part = at[KIND]
         source = "attention" if KIND == "head" else KIND
         if source in posts:
             part = derivative(posts[source], at[source], part)
-        direction = unembed.weight[answer].float()
+        direction = unembed.weight[answer].float().cpu()
         if wrong is not None:
-            direction = direction - unembed.weight[wrong].float()
+            direction = direction - unembed.weight[wrong].float().cpu()
         total += (derivative(norm, at["end"], part) @ direction).item() * SCALE
 print(f"contribution {{total / len(PROMPTS):.6f}}   (Gadfly: {expected:.6f})")
 """
@@ -99,7 +100,7 @@ def script(model: LocalModel, a: Analysis) -> str:
         return ""
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         kind=part.kind,
         layer=part.layer,

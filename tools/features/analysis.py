@@ -201,7 +201,11 @@ def collect(
 
             return look
 
-        with model.working(), changing(source, keep("read")), changing(target, keep("there")):
+        with (
+            model.working(),
+            changing(model, source, keep("read")),
+            changing(model, target, keep("there")),
+        ):
             model.forward(batch)
         text = torch.tensor(some)[:, None].expand(counted.shape)[counted.cpu()]
         kept.append((seen["read"], seen["there"], text, batch.positions.cpu()[counted.cpu()]))
@@ -258,10 +262,10 @@ def spliced_losses(
 
         with model.working():
             if source is target:
-                with changing(target, put):
+                with changing(model, target, put):
                     logits = _logits(model, batch)
             else:
-                with changing(source, look), changing(target, put):
+                with changing(model, source, look), changing(model, target, put):
                     logits = _logits(model, batch)
             found[some] = _loss(logits, batch, counted)
         if progress:
@@ -277,7 +281,7 @@ def _logits(model: LocalModel, batch: Batch) -> Tensor:
         position_ids=batch.positions,
         use_cache=False,
     ).logits
-    return out
+    return out.to(model.device)
 
 
 def _loss(logits: Tensor, batch: Batch, counted: Tensor) -> Array:

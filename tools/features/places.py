@@ -103,14 +103,16 @@ def _module(model: LocalModel, name: str) -> Place:
 
 
 @contextmanager
-def changing(place: Place, change: Change) -> Iterator[None]:
-    """Run ``change`` on what passes at ``place`` in every forward within."""
+def changing(model: LocalModel, place: Place, change: Change) -> Iterator[None]:
+    """Run ``change`` on what passes at ``place`` in every forward within, on the device of the logits."""
+    home = model.device
 
     def at_output(module: Any, args: Any, out: Any) -> Any:
         hidden = out[0] if isinstance(out, tuple) else out
-        new = change(hidden)
+        new = change(hidden.to(home))
         if new is None:
             return None
+        new = new.to(hidden.device)
         return (new, *out[1:]) if isinstance(out, tuple) else new
 
     def at_input(module: Any, args: Any, kwargs: Any) -> Any:
@@ -120,11 +122,12 @@ def changing(place: Place, change: Change) -> Iterator[None]:
             centred = hidden.float() - (
                 hidden.float().mean(-1, keepdim=True) if frozen.centring else 0.0
             )
-            change(centred * frozen.scale)
+            change((centred * frozen.scale).to(home))
             return None
-        new = change(hidden)
+        new = change(hidden.to(home))
         if new is None:
             return None
+        new = new.to(hidden.device)
         if args:
             return (new, *args[1:]), kwargs
         return args, {**kwargs, "hidden_states": new}

@@ -20,7 +20,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained({where}, dtype=torch.{dtype}, use_safetensors=True).to({device!r}).eval()
+model = AutoModelForCausalLM.from_pretrained({where}, dtype=torch.{dtype}, use_safetensors=True,
+                                             device_map={device!r}).eval()
 w = {{name: tensor.float().to(model.device) for name, tensor in load_file({weights!r}).items()}}
 KIND, K, NORM, SCALE = {kind!r}, {k}, {norm!r}, {scale!r}
 MINUS_BIAS, BY_NORM, CENTRED, TRANSCODER = {minus}, {by_norm}, {centred}, {transcoder}
@@ -68,9 +69,9 @@ def reconstruct(x):
 
 def keep(kept, name):
     def at_output(module, args, out):
-        kept[name] = (out[0] if isinstance(out, tuple) else out)[0].float()
+        kept[name] = (out[0] if isinstance(out, tuple) else out)[0].float().to(model.device)
     def at_input(module, args, kwargs):
-        kept[name] = (args[0] if args else kwargs["hidden_states"])[0].float()
+        kept[name] = (args[0] if args else kwargs["hidden_states"])[0].float().to(model.device)
     return at_output, at_input
 
 
@@ -86,7 +87,7 @@ for ids in TEXTS:
         model(torch.tensor([ids], device=model.device))
     for handle in handles:
         handle.remove()
-    counted = torch.tensor([i not in SPECIAL for i in ids])
+    counted = torch.tensor([i not in SPECIAL for i in ids], device=model.device)
     read.append(kept["read"][counted])
     there.append(kept["there"][counted])
 x, y = torch.cat(read), torch.cat(there)
@@ -113,7 +114,7 @@ def script(
     spec = a.autoencoder.spec
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         weights=str(Path(weights_of(reference)).resolve()),
         kind=spec.activation,

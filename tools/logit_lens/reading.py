@@ -51,7 +51,7 @@ def residuals(model: LocalModel, batch: Batch, *, last_only: bool = True) -> tup
 
     def keep(index: int) -> Callable[..., None]:
         def hook(module: Any, args: Any, out: Any) -> None:
-            kept[index] = (out[0] if isinstance(out, tuple) else out)[:, cut]
+            kept[index] = (out[0] if isinstance(out, tuple) else out)[:, cut].to(model.device)
 
         return hook
 

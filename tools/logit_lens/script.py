@@ -43,7 +43,7 @@ def script(model: LocalModel, a: Analysis) -> str:
     end = readout(model)
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         layer=a.chosen - 1,
         scale=end.scale,

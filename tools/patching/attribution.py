@@ -105,7 +105,8 @@ def _gradients(
         finally:
             for handle in handles:
                 handle.remove()
-    return torch.stack(kept), torch.stack(gradients)
+    home = model.device  # layers may be on several devices
+    return torch.stack([t.to(home) for t in kept]), torch.stack([t.to(home) for t in gradients])
 
 
 def _change(port: Port, change: Any) -> Any:

@@ -48,7 +48,8 @@ def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor
     kept: list[Tensor] = []
     with model.working():  # hooks of two callers must not meet, so they are set inside
         handles = [
-            _watch(port, lambda value: kept.append(value.clone())) for port in ports(model, site)
+            _watch(port, lambda value: kept.append(_brought(model, value)))
+            for port in ports(model, site)
         ]
         try:
             logits = model.forward(batch)
@@ -58,6 +59,11 @@ def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor
     activations = torch.stack(kept)
     assert activations.shape[:3] == (model.num_layers, *batch.ids.shape)
     return activations, logits
+
+
+def _brought(model: LocalModel, value: Tensor) -> Tensor:
+    """A copy where the model's logits are: its layers may be on several devices."""
+    return value.to(model.device, copy=True)
 
 
 def _watch(port: Port, see: Callable[[Tensor], None]) -> Any:
@@ -219,11 +225,12 @@ def put(
     base: Tensor, donor: Tensor, target: Target, parts: Sequence[slice] = (slice(None),)
 ) -> Tensor:
     """``base`` [pairs, tokens, width] with the donor's values at the target's positions and part."""
-    given = donor[target.source_row[:, None], target.source_position]
+    given = donor[target.source_row[:, None], target.source_position].to(base.device)
+    mask = target.mask[..., None].to(base.device)
     if target.part is None:
-        return given.where(target.mask[..., None], base)
+        return given.where(mask, base)
     part, out = parts[target.part], base.clone()
-    out[..., part] = given[..., part].where(target.mask[..., None], base[..., part])
+    out[..., part] = given[..., part].where(mask, base[..., part])
     return out
 
 

@@ -152,7 +152,7 @@ def _sending(
 
     def hold(frozen: Tensor, free: list[int]) -> Callable[[Tensor], Tensor]:
         def change(value: Tensor) -> Tensor:
-            out = frozen.repeat(len(cells), 1, 1)
+            out = frozen.to(value.device).repeat(len(cells), 1, 1)
             for group in free:
                 out[rows(group)] = value[rows(group)]
             return out

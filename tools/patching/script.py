@@ -105,7 +105,7 @@ def script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analy
         entering=port.entering,
         start=part.start,
         stop=part.stop,
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         layer=layer,
         site=args.site,

@@ -139,7 +139,7 @@ def analyse(
 def _said(logits: Tensor, answers: list[int]) -> Array:
     """Log-probability of each row's answer."""
     rows = range(len(answers))
-    found = logits.float().log_softmax(-1)[rows, answers].cpu().numpy()
+    found = logits.float().log_softmax(-1).cpu()[rows, answers].numpy()
     return found.astype(np.float64)
 
 
@@ -177,7 +177,12 @@ def _measure(
     others = torch.tensor([unit.others for unit in units]).repeat(layers, 1)
 
     def part(cut: list[int]) -> tuple[Tensor, ...]:
-        logs = patched(model, target, rows[cut], where[cut]).float().log_softmax(-1).cpu()
+        logs = (
+            patched(model, target, rows[torch.tensor(cut, device=rows.device)], where[cut])
+            .float()
+            .log_softmax(-1)
+            .cpu()
+        )
         own = logs.gather(-1, answer[cut, None])
         progress.advance(len(logs))
         rank = (logs >= own).sum(-1) - 1

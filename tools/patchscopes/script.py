@@ -51,7 +51,7 @@ def script(model: LocalModel, target: Target, a: Analysis, args: PatchscopeArgs)
     """The script that recomputes the mean log-probability of the answer at the reported layer."""
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         layer=a.chosen,
         into=a.chosen if args.into is None else args.into,

@@ -66,11 +66,11 @@ def _copies(model: LocalModel, target: Target, rows: int) -> Batch:
 @contextmanager
 def _putting(model: LocalModel, slot: int, states: Tensor, layers: Tensor) -> Iterator[None]:
     def hook(layer: int) -> Any:
-        rows = (layers == layer).nonzero().squeeze(-1).to(model.device)
+        rows = (layers == layer).nonzero().squeeze(-1).to(states.device)
 
         def put(module: Any, args: Any, out: Any) -> Any:
             hidden = (out[0] if isinstance(out, tuple) else out).clone()
-            hidden[rows, slot] = states[rows].to(hidden.dtype)
+            hidden[rows.to(hidden.device), slot] = states[rows].to(hidden)
             return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
 
         return put

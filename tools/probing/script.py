@@ -45,7 +45,7 @@ def script(model: LocalModel, args: ProbeArgs, folder: str, layer: int, expected
         site=args.site,
         position=args.position,
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         expected=expected,
     )

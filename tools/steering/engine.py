@@ -47,11 +47,11 @@ def adding(
         start = max(first - seen, 0)
         seen += hidden.shape[1]
         if start == 0:
-            return with_hidden(out, hidden + here)
+            return with_hidden(out, hidden + here.to(hidden.device))
         if start >= hidden.shape[1]:
             return None
         changed = hidden.clone()
-        changed[:, start:] += here
+        changed[:, start:] += here.to(hidden.device)
         return with_hidden(out, changed)
 
     with model.working():
@@ -148,7 +148,7 @@ def mean_norm(model: LocalModel, prompts: Sequence[str], layer: int, max_rows: i
         kept: list[Tensor] = []
 
         def keep(_: Any, __: Any, out: Any, kept: list[Tensor] = kept) -> None:
-            kept.append(hidden_of(out).float().norm(dim=-1))
+            kept.append(hidden_of(out).float().norm(dim=-1).to(model.device))
 
         with model.working():
             handle = model.blocks[layer].register_forward_hook(keep)

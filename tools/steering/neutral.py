@@ -137,7 +137,7 @@ def _log_probabilities(model: LocalModel, batch: Batch, vectors: Tensor, layer: 
             position_ids=batch.positions,
             use_cache=False,
         ).logits
-    return logits[:, :-1].float().log_softmax(-1)
+    return logits[:, :-1].to(batch.ids.device).float().log_softmax(-1)
 
 
 def distinct(ids: Sequence[int], n: int = 2) -> float:

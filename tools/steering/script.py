@@ -91,7 +91,7 @@ def script(model: LocalModel, args: SteerArgs, task: Task, a: Analysis, folder: 
     ]
     return _TEMPLATE.format(
         where=location(model),
-        device=str(model.fingerprint["device"]),
+        device=model.fingerprint["device"],
         dtype=str(model.fingerprint["dtype"]),
         folder=folder,
         layer=a.source.layer,
