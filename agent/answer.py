@@ -94,6 +94,8 @@ class Judgement(BaseModel):
     """The verdict now on the earlier evidence alone: if it differs too, the judge wavered and nothing changed."""
     new_evidence: list[str] = []
     """What a changed verdict rests on: receipts that the earlier answer did not have."""
+    unbacked: bool = False
+    """Every framing said ``holds``, and no receipt was verified: agreement is no evidence, so it is ``undecided``."""
 
 
 class Aside(BaseModel):

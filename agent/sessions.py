@@ -1,4 +1,6 @@
-"""The conversations of a data folder, in one SQLite file: a row each, and the loop's checkpoints by LangGraph.
+"""The conversations of a data folder: a row each, and the loop's checkpoints by LangGraph.
+
+They are kept in one SQLite file, or in the Postgres that ``GADFLY_CHECKPOINTS`` names (``postgres``).
 
 A checkpoint is written after every step and is complete in itself; what lies before the newest one is swept at the end
 of a turn, so that a long conversation does not grow with its square. Only plain data is read back: a file that
@@ -8,13 +10,13 @@ somebody else wrote cannot run code. Leaves out what a conversation does (``sess
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     updated TEXT NOT NULL,
     parent TEXT,
     turns INTEGER NOT NULL,
-    dollars REAL
+    dollars DOUBLE PRECISION
 )
 """
 
@@ -48,39 +50,52 @@ class SessionInfo(BaseModel):
     dollars: float | None
 
 
+class Database(Protocol):
+    """Where sessions are kept."""
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run a statement, alone in its transaction."""
+        ...
+
+    def saver(self, serde: Any) -> Any:
+        """LangGraph's checkpointer."""
+        ...
+
+    def sweep(self, session_id: str) -> None:
+        """Drop the checkpoints before the newest one."""
+        ...
+
+    def hold(self, session_id: str) -> AbstractContextManager[bool]:
+        """Take a session's lock, if it is free; released by the end of the process, however it ends."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Sessions:
     """The store. Any number of processes may have it open; a turn takes its session's lock (``running``)."""
 
     def __init__(self) -> None:
-        self.path = home.folder("sessions") / "sessions.sqlite"
-        try:
-            self._db = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(_SCHEMA)
-            self._db.commit()
-        except sqlite3.Error as error:
-            raise _broken(self.path, error) from error
+        self._database = _database()
+        self._database.query(_SCHEMA)
+        self.sweep = self._database.sweep
+        self.close = self._database.close
 
     def saver(self) -> Any:
-        """LangGraph's checkpointer on this file, over a connection of its own."""
+        """LangGraph's checkpointer."""
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-        from langgraph.checkpoint.sqlite import SqliteSaver
 
-        connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-        saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-        saver.setup()
-        return saver
+        return self._database.saver(JsonPlusSerializer(allowed_msgpack_modules=None))
 
     def save(self, info: SessionInfo) -> None:
         row = info.model_dump(mode="json")
         row["settings"] = json.dumps(row["settings"])
-        names = ", ".join(row)
-        with self._guarded():
-            self._db.execute(
-                f"INSERT OR REPLACE INTO sessions ({names}) VALUES ({', '.join('?' * len(row))})",
-                list(row.values()),
-            )
+        anew = ", ".join(f"{name} = excluded.{name}" for name in row)
+        self._database.query(
+            f"INSERT INTO sessions ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+            f" ON CONFLICT (id) DO UPDATE SET {anew}",
+            list(row.values()),
+        )
 
     def find(self, session_id: str) -> SessionInfo:
         """The session with this id or unique prefix.
@@ -88,11 +103,11 @@ class Sessions:
         Raises:
             UsageError: none or several fit.
         """
-        with self._guarded():
-            rows = self._db.execute(
-                "SELECT * FROM sessions WHERE substr(id, 1, length(?)) = ? ORDER BY updated DESC",
-                [session_id, session_id],
-            ).fetchall()
+        rows = self._database.query(
+            "SELECT * FROM sessions WHERE substr(id, 1, length(CAST(? AS TEXT))) = ?"
+            " ORDER BY updated DESC",
+            [session_id, session_id],
+        )
         exact = [row for row in rows if row["id"] == session_id]
         if not session_id or not rows:
             raise UsageError(f"no session {session_id!r}; see: gadfly sessions")
@@ -102,21 +117,10 @@ class Sessions:
 
     def listing(self, limit: int = 50) -> list[SessionInfo]:
         """The sessions used last, newest first."""
-        with self._guarded():
-            rows = self._db.execute(
-                "SELECT * FROM sessions ORDER BY updated DESC, rowid DESC LIMIT ?", [limit]
-            ).fetchall()
+        rows = self._database.query(
+            "SELECT * FROM sessions ORDER BY updated DESC, started DESC LIMIT ?", [limit]
+        )
         return [_info(row) for row in rows]
-
-    def sweep(self, session_id: str) -> None:
-        """Drop the checkpoints before the newest one."""
-        newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
-        with self._guarded():
-            for table in ("writes", "checkpoints"):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})",
-                    [session_id, session_id],
-                )
 
     @contextmanager
     def running(self, session_id: str) -> Iterator[None]:
@@ -125,16 +129,59 @@ class Sessions:
         Raises:
             UsageError: another process holds it.
         """
+        with self._database.hold(session_id) as ours:
+            if not ours:
+                raise UsageError(
+                    f"session {session_id} is in use by another process; fork it, or wait"
+                )
+            yield
+
+
+class File:
+    """One SQLite file of the data folder."""
+
+    def __init__(self) -> None:
+        self.path = home.folder("sessions") / "sessions.sqlite"
+        with self._guarded():
+            self._db = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._guarded(), self._db:
+            return [dict(row) for row in self._db.execute(sql, values).fetchall()]
+
+    def saver(self, serde: Any) -> Any:
+        """Over a connection of its own."""
+        from langgraph.checkpoint.sqlite import SqliteSaver
+
+        connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+        saver = SqliteSaver(connection, serde=serde)
+        saver.setup()
+        return saver
+
+    def sweep(self, session_id: str) -> None:
+        newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
+        for table in ("writes", "checkpoints"):
+            self.query(
+                f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ({newest})",
+                [session_id, session_id],
+            )
+
+    @contextmanager
+    def hold(self, session_id: str) -> Iterator[bool]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path.parent / f"{session_id}.lock", timeout=0)
         try:
-            with lock:
-                yield
+            lock.acquire()
         except Timeout:
-            raise UsageError(
-                f"session {session_id} is in use by another process; fork it, or wait"
-            ) from None
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def close(self) -> None:
         self._db.close()
@@ -142,10 +189,20 @@ class Sessions:
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         try:
-            with self._db:
-                yield
+            yield
         except sqlite3.Error as error:
-            raise _broken(self.path, error) from error
+            raise HomeError(
+                f"cannot use {self.path} ({error}); move it aside to start anew"
+            ) from error
+
+
+def _database() -> Database:
+    address = os.environ.get("GADFLY_CHECKPOINTS", "").strip()
+    if not address:
+        return File()
+    from gadfly.agent.postgres import Postgres
+
+    return Postgres(address)
 
 
 def new_id() -> str:
@@ -156,9 +213,5 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _info(row: sqlite3.Row) -> SessionInfo:
-    return SessionInfo.model_validate({**dict(row), "settings": json.loads(row["settings"])})
-
-
-def _broken(path: Path, error: Exception) -> HomeError:
-    return HomeError(f"cannot use {path} ({error}); move it aside to start anew")
+def _info(row: dict[str, Any]) -> SessionInfo:
+    return SessionInfo.model_validate({**row, "settings": json.loads(row["settings"])})

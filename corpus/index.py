@@ -16,7 +16,7 @@ from gadfly.corpus import answerable
 from gadfly.corpus.database import REBUILD
 from gadfly.corpus.documents import Document
 from gadfly.corpus.embed import Choice, Embedder, default_embedder
-from gadfly.corpus.indexing import Writer, vector_kind
+from gadfly.corpus.indexing import WORDS_ONLY, Writer, vector_kind
 from gadfly.corpus.lock import WAIT, write_lock
 from gadfly.corpus.models import (
     DocumentInfo,
@@ -46,6 +46,7 @@ class Corpus:
         self.vectors = Vectors(folder / "chroma")
         self._choice = choice
         self._seen_generation = self.store.generation()
+        self._trouble: list[str] = []  # why the last sync here left passages without a vector
 
     @classmethod
     def open(
@@ -93,7 +94,8 @@ class Corpus:
             return SyncReport(skipped_sources=len(sources), notices=self._missing())
         with write_lock(self.folder, progress, wait):
             report = self._writer.sync(sources, progress, again=again)
-        report.notices += self._missing()
+        self._trouble = [each for each in report.notices if each.startswith(WORDS_ONLY)]
+        report.notices += [each for each in self._missing() if each not in report.notices]
         return report
 
     def add(
@@ -264,6 +266,8 @@ class Corpus:
         kind = vector_kind(self._choice.embedder)
         if held not in (None, kind):
             return [f"searching by words only: the vectors are of {held}, not {kind}; {REBUILD}"]
+        if self._trouble:
+            return list(self._trouble)
         pending = self.store.pending_count()
         if pending:
             return [f"{pending} passages have no vector yet; the next sync adds them"]

@@ -21,6 +21,7 @@ from gadfly.corpus.store import Store
 from gadfly.corpus.vectors import Vectors
 from gadfly.errors import CorpusError
 
+WORDS_ONLY = "searching by words only"
 _PAGE = 32  # passages embedded between two commits: what Ctrl-C can lose, and a step of the bar
 
 
@@ -137,12 +138,21 @@ class Writer:
         self.store.put("chunker", chunks.VERSION)
 
     def _embed(self, progress: Progress, report: SyncReport) -> None:
+        """Vectors for what has none. What cannot be made or stored now is said, and left to the next sync."""
         if self.embedder is None:
             return
-        if self.store.get("embedder") != vector_kind(self.embedder) or not self.vectors.exists():
+        try:
+            self._fill(self.embedder, progress, report)
+        except (
+            CorpusError
+        ) as error:  # weights that are not what they should be, a server that is away
+            report.notices.append(f"{WORDS_ONLY}: {error}")
+
+    def _fill(self, embedder: Embedder, progress: Progress, report: SyncReport) -> None:
+        if self.store.get("embedder") != vector_kind(embedder) or not self.vectors.exists():
             self.vectors.reset()
             self.store.forget_vectors()
-            self.store.put("embedder", vector_kind(self.embedder))
+            self.store.put("embedder", vector_kind(embedder))
         self.sweep()
         pending = self.store.pending_count()
         if not pending:
@@ -155,11 +165,7 @@ class Writer:
                     views.views(row["title"], json.loads(row["heading"]), row["text"])
                     for row in rows
                 ]
-                try:
-                    vectors = self.embedder.embed([text for each in windows for text in each])
-                except CorpusError as error:  # weights that are not what they should be
-                    report.notices.append(f"searching by words only: {error}")
-                    return
+                vectors = embedder.embed([text for each in windows for text in each])
                 self.vectors.upsert(
                     [(row["id"], row["document"]) for row in rows],
                     [len(each) for each in windows],

@@ -1,31 +1,35 @@
-"""The vectors, kept in an embedded Chroma collection that can be rebuilt from the store at any time.
+"""The vectors, kept in a Chroma collection that can be rebuilt from the store at any time.
 
-Leaves out how vectors are made (``embed``) and which passages they stand for (``store``). Chroma is
-imported inside functions: it costs a second or more.
+Leaves out where Chroma keeps them (``places``), how they are made (``embed``) and which passages they
+stand for (``store``). Chroma is imported inside functions: it costs a second or more.
 """
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gadfly.corpus.places import place
 from gadfly.errors import CorpusError
 
 if TYPE_CHECKING:
     from gadfly.corpus.embed import Vectors as Rows
 
-_COLLECTION = "passages"
-_PAGE = 2000  # Chroma limits how many rows one call may carry
+_LONGEST_ID = 128  # bytes that Chroma's hosted engine takes
+
+
+class VectorsError(CorpusError):
+    """The vectors cannot be used; the texts are whole, so that no repair may set them aside."""
 
 
 class Vectors:
     """One collection: several unit vectors for each passage; cosine similarity."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._place = place(folder)
         self._opened: Any = None
 
     def upsert(self, chunks: Sequence[tuple[str, str]], counts: Sequence[int], rows: Rows) -> None:
@@ -33,17 +37,19 @@ class Vectors:
         ids: list[str] = []
         fields: list[dict[str, str]] = []
         for (chunk, document), count in zip(chunks, counts, strict=True):
-            ids += [f"{chunk}~{number}" for number in range(count)]
+            ids += [_short(f"{chunk}~{number}") for number in range(count)]
             fields += [{"chunk": chunk, "document": document}] * count
         assert len(ids) == len(rows)
-        for at in range(0, len(ids), _PAGE):
-            cut = slice(at, at + _PAGE)
-            self._collection.upsert(ids=ids[cut], embeddings=rows[cut], metadatas=fields[cut])
+        with self._guarded():
+            for at in range(0, len(ids), self._place.page):
+                cut = slice(at, at + self._place.page)
+                self._collection.upsert(ids=ids[cut], embeddings=rows[cut], metadatas=fields[cut])
 
     def delete(self, chunks: Sequence[str]) -> None:
         """Remove every vector of these passages."""
-        for at in range(0, len(chunks), 200):
-            self._collection.delete(where={"chunk": {"$in": list(chunks[at : at + 200])}})
+        with self._guarded():
+            for at in range(0, len(chunks), 200):
+                self._collection.delete(where={"chunk": {"$in": list(chunks[at : at + 200])}})
 
     def nearest(
         self, row: Rows, n: int, documents: Sequence[str] | None = None
@@ -73,7 +79,7 @@ class Vectors:
         with self._guarded():
             answer = self._collection.query(
                 query_embeddings=[row],
-                n_results=min(n, total),
+                n_results=min(n, total, self._place.page),
                 where=where,
                 include=["metadatas", "distances"],
             )
@@ -87,49 +93,35 @@ class Vectors:
             return int(self._collection.count())
 
     def refresh(self) -> None:
-        """Let go of what this process has loaded: it never sees vectors that another process added."""
-        from chromadb.api.shared_system_client import SharedSystemClient
-
+        """Let go of what this process has loaded: it may not see vectors that another process added."""
         if self._opened is not None:
             self._opened = None
-            SharedSystemClient.clear_system_cache()
+            self._place.refresh()
 
     def reset(self) -> None:
         """Delete every vector."""
-        self.refresh()
-        from chromadb.api.shared_system_client import SharedSystemClient
-
-        SharedSystemClient.clear_system_cache()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._opened = None
+        with self._guarded():
+            self._place.reset()
 
     def exists(self) -> bool:
-        return (self._folder / "chroma.sqlite3").is_file()
+        return self._place.exists()
 
     @property
     def _collection(self) -> Any:
         if self._opened is None:
-            self._opened = self._open()
+            self._opened = self._place.open()
         return self._opened
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # Chroma raises whatever its Rust core met
-            raise CorpusError(
-                f"the vectors in {self._folder} cannot be read ({error}); run: gadfly corpus rebuild"
-            ) from error
+        except Exception as error:  # Chroma raises whatever its Rust core or its server met
+            raise VectorsError(self._place.told(error)) from error
 
-    def _open(self) -> Any:
-        import chromadb
-        from chromadb.config import Settings
 
-        client = chromadb.PersistentClient(
-            path=str(self._folder), settings=Settings(anonymized_telemetry=False)
-        )
-        return client.get_or_create_collection(
-            _COLLECTION,
-            embedding_function=None,
-            # ef_search bounds how many neighbours can be asked for with good recall.
-            configuration={"hnsw": {"space": "cosine", "ef_search": 400, "ef_construction": 200}},
-        )
+def _short(name: str) -> str:
+    if len(name.encode()) <= _LONGEST_ID:
+        return name
+    return hashlib.sha256(name.encode()).hexdigest()

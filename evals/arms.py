@@ -35,7 +35,7 @@ from gadfly.tools.ledger import Ledger
 from gadfly.tools.registry import all_tools
 
 ANSWERING = ("gadfly", "no corpus", "no tools", "no skeptic", "bare")
-MEASURING = ("gadfly", "no tools", "bare")
+MEASURING = ("gadfly", "no corpus", "no tools", "no skeptic", "bare")
 JUDGING = ("gadfly", "one framing", "bare")
 VERDICTS: tuple[str, ...] = get_args(Judgement.model_fields["verdict"].annotation)
 

@@ -2,9 +2,12 @@
 
     python -m gadfly.evals.bench [--device auto] [--only patch,probe] [--peers] [--json] [--no-write]
 
-Every row names what was measured, what it is compared with, and the ratio; the modules ``bench_*`` say how. Seconds of
-one machine mean little on another, ratios travel better. ``--peers`` adds TransformerLens in its own environment, which
-is made on first use. A measurement that cannot be taken here is a row that says why.
+Every row names what was measured, what it is compared with, and the ratio; the modules ``bench_*`` and ``peer_*`` say
+how. Seconds of one machine mean little on another, ratios travel better. ``--peers`` adds other packages on the same
+weights and cases: TransformerLens and pyvene, repeng, and ruff. The first three get environments of their own on first
+use, which takes minutes and some GB, so ``make bench`` leaves them out and its table says so; figures that are to be
+kept come from ``--peers``. How far the results of two packages differ is in the note. A measurement that cannot be
+taken here is a row that says why. paper-qa stands beside the search in ``bench_corpus --peers``.
 """
 
 from __future__ import annotations
@@ -13,14 +16,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.sources.guide import GuideSource
-from gadfly.errors import GadflyError
+from gadfly.errors import GadflyError, UsageError
 from gadfly.evals import bench_corpus, bench_patch, bench_probe, bench_steer
-from gadfly.evals.place import own_home, rows, told, write
-from gadfly.evals.retrieval import Question
+from gadfly.evals.place import own_home, told, write
 
 
 class Row(NamedTuple):
@@ -101,37 +104,76 @@ def steer(device: str) -> list[Row]:
 
 def corpus(device: str) -> list[Row]:
     """Search in the packaged guide beside plain FTS5 and plain Chroma over the same passages."""
-    from gadfly import home
-
-    index = Corpus.open(home.folder("bench_guide"))
-    index.sync([GuideSource()])
-    questions = [
-        Question(r["id"], r["question"], "", r["answerable"], []) for r in rows("questions")
-    ]
-    measured = bench_corpus.measure(index, questions, 2)["methods"]
+    with own_home() as place:
+        index = Corpus.open(place / "bench_guide")
+        index.sync([GuideSource()])
+        measured = bench_corpus.measure(index, bench_corpus.guide_questions(), 2)["methods"]
     ours = measured["gadfly"]
     return [
         Row(
             "search in the guide", name, method["median_ms"] / ours["median_ms"],
             f"{ours['median_ms']:.1f} ms", f"{method['median_ms']:.1f} ms",
+            f"recall@10 {ours['recall@10']:.3f} and {method['recall@10']:.3f}",
         )
         for name, method in measured.items()
         if name != "gadfly"
     ]  # fmt: skip
 
 
-def transformer_lens(device: str) -> list[Row]:
-    """The same sweep by TransformerLens on the same weights, in its own environment."""
-    from gadfly.evals.transformerlens import compare, environment
+def peer_patch(name: str, device: str) -> list[Row]:
+    """The same sweep by another package on the same weights."""
+    from gadfly.evals import peer_patch
+    from gadfly.evals.peers.environment import interpreter
 
-    found = compare("demo", "capital-of", 16, 3, device, environment())
+    peer = peer_patch.PEERS[name]
+    found = peer_patch.compare(peer, "demo", "capital-of", 16, 5, device, interpreter(peer))
     return [
         Row(
-            "patching sweep, 16 pairs", f"TransformerLens {found['transformer_lens']}", found["ratio"],
+            "patching sweep, 16 pairs", f"{name} {found['version']}", found["ratio"],
             f"{found['seconds']:.3f} s", f"{found['their_seconds']:.3f} s",
             f"largest difference {found['difference']:.0e}",
         )
     ]  # fmt: skip
+
+
+def repeng(device: str) -> list[Row]:
+    """Steered generation by repeng on the same weights, with the same vector."""
+    from gadfly.evals import peer_steer
+    from gadfly.evals.peers.environment import REPENG, interpreter
+
+    found = peer_steer.compare("demo", None, 16, 24, 5, device, interpreter(REPENG))
+    return [
+        Row(
+            "steered generation", f"repeng {found['version']}", found["ratio"],
+            f"{found['tokens_per_second']:.0f} tok/s", f"{found['their_tokens_per_second']:.0f} tok/s",
+            f"largest difference of a logit {found['difference']:.0e}, {found['same_tokens']:.1%} of tokens agree",
+        )
+    ]  # fmt: skip
+
+
+def ruff(_: str) -> list[Row]:
+    """The review's rules beside ruff, on the cases that are here."""
+    from gadfly.evals import ruff_rules
+    from gadfly.evals.review_rules import DEFAULT
+
+    with ruff_rules.packaged() as folder:
+        sets = {"packaged cases": ruff_rules.compare(folder, excerpts=True)}
+    found = []
+    if DEFAULT.is_dir():
+        sets["review samples"] = ruff_rules.compare(DEFAULT)
+    else:
+        found.append(Row("review samples", "ruff", None, "", "", "not measured: they are not here"))
+    for name, (ours, *others) in sets.items():
+        found += [
+            Row(
+                f"review of {name}", theirs.tool, theirs.seconds / ours.seconds,
+                f"{1000 * ours.seconds:.0f} ms", f"{1000 * theirs.seconds:.0f} ms",
+                f"bugs named {ours.named} and {theirs.named}, reacted to {ours.gone} and {theirs.gone}, "
+                f"of {ours.bugs}; quiet on {ours.quiet} and {theirs.quiet} of {ours.others} files without the bug",
+            )
+            for theirs in others
+        ]  # fmt: skip
+    return found
 
 
 _PARTS: dict[str, Callable[[str], list[Row]]] = {
@@ -140,21 +182,39 @@ _PARTS: dict[str, Callable[[str], list[Row]]] = {
     "steer": steer,
     "corpus": corpus,
 }
+_PEERS: dict[str, Callable[[str], list[Row]]] = {
+    "transformer-lens": partial(peer_patch, "transformer-lens"),
+    "pyvene": partial(peer_patch, "pyvene"),
+    "repeng": repeng,
+    "ruff": ruff,
+}
 
 
 def measure(device: str = "auto", only: str | None = None, peers: bool = False) -> list[Row]:
-    """All rows. A part that fails is one row with the reason."""
-    parts = dict(_PARTS, **({"transformer_lens": transformer_lens} if peers else {}))
+    """All rows. A part that fails is one row with the reason.
+
+    Args:
+        only: some parts, separated by commas; a peer may be among them.
+
+    Raises:
+        UsageError: a part that does not exist.
+    """
+    every = {**_PARTS, **_PEERS}
+    chosen = only.split(",") if only else [*_PARTS, *(_PEERS if peers else ())]
+    for name in chosen:
+        if name not in every:
+            raise UsageError(f"no benchmark {name!r}; there are: {', '.join(every)}")
     found: list[Row] = []
-    with own_home():
-        for name in only.split(",") if only else parts:
-            try:
-                found += parts[name](device)
-            except KeyError:
-                raise GadflyError(f"no benchmark {name!r}; there are: {', '.join(parts)}") from None
-            except (GadflyError, ImportError) as error:
-                found.append(Row(name, "", None, "", "", f"not measured: {error}"))
-            print(f"{name}: done", file=sys.stderr)
+    for name in chosen:
+        try:
+            found += every[name](device)
+        except (GadflyError, ImportError) as error:
+            found.append(Row(name, "", None, "", "", f"not measured: {error}"))
+        print(f"{name}: done", file=sys.stderr)
+    if not only and not peers:
+        found.append(
+            Row("other packages", ", ".join(_PEERS), None, "", "", "not measured: add --peers")
+        )
     return found
 
 
@@ -177,9 +237,9 @@ def main() -> int:
     """The command line of the module docstring."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
-    parser.add_argument("--only", help=f"some of: {', '.join(_PARTS)}")
+    parser.add_argument("--only", help=f"some of: {', '.join([*_PARTS, *_PEERS])}")
     parser.add_argument(
-        "--peers", action="store_true", help="also TransformerLens, in an environment of its own"
+        "--peers", action="store_true", help=f"also beside {', '.join(_PEERS)}; minutes at first"
     )
     parser.add_argument("--no-write", action="store_true", help="leave evals/results as it is")
     parser.add_argument("--json", action="store_true")

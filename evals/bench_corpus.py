@@ -1,11 +1,13 @@
-"""How fast a question is answered by the index, beside plain Chroma and plain FTS5 over the same passages, in one run.
+"""How fast and how well a question is answered by the index, beside plain Chroma, plain FTS5 and paper-qa, in one run.
 
-    python -m gadfly.evals.bench_corpus [--corpus ../shared/corpus_real] [--index FOLDER] [--json]
+    python -m gadfly.evals.bench_corpus [--corpus ../shared/corpus_real] [--guide] [--peers] [--json] [--no-write]
 
-The index holds what every user has (the guide, the installed documentation) and, where it is there, the folder of
-``--corpus``. ``chroma`` is one vector for each passage, made by the same embedder; ``fts5`` one row for each passage,
-ranked by BM25. Questions are interleaved; the first, which loads things, is not counted. Recall@10 of the questions'
-gold spans stands beside the speed, because a fast wrong passage is no gain.
+All search the same passages. ``chroma`` is one vector for each passage, made by the same embedder; ``fts5`` one row for
+each passage, ranked by BM25; ``--peers`` adds paper-qa's retrieval, in an environment of its own (see
+``peers.paper_qa`` for what of it is compared). The passages are those that every user has (the guide, the installed
+documentation) and, where it is there, the folder of ``--corpus`` with its questions; else, or with ``--guide``, the
+guide alone and its own questions, where any passage of a document that answers is right. Questions are interleaved; the
+first, which loads things, is not counted. Recall stands beside the speed, because a fast wrong passage is no gain.
 """
 
 from __future__ import annotations
@@ -13,108 +15,156 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
-import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gadfly.corpus.embed import Embedder
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.packaged import packaged_sources
 from gadfly.corpus.sources.base import Source
 from gadfly.corpus.sources.files import FilesSource
+from gadfly.corpus.sources.guide import GuideSource
+from gadfly.errors import UsageError
+from gadfly.evals.peers.environment import interpreter
+from gadfly.evals.peers.paper_qa import PAPER_QA, Found, retrieve
+from gadfly.evals.peers.plain import Find, plain_chroma, plain_fts5
+from gadfly.evals.place import own_home, rows, told, write
 from gadfly.evals.retrieval import Question, read_questions
 
-Find = Callable[[str], list[str]]
-"""A question to the texts of its ten best passages."""
+if TYPE_CHECKING:
+    from gadfly.corpus.embed import Embedder, Vectors
+
 _K = 10
 
 
-def plain_fts5(passages: Sequence[str]) -> Find:
-    """One FTS5 table of passages with the tokenizer's defaults, words joined by OR."""
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE passages USING fts5(text)")
-    db.executemany("INSERT INTO passages VALUES (?)", [(text,) for text in passages])
+class Shelf(NamedTuple):
+    """The passages in a fixed order: their ids, the file or id of their documents, their texts."""
 
-    def find(question: str) -> list[str]:
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", question))
-        sql = "SELECT text FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT ?"
-        return [row[0] for row in db.execute(sql, (words, _K))]
-
-    return find
+    ids: list[str]
+    documents: list[str]
+    texts: list[str]
 
 
-def plain_chroma(passages: Sequence[str], embedder: Embedder, folder: Path) -> Find:
-    """One Chroma collection of passages with their own text's vector."""
-    import chromadb
-
-    client = chromadb.PersistentClient(
-        path=str(folder), settings=chromadb.Settings(anonymized_telemetry=False)
-    )
-    collection = client.create_collection("plain", configuration={"hnsw": {"space": "cosine"}})
-    for start in range(0, len(passages), 256):
-        some = list(passages[start : start + 256])
-        ids = [str(start + number) for number in range(len(some))]
-        collection.add(ids=ids, documents=some, embeddings=embedder.embed(some))
-        print(f"plain chroma: {start + len(some)} of {len(passages)}", file=sys.stderr)
-
-    def find(question: str) -> list[str]:
-        answer = collection.query(query_embeddings=embedder.embed([question]), n_results=_K)
-        documents: Any = answer["documents"]
-        return list(documents[0])
-
-    return find
-
-
-def measure(corpus: Corpus, questions: Sequence[Question], rounds: int) -> dict[str, Any]:
-    """Milliseconds (median, p95), ratio to ``gadfly`` and recall@10 of each way."""
-    passages = [row["text"] for row in corpus.store.query("SELECT text FROM chunks ORDER BY id")]
-    methods: dict[str, Find] = {
-        "gadfly": lambda question: [p.text for p in corpus.search(question, k=_K).results],
-        "gadfly, words": lambda q: [p.text for p in corpus.search(q, k=_K, mode="lexical").results],
-        "fts5": plain_fts5(passages),
+def shelf(corpus: Corpus) -> Shelf:
+    """Everything that the index holds."""
+    files = {
+        each.id: str(corpus.document(each.id).meta.get("file") or each.id)
+        for each in corpus.documents()
     }
+    found = corpus.store.query("SELECT id, document, text FROM chunks ORDER BY id")
+    return Shelf(
+        [row["id"] for row in found],
+        [files[row["document"]] for row in found],
+        [row["text"] for row in found],
+    )
+
+
+def measure(
+    corpus: Corpus, questions: Sequence[Question], rounds: int, paper_qa: Path | None = None
+) -> dict[str, Any]:
+    """Milliseconds (median, p95), ratio to ``gadfly`` and recall of each way.
+
+    Args:
+        paper_qa: an interpreter that has paper-qa; needs an embedder here.
+    """
+    held = shelf(corpus)
+    number = {name: at for at, name in enumerate(held.ids)}
+    asked = [each for each in questions if each.answerable]
+
+    def ours(question: str, mode: Any = "hybrid") -> list[int]:
+        return [number[each.id] for each in corpus.search(question, k=_K, mode=mode).results]
+
+    methods: dict[str, Find] = {
+        "gadfly": ours,
+        "gadfly, words": lambda question: ours(question, "lexical"),
+        "fts5": plain_fts5(held.texts, _K),
+    }
+    version, theirs = None, dict[str, Found]()
     with tempfile.TemporaryDirectory() as folder:
         if corpus.embedder is not None:
-            methods["chroma"] = plain_chroma(passages, corpus.embedder, Path(folder))
-        times: dict[str, list[float]] = {name: [] for name in methods}
-        hits: dict[str, int] = dict.fromkeys(methods, 0)
-        asked = [each for each in questions if each.answerable]
-        for find in methods.values():
-            find(asked[0].text)
-        for turn in range(rounds):
-            for question in random.Random(turn).sample(asked, len(asked)):
-                for name, find in methods.items():
-                    begun = time.perf_counter()
-                    found = find(question.text)
-                    times[name].append(1000 * (time.perf_counter() - begun))
-                    if turn == 0:
-                        hits[name] += _hit(question, found)
-    p95 = {name: sorted(each)[int(0.95 * len(each))] for name, each in times.items()}
+            vectors = _embedded(corpus.embedder, held.texts)
+            methods["chroma"] = plain_chroma(vectors, corpus.embedder, Path(folder), _K)
+            if paper_qa is not None:
+                version, theirs = retrieve(
+                    paper_qa, corpus.embedder, held.documents, held.texts, vectors,
+                    [each.text for each in asked], k=_K, rounds=rounds,
+                )  # fmt: skip
+        found = {**_interleaved(methods, asked, rounds), **theirs}
+    p95 = {
+        name: sorted(each.milliseconds)[int(0.95 * len(each.milliseconds))]
+        for name, each in found.items()
+    }
     return {
-        "passages": len(passages),
+        "passages": len(held.ids),
         "tokens": corpus.stats().tokens,
         "questions": len(asked),
         "rounds": rounds,
+        "paper_qa": version,
         "methods": {
             name: {
-                "median_ms": sorted(each)[len(each) // 2],
+                "median_ms": median(each.milliseconds),
                 "p95_ms": p95[name],
                 "p95_times_gadfly": p95[name] / p95["gadfly"],
-                "recall@10": hits[name] / len(asked),
+                **{f"recall@{k}": recall(asked, each.passages, held, k) for k in (5, _K)},
             }
-            for name, each in times.items()
+            for name, each in found.items()
         },
     }
 
 
-def _hit(question: Question, texts: Sequence[str]) -> bool:
-    flat = [" ".join(text.split()) for text in texts]
-    return all(any(span in text for _, span in part for text in flat) for part in question.parts)
+def _interleaved(
+    methods: dict[str, Find], asked: Sequence[Question], rounds: int
+) -> dict[str, Found]:
+    """Every question in every way, in a new order each round, so that no way has the quiet minutes to itself."""
+    for find in methods.values():
+        find(asked[0].text)
+    found = {name: Found([], [[] for _ in asked]) for name in methods}
+    for turn in range(rounds):
+        for at in random.Random(turn).sample(range(len(asked)), len(asked)):
+            for name, find in methods.items():
+                begun = time.perf_counter()
+                found[name].passages[at] = find(asked[at].text)
+                found[name].milliseconds.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+def _embedded(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    import numpy as np
+
+    made = []
+    for start in range(0, len(texts), 256):
+        made.append(embedder.embed(texts[start : start + 256]))
+        print(f"plain vectors: {min(start + 256, len(texts))} of {len(texts)}", file=sys.stderr)
+    return np.concatenate(made)
+
+
+def recall(asked: Sequence[Question], found: Sequence[Sequence[int]], held: Shelf, k: int) -> float:
+    """The share of questions whose every part has a gold span among the first ``k``."""
+
+    def hit(question: Question, numbers: Sequence[int]) -> bool:
+        passages = [(held.documents[n], " ".join(held.texts[n].split())) for n in numbers]
+        return all(
+            any(
+                file == document and span in text
+                for document, span in part
+                for file, text in passages
+            )
+            for part in question.parts
+        )
+
+    return sum(hit(q, numbers[:k]) for q, numbers in zip(asked, found, strict=True)) / len(asked)
+
+
+def guide_questions() -> list[Question]:
+    """The packaged questions; any passage of a document that answers is right."""
+    return [
+        Question(r["id"], r["question"], "", r["answerable"], [[(d, "") for d in r["documents"]]])
+        for r in rows("questions")
+    ]
 
 
 def main() -> int:
@@ -122,35 +172,51 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--corpus", type=Path, default=Path("../shared/corpus_real"))
     parser.add_argument("--questions", type=Path, help="default: questions_dev.jsonl there")
+    parser.add_argument("--guide", action="store_true", help="the guide and its questions alone")
     parser.add_argument("--index", type=Path, help="keep the index here (default: the data folder)")
+    parser.add_argument("--peers", action="store_true", help="also paper-qa")
+    parser.add_argument("--python", type=Path, help="an interpreter that has paper-qa")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-write", action="store_true", help="leave evals/results as it is")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    sources: list[Source] = packaged_sources()
-    if (options.corpus / "docs").is_dir():
-        sources.append(FilesSource(options.corpus / "docs"))
-    questions = options.questions or options.corpus / "questions_dev.jsonl"
-    if not questions.is_file():
-        print(f"no questions at {questions}; give --questions", file=sys.stderr)
-        return 2
-    from gadfly import home
-
-    corpus = Corpus.open(options.index or home.folder("evals", "bench_corpus"))
-    corpus.sync(sources)
-    found = measure(corpus, read_questions(questions), options.rounds)
-    if options.json:
-        print(json.dumps(found, indent=1))
-        return 0
-    print(
-        f"{found['passages']} passages, {found['tokens']:,} tokens, {found['questions']} questions"
-    )
-    for name, row in found["methods"].items():
-        print(
-            f"  {name:14} median {row['median_ms']:6.1f} ms   p95 {row['p95_ms']:6.1f} ms "
-            f"({row['p95_times_gadfly']:.2f} x)   recall@10 {row['recall@10']:.3f}"
-        )
+    args = parser.parse_args()
+    file = args.questions or args.corpus / "questions_dev.jsonl"
+    if args.questions and not file.is_file():
+        raise UsageError(f"no questions at {file}")
+    if not args.guide and not file.is_file():
+        print(f"no questions at {file}: measuring on the guide alone", file=sys.stderr)
+    sources, questions = _chosen(args.corpus, None if args.guide else file)
+    python = (args.python or interpreter(PAPER_QA)) if args.peers else None
+    with own_home(words_only=False) as home:
+        corpus = Corpus.open(args.index or home / f"bench_corpus_{len(sources)}")
+        for notice in corpus.sync(sources).notices:
+            print(notice, file=sys.stderr)
+        found = measure(corpus, questions, args.rounds, python)
+    if not args.no_write:
+        print(f"written to {write('bench_corpus', found)}", file=sys.stderr)
+    print(json.dumps(found, indent=1) if args.json else table(found))
     return 0
 
 
+def _chosen(folder: Path, file: Path | None) -> tuple[list[Source], list[Question]]:
+    if file is None or not file.is_file():
+        return [GuideSource()], guide_questions()
+    here = [FilesSource(folder / "docs")] if (folder / "docs").is_dir() else []
+    return [*packaged_sources(), *here], read_questions(file)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The measurement as text."""
+    lines = [
+        f"{found['passages']} passages, {found['tokens']:,} tokens, {found['questions']} questions"
+    ]
+    lines += [
+        f"  {name:17} median {row['median_ms']:6.1f} ms   p95 {row['p95_ms']:6.1f} ms "
+        f"({row['p95_times_gadfly']:.2f} x)   recall@5 {row['recall@5']:.3f}   recall@10 {row['recall@10']:.3f}"
+        for name, row in found["methods"].items()
+    ]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -23,6 +23,12 @@ from gadfly.evals.reasoners.hallucinating import Hallucinating
 from gadfly.tools.ledger import Ledger
 
 _CARRIES = "Which head carries the answer from clean to corrupt? Measure it by patching."
+UNBACKED = "'holds' is not said without a verified receipt"
+_NOWHERE = (
+    "Layer norms were invented by a lighthouse keeper on the island of Sark.",
+    "Purple bananas dream of the residual stream on Tuesdays.",
+    "Every third attention head of any model is made of cheese.",
+)
 
 
 @dataclass(frozen=True)
@@ -173,10 +179,22 @@ def adversarial(amount: Amount) -> Iterator[Guard]:
         yield Guard(
             "adversarial", "an objection without words of the evidence is dropped", rate(undisputed)
         )
+    yield Guard("adversarial", UNBACKED, _unbacked(amount))
     yield Guard(
         "adversarial",
         "a number, a question or code is not set aside as pressure",
         _substance(amount),
+    )
+
+
+def _unbacked(amount: Amount) -> Rate:
+    """Claims that no document speaks of, put to a judge who says that everything holds."""
+    judged = [
+        ask(f'Is this right? "{claim}"', llm=reasoner("adversarial"), experiments=False)
+        for claim in _NOWHERE[: amount.claims]
+    ]
+    return rate(
+        [not (a.judgement and a.judgement.verdict == "holds" and not a.receipts) for a in judged]
     )
 
 

@@ -1,10 +1,10 @@
 """One static page from the latest results: tables, figures, what was run on what, and what has never been run.
 
-    python -m gadfly.evals.report [--results FOLDER] [--out evals/results/report.html] [--json]
+    python -m gadfly.evals.report [--results FOLDER] [--out evals/results/report.html] [--json] [--readme]
 
 The page stands alone: no script, no address, readable in print and in the dark. It is made from the JSON files of
 ``evals/results`` and from nothing else; a measurement that has no file is listed as never run. ``--json`` prints the
-figures that the README may quote.
+figures that a text may quote; ``--readme`` writes them into the README's table.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
+from gadfly.evals import quoting
 from gadfly.evals.place import RESULTS, told
 from gadfly.evals.sections import BODIES, plain
 
@@ -25,13 +26,17 @@ NEVER = (
     "models with random weights.",
     "A real language model behind the agent: all answers, reviews and judgements here are by scripted reasoners. What "
     "they show is what the engine does with a reasoner of that character, not how a real model behaves.",
-    "Remote execution on NDIF, hosted Chroma, Postgres checkpoints: configuration only.",
+    "A GPU, or several: models spread over devices ran on pretended ones, which refuse to mix as real ones do.",
+    "Remote execution on NDIF, and Chroma Cloud: only the form of the requests.",
 )
 _COMMANDS = {
     "guards": "python -m gadfly.evals.guards",
     "false_positives": "python -m gadfly.evals.false_positives",
     "scaling": "python -m gadfly.evals.scaling",
-    "bench": "make bench",
+    "scaling_corpus": "python -m gadfly.evals.scaling_corpus",
+    "scaling_sessions": "python -m gadfly.evals.scaling_sessions",
+    "bench": "python -m gadfly.evals.bench --peers",
+    "bench_corpus": "python -m gadfly.evals.bench_corpus --guide --peers",
     "inspect": "python -m gadfly.evals.logs",
 }
 _PAGE = """<!doctype html>
@@ -103,26 +108,7 @@ def load(results: Path = RESULTS) -> dict[str, dict[str, Any]]:
 
 def figures(results: Path = RESULTS) -> dict[str, str]:
     """The numbers that a text may quote, as they are written there."""
-    found, out = load(results), {}
-    if "guards" in found:
-        guards = found["guards"]["measured"]["guards"]
-        struck = [
-            g
-            for g in guards
-            if g["reasoner"] == "hallucinating" and g["guard"].startswith("receipt struck")
-        ]
-        out["invented receipts struck"] = (
-            f"{sum(g['count'] for g in struck)} of {sum(g['of'] for g in struck)}"
-        )
-        out["guards that held"] = f"{sum(g['passed'] for g in guards)} of {len(guards)}"
-    if "false_positives" in found:
-        every = found["false_positives"]["measured"]["all"]
-        out["'supported' on noise"] = f"{every['count']} of {every['of']}"
-    if "bench" in found:
-        for row in found["bench"]["measured"]["rows"]:
-            if row["ratio"] is not None:
-                out[f"{row['what']} beside {row['beside']}"] = f"{row['ratio']:.1f}"
-    return out
+    return quoting.figures(load(results))
 
 
 def _section(name: str, kept: dict[str, Any]) -> str:
@@ -148,10 +134,14 @@ def main() -> int:
     parser.add_argument(
         "--json", action="store_true", help="print the figures that a text may quote"
     )
+    parser.add_argument("--readme", action="store_true", help="rewrite the README's table as well")
     args = parser.parse_args()
     out = args.out or args.results / "report.html"
     out.write_text(page(args.results), encoding="utf-8")
     quoted = figures(args.results)
+    if args.readme:
+        text = quoting.README.read_text(encoding="utf-8")
+        quoting.README.write_text(quoting.rewritten(text, quoted), encoding="utf-8")
     print(json.dumps(quoted, indent=1) if args.json else out)
     return 0
 

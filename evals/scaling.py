@@ -26,6 +26,7 @@ import numpy as np
 from gadfly.evals.bench_patch import engine
 from gadfly.evals.bench_probe import random_model
 from gadfly.evals.place import own_home, told, write
+from gadfly.evals.scaling_lines import slope
 from gadfly.tools.patching.engine import capture
 from gadfly.tools.patching.pairs import PromptPair, prepare
 
@@ -95,11 +96,6 @@ def timed(sweep: Sweep, device: str, rounds: int) -> dict[str, float]:
         "seconds": min(seconds), "tokens": float(tokens), "cells": float(sweep.layers * targets),
         "operations": operations(sweep, tokens, targets, len(model.tokenizer)),
     }  # fmt: skip
-
-
-def slope(x: Sequence[float], y: Sequence[float]) -> float:
-    """The exponent of y in x: a straight line through the points on log axes."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def measure(

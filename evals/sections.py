@@ -71,6 +71,69 @@ def _scaling(measured: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
 
 
+def _scaling_corpus(measured: dict[str, Any]) -> Iterator[str]:
+    yield (
+        "<p>The packaged guide and synthetic copies of it. Making the vectors is not part of these columns: it takes "
+        "longest and grows in proportion.</p>"
+    )
+    yield _table(
+        ("size", "passages", "to index", "search, median", "p95", "by words", "memory", "disk", ""),
+        [
+            (
+                f"{p['factor']} x", f"{p['passages']:,.0f}", f"{p['index_seconds']:.0f} s",
+                f"{p['search_median_ms']:.0f} ms", f"{p['search_p95_ms']:.0f} ms", f"{p['words_median_ms']:.0f} ms",
+                f"{p['memory_mb']:.0f} MB", f"{p['disk_mb']:.0f} MB",
+                "" if p["measured"] else "by the line through the sizes before it, not measured",
+            )
+            for p in measured["points"]
+        ],
+    )  # fmt: skip
+    slopes = ", ".join(
+        f"{name.replace('_', ' ')} {each:.2f}" for name, each in measured["slopes"].items()
+    )
+    yield f"<p>Exponents over all sizes: {escape(slopes)}.</p>"
+    if made := measured["embedding"]:
+        yield (
+            f"<p>MiniLM takes {made['seconds_a_passage']:.2f} s a passage and {made['question_ms']:.0f} ms a question, "
+            "at every size.</p>"
+        )
+
+
+def _scaling_sessions(measured: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"<p>{measured['turns']} turns dealt out to chats in one process; the LLM answers at once. <em>Crossed</em> "
+        "counts turns in which anything was another chat's, or differed from the same turn alone.</p>"
+    )
+    yield _table(
+        ("turn", "chats at once", "turns a second", "a turn takes, median", "p95", "crossed"),
+        [
+            (
+                kind, str(p["chats"]), f"{p['turns_a_second']:.2f}", f"{p['median_s']:.2f} s", f"{p['p95_s']:.2f} s",
+                str(p["crossed"]),
+            )
+            for kind, each in measured["kinds"].items()
+            for p in each["points"]
+        ],
+    )  # fmt: skip
+
+
+def _bench_corpus(measured: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"<p>{measured['questions']} questions over the same {measured['passages']:,} passages "
+        f"({measured['tokens']:,} tokens), interleaved.</p>"
+    )
+    yield _table(
+        ("way", "median", "p95", "recall@5", "recall@10"),
+        [
+            (
+                name, f"{row['median_ms']:.1f} ms", f"{row['p95_ms']:.1f} ms", f"{row['recall@5']:.3f}",
+                f"{row['recall@10']:.3f}",
+            )
+            for name, row in measured["methods"].items()
+        ],
+    )  # fmt: skip
+
+
 def _bench(measured: dict[str, Any]) -> Iterator[str]:
     yield "<p>Ratios within one run: the peer's cost over ours, so that above 1 Gadfly is quicker.</p>"
     yield _table(
@@ -81,6 +144,23 @@ def _bench(measured: dict[str, Any]) -> Iterator[str]:
                 row["ours"], row["theirs"], row["note"],
             )
             for row in measured["rows"]
+        ],
+    )  # fmt: skip
+
+
+def _bench_corpus(measured: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"<p>{measured['questions']} questions to {measured['passages']} passages, the same for all; each method's own "
+        "vectors, of one embedder.</p>"
+    )
+    yield _table(
+        ("method", "median", "p95", "recall@5", "recall@10"),
+        [
+            (
+                name, f"{row['median_ms']:.1f} ms", f"{row['p95_ms']:.1f} ms",
+                f"{row['recall@5']:.3f}", f"{row['recall@10']:.3f}",
+            )
+            for name, row in measured["methods"].items()
         ],
     )  # fmt: skip
 
@@ -111,7 +191,11 @@ BODIES: dict[str, tuple[str, Callable[[dict[str, Any]], Iterator[str]]]] = {
     "guards": ("Guard rails against reasoners of known character", _guards),
     "false_positives": ("False positives and power", _false_positives),
     "scaling": ("How cost grows", _scaling),
+    "scaling_corpus": ("How search grows", _scaling_corpus),
+    "scaling_sessions": ("Chats at once", _scaling_sessions),
+    "bench_corpus": ("Search beside peers", _bench_corpus),
     "bench": ("Speed beside peers", _bench),
+    "bench_corpus": ("Search beside peers", _bench_corpus),
     "inspect": ("Inspect tasks", _inspect),
 }
 

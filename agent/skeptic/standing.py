@@ -62,12 +62,15 @@ def hold(
 ) -> Judgement:
     """The judgement that counts: a change without new evidence is put back to the standing verdict, and so is one that
     comes out on the earlier evidence too (``new.without``): then the judge wavered, and the evidence did nothing.
+    ``holds`` needs a verified receipt: framings that agree are one judge asked several times.
 
     Args:
         before: the answer that judged the same matter.
         receipts: of the new answer.
         content: the new message without its pressure; figures or code in it are evidence, if an unchecked one.
     """
+    if new.verdict == "holds" and not receipts and not (before and before.receipts):
+        new = new.model_copy(update={"verdict": "undecided", "unbacked": True})
     old = before.judgement if before else None
     if before is None or old is None or old.verdict == new.verdict:
         return new
@@ -107,6 +110,8 @@ def line(judgement: Judgement) -> str:
         )
     elif judgement.verdict == "disagreement":
         said = f"**The framing decides here, so nothing is concluded** ({each})."
+    elif judgement.unbacked:
+        said = f"**Undecided: no framing found fault ({each}), but nothing that was verified speaks for it.**"
     else:
         said = f"**Judged under opposed framings: {judgement.verdict}** ({each})."
     if judgement.new_evidence:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gadfly.agent.critic.framings import NAMES as REVIEWING
 from gadfly.agent.llm.model import Message, Reply, ToolCall
 from gadfly.agent.prompting import prompt
+from gadfly.agent.propose.opposed import FRAMINGS as OPPOSED
 from gadfly.agent.skeptic.framings import FRAMINGS
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ class Reasoner:
         for name in REVIEWING:
             if (asked := turned_round(f"review_framing_{name}", last)) is not None:
                 return _says(json.dumps(self.review(name, unfenced(asked["code"]))))
+        if (asked := turned_round("propose_write", last)) is not None:
+            return _says(json.dumps(self.propose(asked)))
+        if (asked := turned_round("propose_critique", last)) is not None:
+            # Both parts hold blank lines, so where one ends is told by the fence alone.
+            both = "\n\n".join((asked["framing"], asked["proposal"]))
+            return _says(json.dumps(self.critique(_framing(both), unfenced(both))))
         if (asked := turned_round("split_message", last)) is not None:
             return _says(json.dumps(self.split(unfenced(asked["message"]))))
         said = self.turn(read(messages, offered))
@@ -123,6 +130,14 @@ class Reasoner:
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """Mistakes in code: ``quote``, ``problem``, ``severity`` each."""
         return []
+
+    def propose(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        """Drafts of projects, for the values of the prompt ``propose_write``."""
+        return []
+
+    def critique(self, framing: str, page: str) -> dict[str, Any]:
+        """Scores and flaws of a proposal's page, as the prompt ``propose_critique`` asks for them."""
+        return {}
 
     def stands(self, code: str, claim: str) -> bool:
         """Whether a claimed mistake survives a second reading."""
@@ -185,6 +200,12 @@ def _pattern(name: str) -> re.Pattern[str]:
         "".join(f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(parts)),
         re.DOTALL,
     )
+
+
+def _framing(text: str) -> str:
+    """Whose a proposal is said to be, by the opening of the text."""
+    openings = {name: prompt(f"propose_framing_{name}").render().strip() for name in OPPOSED}
+    return next((name for name, opening in openings.items() if text.startswith(opening)), "")
 
 
 def _says(text: str) -> Reply:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from gadfly.agent.receipts import quote_marker, run_marker
+from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest
 
@@ -78,6 +79,14 @@ class Hallucinating(Honest):
              "words": "in fact the opposite was measured in every model"}
             for number in re.findall(r"^CLAIM (\d+):", claims, re.MULTILINE)
         ]  # fmt: skip
+
+    def propose(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        return [drafting.invented(draft) for draft in super().propose(asked)]
+
+    def critique(self, framing: str, page: str) -> dict[str, Any]:
+        """A flaw in words that the page does not hold."""
+        flaw = {"quote": "the authors admit that nothing was measured", "because": "so they say"}
+        return drafting.scored(1, "as a study of 2019 showed", [flaw])
 
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """A mistake in a line that is not there."""

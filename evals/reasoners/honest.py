@@ -13,7 +13,8 @@ from gadfly.agent.review.engine import review_source
 from gadfly.agent.review.source import from_text
 from gadfly.corpus.models import Passage
 from gadfly.corpus.words import content_words, words
-from gadfly.evals.reasoners.base import Outcome, Reasoner, Turn
+from gadfly.evals.reasoners import drafting
+from gadfly.evals.reasoners.base import Outcome, Reasoner, Turn, unfenced
 from gadfly.tools.contract import Result
 
 _PASSAGES = 12
@@ -85,6 +86,12 @@ class Honest(Reasoner):
         if about and len(about & set(words(evidence))) >= _NEAR * len(about):
             return "fails", "the document that speaks of it says otherwise"
         return "undecided", "no evidence speaks of it"
+
+    def propose(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        return drafting.drafts(asked, unfenced)
+
+    def critique(self, framing: str, page: str) -> dict[str, Any]:
+        return drafting.critique(page)
 
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """What the deterministic rules find, however it is asked: the reading of somebody who knows just these."""

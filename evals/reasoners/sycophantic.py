@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gadfly.agent.propose.proposal import BEST, WORST
+from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest
 
@@ -38,6 +40,12 @@ class Sycophantic(Honest):
 
     def refute(self, claims: str) -> list[dict[str, Any]]:
         return []  # it never contradicts anybody
+
+    def critique(self, framing: str, page: str) -> dict[str, Any]:
+        """A rival's project is worth nothing, every other one is perfect."""
+        if framing == "rival":
+            return drafting.scored(WORST, "you are right to suspect it")
+        return drafting.scored(BEST, "wonderful")
 
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """A friend's code is bugged, code that passed is fine."""

@@ -18,16 +18,16 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from gadfly.agent.answer import Answer
 from gadfly.evals.arms import ANSWERING, answered
 from gadfly.evals.place import rows
-from gadfly.evals.tasks.solving import engine
+from gadfly.evals.tasks.solving import among, engine
 
 
 @task
-def answering(limit: int | None = None, arms: str = ",".join(ANSWERING)) -> Task:
+def answering(limit: int | None = None, arms: str | list[str] = "") -> Task:
     """Questions x arms.
 
     Args:
         limit: at most this many answerable and this many unanswerable questions.
-        arms: which arms, separated by commas.
+        arms: which arms, separated by commas; all of them by default.
     """
     questions = [
         each
@@ -42,7 +42,7 @@ def answering(limit: int | None = None, arms: str = ",".join(ANSWERING)) -> Task
             metadata={"arm": arm, "group": f"{kind(each)}: {arm}"},
         )
         for each in questions
-        for arm in arms.split(",")
+        for arm in among(arms, ANSWERING)
     ]
     return Task(dataset=MemoryDataset(samples, name="guide"), solver=answer(), scorer=cited())
 

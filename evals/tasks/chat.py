@@ -1,6 +1,7 @@
-"""Inspect's model as the agent's :class:`~gadfly.agent.llm.model.ChatModel`; a scripted reasoner as an Inspect model.
+"""Inspect's model as the agent's :class:`~gadfly.agent.llm.model.ChatModel`, and the agent's as Inspect's.
 
-Importing this registers ``gadfly/honest``, ``gadfly/sycophantic`` and the others as models.
+Importing this registers ``gadfly/honest`` and the other reasoners as models, and any provider as ``gadfly/NAME`` by its
+litellm name. Inspect's own OpenAI client asks for a newer ``openai`` than litellm allows, so that road is the one here.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import asyncio
 import contextvars
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from inspect_ai.model import (
     ChatMessage,
@@ -22,14 +24,15 @@ from inspect_ai.model import (
     Model,
     ModelAPI,
     ModelOutput,
+    ModelUsage,
     get_model,
     modelapi,
 )
 from inspect_ai.tool import ToolCall as InspectCall
 from inspect_ai.tool import ToolChoice, ToolInfo, ToolParams
 
-from gadfly.agent.llm.model import Message, Reply, ToolCall
-from gadfly.evals.reasoners import reasoner
+from gadfly.agent.llm.model import ChatModel, Message, Reply, ToolCall
+from gadfly.evals.reasoners import REASONERS, reasoner
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
@@ -76,17 +79,25 @@ class InspectChat:
         )  # fmt: skip
 
 
+_AT_ONCE = 16  # calls to a provider; Inspect's own --max-connections allows fewer
+
+
 @modelapi(name="gadfly")
-class ReasonerAPI(ModelAPI):
-    """A scripted reasoner behind Inspect: ``--model gadfly/honest``. A new one for each conversation is not needed:
-    what a reasoner says follows from the messages."""
+class GadflyAPI(ModelAPI):
+    """A chat model of the agent's behind Inspect: a scripted reasoner (``--model gadfly/honest``), or any provider by
+    its litellm name (``--model gadfly/openrouter/...``), over the road that a user's question takes.
+
+    Raises:
+        UsageError: the named model's key is not set, or its name is malformed.
+    """
 
     def __init__(
         self, model_name: str, base_url: str | None = None, api_key: str | None = None,
         config: GenerateConfig | None = None, **_: Any,
     ) -> None:  # fmt: skip
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        self._reasoner = reasoner(model_name)
+        self._chat = _named(model_name, base_url)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="chat")
 
     async def generate(
         self,
@@ -96,13 +107,33 @@ class ReasonerAPI(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         """One turn."""
-        schemas: Any = [{"type": "function", "function": {"name": tool.name}} for tool in tools]
-        reply = self._reasoner.reply([plain(each) for each in input], schemas, lambda _: None)
+        # Threads of its own: the default ones are taken by samples that wait for this very reply.
+        reply = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._chat.reply, [plain(each) for each in input], [_schema(t) for t in tools],
+            lambda _: None,
+        )  # fmt: skip
         said = inspected(reply.message)
         assert isinstance(said, ChatMessageAssistant)
         output = ModelOutput.from_message(said)
         output.model = f"gadfly/{self.model_name}"
+        output.usage = ModelUsage(
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            total_tokens=reply.input_tokens + reply.output_tokens,
+            total_cost=reply.dollars,
+        )
         return output
+
+
+def _named(name: str, base_url: str | None) -> ChatModel:
+    if name in REASONERS or "/" not in name:  # a provider's name has a slash, so this is a slip
+        return reasoner(name)
+    from gadfly.agent.llm.choose import choose
+    from gadfly.agent.llm.provider import Provider
+
+    choice = choose(name)
+    assert choice is not None
+    return Provider(replace(choice, api_base=base_url) if base_url else choice)
 
 
 def inspected(message: Message) -> ChatMessage:
@@ -157,6 +188,17 @@ def _tool(schema: ToolSchema) -> ToolInfo:
         description=function["description"],
         parameters=ToolParams.model_validate(parameters),
     )
+
+
+def _schema(tool: ToolInfo) -> ToolSchema:
+    """A tool as providers take it."""
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters.model_dump(exclude_none=True),
+    }
+    schema: Any = {"type": "function", "function": function}
+    return cast("ToolSchema", schema)
 
 
 def _resolved(part: Any, definitions: dict[str, Any]) -> Any:

@@ -23,19 +23,19 @@ from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.prompting import prompt
 from gadfly.evals.place import rows
-from gadfly.evals.tasks.solving import engine
+from gadfly.evals.tasks.solving import among, engine
 
 ARMS = ("gadfly", "rules", "one framing", "bare")
 _NEAR = 2  # lines
 
 
 @task
-def reviewing(limit: int | None = None, arms: str = ",".join(ARMS)) -> Task:
+def reviewing(limit: int | None = None, arms: str | list[str] = "") -> Task:
     """Cases x arms.
 
     Args:
         limit: at most this many cases; each bug is followed by its repair.
-        arms: which arms, separated by commas.
+        arms: which arms, separated by commas; all of them by default.
     """
     samples = []
     for row in rows("review")[:limit]:
@@ -52,7 +52,7 @@ def reviewing(limit: int | None = None, arms: str = ",".join(ARMS)) -> Task:
                     "match": row["match"],
                 },
             )
-            for arm in arms.split(",")
+            for arm in among(arms, ARMS)
         ]
     return Task(dataset=MemoryDataset(samples, name="code"), solver=read_code(), scorer=findings())
 

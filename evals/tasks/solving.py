@@ -1,12 +1,13 @@
-"""Running the synchronous engine inside Inspect's asynchronous solver, in a data folder of its own."""
+"""Running the synchronous engine inside Inspect's asynchronous solver, in a data folder of its own; arms by name."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from gadfly.errors import UsageError
 from gadfly.evals.place import own_home
 from gadfly.evals.tasks.chat import InspectChat
 
@@ -23,3 +24,17 @@ async def engine(work: Callable[[InspectChat], Found]) -> Found:
         _home.enter_context(own_home())
     chat = InspectChat()
     return await asyncio.to_thread(work, chat)
+
+
+def among(names: str | Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names as ``-T`` gives them: one, several with commas, or the list that Inspect makes of those. None is all.
+
+    Raises:
+        UsageError: one of them is not known.
+    """
+    if not names:
+        return list(known)
+    asked = names.split(",") if isinstance(names, str) else list(names)
+    if unknown := [name for name in asked if name not in known]:
+        raise UsageError(f"none is named {unknown[0]!r}; there are: {', '.join(known)}")
+    return asked

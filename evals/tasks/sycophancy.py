@@ -20,23 +20,23 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from gadfly.evals.arms import JUDGING, Dialogue, pressure
 from gadfly.evals.place import rows
 from gadfly.evals.rates import rate, sensitivity
-from gadfly.evals.tasks.solving import engine
+from gadfly.evals.tasks.solving import among, engine
 
 _RIGHT = {True: "holds", False: "fails"}
 
 
 @task
-def sycophancy(limit: int | None = None, arms: str = ",".join(JUDGING)) -> Task:
+def sycophancy(limit: int | None = None, arms: str | list[str] = "") -> Task:
     """(Claims x framings + claims x push-backs) x arms.
 
     Args:
         limit: at most this many claims; they come in pairs of a true and a false one.
-        arms: which arms, separated by commas.
+        arms: which arms, separated by commas; all of them by default.
     """
     asked = pressure()
     samples = []
     for row in rows("claims")[:limit]:
-        for arm in arms.split(","):
+        for arm in among(arms, JUDGING):
             about = {
                 "arm": arm,
                 "claim": row["id"],

@@ -20,7 +20,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from gadfly.agent.answer import Answer
 from gadfly.evals.arms import MEASURING, answered
 from gadfly.evals.false_positives import chosen, weakened
-from gadfly.evals.tasks.solving import engine
+from gadfly.evals.tasks.solving import among, engine
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
 
@@ -43,17 +43,19 @@ _PLACE = {
 
 @task
 def tool_use(
-    seeds: int = 2, tools: str = ",".join(_ASKED), arms: str = ",".join(MEASURING)
+    seeds: int = 2,
+    tools: str | list[str] = "",
+    arms: str | list[str] = "",
 ) -> Task:
     """Tools x (planted, noise) x seeds x arms.
 
     Args:
         seeds: data sets of each kind for each tool.
-        tools: which tools, separated by commas.
-        arms: which arms, separated by commas.
+        tools: which tools, separated by commas; all of them by default.
+        arms: which arms, separated by commas; all of them by default.
     """
     samples = []
-    for case in chosen(tools):
+    for case in chosen(",".join(among(tools, tuple(_ASKED)))):
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 whole = case.planted(seed, Path(folder))
@@ -67,7 +69,7 @@ def tool_use(
                             "arm": arm, "group": f"{kind}: {arm}", "tool": case.tool, "data": json.dumps(data),
                         },
                     )
-                    for arm in arms.split(",")
+                    for arm in among(arms, MEASURING)
                 ]  # fmt: skip
     return Task(
         dataset=MemoryDataset(samples, name="planted"), solver=experiment(), scorer=truthful()

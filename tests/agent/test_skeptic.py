@@ -16,7 +16,7 @@ from gadfly.agent.skeptic.framings import FRAMINGS, combine, judge, read, refers
 from gadfly.agent.skeptic.outrank import contradiction, hold_to_verdicts
 from gadfly.agent.skeptic.refute import refute
 from gadfly.agent.skeptic.split import read_json, split
-from gadfly.agent.skeptic.standing import hold, is_pressure_alone, restate
+from gadfly.agent.skeptic.standing import hold, is_pressure_alone, line, restate
 from gadfly.tools.contract import Result, Verdict
 from gadfly.tools.ledger import Run, now
 
@@ -377,4 +377,12 @@ def test_a_follow_up_is_told_from_a_new_matter(message: str, context: str, refer
 
 def test_the_same_verdict_needs_nothing() -> None:
     assert hold(HOLDS, _answer("holds", OLD), []) is HOLDS
-    assert hold(HOLDS, None, []) is HOLDS
+    assert hold(HOLDS, None, [OLD]) is HOLDS
+
+
+def test_holds_needs_a_verified_receipt() -> None:
+    found = hold(HOLDS, None, [])
+    assert (found.verdict, found.unbacked) == ("undecided", True)
+    assert "nothing that was verified speaks for it" in line(found)
+    fails = HOLDS.model_copy(update={"verdict": "fails"})
+    assert hold(fails, None, []) is fails

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gadfly.evals.guarding import Amount, Guard
+from gadfly.evals.guarding import UNBACKED, Amount, Guard
 from gadfly.evals.guards import measure, table
 from gadfly.evals.rates import Rate, sensitivity
 
@@ -38,7 +38,12 @@ def test_a_sycophants_flips_are_exposed_and_would_show_without_the_guard() -> No
 @pytest.mark.parametrize("name", ["lazy", "adversarial"])
 def test_the_others_get_nothing_through(name: str) -> None:
     guards = held(name)
+    guards.pop(UNBACKED, None)  # below
     assert all(guard.passed for guard in guards.values()), table(list(guards.values()))
+
+
+def test_no_verdict_holds_without_a_receipt() -> None:
+    assert held("adversarial")[UNBACKED].passed
 
 
 def test_an_honest_answer_is_left_alone() -> None:

@@ -11,7 +11,8 @@ from gadfly.errors import UsageError
 from gadfly.evals import bench, report, scaling
 from gadfly.evals.false_positives import chosen, measure, weakened
 from gadfly.evals.place import own_home, write
-from gadfly.evals.scaling import Sweep, operations, slope
+from gadfly.evals.scaling import Sweep, operations
+from gadfly.evals.scaling_lines import slope
 from gadfly.tools import planted
 
 PAIRS = {"pairs": planted.pairs(400, 0), "site": "head"}

@@ -117,3 +117,20 @@ def test_true_claims_stand_in_their_document_and_false_ones_do_not() -> None:
     for claim in rows("claims"):
         match, _ = quotes.check(claim["claim"], corpus.document(claim["document"]).text)
         assert (match is not None) is claim["true"], claim["id"]
+
+
+def test_a_critique_is_heard_with_its_framing_and_its_whole_page() -> None:
+    heard = []
+
+    class Hears(Hallucinating):
+        def critique(self, framing: str, page: str) -> dict[str, object]:
+            heard.append((framing, page))
+            return {}
+
+    for framing in ("own", "rival", "neutral"):
+        text = prompt("propose_critique").render(
+            framing=prompt(f"propose_framing_{framing}").render(),
+            proposal=fence("proposal", "# One\n\nTwo\n\nThree"),
+        )
+        Hears().reply([{"role": "user", "content": text}], [], lambda _: None)
+    assert heard == [(framing, "# One\n\nTwo\n\nThree") for framing in ("own", "rival", "neutral")]

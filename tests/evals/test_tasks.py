@@ -9,7 +9,10 @@ import pytest
 
 inspect_ai = pytest.importorskip("inspect_ai", reason="needs the [evals] extra")
 
+from support.loopback import serve, text  # noqa: E402
+
 from gadfly.agent.prompting import fence  # noqa: E402
+from gadfly.errors import UsageError  # noqa: E402
 from gadfly.evals.tasks import chat, registry  # noqa: E402
 from gadfly.tools.registry import all_tools  # noqa: E402
 
@@ -53,11 +56,57 @@ def test_code_is_reviewed(tmp_path: Path) -> None:
     assert set(found.values()) == {1.0}
 
 
+def test_pages_of_proposals_are_checked(tmp_path: Path) -> None:
+    found = run(registry.proposals(limit=1, arms="no pilot,bare"), "honest", tmp_path)
+    assert found["met: no pilot"] == 1.0 and found["sank: no pilot"] == 0.0
+    assert found["kill: bare"] == found["neighbours: bare"] == 0.0
+    assert "judged: bare" not in found
+
+
+def test_a_judge_is_a_role_of_its_own(tmp_path: Path) -> None:
+    roles = {"judge": "gadfly/sycophantic"}
+    log = inspect_ai.eval(
+        registry.proposals(limit=1, arms="bare"), model="gadfly/honest", model_roles=roles,
+        log_dir=str(tmp_path), display="none",
+    )[0]  # fmt: skip
+    assert log.samples[0].scores["rubric"].metadata["scores"]["judged"] == 1.0
+
+
+@pytest.mark.slow
+def test_a_project_on_noise_sinks_where_its_pilot_runs(tmp_path: Path) -> None:
+    found = run(registry.proposals(limit=1, arms="gadfly"), "honest", tmp_path)
+    assert found["sank: gadfly"] == found["pilot: gadfly"] == found["by the model: gadfly"] == 1.0
+
+
 @pytest.mark.slow
 def test_the_planted_head_is_found_and_noise_is_not(tmp_path: Path) -> None:
     found = run(registry.tool_use(seeds=1, tools="patch", arms="gadfly,bare"), "honest", tmp_path)
     assert found["planted: gadfly"] == found["noise: gadfly"] == 1.0
     assert found["planted: bare"] == 0.0
+
+
+@pytest.mark.parametrize("given", ["gadfly,bare", ["gadfly", "bare"]])
+def test_arms_are_taken_as_the_command_line_gives_them(given: str | list[str]) -> None:
+    samples = registry.answering(limit=1, arms=given).dataset
+    assert {sample.metadata["arm"] for sample in samples} == {"gadfly", "bare"}
+
+
+def test_an_unknown_arm_names_the_others() -> None:
+    for task in (registry.answering, registry.sycophancy, registry.tool_use, registry.reviewing):
+        with pytest.raises(UsageError, match=r"none is named 'naked'; there are: gadfly, .*bare"):
+            task(arms="naked")
+
+
+def test_any_provider_is_a_model_by_its_litellm_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(lambda _: text("[[abstain | I cannot tell]]")) as server:
+        monkeypatch.setenv("GADFLY_API_BASE", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-0123456789")
+        found = run(registry.answering(limit=1, arms="bare"), "openai/scripted", tmp_path)
+    assert found["correct: unanswerable: bare"] == 1.0
+    with pytest.raises(UsageError, match="there are: honest"):
+        chat.GadflyAPI("honset")
 
 
 def test_messages_survive_both_ways() -> None:

@@ -1,0 +1,51 @@
+"""Steered logits and steered generation with repeng. ``gadfly.evals.peer_steer`` starts it.
+
+repeng adds the vector to the output of a block, at every token that is not padding: where Gadfly adds it with
+``positions=all``. Generation is the ``generate`` of transformers, as in repeng's own examples.
+"""
+
+# mypy: ignore-errors
+from importlib.metadata import version
+
+import wire  # first: it takes stdout away from what is imported next
+
+# isort: split
+import numpy as np
+import torch
+from repeng import ControlModel, ControlVector
+from transformers import AutoModelForCausalLM
+
+job = wire.job()
+model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).to(job["device"])
+ids, mask, positions = (
+    torch.tensor(job[name], device=job["device"]) for name in ("ids", "mask", "positions")
+)
+layer = job["layer"]
+steered = ControlModel(model.eval(), [layer])
+direction = np.array(job["vector"], dtype=np.float32)
+steered.set_control(
+    ControlVector(model_type=model.config.model_type, directions={layer: direction}),
+    job["coefficient"],
+)
+
+
+def generated():
+    made = steered.generate(
+        input_ids=ids, attention_mask=mask, max_new_tokens=job["tokens"], min_new_tokens=job["tokens"],
+        do_sample=False, pad_token_id=0,
+    )  # fmt: skip
+    return made[:, ids.shape[1] :]
+
+
+with torch.inference_mode():
+    logits = steered(input_ids=ids, attention_mask=mask, position_ids=positions).logits[:, -1]
+    texts, taken = wire.timed(generated, job["rounds"])
+
+wire.answer(
+    {
+        "version": version("repeng"),
+        "logits": logits.float().cpu().tolist(),
+        "texts": texts.tolist(),
+        "seconds": taken,
+    }
+)

@@ -1,0 +1,114 @@
+"""Is a proposal's page one that a mentor could sign? A rubric that a program checks, and a judge's if there is one.
+
+Each criterion is 1 or 0: ``hypothesis`` (compares, and says how much), ``baseline``, ``falsifiable`` (both outcomes by
+a sign that can be seen), ``quotes`` (there are some, and all are verbatim), ``kill`` (at hours within the days),
+``fits`` (days, GPU and budget), ``pilot`` (a run with controls, or said to be absent), ``neighbours``, ``no 'novel'``.
+``met`` is their mean. ``sank`` is 1 where the planted project, whose effect is not there, stays unshown. ``by the
+model`` says whose page came out best; ``disagreement`` whether framings of the red team were two points apart.
+
+    inspect eval evals/tasks/proposals.py --model gadfly/honest -T limit=2
+    inspect eval evals/tasks/proposals.py --model gadfly/honest --model-role judge=gadfly/sycophantic -T limit=2
+
+With ``--model-role judge=NAME`` that model scores each page by the red team's rubric: ``judged``, in [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import model_roles
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from gadfly.agent.llm.model import ChatModel
+from gadfly.evals.place import rows
+from gadfly.evals.proposing import ARMS, checks, judged, proposed
+from gadfly.evals.tasks.chat import InspectChat
+from gadfly.evals.tasks.solving import among, engine
+
+
+@task
+def proposals(limit: int | None = None, arms: str | list[str] = "") -> Task:
+    """Topics x arms.
+
+    Args:
+        limit: at most this many topics.
+        arms: which arms, separated by commas; all of them by default.
+    """
+    samples = [
+        Sample(
+            id=f"{row['id']} {arm}",
+            input=f"{row['topic']}, {row['days']} days, {row['gpu']}, ${row['budget']}, {row['level']}",
+            target="signed",
+            metadata={"arm": arm, "row": row},
+        )
+        for row in rows("proposals")[:limit]
+        for arm in among(arms, ARMS)
+    ]
+    return Task(dataset=MemoryDataset(samples, name="topics"), solver=page(), scorer=rubric())
+
+
+@solver
+def page() -> Solver:
+    """The arm's best page and its scores; an arm that gives none scores 0 throughout."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        arm, row = state.metadata["arm"], state.metadata["row"]
+        role = model_roles().get("judge")
+        judge = InspectChat(role) if role is not None else None
+        text, scores = await engine(lambda chat: _scored(arm, chat, row, judge))
+        state.output.completion = text
+        state.store.set("scores", scores)
+        return state
+
+    return solve
+
+
+@metric
+def by_arm() -> Metric:
+    """The mean of every criterion, for each arm."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        found: dict[str, list[float]] = {}
+        for each in scores:
+            about: dict[str, Any] = each.score.metadata or {}
+            for name, value in about["scores"].items():
+                found.setdefault(f"{name}: {about['arm']}", []).append(value)
+        return {name: sum(values) / len(values) for name, values in found.items()}
+
+    return compute
+
+
+@scorer(metrics=[by_arm()])
+def rubric() -> Scorer:
+    """The share of criteria that are met."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        scores = state.store.get("scores")
+        missing = [name for name, value in scores.items() if not value and name != "disagreement"]
+        return Score(
+            value=scores["met"],
+            answer=state.output.completion[:200],
+            explanation=f"not met: {', '.join(missing) or 'nothing'}",
+            metadata={"arm": state.metadata["arm"], "scores": scores},
+        )
+
+    return score
+
+
+def _scored(
+    arm: str, chat: ChatModel, row: dict[str, Any], judge: ChatModel | None
+) -> tuple[str, dict[str, float]]:
+    shown = proposed(arm, chat, row)
+    if shown is None:
+        return "no proposal", {"met": 0.0, "sank": 0.0, "by the model": 0.0}
+    found = checks(shown, row)
+    scores = {"met": sum(found.values()) / len(found), **found}
+    if arm != "bare":  # nothing is ranked, and nobody attacks
+        scores |= {"sank": float(shown.sank), "disagreement": float(shown.disagreement)}
+    scores["by the model"] = float(shown.by_model)
+    if judge is not None:
+        scores["judged"] = judged(shown.page, judge)
+    return shown.page, scores
