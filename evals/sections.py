@@ -148,23 +148,6 @@ def _bench(measured: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _bench_corpus(measured: dict[str, Any]) -> Iterator[str]:
-    yield (
-        f"<p>{measured['questions']} questions to {measured['passages']} passages, the same for all; each method's own "
-        "vectors, of one embedder.</p>"
-    )
-    yield _table(
-        ("method", "median", "p95", "recall@5", "recall@10"),
-        [
-            (
-                name, f"{row['median_ms']:.1f} ms", f"{row['p95_ms']:.1f} ms",
-                f"{row['recall@5']:.3f}", f"{row['recall@10']:.3f}",
-            )
-            for name, row in measured["methods"].items()
-        ],
-    )  # fmt: skip
-
-
 def _inspect(measured: dict[str, Any]) -> Iterator[str]:
     yield "<p>Each task with its baselines in the same run; see <code>inspect view</code> for every sample.</p>"
     yield _table(
@@ -195,7 +178,6 @@ BODIES: dict[str, tuple[str, Callable[[dict[str, Any]], Iterator[str]]]] = {
     "scaling_sessions": ("Chats at once", _scaling_sessions),
     "bench_corpus": ("Search beside peers", _bench_corpus),
     "bench": ("Speed beside peers", _bench),
-    "bench_corpus": ("Search beside peers", _bench_corpus),
     "inspect": ("Inspect tasks", _inspect),
 }
 
