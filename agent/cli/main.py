@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -141,7 +142,26 @@ def run(arguments: list[str] | None = None) -> None:
         # The reader of a pipe went away (`gadfly runs | head`): not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        code = _fail(_unforeseen(error), 70, arguments)
     sys.exit(code or 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    """A mistake of Gadfly's own: one line for the user, the traceback in a file for who mends it, keys left out."""
+    from gadfly import home
+    from gadfly.agent.llm.choose import secrets
+
+    text, line = "".join(traceback.format_exception(error)), f"{type(error).__name__}: {error}"
+    for secret in secrets():
+        text, line = text.replace(secret, "***"), line.replace(secret, "***")
+    try:
+        path = home.folder("errors") / "last.txt"
+        path.write_text(text, encoding="utf-8")
+        where = f"the traceback is in {path}"
+    except (GadflyError, OSError):
+        where = text
+    return f"this is a mistake of Gadfly's own ({line[:300]}); please report it: {where}"
 
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:

@@ -202,3 +202,24 @@ def test_every_argument_of_an_experiment_is_an_option(capsys: pytest.CaptureFixt
         text: Any = capsys.readouterr().out
         for name in tool.args.model_fields:
             assert f"--{name.replace('_', '-')}" in text
+
+
+def test_a_mistake_of_our_own_is_one_line_and_a_file_without_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def wrong(*_: object, **__: object) -> None:
+        raise ValueError("sk-very-secret does not fit")
+
+    monkeypatch.setenv("GADFLY_HOME", str(tmp_path))
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-very-secret")
+    monkeypatch.setattr("gadfly.tools.ledger.Ledger.recent", wrong)
+    with pytest.raises(SystemExit) as ended:
+        run(["runs", "--json"])
+    assert ended.value.code == 70
+    shown = capsys.readouterr()
+    kept = (tmp_path / "errors" / "last.txt").read_text()
+    assert "mistake of Gadfly's own (ValueError: *** does not fit)" in shown.err
+    assert shown.err.count("\n") == 1
+    assert "error" in json.loads(shown.out)
+    assert "Traceback" in kept
+    assert "sk-very-secret" not in kept + shown.err + shown.out
