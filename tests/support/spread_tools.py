@@ -34,7 +34,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "patch head path": {"behaviour": "capital-of", "n": 6, "site": "head", "through": ["4.mlp", "5.0.query"]},
     "probe": {"behaviour": "truth", "n": 40, "shuffles": 20},
     "steer": {"behaviour": "sentiment", "layer": 3, "n": 6},
-    "steer early": {"behaviour": "sentiment", "layer": 1, "n": 6},
     "ablate mlp": {"behaviour": "capital-of", "n": 6, "component": "mlp", "layers": [4]},
     "ablate mean": {"behaviour": "capital-of", "n": 6, "component": "head", "heads": ["4.1"], "how": "mean"},
     "ablate resample": {"behaviour": "capital-of", "n": 6, "component": "attention", "layers": [1], "how": "resample"},
