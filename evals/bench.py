@@ -166,10 +166,11 @@ def ruff(_: str) -> list[Row]:
     for name, (ours, *others) in sets.items():
         found += [
             Row(
-                f"review of {name}", theirs.tool, theirs.seconds / ours.seconds,
+                f"review of {name}, bugs named {ours.named} and {theirs.named} of {ours.bugs}",
+                theirs.tool, theirs.seconds / ours.seconds,
                 f"{1000 * ours.seconds:.0f} ms", f"{1000 * theirs.seconds:.0f} ms",
-                f"bugs named {ours.named} and {theirs.named}, reacted to {ours.gone} and {theirs.gone}, "
-                f"of {ours.bugs}; quiet on {ours.quiet} and {theirs.quiet} of {ours.others} files without the bug",
+                f"reacted to {ours.gone} and {theirs.gone} of {ours.bugs}; quiet on {ours.quiet} and {theirs.quiet} "
+                f"of {ours.others} files without the bug",
             )
             for theirs in others
         ]  # fmt: skip
