@@ -1,8 +1,12 @@
 # Two commands do everything: `make ask` and `make test`. Both set up what is missing, once.
 .DEFAULT_GOAL := help
+# An install that fails must not pass for done because what filters its output succeeds.
+SHELL  := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BRIEF  := | { grep -v '^Requirement already' || true; }
 Q      ?= Where do language models recall facts such as the capital of a country, and how do I localise that causally?
 export Q
 
@@ -35,12 +39,12 @@ $(VENV)/.interp: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on "$$(grep '^torch==' constraints.txt)" | grep -v '^Requirement already'
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp]' | grep -v '^Requirement already'
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on "$$(grep '^torch==' constraints.txt)" $(BRIEF)
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp]' $(BRIEF)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.interp
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' | grep -v '^Requirement already'
+	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' $(BRIEF)
 	@touch $@
 
 .PHONY: help ask test bench report clean
