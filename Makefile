@@ -23,8 +23,8 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
-bench: $(VENV)/.interp  ## measure speed beside peers: ratios within one run
-	$(BIN)/python -m gadfly.evals.bench
+bench: $(VENV)/.dev  ## measure speed beside peers: ratios within one run
+	$(BIN)/python -m gadfly.evals.bench --peers
 
 report: $(VENV)/.interp  ## one page from the latest results of the evals
 	$(BIN)/python -m gadfly.evals.report

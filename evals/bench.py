@@ -3,11 +3,11 @@
     python -m gadfly.evals.bench [--device auto] [--only patch,probe] [--peers] [--json] [--no-write]
 
 Every row names what was measured, what it is compared with, and the ratio; the modules ``bench_*`` and ``peer_*`` say
-how. Seconds of one machine mean little on another, ratios travel better. ``--peers`` adds other packages on the same
-weights and cases: TransformerLens and pyvene, repeng, and ruff. The first three get environments of their own on first
-use, which takes minutes and some GB, so ``make bench`` leaves them out and its table says so; figures that are to be
-kept come from ``--peers``. How far the results of two packages differ is in the note. A measurement that cannot be
-taken here is a row that says why. paper-qa stands beside the search in ``bench_corpus --peers``.
+how. Seconds of one machine mean little on another, ratios travel better. ``--peers`` (``make bench``) adds other
+packages on the same weights, passages and cases: TransformerLens and pyvene, repeng, paper-qa, and ruff. All but the
+last get environments of their own on first use, which takes minutes and some GB; without ``--peers`` the table says
+that they are missing. How far the results of two packages differ is in the note. A measurement that cannot be taken
+here is a row that says why.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from gadfly.corpus.index import Corpus
@@ -103,20 +104,34 @@ def steer(device: str) -> list[Row]:
 
 
 def corpus(device: str) -> list[Row]:
-    """Search in the packaged guide beside plain FTS5 and plain Chroma over the same passages."""
-    with own_home() as place:
-        index = Corpus.open(place / "bench_guide")
+    """Search in the packaged guide beside plain FTS5 over the same passages."""
+    return _searched("search in the guide, by words", words_only=True)
+
+
+def search(device: str) -> list[Row]:
+    """The same with vectors, and beside paper-qa: minutes, for every passage is embedded first."""
+    from gadfly.evals.peers.environment import interpreter
+    from gadfly.evals.peers.paper_qa import PAPER_QA
+
+    return _searched("search in the guide", words_only=False, python=interpreter(PAPER_QA))
+
+
+def _searched(what: str, *, words_only: bool, python: Path | None = None) -> list[Row]:
+    with own_home(words_only=words_only) as place:
+        # Vectors are made once, also for ``bench_corpus --guide``.
+        index = Corpus.open(place / ("bench_guide" if words_only else "bench_corpus_1"))
         index.sync([GuideSource()])
-        measured = bench_corpus.measure(index, bench_corpus.guide_questions(), 2)["methods"]
+        questions = bench_corpus.guide_questions()
+        measured = bench_corpus.measure(index, questions, 2, python)["methods"]
     ours = measured["gadfly"]
     return [
         Row(
-            "search in the guide", name, method["median_ms"] / ours["median_ms"],
+            what, name, method["median_ms"] / ours["median_ms"],
             f"{ours['median_ms']:.1f} ms", f"{method['median_ms']:.1f} ms",
             f"recall@10 {ours['recall@10']:.3f} and {method['recall@10']:.3f}",
         )
         for name, method in measured.items()
-        if name != "gadfly"
+        if not name.startswith("gadfly")
     ]  # fmt: skip
 
 
@@ -187,6 +202,7 @@ _PEERS: dict[str, Callable[[str], list[Row]]] = {
     "transformer-lens": partial(peer_patch, "transformer-lens"),
     "pyvene": partial(peer_patch, "pyvene"),
     "repeng": repeng,
+    "search": search,
     "ruff": ruff,
 }
 

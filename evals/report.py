@@ -35,7 +35,7 @@ _COMMANDS = {
     "scaling": "python -m gadfly.evals.scaling",
     "scaling_corpus": "python -m gadfly.evals.scaling_corpus",
     "scaling_sessions": "python -m gadfly.evals.scaling_sessions",
-    "bench": "python -m gadfly.evals.bench --peers",
+    "bench": "make bench",
     "bench_corpus": "python -m gadfly.evals.bench_corpus --guide --peers",
     "inspect": "python -m gadfly.evals.logs",
 }
