@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from gadfly.agent.events import Event
 
+_Item = Event | BaseException | None
+_BEAT = 0.5  # seconds between looks for a signal
 _GRACE = 3.0  # seconds that work gets to end after it was told to
 
 
@@ -23,7 +25,7 @@ def in_background(
         work: gets the function that emits an event; must end soon, and write nothing more, once ``stop`` is set.
         stop: set here when the iteration ends in any way.
     """
-    queue: SimpleQueue[Event | BaseException | None] = SimpleQueue()
+    queue: SimpleQueue[_Item] = SimpleQueue()
 
     def emit(event: Event) -> None:
         if not stop.is_set():
@@ -39,10 +41,19 @@ def in_background(
     thread = threading.Thread(target=run, name="turn", daemon=True)
     thread.start()
     try:
-        while (item := queue.get()) is not None:
+        while (item := _next(queue)) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
     finally:
         stop.set()
         thread.join(_GRACE)
+
+
+def _next(queue: SimpleQueue[_Item]) -> _Item:
+    """The next item. A Ctrl-C that arrives just as the wait begins does not end it; the next beat sees it."""
+    while True:
+        try:
+            return queue.get(timeout=_BEAT)
+        except Empty:
+            continue

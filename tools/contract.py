@@ -95,7 +95,7 @@ class ExperimentArgs(ToolArgs):
     )
     device: str = Field(
         default="auto",
-        description="auto, cpu, cuda, cuda:1, mps; over several GPUs balanced, or a device map as JSON",
+        description="auto, cpu, cuda:1, mps, balanced or a JSON device map",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"

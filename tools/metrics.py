@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator
 
 from gadfly.errors import ToolInputError
 
@@ -110,13 +110,9 @@ def _known(name: str) -> str:
     return name
 
 
-MetricName = Annotated[
-    str,
-    AfterValidator(_known),
-    WithJsonSchema({"type": "string", "enum": [each.__name__ for each in _BUILT_IN]}),
-]
+MetricName = Annotated[str, AfterValidator(_known)]
 """As a tool's argument."""
 DESCRIPTION = (
     f"what clean and corrupt are told apart by: {', '.join(each.__name__ for each in _BUILT_IN)}, "
-    "or a metric of your own registered in Python"
+    "or your own"
 )
