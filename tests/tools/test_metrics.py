@@ -52,17 +52,16 @@ def answer_margin(logits, answer, wrong, clean):  # type: ignore[no-untyped-def]
 @pytest.mark.slow
 def test_one_of_the_users_own_is_used_and_written_into_the_script() -> None:
     metrics.metric(answer_margin)
-    for found in (
-        patch(behaviour="capital-of", n=8, metric="answer_margin", direction="denoising"),
-        ablate(behaviour="capital-of", n=8, component="mlp", layers=[1], metric="answer_margin"),
-    ):
+    own = {"behaviour": "capital-of", "n": 8, "metric": "answer_margin"}
+    patched, ablated = patch(**own), ablate(**own, component="mlp", layers=[1])
+    for found in (patched, ablated):
         assert "answer margin" in found.headline
         assert "def answer_margin(" in found.reproduce
-        run = subprocess.run(
-            [sys.executable, "-c", found.reproduce], capture_output=True, text=True, check=True
-        )
-        mine, told = run.stdout.split("effect ")[1].split("(Gadfly: ")
-        assert float(mine) == pytest.approx(float(told.rstrip(")\n")), abs=2e-4)
+    run = subprocess.run(
+        [sys.executable, "-c", ablated.reproduce], capture_output=True, text=True, check=True
+    )
+    mine, told = run.stdout.split("effect ")[1].split("(Gadfly: ")
+    assert float(mine) == pytest.approx(float(told.rstrip(")\n")), abs=2e-4)
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
