@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from support.cli import gadfly
 
 # The hub's library reads this once, when it is imported: set later, an unknown name is looked for with retries.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A shell's background job ignores Ctrl-C, and so would the programs that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

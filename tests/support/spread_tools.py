@@ -32,7 +32,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "patch key": {"behaviour": "capital-of", "n": 6, "site": "key"},
     "patch mlp path": {"behaviour": "capital-of", "n": 6, "site": "mlp", "through": ["logits"]},
     "patch head path": {"behaviour": "capital-of", "n": 6, "site": "head", "through": ["4.mlp", "5.0.query"]},
-    "probe": {"behaviour": "truth", "n": 40, "shuffles": 20},
     "steer": {"behaviour": "sentiment", "layer": 3, "n": 6},
     "ablate mlp": {"behaviour": "capital-of", "n": 6, "component": "mlp", "layers": [4]},
     "ablate mean": {"behaviour": "capital-of", "n": 6, "component": "head", "heads": ["4.1"], "how": "mean"},

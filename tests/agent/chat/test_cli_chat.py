@@ -90,6 +90,7 @@ def test_the_schema_fits_the_answer(asked: subprocess.CompletedProcess[str], rea
         (["sessions", "export", "last", "a.docx"], 2, "end it in .md, .html or .ipynb"),
     ],
 )
+@pytest.mark.usefixtures("asked")  # an export wants a session that is there
 def test_wrong_requests(ready: Path, arguments: list[str], code: int, says: str) -> None:
     done = gadfly(*arguments, home=ready)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
