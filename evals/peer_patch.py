@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from typing import Any
 from gadfly.errors import ToolInputError, UsageError
 from gadfly.evals.bench_patch import engine
 from gadfly.evals.peers.environment import PYVENE, TRANSFORMER_LENS, Peer, interpreter
-from gadfly.evals.peers.running import SCRIPTS, ask
+from gadfly.evals.peers.running import SCRIPTS, ask, timed
 from gadfly.evals.place import told
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.model import LocalModel, load
@@ -55,14 +53,14 @@ def compare(
     donor, clean = capture(model, pairs.clean, "residual")
     ours = partial(engine, model, pairs, donor, 512)
     effects = ours().reshape(-1, len(pairs))
-    taken = _timed(ours, rounds)
+    taken = timed(ours, rounds)
     job = {
         "model": str(locate(name)), "device": str(model.device), "threads": torch.get_num_threads(), "rounds": rounds,
         "clean": pairs.clean.ids.tolist(), "corrupt": pairs.corrupt.ids.tolist(),
         "answer": pairs.answer.tolist(), "wrong": pairs.wrong.tolist(),
     }  # fmt: skip
     theirs = ask(peer.name, python, _SCRIPT[peer], job)
-    taken += _timed(ours, rounds)
+    taken += timed(ours, rounds)
     seconds, their_seconds = min(taken), min(theirs["seconds"])
     logits = torch.tensor(theirs["logits"])
     return {
@@ -93,15 +91,6 @@ def _of_one_length(model: LocalModel, behaviour: str, n: int) -> list[PromptPair
     lengths = [len(model.ids(pair.clean)) for pair in made]
     common = Counter(lengths).most_common(1)[0][0]
     return [pair for pair, length in zip(made, lengths, strict=True) if length == common][:n]
-
-
-def _timed(work: Callable[[], object], rounds: int) -> list[float]:
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()  # ends on the CPU: nothing is left to wait for
-        taken.append(time.perf_counter() - started)
-    return taken
 
 
 def chosen(names: str, peers: dict[str, Peer], python: Path | None) -> list[Peer]:

@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from gadfly.errors import ToolInputError
 from gadfly.evals.bench_steer import prompts
 from gadfly.evals.peers.environment import REPENG, interpreter
-from gadfly.evals.peers.running import SCRIPTS, ask
+from gadfly.evals.peers.running import SCRIPTS, ask, timed
 from gadfly.evals.place import told
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.generating import decode
@@ -75,22 +74,14 @@ def compare(
     made = torch.tensor(generated())
     assert made.shape == (count, tokens), "the model ended a text: times differ"
 
-    def timed() -> list[float]:
-        taken = []
-        for _ in range(rounds):
-            started = time.perf_counter()
-            generated()  # ends on the CPU: nothing is left to wait for
-            taken.append(time.perf_counter() - started)
-        return taken
-
-    taken = timed()
+    taken = timed(generated, rounds)
     job = {
         "model": str(locate(name)), "device": str(model.device), "threads": torch.get_num_threads(), "rounds": rounds,
         "ids": batch.ids.tolist(), "mask": batch.mask.tolist(), "positions": batch.positions.tolist(),
         "layer": layer, "vector": direction.tolist(), "coefficient": coefficient, "tokens": tokens,
     }  # fmt: skip
     theirs = ask(REPENG.name, python, SCRIPTS / "repeng_steer.py", job)
-    taken += timed()
+    taken += timed(generated, rounds)
     seconds, their_seconds = min(taken), min(theirs["seconds"])
     return {
         "peer": REPENG.name,

@@ -126,8 +126,8 @@ def judged(text: str, chat: ChatModel) -> float:
     return sum(middles) / (2 * len(middles)) if middles else 0.0
 
 
-class Planting:
-    """A chat model whose drafts have the planted project before them; all else passes through."""
+class _Around:
+    """A chat model around another, under its name."""
 
     def __init__(self, chat: ChatModel) -> None:
         self._chat = chat
@@ -135,6 +135,10 @@ class Planting:
     @property
     def name(self) -> str:
         return self._chat.name
+
+
+class Planting(_Around):
+    """A chat model whose drafts have the planted project before them; all else passes through."""
 
     def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema], on_text: Callable[[str], None]
@@ -147,15 +151,8 @@ class Planting:
         return replace(reply, text=json.dumps(drafts))
 
 
-class OneOpening:
+class OneOpening(_Around):
     """A chat model that hears every opening of the red team as the writer's own."""
-
-    def __init__(self, chat: ChatModel) -> None:
-        self._chat = chat
-
-    @property
-    def name(self) -> str:
-        return self._chat.name
 
     def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema], on_text: Callable[[str], None]

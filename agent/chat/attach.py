@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gadfly.agent.llm.choose import secrets
+from gadfly.agent.llm.choose import redacted
 from gadfly.errors import CorpusError, UsageError
 
 MOST_CHARACTERS = 150_000  # of one file; a turn takes 200,000 in all
@@ -88,13 +88,6 @@ def run(run_id: str) -> Attachment:
 def context(material: list[Attachment]) -> str:
     """Everything in one text, each piece under its name."""
     return "\n\n".join(f"--- {each.label} ---\n{each.text}" for each in material)
-
-
-def redacted(text: str) -> str:
-    """Without the keys of the environment, whatever file or command shows them."""
-    for secret in secrets():
-        text = text.replace(secret, "***")
-    return text
 
 
 def _text(path: Path, name: str) -> str:

@@ -7,7 +7,8 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from gadfly.agent.chat.attach import Attachment, redacted
+from gadfly.agent.chat.attach import Attachment
+from gadfly.agent.llm.choose import redacted
 
 _MOST = 20_000  # characters kept for the question
 OFF = (

@@ -150,11 +150,10 @@ def run(arguments: list[str] | None = None) -> None:
 def _unforeseen(error: Exception) -> str:
     """A mistake of Gadfly's own: one line for the user, the traceback in a file for who mends it, keys left out."""
     from gadfly import home
-    from gadfly.agent.llm.choose import secrets
+    from gadfly.agent.llm.choose import redacted
 
-    text, line = "".join(traceback.format_exception(error)), f"{type(error).__name__}: {error}"
-    for secret in secrets():
-        text, line = text.replace(secret, "***"), line.replace(secret, "***")
+    text = redacted("".join(traceback.format_exception(error)))
+    line = redacted(f"{type(error).__name__}: {error}")
     try:
         path = home.folder("errors") / "last.txt"
         path.write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ The recorded output stands below each cell until it is run, so that the notebook
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -15,6 +14,7 @@ from gadfly import __version__
 from gadfly.agent.export.defuse import plain
 from gadfly.agent.export.markdown import about, answer, control_table, quoted
 from gadfly.agent.export.transcript import Exhibit, Transcript
+from gadfly.agent.notebooks import code, markdown, notebook
 
 _MOST_BYTES = 2_000_000  # of one figure inside the notebook
 
@@ -47,28 +47,19 @@ def render(transcript: Transcript, path: Path) -> str:
         f"`pip install 'gadfly-interp[interp]=={__version__}'`. Below each stands what the session recorded. "
         "`print(result.reproduce)` shows an experiment in plain nnterp and PyTorch."
     )
-    cells = [_text(head)]
+    cells = [markdown(head)]
     if any(chapter.exhibits for chapter in transcript.turns):
-        cells.append(_code(_SETUP, []))
+        cells.append(code(_SETUP))
     for number, chapter in enumerate(transcript.turns, 1):
         parts = [f"## {number}. Question", quoted(chapter.question), *answer(chapter)]
-        cells.append(_text("\n\n".join(parts)))
+        cells.append(markdown("\n\n".join(parts)))
         for exhibit in chapter.exhibits:
             about_run = [
                 f"### Run {exhibit.run.id}: {plain(exhibit.run.tool)}",
                 *control_table(exhibit),
             ]
-            cells += [_text("\n\n".join(about_run)), _code(_source(exhibit), _outputs(exhibit))]
-    notebook = {
-        "cells": [{"id": f"c{index}", **cell} for index, cell in enumerate(cells)],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+            cells += [markdown("\n\n".join(about_run)), code(_source(exhibit), _outputs(exhibit))]
+    return notebook(cells)
 
 
 def _source(exhibit: Exhibit) -> str:
@@ -105,17 +96,3 @@ def _outputs(exhibit: Exhibit) -> list[dict[str, Any]]:
             image = {"image/png": base64.b64encode(data).decode(), "text/plain": title}
             outputs.append({"output_type": "display_data", "data": image, "metadata": {}})
     return outputs
-
-
-def _text(source: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": source}
-
-
-def _code(source: str, outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": outputs,
-        "source": source,
-    }

@@ -186,8 +186,14 @@ def _config() -> dict[str, Any]:
     return models
 
 
-def secrets() -> list[str]:
-    """The values of every key in the environment, for taking them out of messages."""
+def redacted(text: str) -> str:
+    """Without the keys of the environment, whatever file, command or error shows them."""
+    for secret in _secrets():
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets() -> list[str]:
     return [
         value
         for name, value in os.environ.items()

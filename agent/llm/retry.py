@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gadfly.agent.llm.choose import secrets
+from gadfly.agent.llm.choose import redacted
 from gadfly.agent.llm.model import Reply
 from gadfly.errors import GadflyError, LLMError
 
@@ -73,8 +73,6 @@ def _retry_after(error: Exception) -> float | None:
 def line(error: Exception) -> str:
     """An error on one line, without litellm's prefixes and without any secret."""
     text = " ".join(str(error).split())
-    text = re.sub(r"^(?:litellm\.\w+: ?)+(?:\w+(?:Error|Exception) - )?", "", text)
-    for secret in secrets():
-        text = text.replace(secret, "***")
+    text = redacted(re.sub(r"^(?:litellm\.\w+: ?)+(?:\w+(?:Error|Exception) - )?", "", text))
     text = re.sub(r"\b(?:sk|pk|rk|key)-[\w\-*]{6,}", "***", text)
     return (text[:300] + "…") if len(text) > 300 else text or type(error).__name__

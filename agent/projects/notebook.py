@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from gadfly.agent.notebooks import code, markdown, notebook
 from gadfly.agent.propose.draft import Call
 from gadfly.agent.propose.proposal import Proposal
 
@@ -42,27 +40,18 @@ def render(proposal: Proposal) -> str:
     )
     calls = "\n".join(f"    {_python(call)}" for call in draft.tools)
     cells = [
-        _text(f"# {draft.title}\n\n{draft.question}\n\n**Hypothesis.** {draft.hypothesis}"),
-        _code(_SETUP.format(model=pilot.model or "demo", subject=subject)),
-        _text(f"## The pilot again\n\n{recorded} {draft.pilot_means}"),
-        _code(f"show(by_name({draft.pilot.tool!r})(**{arguments!r}, model=MODEL))"),
-        _code(_SEEDS.format(tool=draft.pilot.tool, arguments=repr(arguments))),
-        _text(
+        markdown(f"# {draft.title}\n\n{draft.question}\n\n**Hypothesis.** {draft.hypothesis}"),
+        code(_SETUP.format(model=pilot.model or "demo", subject=subject)),
+        markdown(f"## The pilot again\n\n{recorded} {draft.pilot_means}"),
+        code(f"show(by_name({draft.pilot.tool!r})(**{arguments!r}, model=MODEL))"),
+        code(_SEEDS.format(tool=draft.pilot.tool, arguments=repr(arguments))),
+        markdown(
             "## Before the main experiment\n\nSeal a prediction: "
             '`gadfly project log --predict "..."`. Simplest method first: ' + draft.simplest
         ),
-        _code(_SUBJECT.format(subject=subject, calls=calls)),
+        code(_SUBJECT.format(subject=subject, calls=calls)),
     ]
-    notebook = {
-        "cells": [{"id": f"c{index}", **cell} for index, cell in enumerate(cells)],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+    return notebook(cells)
 
 
 def _python(call: Call) -> str:
@@ -71,17 +60,3 @@ def _python(call: Call) -> str:
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
     made = f"by_name({call.tool!r})({arguments})"
     return f"show({made})" if by_name(call.tool).is_experiment else f"print({made})"
-
-
-def _text(source: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": source}
-
-
-def _code(source: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": source,
-    }

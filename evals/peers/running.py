@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +38,13 @@ def ask(name: str, python: Path, script: Path, job: dict[str, Any]) -> dict[str,
     except (ValueError, AssertionError):
         raise GadflyError(f"{name} answered no JSON object: {done.stdout[:80]!r}") from None
     return answer
+
+
+def timed(work: Callable[[], object], rounds: int) -> list[float]:
+    """Seconds of each round of our own work, which must end on the CPU, so that nothing is left to wait for."""
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return taken
