@@ -1,4 +1,5 @@
 # Two commands do everything: `make ask` and `make test`. Both set up what is missing, once.
+# `make slow` is what `make test` leaves out: sweeps of kills and signals, real clients, whole programs.
 .DEFAULT_GOAL := help
 # An install that fails must not pass for done because what filters its output succeeds.
 SHELL  := bash
@@ -21,7 +22,10 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
+
+slow: $(VENV)/.dev  ## the tests that take long: kills, signals, real clients and programs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow
 
 bench: $(VENV)/.dev  ## measure speed beside peers: ratios within one run
 	$(BIN)/python -m gadfly.evals.bench --peers
@@ -47,4 +51,4 @@ $(VENV)/.dev: $(VENV)/.interp
 	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' $(BRIEF)
 	@touch $@
 
-.PHONY: help ask test bench report clean
+.PHONY: help ask test slow bench report clean
