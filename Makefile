@@ -1,13 +1,12 @@
 # Two commands do everything: `make ask` and `make test`. Both set up what is missing, once.
 # `make slow` is what `make test` leaves out: sweeps of kills and signals, real clients, whole programs.
 .DEFAULT_GOAL := help
-# An install that fails must not pass for done because what filters its output succeeds.
+# A command that fails must not pass for done because what its output goes to succeeds.
 SHELL  := bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-BRIEF  := | { grep -v '^Requirement already' || true; }
 Q      ?= Where do language models recall facts such as the capital of a country, and how do I localise that causally?
 export Q
 
@@ -36,19 +35,28 @@ report: $(VENV)/.interp  ## one page from the latest results of the evals
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
 
-# torch comes first and alone: a bare `pip install` resolves it to the build this platform offers.
 $(VENV)/.interp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Gadfly needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up $(VENV) (once, a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade -c constraints.txt pip setuptools
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on "$$(grep '^torch==' constraints.txt)" $(BRIEF)
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp]' $(BRIEF)
+	.ci/dependencies $(VENV) interp
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.interp
-	$(BIN)/python -m pip install -c constraints.txt --progress-bar on -e '.[interp,evals,dev]' $(BRIEF)
+	.ci/dependencies $(VENV) interp evals dev
 	@touch $@
 
-.PHONY: help ask test slow bench report clean
+# Versions that stand in constraints.txt are kept; for newer ones: make lock UPGRADE=--upgrade
+lock:  ## write constraints.txt anew: versions of the whole tree with their hashes
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	@grep '^#' constraints.txt > $(VENV)-lock/constraints.txt
+	printf 'pip\nsetuptools\n' | $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras $(UPGRADE) \
+	  $(if $(UPGRADE),,-c constraints.txt) pyproject.toml - | \
+	  awk '/^[a-z]/ {torch = /^torch==/; if (torch) sub(/ \\$$/, "")} !torch || /^torch/' >> $(VENV)-lock/constraints.txt
+	mv $(VENV)-lock/constraints.txt constraints.txt && rm -rf $(VENV)-lock
+
+.PHONY: help ask test slow bench report lock clean

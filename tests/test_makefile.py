@@ -15,7 +15,9 @@ case "$*" in
   *sys.version_info*) exit 0 ;;
   *"-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; printf '#!/bin/sh\\necho answered\\n' > "$3/bin/gadfly"
      chmod +x "$3/bin/gadfly" ;;
-  *"-e .[interp]"*) echo "Requirement already satisfied: all"; exit "$(cat "$(dirname "$0")/../../fails")" ;;
+  *"requirements interp") echo "torch>=2"; echo "numpy>=2" ;;
+  *"install"*"--require-hashes"*"--no-build-isolation"*)
+     echo "Requirement already satisfied: all"; exit "$(cat "$(dirname "$0")/../../fails")" ;;
 esac
 """
 

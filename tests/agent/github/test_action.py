@@ -48,8 +48,8 @@ def test_it_does_not_run_where_the_pull_request_may_lie() -> None:
 
 def test_it_installs_the_base_alone() -> None:
     install = next(step["run"] for step in STEPS if step.get("name", "").startswith("Install"))
-    assert '"$ACTION"\n' in install
-    assert "[" not in install
+    assert '"$ACTION/.ci/dependencies" gadfly-venv\n' in install  # no extra: no torch
+    assert '--no-deps --no-build-isolation "$ACTION"\n' in install
 
 
 def test_the_workflow_of_the_guide_asks_for_little() -> None:
