@@ -17,11 +17,15 @@ ask: $(VENV)/.interp  ## answer a question with receipts: make ask Q="What is ac
 	@$(BIN)/gadfly ask "$$Q"
 
 # One thread each: tiny models run slower on several, and every core has a worker already.
+# The tests of the tools, which are those on measured numbers, run again as on another processor: torch's plainest
+# instructions and two threads. What a test expects must not hang on the last bits of a sum.
 test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE \
+	  $(BIN)/pytest tests/tools -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 slow: $(VENV)/.dev  ## the tests that take long: kills, signals, real clients and programs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow

@@ -25,8 +25,8 @@ class Rate:
     def interval(self) -> tuple[float, float]:
         if not self.of:
             return 0.0, 1.0
-        low, high = wilson(self.count, self.of)
-        return float(low), float(high)
+        found = wilson(self.count, self.of)
+        return found.low, found.high
 
     def as_json(self) -> dict[str, Any]:
         return {

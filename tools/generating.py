@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from gadfly.errors import ToolInputError
+from gadfly.tools import ties
 from gadfly.tools.contract import Context, ExperimentArgs, tool
 from gadfly.tools.model import Batch, LocalModel
 
@@ -218,7 +219,7 @@ def decode(
                 logits = out.logits[:, -1].float().to(ids.device)
                 if noise is not None:
                     logits = logits / temperature + noise(logits)
-                ids = logits.argmax(-1, keepdim=True)
+                ids = ties.likeliest(logits)
                 steps.append(ids)
                 if len(stops):
                     ended |= torch.isin(ids[:, 0], stops)

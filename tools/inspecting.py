@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools import ties
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.contract import Context, ExperimentArgs, ToolArgs, tool
 
@@ -485,7 +486,7 @@ def _sites(model: LocalModel, site: str) -> list[Any]:
 
 def _size(layer: int, values: Tensor) -> LayerSize:
     squares = values.square().mean(0)
-    largest = int(squares.argmax())
+    largest = ties.first(squares.cpu(), ties.noise("float32", squares))
     return LayerSize(
         layer=layer,
         mean_norm=round(float(values.norm(dim=-1).mean()), 4),

@@ -1,7 +1,7 @@
 """The statistics that tools share: bootstrap intervals, sign-flip tests, false discovery rate, Wilson intervals.
 
 All are seeded and take pairs (or other independent units) as the unit of resampling. numpy only, vectorised over
-cells. Leaves out what a tool concludes from them.
+cells. Differences that rounding alone may make are ties (``ties``). Leaves out what a tool concludes from them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from gadfly.tools import ties
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +23,19 @@ DRAWS = 2000
 
 
 class Interval(NamedTuple):
-    """A 95 % interval."""
+    """A 95 % interval. ``noise`` is what rounding alone may move its ends by."""
 
     low: float
     high: float
+    noise: float = 0.0
+
+    def above(self, limit: float) -> bool:
+        """Whether all of it is above, by more than noise."""
+        return bool(ties.exceeds(self.low, limit, self.noise))
+
+    def below(self, limit: float) -> bool:
+        """Whether all of it is below, by more than noise."""
+        return bool(ties.exceeds(limit, self.high, self.noise))
 
 
 def ratio_intervals(numerator: Array, denominator: Array, seed: int) -> Array:
@@ -50,19 +61,29 @@ def ratio_intervals(numerator: Array, denominator: Array, seed: int) -> Array:
     return np.percentile(np.where(np.isfinite(ratios), ratios, 0.0), [2.5, 97.5], axis=1).T
 
 
-def mean_interval(values: Array, seed: int) -> Interval:
+def mean_interval(values: Array, seed: int, noise: float) -> Interval:
     """Percentile bootstrap of the mean of [pairs] values."""
     low, high = ratio_intervals(values[None], np.ones_like(values), seed)[0]
-    return Interval(float(low), float(high))
+    return Interval(float(low), float(high), noise)
 
 
-def sign_flip(values: Array, seed: int) -> Array:
+def ratio_interval(numerator: Array, denominator: Array, seed: int, noise: float) -> Interval:
+    """:func:`ratio_intervals` of one cell, [pairs] each. ``noise`` is that of the numerator."""
+    low, high = ratio_intervals(numerator[None], denominator, seed)[0]
+    bottom = abs(float(denominator.mean()))
+    return Interval(float(low), float(high), noise / bottom if bottom else 0.0)
+
+
+def sign_flip(values: Array, seed: int, noise: float | Array) -> Array:
     """One-sided p-values that the mean over pairs is above 0, by random sign flips (Fisher's randomisation test).
 
     Exact enumeration where there are at most 2 ** 11 flips; else drawn, with the observed one counted in.
 
+    A flip that ties with what was observed counts as reaching it: where nothing is measured but noise, p is 1.
+
     Args:
         values: [cells, pairs].
+        noise: of a value, and so of any mean of them; one number, or [cells].
 
     Returns:
         [cells].
@@ -76,9 +97,10 @@ def sign_flip(values: Array, seed: int) -> Array:
         signs = rng.choice([-1.0, 1.0], size=(DRAWS, pairs))
         signs[0] = 1.0  # the observed arrangement itself
     flipped = values @ signs.T / pairs
-    # Rounding must not make the observed arrangement lose against itself.
-    slack = 1e-12 * np.abs(values).max(1, initial=0.0)[:, None]
-    p: Array = (flipped >= observed[:, None] - slack).mean(1)
+    # Both means are off by noise, in opposite ways at worst; and these sums round too: the observed arrangement must
+    # not lose against itself.
+    slack = 2 * np.broadcast_to(noise, observed.shape) + ties.noise("float64", values)
+    p: Array = ties.reaches(flipped, observed[:, None], slack[:, None]).mean(1)
     return p
 
 

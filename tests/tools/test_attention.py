@@ -137,7 +137,7 @@ def test_a_planted_head_is_found_and_judged_on_other_sequences() -> None:
     own = {kind: rng.uniform(0, 0.05, (12, 24)) for kind in KINDS}
     control = {kind: rng.uniform(0, 0.05, (12, 24)) for kind in KINDS}
     own["induction"][7] += 0.6
-    found = judge_heads(Scores(own, control, 4), KINDS, 0)
+    found = judge_heads(Scores(own, control, 4, 0.0), KINDS, 0)
     assert (found["induction"].layer, found["induction"].head) == (1, 3)
     verdicts = {kind: judge(each.evidence) for kind, each in found.items()}
     assert verdicts["induction"][0] is Verdict.SUPPORTED

@@ -99,7 +99,7 @@ def test_auroc_equals_scikit_learn() -> None:
 
     rng = np.random.default_rng(0)
     scores, labels = np.round(rng.normal(size=(4, 50)), 1), rng.integers(0, 2, 50)
-    for row, found in zip(scores, auroc(scores, labels), strict=True):
+    for row, found in zip(scores, auroc(scores, labels, 0.0), strict=True):
         assert found == pytest.approx(roc_auc_score(labels, row))
 
 

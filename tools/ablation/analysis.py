@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.corpus.progress import Progress
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.ablation import controls
 from gadfly.tools.ablation.components import Component, name_of, others
 from gadfly.tools.ablation.engine import Change, Place, ablate_all, capture, place_of
@@ -21,6 +21,7 @@ from gadfly.tools.ablation.fill import Filler, How, Reference, own, own_project
 from gadfly.tools.ablation.verdict import Evidence, Family
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
+from gadfly.tools.patching.analysis import prefers
 from gadfly.tools.patching.effects import Runs, scorer
 from gadfly.tools.patching.pairs import Prepared
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT
@@ -74,6 +75,8 @@ class Analysis:
     change: Array
     groups: list[Group]
     evidence: Evidence
+    noise: float
+    """What rounding alone may change the metric by."""
     variance: float | None
     """Share of the residual stream's variance along the direction, at its layer."""
     notes: list[str] = field(default_factory=list)
@@ -152,11 +155,13 @@ def analyse(
     for name, members, some, complete in groups:
         measured.append(Group(name, members, moved[start : start + len(some)], complete))
         start += len(some)
-    right = _prefers(clean_logits, prepared)
+    dtype = str(model.fingerprint["dtype"])
+    noise = ties.noise(dtype, clean_logits, corrupt_logits)
+    right = prefers(clean_logits, prepared, noise)
     evidence = _evidence(
-        runs, right, moved[0], moved[1], measured, settings.seed, str(model.fingerprint["dtype"])
-    )
-    return Analysis(runs, right, moved[0], measured, evidence, variance, notes)
+        runs, right, moved[0], moved[1], measured, settings.seed, noise, SELF_PATCH_LIMIT.get(dtype, 0.1)
+    )  # fmt: skip
+    return Analysis(runs, right, moved[0], measured, evidence, noise, variance, notes)
 
 
 def _places(
@@ -173,41 +178,34 @@ def _plain(scores: Tensor) -> Array:
     return np.asarray(scores.float().cpu().numpy(), dtype=np.float64)
 
 
-def _prefers(logits: Tensor, prepared: Prepared) -> Flags:
-    logits = logits.float()
-    right = logits.gather(-1, prepared.answer[:, None]) > logits.gather(-1, prepared.wrong[:, None])
-    return np.asarray(right.squeeze(-1).cpu().numpy())
-
-
 def _evidence(
-    runs: Runs, right: Flags, change: Array, unchanged: Array, groups: list[Group], seed: int, dtype: str
+    runs: Runs, right: Flags, change: Array, unchanged: Array, groups: list[Group], seed: int,
+    noise: float, limit: float,
 ) -> Evidence:  # fmt: skip
     gap = runs.gap
     scale = max(abs(float(gap.mean())), 1e-9)
-    low, high = stats.ratio_intervals(change[None], gap, seed)[0]
     return Evidence(
         pairs=len(gap),
         unchanged=float(np.abs(unchanged).max()) / scale,
-        unchanged_limit=SELF_PATCH_LIMIT.get(dtype, 0.1),
-        gap=stats.mean_interval(gap, seed),
-        gap_p=float(stats.sign_flip(gap[None], seed)[0]),
+        unchanged_limit=limit,
+        gap=stats.mean_interval(gap, seed, noise),
+        gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
         right=stats.wilson(int(right.sum()), len(right)),
         effect=float(change.mean()) / float(gap.mean()) if gap.mean() else 0.0,
-        interval=stats.Interval(float(low), float(high)),
-        families=[_family(group, change, gap, seed) for group in groups],
+        interval=stats.ratio_interval(change, gap, seed, noise),
+        families=[_family(group, change, gap, seed, noise) for group in groups],
     )
 
 
-def _family(group: Group, change: Array, gap: Array, seed: int) -> Family:
+def _family(group: Group, change: Array, gap: Array, seed: int, noise: float) -> Family:
     """How often a control removes at least as much; the component itself is counted in."""
     means = group.change.mean(1)
-    reached = int((means >= change.mean()).sum())
+    reached = int(ties.reaches(means, change.mean(), noise).sum())
     bottom = float(gap.mean()) or 1.0
     if not len(means):
         return Family(group.name, 0, 1.0, 0.0, stats.Interval(0.0, 0.0), group.complete)
-    best = int(np.argmax(means))
-    low, high = stats.ratio_intervals((change - group.change[best])[None], gap, seed)[0]
+    best = ties.first(means, noise)
     return Family(
         group.name, len(means), (1 + reached) / (1 + len(means)), float(means[best]) / bottom,
-        stats.Interval(float(low), float(high)), group.complete,
+        stats.ratio_interval(change - group.change[best], gap, seed, noise), group.complete,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.tools.ablation.fill import Reference
-from gadfly.tools.steering.source import isotropic
+from gadfly.tools.steering.source import drawn, isotropic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +20,7 @@ RANDOM = "random directions"
 MATCHED = "directions of equal variance"
 _CANDIDATES = 40  # for each control that is kept
 _NEAR = 1.5
+_FADE = 1e-3  # of the widest axis
 
 
 def usual(reference: Reference, layer: int) -> Tensor:
@@ -44,20 +45,24 @@ def directions(
     import torch
 
     random = isotropic(x.shape[1], count, seed)
-    generator = torch.Generator().manual_seed(seed + 1)
-    # Mixtures of principal axes weighted by powers of their spread: from any direction to the widest ones.
+    rng = np.random.default_rng(seed + 1)
+    x, own = x.double(), direction.double()
+    # Directions weighted along the principal axes by powers of their spread: from any direction to the widest ones.
+    # Each is drawn in the whole space and then weighted: the axes themselves have signs of the library's choice, and
+    # where they are equally wide a basis of its choice. Axes that hold nothing but rounding fade out.
     _, spread, axes = torch.linalg.svd(x, full_matrices=False)
     spread = spread / spread[0].clamp(min=1e-30)
+    real = spread**2 / (spread**2 + _FADE**2)
     pools = [
-        torch.randn(count * _CANDIDATES // 8, len(axes), generator=generator) * spread**power @ axes
+        drawn(count * _CANDIDATES // 8, len(own), rng).double() @ axes.T * (spread**power * real) @ axes
         for power in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-    ]
-    drawn = torch.cat([isotropic(x.shape[1], count, seed + 2), *pools])
-    drawn = drawn - (drawn @ direction)[:, None] * direction
-    norms = drawn.norm(dim=-1)
-    drawn = drawn[norms > 1e-6] / norms[norms > 1e-6, None]
-    along = (drawn @ x.T).square().sum(-1)
-    target = (x @ direction).square().sum()
+    ]  # fmt: skip
+    pool = torch.cat([isotropic(len(own), count, seed + 2).double(), *pools])
+    pool = pool - (pool @ own)[:, None] * own
+    norms = pool.norm(dim=-1)
+    pool = pool[norms > 1e-6] / norms[norms > 1e-6, None]
+    along = (pool @ x.T).square().sum(-1)
+    target = (x @ own).square().sum()
     tiny = 1e-12 * x.square().sum().clamp(min=1e-30)
     apart = ((along + tiny) / (target + tiny)).log().abs()
     kept = torch.argsort(apart, stable=True)[:count]
@@ -68,4 +73,4 @@ def directions(
             f"the activations vary along this direction like along no other: the controls of equal variance are off by "
             f"a factor of {ratio:.2g}"
         )
-    return {RANDOM: random, MATCHED: drawn[kept]}, notes
+    return {RANDOM: random, MATCHED: pool[kept].float()}, notes

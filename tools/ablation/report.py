@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import curves, stats, vectors
+from gadfly.tools import curves, stats, ties, vectors
 from gadfly.tools.ablation import AblateArgs, AblateResult
 from gadfly.tools.ablation.analysis import Analysis, Directional, Group, Settings, Subject, analyse
 from gadfly.tools.ablation.components import check_layer, chosen, name_of
@@ -210,13 +210,13 @@ def _controls(a: Analysis) -> list[Control]:
 
 def _table(a: Analysis, subject: Subject, seed: int) -> Table:
     """The subject and the strongest controls; all are in an artifact."""
-    everything = [(_name(subject), "tested", a.change)]
-    everything += [
+    rivals = [
         (name, group.name, row)
         for group in a.groups
         for name, row in zip(group.members, group.change, strict=True)
     ]
-    everything.sort(key=lambda item: (item[1] != "tested", -float(item[2].mean())))
+    order = ties.ranking([row.mean() for _, _, row in rivals], a.noise)
+    everything = [(_name(subject), "tested", a.change), *(rivals[i] for i in order)]
     rows: list[list[str | int | float | None]] = []
     for name, kind, change in everything[:_ROWS]:
         low, high = stats.ratio_intervals(change[None], a.runs.gap, seed)[0]
@@ -250,7 +250,7 @@ def _figures(
     for group in a.groups:
         if not len(group.members):
             continue
-        order = np.argsort(-group.change.mean(1))
+        order = ties.ranking(group.change.mean(1), a.noise)
         ends = stats.ratio_intervals(group.change[order], a.runs.gap, args.seed)
         # Two words keep the legend within its margin.
         short = group.name.removeprefix("directions of ").replace(

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
 from gadfly.tools.stats import Interval
+from gadfly.tools.ties import reaches
 
 FEWEST_PAIRS = 8
 FEWEST_CONTROLS = 10
@@ -46,7 +47,7 @@ class Family:
     def beaten(self) -> bool:
         """Whether the effect exceeds these controls."""
         if self.complete and self.count < ENOUGH_FOR_P:
-            return self.beyond.low > 0
+            return self.beyond.above(0)
         return self.p <= SIGNIFICANT
 
 
@@ -69,7 +70,7 @@ class Evidence:
     @property
     def has_gap(self) -> bool:
         """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
-        return self.gap.low > 0 and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
+        return self.gap.above(0) and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
@@ -91,7 +92,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.NOT_SUPPORTED, (
             "the model does not prefer the answer on the clean prompts more often than a coin would"
         )
-    if e.interval.low <= 0:
+    if not e.interval.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"the interval of the effect reaches 0: {e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
         )
@@ -110,7 +111,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
     told = " and ".join(
         f"{f.name} (strongest {f.strongest:.2f}, p = {f.p:.2g})" for f in e.families
     )
-    if e.effect < SMALLEST_EFFECT:
+    if not reaches(e.effect, SMALLEST_EFFECT, e.interval.noise):
         return Verdict.INCONCLUSIVE, (
             f"it removes more than {told}, but less than a quarter; others may take its place when it is gone"
         )

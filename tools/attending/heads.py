@@ -16,7 +16,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.verdict import Evidence
 from gadfly.tools.model import LocalModel
@@ -47,6 +47,8 @@ class Scores:
     own: dict[str, Array]
     control: dict[str, Array]
     heads: int
+    noise: float
+    """What rounding alone may change a score by."""
 
     def beyond(self, kind: str) -> Array:
         """Score minus control."""
@@ -128,7 +130,8 @@ def score(
                 own["previous"], control["previous"] = joined["previous"], joined["others"]
     finally:
         progress.finish()
-    return Scores(own, control, heads)
+    # Probabilities: of size 1, whatever a head gives to one place.
+    return Scores(own, control, heads, ties.noise(str(model.fingerprint["dtype"]), np.ones(1)))
 
 
 def _means(
@@ -167,14 +170,14 @@ def _means(
 
 def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, Found]:
     """The best head of each kind. The false discovery rate runs over all heads and all asked kinds together."""
-    p = {kind: stats.sign_flip(scores.beyond(kind), seed) for kind in kinds}
+    p = {kind: stats.sign_flip(scores.beyond(kind), seed, scores.noise) for kind in kinds}
     q = stats.benjamini_hochberg(np.stack([p[kind] for kind in kinds]))
     found = {}
     for row, kind in enumerate(kinds):
         own, beyond = scores.own[kind], scores.beyond(kind)
         count = own.shape[1]
         halves: Flags = np.random.default_rng(seed).permutation(count) % 2 == 0
-        best = int(np.argmax(beyond[:, halves].mean(1)))
+        best = ties.first(beyond[:, halves].mean(1), scores.noise)
         held = ~halves
         found[kind] = Found(
             kind, best // scores.heads, best % scores.heads,
@@ -182,9 +185,9 @@ def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, 
             Evidence(
                 sequences=count,
                 score=float(own[best, held].mean()),
-                interval=stats.mean_interval(own[best, held], seed),
+                interval=stats.mean_interval(own[best, held], seed, scores.noise),
                 control=float(scores.control[kind][best].mean()),
-                beyond=stats.mean_interval(beyond[best, held], seed),
+                beyond=stats.mean_interval(beyond[best, held], seed, scores.noise),
                 q=float(q[row, best]),
             ),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import heatmap
+from gadfly.tools import heatmap, ties
 from gadfly.tools.attending import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
     KINDS,
@@ -69,7 +69,7 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
         figures=_figures(folder, model, scores, kinds, patterns, shown, ids),
         notes=_notes(args, model, heads, groups),
         reproduce=script(model, sequences, next(iter(found.values())), scores),
-        links=_links(model, patterns, shown, ids),
+        links=_links(model, patterns, shown, ids, scores.noise),
         patterns=_keep(folder, patterns, ids),
     )  # fmt: skip
 
@@ -114,13 +114,14 @@ def _values(found: dict[str, Found], judged: dict[str, tuple[Verdict, str]]) -> 
 def _table(scores: Scores, found: dict[str, Found], page: int, share: int) -> Table:
     """Heads by their largest excess over the control, a page at a time."""
     excess = np.stack([scores.beyond(kind).mean(1) for kind in found])
-    order = np.argsort(-excess.max(0))
-    pages = -(-len(order) // _ROWS)
+    count = excess.shape[1]
+    pages = -(-count // _ROWS)
     if page > pages:
-        raise ToolInputError(f"there is no page {page}; the {len(order)} heads fill {pages}")
+        raise ToolInputError(f"there is no page {page}; the {count} heads fill {pages}")
+    order = ties.ranking(excess.max(0), scores.noise, page * _ROWS)
     rows: list[list[str | int | float | None]] = []
-    for index in order[(page - 1) * _ROWS : page * _ROWS]:
-        layer, head = divmod(int(index), scores.heads)
+    for index in order[(page - 1) * _ROWS :]:
+        layer, head = divmod(index, scores.heads)
         row: list[str | int | float | None] = [layer, head, head // share]
         for kind, each in found.items():
             row += [
@@ -132,7 +133,7 @@ def _table(scores: Scores, found: dict[str, Found], page: int, share: int) -> Ta
     columns = ["layer", "head", "key-value head"]
     for kind in found:
         columns += [kind, f"{kind} control", f"{kind} q"]
-    return Table(columns=columns, rows=rows, total=len(order))
+    return Table(columns=columns, rows=rows, total=count)
 
 
 def _notes(args: AttentionArgs, model: LocalModel, heads: int, groups: int) -> list[str]:
@@ -166,7 +167,7 @@ def _shown(args: AttentionArgs, found: dict[str, Found], heads: int) -> list[tup
 
 
 def _links(
-    model: LocalModel, patterns: Tensor, shown: list[tuple[int, int]], ids: list[int]
+    model: LocalModel, patterns: Tensor, shown: list[tuple[int, int]], ids: list[int], noise: float
 ) -> list[Link]:
     """The strongest entries of the shown heads; what everything attends to, the first token, is left out."""
     words = labels(model, ids)
@@ -174,9 +175,9 @@ def _links(
     for layer, head in shown:
         grid = patterns[layer, head].clone()
         grid[:, 0] = 0
-        best = grid.flatten().topk(min(grid.numel(), max(1, _LINKS // len(shown))))
-        for value, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        for place in ties.ranking(grid.flatten().numpy(), noise, max(1, _LINKS // len(shown))):
             to, source = divmod(place, grid.shape[1])
+            value = float(grid[to, source])
             found.append(
                 Link(
                     layer=layer, head=head, destination=words[to], source=words[source],

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gadfly.tools import ties
 from gadfly.tools.contract import Verdict
 from gadfly.tools.stats import Interval
 
@@ -42,17 +43,17 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"too few sequences for an interval: {e.sequences}, at least {FEWEST_SEQUENCES} needed"
         )
-    if e.beyond.low <= 0 or e.q > SIGNIFICANT:
+    if not e.beyond.above(0) or e.q > SIGNIFICANT:
         return (
             Verdict.NOT_SUPPORTED,
             f"the score does not exceed its control ({excess}, q = {e.q:.2g})",
         )
-    if e.beyond.high < SMALLEST:
+    if e.beyond.below(SMALLEST):
         return (
             Verdict.NOT_SUPPORTED,
             f"less than a tenth of the head's attention goes there ({excess})",
         )
-    if e.beyond.low < ENOUGH:
+    if not ties.reaches(e.beyond.low, ENOUGH, e.beyond.noise):
         return (
             Verdict.INCONCLUSIVE,
             f"the head attends there, but with less than a quarter of it ({excess})",

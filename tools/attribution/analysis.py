@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.corpus.progress import Progress
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.attribution.parts import Part, decompose, through
 from gadfly.tools.attribution.verdict import Evidence
 from gadfly.tools.model import LocalModel
@@ -56,6 +56,8 @@ class Analysis:
     """Two-sided false discovery rate over parts that a contribution differs from the unrelated ones, [parts]."""
     logit: Array
     """What the parts sum to, [prompts]."""
+    noise: float
+    """What rounding alone may change a contribution by."""
     chosen: int
     evidence: Evidence
 
@@ -113,18 +115,20 @@ def analyse(
     control = np.concatenate(unrelated, axis=1)[:, back]
     size = np.sqrt(np.concatenate(squares, axis=1).mean(1))
     beyond = mine - control
-    up, down = stats.sign_flip(beyond, seed), stats.sign_flip(-beyond, seed)
+    total = np.concatenate(logit)[back]
+    # Parts may be larger than the logit that they sum to, and round as what they are.
+    noise = ties.noise(str(model.fingerprint["dtype"]), total, mine)
+    up, down = (stats.sign_flip(each, seed, noise) for each in (beyond, -beyond))
     q = stats.benjamini_hochberg(np.minimum(1.0, 2 * np.minimum(up, down)))
     halves = np.random.default_rng(seed).permutation(count) % 2 == 0
     if count < 2:
         halves = np.ones(count, dtype=np.bool_)
     eligible = np.array([part.kind != "constant" for part in parts])
-    chosen = int(np.argmax(np.where(eligible, beyond[:, halves].mean(1), -np.inf)))
-    total = np.concatenate(logit)[back]
+    chosen = ties.first(np.where(eligible, beyond[:, halves].mean(1), -np.inf), noise)
     return Analysis(
         questions, parts, mine, control, size,
-        stats.ratio_intervals(mine, np.ones(count), seed), q, total, chosen,
-        _evidence(chosen, mine, control, total, q, halves, error, str(model.fingerprint["dtype"]), seed),
+        stats.ratio_intervals(mine, np.ones(count), seed), q, total, noise, chosen,
+        _evidence(chosen, mine, control, total, q, halves, error, str(model.fingerprint["dtype"]), seed, noise),
     )  # fmt: skip
 
 
@@ -154,7 +158,7 @@ def _pairs(model: LocalModel, questions: Sequence[Question], seed: int) -> tuple
 
 def _evidence(
     chosen: int, own: Array, unrelated: Array, total: Array, q: Array, halves: Flags, error: float,
-    dtype: str, seed: int,
+    dtype: str, seed: int, noise: float,
 ) -> Evidence:  # fmt: skip
     """What the verdict needs, on the prompts that the choice of the part did not see."""
     held = ~halves if (~halves).any() else halves
@@ -165,11 +169,11 @@ def _evidence(
         prompts=len(total),
         sum_error=error,
         dtype=dtype,
-        gap=stats.mean_interval(gap, seed),
-        gap_p=float(stats.sign_flip(gap[None], seed)[0]),
+        gap=stats.mean_interval(gap, seed, noise),
+        gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
         contribution=float(own[chosen, held].mean()),
-        interval=stats.mean_interval(own[chosen, held], seed),
-        beyond=stats.mean_interval((own - unrelated)[chosen, held], seed),
+        interval=stats.mean_interval(own[chosen, held], seed, noise),
+        beyond=stats.mean_interval((own - unrelated)[chosen, held], seed, noise),
         unrelated=float(unrelated[chosen].mean()),
         q=float(q[chosen]),
         share=mine / whole if whole > 0 else 0.0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import heatmap
+from gadfly.tools import heatmap, ties
 from gadfly.tools.answered import Answered, answered
 from gadfly.tools.attribution import AttributeArgs, AttributeResult
 from gadfly.tools.attribution.analysis import Analysis, Question, analyse
@@ -147,13 +147,14 @@ def _controls(a: Analysis) -> list[Control]:
 
 def _table(a: Analysis, page: int) -> Table:
     """The largest contributions of either sign, a page at a time."""
-    order = np.argsort(-np.abs(a.mean))
-    pages = -(-len(order) // _ROWS)
+    count = len(a.parts)
+    pages = -(-count // _ROWS)
     if page > pages:
-        raise ToolInputError(f"there is no page {page}; the {len(order)} components fill {pages}")
+        raise ToolInputError(f"there is no page {page}; the {count} components fill {pages}")
+    order = ties.ranking(np.abs(a.mean), a.noise, page * _ROWS)
     total = float(a.logit.mean())
     rows: list[list[str | int | float | None]] = []
-    for index in order[(page - 1) * _ROWS : page * _ROWS]:
+    for index in order[(page - 1) * _ROWS :]:
         low, high = a.interval[index]
         rows.append([
             a.parts[index].name, round(float(a.mean[index]), 4), f"{low:+.3f} … {high:+.3f}",
@@ -163,7 +164,7 @@ def _table(a: Analysis, page: int) -> Table:
     columns = [
         "component", "contribution", "interval", "unrelated answers", "size there", "share", "q",
     ]  # fmt: skip
-    return Table(columns=columns, rows=rows, total=len(order))
+    return Table(columns=columns, rows=rows, total=count)
 
 
 def _save(folder: Path, a: Analysis) -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
 from gadfly.tools.stats import Interval
+from gadfly.tools.ties import reaches
 
 FEWEST_PROMPTS = 8
 SIGNIFICANT = 0.05
@@ -53,17 +54,17 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"too few prompts for an interval: {e.prompts} given, at least {FEWEST_PROMPTS} needed"
         )
-    if e.gap.low <= 0 or e.gap_p > SIGNIFICANT:
+    if not e.gap.above(0) or e.gap_p > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             "the model does not prefer the answer to unrelated ones "
             f"({e.gap.low:+.2f} to {e.gap.high:+.2f} logits), so there is nothing to attribute"
         )
-    if e.beyond.low <= 0 or e.q > SIGNIFICANT:
+    if not e.beyond.above(0) or e.q > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             f"the component writes as much to unrelated answers ({e.unrelated:+.2f}): beyond them "
             f"{e.beyond.low:+.2f} to {e.beyond.high:+.2f} logits (q = {e.q:.2g})"
         )
-    if e.share < SMALLEST_SHARE:
+    if not reaches(e.share, SMALLEST_SHARE, e.gap.noise):
         return Verdict.INCONCLUSIVE, (
             f"the component beats unrelated answers but makes up {e.share:.0%} of the preference; "
             "the answer may be written by many"

@@ -14,7 +14,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.features.autoencoder import Autoencoder
 from gadfly.tools.features.places import Place, changing
 from gadfly.tools.features.verdict import Evidence
@@ -99,8 +99,8 @@ def analyse(
     try:
         tokens = collect(model, source, target, rows, max_tokens, progress)
         autoencoder, notes = _fitted(autoencoder, source, target, tokens)
-        generator = torch.Generator().manual_seed(seed)
-        turned = autoencoder.rotated(tokens.read.mean(0).to(model.device), generator)
+        rng = np.random.default_rng(seed)
+        turned = autoencoder.rotated(tokens.read.mean(0).to(model.device), rng)
         active, squares = _encode(autoencoder, tokens, model)
         squares_turned = _errors(turned, tokens, model)
         sums, counts = _by_text(tokens, len(rows))
@@ -126,22 +126,24 @@ def analyse(
     top = _per_text(squares, tokens, len(rows))[kept]
     top_turned = _per_text(squares_turned, tokens, len(rows))[kept]
     fvu = float(top.sum() / bottom.sum())
-    low, high = stats.ratio_intervals(top[None], bottom, seed)[0]
     count = len(tokens.text)
+    dtype = str(model.fingerprint["dtype"])
+    nats = ties.noise(dtype, *losses.values())
+    share = ties.of_size(dtype, 1.0)  # of a variance, whatever its unit
     evidence = Evidence(
         texts=len(rows),
         tokens=count,
         width=autoencoder.d_in,
         l0=len(active.token) / count,
         fvu=fvu,
-        fvu_interval=stats.Interval(float(low), float(high)),
+        fvu_interval=stats.ratio_interval(top, bottom, seed, share * float(bottom.mean())),
         fvu_rotated=float(top_turned.sum() / bottom.sum()),
-        over_rotated=stats.mean_interval((top_turned - top) / bottom.mean(), seed),
-        damage=stats.mean_interval(losses["mean"] - losses["model"], seed),
-        over_mean=stats.mean_interval(losses["mean"] - losses["spliced"], seed),
+        over_rotated=stats.mean_interval((top_turned - top) / bottom.mean(), seed, share),
+        damage=stats.mean_interval(losses["mean"] - losses["model"], seed, nats),
+        over_mean=stats.mean_interval(losses["mean"] - losses["spliced"], seed, nats),
         recovered=_recovered(losses),
         self_splice=float(np.abs(own - losses["model"][: len(own)]).max()),
-        dtype=str(model.fingerprint["dtype"]),
+        dtype=dtype,
     )
     return Analysis(
         tokens, active, evidence.l0, 1 - len(set(active.feature.tolist())) / autoencoder.d_sae, fvu,
@@ -304,7 +306,9 @@ def _encode(autoencoder: Autoencoder, tokens: Tokens, model: LocalModel) -> tupl
         for start in range(0, len(tokens.text), _CHUNK):
             x = tokens.read[start : start + _CHUNK].to(model.device)
             features = autoencoder.encode(x)
-            where = features.nonzero()
+            # What is 0 but for rounding is not active. The autoencoder computes in float32 whatever the model does.
+            least = ties.of_size("float32", features.amax(-1, keepdim=True))
+            where = ties.exceeds(features, 0.0, least).nonzero()
             token.append(where[:, 0].cpu() + start)
             feature.append(where[:, 1].cpu())
             value.append(features[where[:, 0], where[:, 1]].cpu())

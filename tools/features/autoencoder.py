@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gadfly.errors import ToolInputError
 from gadfly.tools.features.formats import Spec
 
@@ -120,14 +122,16 @@ class Autoencoder:
         """The same with a factor on its input, where training estimated one that was not recorded."""
         return replace(self, spec=replace(self.spec, scaling=factor))
 
-    def rotated(self, centre: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    def rotated(self, centre: Tensor, rng: np.random.Generator) -> Callable[[Tensor], Tensor]:
         """A control: the same dictionary turned at random around ``centre`` [d_in], as a function like ``reconstruct``.
 
         All sizes and angles between features stay; only what they mean to this model is lost.
         """
         import torch
 
-        turn = torch.linalg.qr(torch.randn(self.d_in, self.d_in, generator=generator)).Q.to(centre)
+        q, r = np.linalg.qr(rng.standard_normal((self.d_in, self.d_in)))
+        # Which of two signs a column gets is the library's choice; with this one it is unique.
+        turn = torch.from_numpy(q * np.sign(np.diag(r))).to(centre)
 
         def reconstruct(x: Tensor) -> Tensor:
             out = self.reconstruct((x.float() - centre) @ turn + centre)

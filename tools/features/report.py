@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import vectors
+from gadfly.tools import ties, vectors
 from gadfly.tools.contract import Context, Control, Table
 from gadfly.tools.features import SaeArgs, SaeResult
 from gadfly.tools.features.analysis import Analysis, analyse
@@ -187,7 +187,7 @@ def _table(a: Analysis, args: SaeArgs, model: LocalModel, rows: list[list[int]])
             shown.append([feature, 0.0, None, None, None, None])
             continue
         values = a.active.value[at]
-        best = int(a.active.token[at[int(values.argmax())]])
+        best = int(a.active.token[at[ties.first(values, ties.noise(a.evidence.dtype, values))]])
         other = int(a.active.token[at[int(rng.integers(len(at)))]])
         shown.append([
             feature, round(len(at) / count, 4), round(float(values.mean()), 3), round(float(values.max()), 3),
@@ -208,8 +208,9 @@ def _chosen(a: Analysis, args: SaeArgs) -> tuple[list[int], int]:
     """The asked features, or those with the largest share of the reconstruction that are not active everywhere."""
     import torch
 
+    largest = args.page * _ROWS
     if args.features is not None:
-        order = list(args.features)
+        order, count = list(args.features), len(args.features)
     else:
         weight = a.autoencoder.weights["W_dec"].norm(dim=-1).cpu()
         size = torch.zeros(a.autoencoder.d_sae)
@@ -218,13 +219,12 @@ def _chosen(a: Analysis, args: SaeArgs) -> tuple[list[int], int]:
             a.tokens.text
         )
         size = size * weight.square() * (density <= _DENSE)
-        order = [int(i) for i in size.argsort(descending=True) if size[i] > 0]
-    pages = max(1, -(-len(order) // _ROWS))
+        count = int((size > 0).sum())
+        order = ties.ranking(size.numpy(), ties.noise(a.evidence.dtype, size), min(largest, count))
+    pages = max(1, -(-count // _ROWS))
     if args.page > pages:
-        raise ToolInputError(
-            f"there is no page {args.page}; the {len(order)} features fill {pages}"
-        )
-    return order[(args.page - 1) * _ROWS : args.page * _ROWS], len(order)
+        raise ToolInputError(f"there is no page {args.page}; the {count} features fill {pages}")
+    return order[largest - _ROWS : largest], count
 
 
 def _context(a: Analysis, model: LocalModel, rows: list[list[int]], token: int) -> str:

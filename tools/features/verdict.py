@@ -57,17 +57,17 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"{e.texts} texts with {e.tokens} tokens; at least {FEWEST_TEXTS} and {FEWEST_TOKENS} are needed"
         )
-    if e.fvu_interval.high >= 1:
+    if not e.fvu_interval.below(1):
         return Verdict.NOT_SUPPORTED, (
             f"the mean activation alone reconstructs as well (FVU {e.fvu:.2f}, up to {e.fvu_interval.high:.2f}; "
             "is the hook, the input scale or the model another than in training?)"
         )
-    if e.over_rotated.low <= 0:
+    if not e.over_rotated.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"the same dictionary turned at random reconstructs as well (FVU {e.fvu_rotated:.2f})"
         )
-    if e.over_mean.low <= 0:
-        if e.damage.low <= 0:
+    if not e.over_mean.above(0):
+        if not e.damage.above(0):
             return Verdict.INCONCLUSIVE, (
                 "the model loses nothing on these texts when the place holds the mean activation, "
                 f"so there is nothing to keep ({e.damage.low:+.3f} to {e.damage.high:+.3f} nats)"

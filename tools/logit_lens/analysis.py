@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.corpus.progress import Progress
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.logit_lens.reading import Read, read, residuals
 from gadfly.tools.logit_lens.verdict import Evidence
 from gadfly.tools.model import LocalModel
@@ -108,8 +108,8 @@ def analyse(
     ]
     progress.start("Logit lens", len(units) + len(copies))
     try:
-        own, exactness = _measure(model, readout, units, max_tokens, progress)
-        shuffled, _ = _measure(model, readout, copies, max_tokens, progress)
+        own, exactness, noise = _measure(model, readout, units, max_tokens, progress)
+        shuffled, *_ = _measure(model, readout, copies, max_tokens, progress)
     finally:
         progress.finish()
     layers = own.logp.shape[0]
@@ -121,16 +121,18 @@ def analyse(
     )
     advantage, beyond = logp - other, logp - mixed.mean(-1)
     # Both controls must be beaten, so the larger of the two p-values counts.
-    p = np.maximum(stats.sign_flip(advantage, seed), stats.sign_flip(beyond, seed + 1))
+    p = np.maximum(
+        stats.sign_flip(advantage, seed, noise), stats.sign_flip(beyond, seed + 1, noise)
+    )
     q = stats.benjamini_hochberg(p)
     halves = np.random.default_rng(seed).permutation(len(units)) % 2 == 0
     if len(units) < 2:
         halves = np.ones(len(units), dtype=np.bool_)
-    chosen = _choose(rank, advantage, halves)
+    chosen = _choose(rank, advantage, halves, noise)
     return Analysis(
         units, logp, rank, other, other_rank, mixed.mean(-1), np.median(mixed_rank, -1),
         own.top.numpy(), q, chosen,
-        _evidence(chosen, rank, advantage, beyond, q, halves, seed), exactness,
+        _evidence(chosen, rank, advantage, beyond, q, halves, seed, noise), exactness,
     )  # fmt: skip
 
 
@@ -144,16 +146,18 @@ def _shuffle(model: LocalModel, ids: list[int], rng: np.random.Generator) -> lis
 
 def _measure(
     model: LocalModel, readout: Readout, units: list[Unit], max_tokens: int, progress: Progress
-) -> tuple[Read, float]:
+) -> tuple[Read, float, float]:
+    """Readings of the units, the readout's largest error, and what rounding alone may change."""
     import torch
 
     pieces: list[Read] = []
     order: list[int] = []
-    worst = 0.0
+    worst, noise = 0.0, 0.0
     for some in portions([len(unit.ids) for unit in units], max_tokens):
         chosen = [units[i] for i in some]
         hidden, logits = residuals(model, batch_of(model, [unit.ids for unit in chosen]))
         worst = max(worst, readout.check(hidden[-1, :, 0], logits))
+        noise = max(noise, ties.noise(str(model.fingerprint["dtype"]), logits))
         target = torch.tensor([unit.target for unit in chosen], device=model.device)
         others = torch.tensor([unit.others for unit in chosen], device=model.device)
         pieces.append(read(readout, hidden[:, :, 0], target, others))
@@ -164,10 +168,10 @@ def _measure(
         torch.cat([getattr(piece, name) for piece in pieces], dim=1)[:, back]
         for name in Read.__dataclass_fields__
     )
-    return Read(*fields), worst
+    return Read(*fields), worst, noise
 
 
-def _choose(rank: Array, advantage: Array, half: Flags) -> int:
+def _choose(rank: Array, advantage: Array, half: Flags, noise: float) -> int:
     """The earliest layer before the last that has half of the last layer's top-1 share and tells the targets apart;
     else the one of the largest advantage.
 
@@ -180,9 +184,9 @@ def _choose(rank: Array, advantage: Array, half: Flags) -> int:
     error = advantage[:, half].std(1) / max(1, half.sum()) ** 0.5
     if share[-1] > 0:
         for row in candidates:
-            if share[row] >= share[-1] / 2 and mean[row] > 2 * error[row]:
+            if share[row] >= share[-1] / 2 and ties.exceeds(mean[row], 2 * error[row], noise):
                 return row
-    return max(candidates, key=lambda row: float(advantage[row, half].mean()))
+    return candidates[ties.first(mean[list(candidates)], noise)]
 
 
 def _evidence(
@@ -193,16 +197,17 @@ def _evidence(
     q: Array,
     halves: Flags,
     seed: int,
+    noise: float,
 ) -> Evidence:
     """What the verdict needs, on the units that the choice of the layer did not see."""
     held = ~halves if (~halves).any() else halves
     hits = int((rank[chosen, held] == 0).sum())
     return Evidence(
         units=rank.shape[1],
-        final=stats.mean_interval(advantage[-1], seed),
+        final=stats.mean_interval(advantage[-1], seed, noise),
         advantage=float(advantage[chosen, held].mean()),
-        over_others=stats.mean_interval(advantage[chosen, held], seed),
-        over_shuffled=stats.mean_interval(beyond[chosen, held], seed),
+        over_others=stats.mean_interval(advantage[chosen, held], seed, noise),
+        over_shuffled=stats.mean_interval(beyond[chosen, held], seed, noise),
         q=float(q[chosen]),
         top=float((rank[chosen, held] == 0).mean()),
         top_interval=stats.wilson(hits, int(held.sum())),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gadfly.tools import ties
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Read:
     """What each layer says of each row; [layers + 1, rows], float32 on the CPU.
 
-    ``logp`` and ``rank`` are the target's (rank 0: on top, and alone there, for equals count as ahead);
+    ``logp`` and ``rank`` are the target's (rank 0: on top, and alone there, for what ties counts as ahead);
     ``other_logp`` is the mean over the control targets and ``other_rank`` their median. ``top`` holds ids and
     ``top_probability`` probabilities of the best token.
     """
@@ -72,20 +73,26 @@ def read(readout: Readout, hidden: Tensor, target: Tensor, others: Tensor) -> Re
     """Read ``hidden`` [layers + 1, rows, hidden] for ``target`` [rows] and control targets ``others`` [rows, k]."""
     import torch
 
+    dtype = str(readout.model.fingerprint["dtype"])
     found: list[list[Tensor]] = [[] for _ in range(6)]
     with readout.model.working():
         for layer in hidden:
             logits = readout.logits(layer)
             logs = logits.log_softmax(-1)
+            noise = ties.of_size(dtype, logits.abs().amax(-1, keepdim=True))
             own = logits.gather(-1, target[:, None])
             rivals = logits.gather(-1, others)
             ranks = torch.stack(
-                [(logits >= column[:, None]).sum(-1) - 1 for column in rivals.unbind(-1)], -1
+                [
+                    ties.reaches(logits, column[:, None], noise).sum(-1) - 1
+                    for column in rivals.unbind(-1)
+                ],
+                -1,
             )
-            best, top = logs.max(-1)
+            best, top = logs.amax(-1), ties.likeliest(logits).squeeze(-1)
             rows = (
                 logs.gather(-1, target[:, None]).squeeze(-1),
-                (logits >= own).sum(-1).float() - 1,
+                ties.reaches(logits, own, noise).sum(-1).float() - 1,
                 logs.gather(-1, others).mean(-1),
                 ranks.float().median(-1).values,
                 top.float(),

@@ -47,17 +47,17 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"too few prompts for an interval: {e.units} given, at least {FEWEST_UNITS} needed"
         )
-    if e.final.low <= 0:
+    if not e.final.above(0):
         return Verdict.NOT_SUPPORTED, (
             "the model itself does not prefer the target to the other targets after its last layer "
             f"({e.final.low:+.2f} to {e.final.high:+.2f} nats)"
         )
-    if e.over_others.low <= 0 or e.q > SIGNIFICANT:
+    if not e.over_others.above(0) or e.q > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             f"other targets read as well there: the target is {e.over_others.low:+.2f} to "
             f"{e.over_others.high:+.2f} nats above them (q = {e.q:.2g})"
         )
-    if e.over_shuffled.low <= 0:
+    if not e.over_shuffled.above(0):
         return Verdict.NOT_SUPPORTED, (
             "the same words in random order read as much: the target is "
             f"{e.over_shuffled.low:+.2f} to {e.over_shuffled.high:+.2f} nats above that"

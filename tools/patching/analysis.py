@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gadfly.corpus.progress import Progress
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.attribution import estimate
@@ -50,6 +50,8 @@ class Analysis:
     chosen: int
     """The mediating cell, chosen on one half of the pairs."""
     evidence: Evidence
+    noise: float
+    """Of an effect: what rounding alone may change it by."""
     by_construction: Flags
     """Cells whose effect is 1 whatever the model does, [cells] of bool."""
     estimated: Estimated | None = None
@@ -112,6 +114,8 @@ def analyse(
     runs = Runs(_plain(score, clean_logits), _plain(score, corrupt_logits))
     everything = [Cell(layer, target) for layer in settings.layers for target in prepared.targets]
     gap = runs.gap
+    noise = ties.noise(str(model.fingerprint["dtype"]), clean_logits, corrupt_logits)
+    scale = max(abs(float(gap.mean())), 1e-9)
     guess: Array | None = None
     keep = np.arange(len(everything))
     if settings.method != "exact":
@@ -120,7 +124,7 @@ def analyse(
         )
         receiver = prepared.corrupt if settings.denoising else prepared.clean
         guess = _guess(model, receiver, second, first, everything, settings, score, gap, progress)
-        keep = _worth_checking(guess, settings)
+        keep = _worth_checking(guess, noise / scale, settings)
     cells = [everything[i] for i in keep]
 
     route = receivers(model, settings.through) if settings.through else []
@@ -169,23 +173,25 @@ def analyse(
     main = found.get("denoising") or found["noising"]
     self_cells = [Cell(layer, prepared.targets[-1]) for layer in settings.layers]
     own = swept("Self-patch", prepared.corrupt, corrupt, self_cells)
-    scale = max(abs(float(gap.mean())), 1e-9)
     self_patch = float(np.abs(own - runs.corrupt).max()) / scale
 
     fixed = _by_construction(model, settings, cells)
     halves = np.random.default_rng(settings.seed).permutation(len(prepared)) % 2 == 0
-    chosen = _mediator(main.on(halves, gap), cells, fixed)
-    q = beyond(main.per_pair[:, has], placebo_effects.per_pair[:, has], settings.seed) if has.sum() > 1 \
-        else np.ones(len(cells))  # fmt: skip
+    chosen = _mediator(main.on(halves, gap), noise / scale, cells, fixed)
+    q = np.ones(len(cells))
+    if has.sum() > 1:
+        q = beyond(main.per_pair[:, has], placebo_effects.per_pair[:, has], settings.seed, noise)
+    right = prefers(clean_logits, prepared, noise)
     evidence = _evidence(
-        chosen, runs, main, placebo_effects, halves, has, q, settings.seed,
+        chosen, runs, main, placebo_effects, halves, has, q, settings.seed, noise,
         self_patch=self_patch, dtype=str(model.fingerprint["dtype"]),
-        right=_prefers(clean_logits, prepared),
+        right=right,
     )  # fmt: skip
     return Analysis(
-        settings.layers, prepared.targets, cells, runs, _prefers(clean_logits, prepared),
-        found.get("denoising"), found.get("noising"), placebo_effects, q, chosen, evidence, fixed,
-        None if guess is None else _estimated(guess, keep, main, settings), notes,
+        settings.layers, prepared.targets, cells, runs, right,
+        found.get("denoising"), found.get("noising"), placebo_effects, q, chosen, evidence,
+        noise / scale, fixed,
+        None if guess is None else _estimated(guess, keep, main, noise / scale, settings), notes,
     )  # fmt: skip
 
 
@@ -208,20 +214,20 @@ def _guess(
     return guess
 
 
-def _worth_checking(guess: Array, settings: Settings) -> Any:
+def _worth_checking(guess: Array, noise: float, settings: Settings) -> Any:
     """Indices of the cells to measure: the largest estimates, and others at random so that what the gradient
     misses can be noticed."""
-    order = np.argsort(-np.abs(guess))
-    top = order[: max(1, 2 * settings.check // 3)]
-    rest = np.random.default_rng(settings.seed).permutation(order[len(top) :])
+    top = ties.ranking(np.abs(guess), noise, max(1, 2 * settings.check // 3))
+    # In their natural order: which are drawn must not hang on how small ones compare.
+    others = np.setdiff1d(np.arange(len(guess)), top)
+    rest = np.random.default_rng(settings.seed).permutation(others)
     return np.sort(np.concatenate([top, rest[: settings.check - len(top)]]))
 
 
-def _estimated(guess: Array, keep: Any, main: Effects, settings: Settings) -> Estimated:
-    from scipy.stats import spearmanr
-
-    with np.errstate(all="ignore"):
-        rank = float(spearmanr(guess[keep], main.mean).statistic) if len(keep) > 2 else np.nan
+def _estimated(
+    guess: Array, keep: Any, main: Effects, noise: float, settings: Settings
+) -> Estimated:
+    rank = ties.correlation(guess[keep], main.mean, noise, noise) if len(keep) > 2 else np.nan
     grid = guess.reshape(len(settings.layers), -1)
     return Estimated(grid, guess[keep], rank)
 
@@ -230,9 +236,11 @@ def _plain(score: Score, logits: Tensor) -> Array:
     return np.asarray(score(logits[None])[0].cpu().numpy(), dtype=np.float64)
 
 
-def _prefers(logits: Tensor, prepared: Prepared) -> Flags:
+def prefers(logits: Tensor, prepared: Prepared, noise: float) -> Flags:
+    """Whether each prompt's answer is likelier than the wrong one, [pairs]."""
     logits = logits.float()
-    right = logits.gather(-1, prepared.answer[:, None]) > logits.gather(-1, prepared.wrong[:, None])
+    own, other = (logits.gather(-1, ids[:, None]) for ids in (prepared.answer, prepared.wrong))
+    right = ties.exceeds(own, other, noise)
     return np.asarray(right.squeeze(-1).cpu().numpy())
 
 
@@ -245,7 +253,7 @@ def _by_construction(model: LocalModel, settings: Settings, cells: list[Cell]) -
     ])  # fmt: skip
 
 
-def _mediator(effect: Array, cells: list[Cell], fixed: Flags) -> int:
+def _mediator(effect: Array, noise: float, cells: list[Cell], fixed: Flags) -> int:
     """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
     half of the behaviour, which is where it has been moved to; else the largest such cell; else the largest of all.
 
@@ -253,37 +261,35 @@ def _mediator(effect: Array, cells: list[Cell], fixed: Flags) -> int:
     """
     moved = np.array([not cell.target.differs for cell in cells]) & ~fixed
     candidates = moved if moved.any() else ~fixed if (~fixed).any() else np.ones_like(fixed)
-    half = np.flatnonzero(candidates & (effect >= _HALF))
+    half = np.flatnonzero(candidates & ties.reaches(effect, _HALF, noise))
     if len(half):
         first_layer = min(cells[i].layer for i in half)
         same = np.array([i for i in half if cells[i].layer == first_layer])
-        return int(same[np.argmax(effect[same])])
-    return int(np.argmax(np.where(candidates, effect, -np.inf)))
+        return int(same[ties.first(effect[same], noise)])
+    return ties.first(np.where(candidates, effect, -np.inf), noise)
 
 
 def _evidence(
     chosen: int, runs: Runs, main: Effects, fake: Effects, halves: Flags, has: Flags, q: Array, seed: int,
-    *, self_patch: float, dtype: str, right: Flags,
+    noise: float, *, self_patch: float, dtype: str, right: Flags,
 ) -> Evidence:  # fmt: skip
     """What the verdict needs, measured on the pairs that the choice of the cell did not see."""
     gap = runs.gap
     other = ~halves if (~halves).sum() > 1 else np.ones_like(halves)
     both = other & has
     change, placebo_change = main.per_pair[chosen], fake.per_pair[chosen]
-    interval = stats.ratio_intervals(change[None, other], gap[other], seed)[0]
-    difference: Any = None
+    difference = None
     if both.sum() > 1:
-        rows = stats.ratio_intervals((change - placebo_change)[None, both], gap[both], seed)[0]
-        difference = stats.Interval(*map(float, rows))
+        difference = stats.ratio_interval((change - placebo_change)[both], gap[both], seed, noise)
     return Evidence(
         pairs=len(gap),
         self_patch=self_patch,
         self_patch_limit=SELF_PATCH_LIMIT.get(dtype, 0.1),
-        gap=stats.mean_interval(gap, seed),
-        gap_p=float(stats.sign_flip(gap[None], seed)[0]),
+        gap=stats.mean_interval(gap, seed, noise),
+        gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
         right=stats.wilson(int(right.sum()), len(right)),
         effect=float(main.on(other, gap)[chosen]),
-        interval=stats.Interval(*map(float, interval)),
+        interval=stats.ratio_interval(change[other], gap[other], seed, noise),
         placebo=float(fake.mean[chosen]),
         beyond_placebo=difference,
         q=float(q[chosen]),

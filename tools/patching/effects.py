@@ -98,9 +98,9 @@ def effects(change: Array, gap: Array, present: Flags, seed: int) -> Effects:
     return Effects(mean, interval, change)
 
 
-def beyond(change: Array, placebo: Array, seed: int) -> Array:
+def beyond(change: Array, placebo: Array, seed: int, noise: float) -> Array:
     """q-values, over all cells, that a cell's change exceeds the placebo's. Shapes [cells, pairs] → [cells]."""
-    return stats.benjamini_hochberg(stats.sign_flip(change - placebo, seed))
+    return stats.benjamini_hochberg(stats.sign_flip(change - placebo, seed, noise))
 
 
 def _ratio(change: Array, gap: Array) -> Array:

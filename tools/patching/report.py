@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gadfly.errors import ToolInputError
+from gadfly.tools import ties
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.metrics import title
 from gadfly.tools.patching import PatchArgs, PatchResult
@@ -165,7 +166,7 @@ def _carried_until(a: Analysis) -> int | None:
     differing = [column for column, target in enumerate(a.targets) if target.differs]
     if not differing:
         return None
-    strong = np.flatnonzero((grid[:, differing] >= 0.5).any(1))
+    strong = np.flatnonzero(ties.reaches(grid[:, differing], 0.5, a.noise).any(1))
     return a.layers[int(strong[-1])] if len(strong) else None
 
 
@@ -226,7 +227,7 @@ def _controls(a: Analysis) -> list[Control]:
 
 def _table(a: Analysis) -> Table:
     """The strongest cells, those that are 1 by construction left out; the whole grid is an artifact."""
-    order = [int(i) for i in np.argsort(-a.main.mean) if not a.by_construction[i]]
+    order = [i for i in ties.ranking(a.main.mean, a.noise) if not a.by_construction[i]]
     rows: list[list[str | int | float | None]] = []
     for index in order[:_ROWS]:
         layer, target = a.cells[index].layer, a.cells[index].target

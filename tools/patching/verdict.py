@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
 from gadfly.tools.stats import Interval
+from gadfly.tools.ties import reaches
 
 FEWEST_PAIRS = 8
 SMALLEST_EFFECT = 0.25
@@ -46,7 +47,7 @@ class Evidence:
     @property
     def has_gap(self) -> bool:
         """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
-        return self.gap.low > 0 and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
+        return self.gap.above(0) and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
@@ -73,14 +74,14 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             "no pair has another pair of the same shape with another answer, so there is no placebo; "
             "give pairs that share a template"
         )
-    if e.interval.low <= 0:
+    if not e.interval.above(0):
         return Verdict.NOT_SUPPORTED, "the interval of the effect reaches 0 on the pairs held out"
-    if e.beyond_placebo.low <= 0 or e.q > SIGNIFICANT:
+    if not e.beyond_placebo.above(0) or e.q > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             f"an activation from an unrelated prompt at the same place does {e.placebo:.2f}: "
             "the effect does not exceed the placebo"
         )
-    if e.effect < SMALLEST_EFFECT:
+    if not reaches(e.effect, SMALLEST_EFFECT, e.interval.noise):
         return Verdict.INCONCLUSIVE, (
             f"the cell beats the placebo ({e.placebo:.2f}) but restores less than a quarter; "
             "the behaviour may be spread over several places"

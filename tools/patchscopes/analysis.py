@@ -16,7 +16,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.capture import at, capture
 from gadfly.tools.generating import in_parts
 from gadfly.tools.logit_lens.analysis import Unit
@@ -37,7 +37,7 @@ class Analysis:
     units: list[Unit]
     logp: Array
     rank: Array
-    """Of the answer; 0 is on top, and alone there: equals count as ahead."""
+    """Of the answer; 0 is on top, and alone there: what ties counts as ahead."""
     other_logp: Array
     """Mean over control answers."""
     donor_logp: Array | None
@@ -100,7 +100,7 @@ def analyse(
         )
     finally:
         progress.finish()
-    logp, rank, other, top = own
+    logp, rank, other, top, noise = own
     answers = [unit.target for unit in units]
     filler = target.ids[target.slot]
     alone = _said(written(model, target, [filler]).expand(len(units), -1), answers)
@@ -111,22 +111,22 @@ def analyse(
     advantage = logp - other
     controls = [advantage, logp - alone] + ([] if swapped is None else [logp - swapped])
     # Every control must be beaten, so the largest p-value counts.
-    p = np.max([stats.sign_flip(c, seed + i) for i, c in enumerate(controls)], axis=0)
+    p = np.max([stats.sign_flip(c, seed + i, noise) for i, c in enumerate(controls)], axis=0)
     q = stats.benjamini_hochberg(p)
     half = np.random.default_rng(seed).permutation(len(units)) % 2 == 0
     if len(units) < 2:
         half = np.ones(len(units), dtype=np.bool_)
     held = ~half if (~half).any() else half
-    chosen = int(advantage[:, half].mean(1).argmax())
+    chosen = ties.first(advantage[:, half].mean(1), noise)
     hits = int((rank[chosen, held] == 0).sum())
     evidence = Evidence(
         units=len(units),
         advantage=float(advantage[chosen, held].mean()),
-        over_answers=stats.mean_interval(advantage[chosen, held], seed),
+        over_answers=stats.mean_interval(advantage[chosen, held], seed, noise),
         over_donors=None
         if swapped is None
-        else stats.mean_interval((logp - swapped)[chosen, held], seed),
-        over_nothing=stats.mean_interval((logp - alone)[chosen, held], seed),
+        else stats.mean_interval((logp - swapped)[chosen, held], seed, noise),
+        over_nothing=stats.mean_interval((logp - alone)[chosen, held], seed, noise),
         q=float(q[chosen]),
         top=hits / int(held.sum()),
         top_interval=stats.wilson(hits, int(held.sum())),
@@ -164,10 +164,12 @@ def _measure(
     max_rows: int,
     progress: Progress,
     on_halved: Callable[[int], None],
-) -> tuple[Array, Array, Array, Array]:
-    """Log p and rank of the answer, mean log p of the control answers, and the best token: [layers, prompts] each."""
+) -> tuple[Array, Array, Array, Array, float]:
+    """Log p and rank of the answer, mean log p of the control answers, and the best token: [layers, prompts] each.
+    Last what rounding alone may change a log p by."""
     import torch
 
+    dtype = str(model.fingerprint["dtype"])
     layers, n, hidden = states.shape
     rows = states.reshape(layers * n, hidden).to(model.device)
     where = torch.arange(layers).repeat_interleave(n)
@@ -177,20 +179,19 @@ def _measure(
     others = torch.tensor([unit.others for unit in units]).repeat(layers, 1)
 
     def part(cut: list[int]) -> tuple[Tensor, ...]:
-        logs = (
-            patched(model, target, rows[torch.tensor(cut, device=rows.device)], where[cut])
-            .float()
-            .log_softmax(-1)
-            .cpu()
-        )
+        states_here = rows[torch.tensor(cut, device=rows.device)]
+        logits = patched(model, target, states_here, where[cut]).float().cpu()
+        logs = logits.log_softmax(-1)
         own = logs.gather(-1, answer[cut, None])
         progress.advance(len(logs))
-        rank = (logs >= own).sum(-1) - 1
-        return own.squeeze(-1), rank, logs.gather(-1, others[cut]).mean(-1), logs.argmax(-1)
+        noise = ties.of_size(dtype, logits.abs().amax(-1, keepdim=True))
+        rank = ties.reaches(logs, own, noise).sum(-1) - 1
+        top = ties.likeliest(logits).squeeze(-1)
+        return own.squeeze(-1), rank, logs.gather(-1, others[cut]).mean(-1), top, noise[:, 0]
 
     parts = [found for _, found in in_parts(range(len(rows)), max_rows, part, on_halved)]
-    logp, rank, other, top = (
+    logp, rank, other, top, noise = (
         torch.cat(column).reshape(layers, n).numpy().astype(np.float64)
         for column in zip(*parts, strict=True)
     )
-    return logp, rank, other, top
+    return logp, rank, other, top, float(noise.max())

@@ -42,7 +42,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"too few prompts for an interval: {e.units} given, at least {FEWEST_UNITS} needed"
         )
-    if e.over_answers.low <= 0 or e.q > SIGNIFICANT:
+    if not e.over_answers.above(0) or e.q > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             f"other answers come out as much: the answer is {_span(e.over_answers)} nats above them (q = {e.q:.2g})"
         )
@@ -50,11 +50,11 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             "all prompts have one answer, so no other state could have brought it out; mix in prompts with another"
         )
-    if e.over_donors.low <= 0:
+    if not e.over_donors.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"states of other prompts bring the answer out as much: {_span(e.over_donors)} nats above them"
         )
-    if e.over_nothing.low <= 0:
+    if not e.over_nothing.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"the target says the answer as much without any state: {_span(e.over_nothing)} nats above that"
         )

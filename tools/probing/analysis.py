@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools import ties
 from gadfly.tools.probing.data import Labelled, Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
 from gadfly.tools.stats import Interval, benjamini_hochberg
@@ -33,6 +34,8 @@ class Measured:
 
     name: str
     scores: Array
+    noise: float
+    """What rounding alone may change a score by."""
     auroc: float
     accuracy: float
     interval: Interval
@@ -63,20 +66,31 @@ class Shuffles:
     accuracy: Array
 
 
-def auroc(scores: Array, labels: Ints) -> Array:
-    """Area under the ROC curve by ranks, ties counted half; over the last axis of ``scores``."""
-    from scipy.stats import rankdata
+def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
+    """Area under the ROC curve by ranks, ties counted half; over the last axis of ``scores`` [..., texts].
 
-    ranks = rankdata(scores, axis=-1)
+    Args:
+        noise: of a score, one number or [...].
+    """
+    ranks = ties.ranks(scores, noise)
     ones = labels == 1
     positives, negatives = int(ones.sum()), int((~ones).sum())
     total: Array = ranks[..., ones].sum(-1) - positives * (positives + 1) / 2
     return total / (positives * negatives)
 
 
+def noise_of(weight: Tensor, x: Tensor, dtype: str) -> Array:
+    """What rounding of activations ``x`` [layers, texts, hidden] changes the scores of ``weight`` [..., layers,
+    strengths, hidden] by: it is of the size of the activations in any direction, and the weights add it up. Where a
+    layer's activations are all alike, a probe reads this noise, and all its scores tie.
+    """
+    size = x.double().norm(dim=-1).amax(-1)[:, None] / x.shape[-1] ** 0.5
+    return np.asarray(ties.of_size(dtype, weight.norm(dim=-1) * size).numpy())
+
+
 def best_probe(
-    name: str, x: Tensor, data: Labelled, parts: Parts, methods: Sequence[Method], seed: int
-) -> Layered:
+    name: str, x: Tensor, data: Labelled, parts: Parts, methods: Sequence[Method], seed: int, dtype: str
+) -> Layered:  # fmt: skip
     """Fit every layer, method and strength of ``x`` [layers, texts, hidden]; choose; measure."""
     import torch
 
@@ -92,13 +106,15 @@ def best_probe(
     for method in methods:
         probes = fit(method, axes, y[train])
         fitted[method] = probes
-        found = auroc(probes.scores(x[:, validation].double()).numpy(), held)  # [layers, strengths]
+        scores = probes.scores(x[:, validation].double()).numpy()
+        noise = noise_of(probes.weight, x, dtype)
+        found = auroc(scores, held, noise)  # [layers, strengths]
         curve = np.maximum(curve, found.max(1))
         # Of equal ones the earliest layer and the strongest penalty: the simplest that does as well.
         flipped = found[:, ::-1]
         layer, back = divmod(int(np.argmax(flipped)), flipped.shape[1])
         strength = found.shape[1] - 1 - back
-        if winner is None or found[layer, strength] > winner[0] + 1e-9:
+        if winner is None or found[layer, strength] > winner[0]:
             winner = (float(found[layer, strength]), layer, method, strength)
     assert winner is not None
     _, layer, method, strength = winner
@@ -113,7 +129,9 @@ def best_probe(
         bias=bias,
         validation=curve,
         q=benjamini_hochberg(_above_half(curve, held)),
-        test=measure(name, scores, data, parts, seed),
+        test=measure(
+            name, scores, noise_of(weight[None, None], x[[layer]], dtype).item(), data, parts, seed
+        ),
     )
 
 
@@ -127,21 +145,24 @@ def _above_half(values: Array, labels: Ints) -> Array:
     return p
 
 
-def measure(name: str, scores: Array, data: Labelled, parts: Parts, seed: int) -> Measured:
+def measure(
+    name: str, scores: Array, noise: float, data: Labelled, parts: Parts, seed: int
+) -> Measured:
     """AUROC, accuracy and a bootstrap interval of the AUROC over the groups of the test part."""
     labels = data.labels[parts.test]
-    draws = [auroc(scores[pick], labels[pick]) for pick in resamples(data, parts, seed)]
+    draws = [auroc(scores[pick], labels[pick], noise) for pick in resamples(data, parts, seed)]
     low, high = np.percentile(draws, [2.5, 97.5])
-    value = float(auroc(scores, labels))
-    right = float(((scores > 0) == (labels == 1)).mean())
-    return Measured(name, scores, value, right, Interval(float(low), float(high)))
+    value = float(auroc(scores, labels, noise))
+    right = float((ties.exceeds(scores, 0, noise) == (labels == 1)).mean())
+    return Measured(name, scores, noise, value, right, Interval(float(low), float(high)))
 
 
 def beyond(probe: Measured, control: Measured, data: Labelled, parts: Parts, seed: int) -> Interval:
     """The interval of probe AUROC minus control AUROC, both on the same resampled groups."""
     labels = data.labels[parts.test]
     differences = [
-        auroc(probe.scores[pick], labels[pick]) - auroc(control.scores[pick], labels[pick])
+        auroc(probe.scores[pick], labels[pick], probe.noise)
+        - auroc(control.scores[pick], labels[pick], control.noise)
         for pick in resamples(data, parts, seed)
     ]
     low, high = np.percentile(differences, [2.5, 97.5])
@@ -176,6 +197,7 @@ def shuffles(
     times: int,
     seed: int,
     progress: Progress,
+    dtype: str,
 ) -> Shuffles:
     """The control task (Hewitt & Liang 2019, arXiv:1909.03368): shuffled labels, the layer chosen anew each time.
 
@@ -204,11 +226,12 @@ def shuffles(
                 probes = fit(probe.method, axes, torch.from_numpy(y[:, parts.train]), strengths)
                 held = probes.scores(x[:, validation].double())[:, :, 0].numpy()
                 seen = probes.scores(x[:, test].double())[:, :, 0].numpy()
-                for row, on_held, on_test in zip(y, held, seen, strict=True):
-                    layer = int(np.argmax(auroc(on_held, row[parts.validation])))
-                    truth = row[parts.test]
-                    areas.append(float(auroc(on_test[layer], truth)))
-                    rights.append(float(((on_test[layer] > 0) == (truth == 1)).mean()))
+                noise = noise_of(probes.weight, x, dtype)[:, :, 0]
+                for row, on_held, on_test, wide in zip(y, held, seen, noise, strict=True):
+                    layer = int(np.argmax(auroc(on_held, row[parts.validation], wide)))
+                    truth, score, slack = row[parts.test], on_test[layer], wide[layer]
+                    areas.append(float(auroc(score, truth, slack)))
+                    rights.append(float((ties.exceeds(score, 0, slack) == (truth == 1)).mean()))
             progress.advance(count)
     finally:
         progress.finish()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools import ties
 from gadfly.tools.capture import Captured, Reduce, capture
 from gadfly.tools.model import LocalModel
 from gadfly.tools.probing.analysis import Measured, auroc, best_probe, measure
@@ -28,7 +29,7 @@ RANDOM_LIMIT = 2_000_000_000
 def majority(data: Labelled, parts: Parts, seed: int) -> Measured:
     """The commoner label of the train part, always."""
     common = 1.0 if data.labels[parts.train].mean() >= 0.5 else -1.0
-    return measure("majority", np.full(int(parts.test.sum()), common), data, parts, seed)
+    return measure("majority", np.full(int(parts.test.sum()), common), 0.0, data, parts, seed)
 
 
 def bag_of_words(data: Labelled, parts: Parts, seed: int) -> Measured:
@@ -50,10 +51,12 @@ def length(data: Labelled, parts: Parts, captured: Captured, seed: int) -> Measu
 
 
 def embeddings(
-    data: Labelled, parts: Parts, captured: Captured, methods: Sequence[Method], seed: int
-) -> Measured:
+    data: Labelled, parts: Parts, captured: Captured, methods: Sequence[Method], seed: int, dtype: str
+) -> Measured:  # fmt: skip
     """The same probes on the mean input embedding: the tokens, before any layer has run."""
-    return best_probe("embeddings", captured.embedding[None], data, parts, methods, seed).test
+    return best_probe(
+        "embeddings", captured.embedding[None], data, parts, methods, seed, dtype
+    ).test
 
 
 def random_weights(
@@ -84,7 +87,8 @@ def random_weights(
         twin, data.texts, reduce, modules=sites(twin, site), progress=progress,
         label="Activations of random weights",
     )  # fmt: skip
-    return best_probe("random_weights", captured.layers, data, parts, methods, seed).test
+    dtype = str(twin.fingerprint["dtype"])
+    return best_probe("random_weights", captured.layers, data, parts, methods, seed, dtype).test
 
 
 def sites(model: LocalModel, site: str) -> list[Any]:
@@ -95,16 +99,15 @@ def sites(model: LocalModel, site: str) -> list[Any]:
 def _tuned(name: str, features: Any, data: Labelled, parts: Parts, seed: int) -> Measured:
     from sklearn.linear_model import LogisticRegression
 
-    best: tuple[float, Array] | None = None
+    best: tuple[float, float, Array] | None = None
     for penalty in _PENALTIES:
         model = LogisticRegression(C=penalty, max_iter=2000)
         model.fit(features[parts.train], data.labels[parts.train])
-        held = float(
-            auroc(
-                model.decision_function(features[parts.validation]), data.labels[parts.validation]
-            )
-        )
+        scores = model.decision_function(features)
+        # Computed in double precision; what is left is how far the solver went, which is finer than this.
+        noise = ties.noise("float32", scores)
+        held = float(auroc(scores[parts.validation], data.labels[parts.validation], noise))
         if best is None or held > best[0]:
-            best = held, model.decision_function(features[parts.test])
+            best = held, noise, scores[parts.test]
     assert best is not None
-    return measure(name, best[1], data, parts, seed)
+    return measure(name, best[2], best[1], data, parts, seed)

@@ -61,15 +61,16 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         raise ToolInputError(
             "the activations hold numbers that are not finite; use --dtype float32"
         )
-    probe = best_probe("probe", captured.layers, data, parts, methods, args.seed)
+    dtype = str(model.fingerprint["dtype"])
+    probe = best_probe("probe", captured.layers, data, parts, methods, args.seed, dtype)
     noise = shuffles(
-        captured.layers, data, parts, probe, args.shuffles, args.seed, context.progress
+        captured.layers, data, parts, probe, args.shuffles, args.seed, context.progress, dtype
     )
     rivals = [
         controls.majority(data, parts, args.seed),
         controls.bag_of_words(data, parts, args.seed),
         controls.length(data, parts, captured, args.seed),
-        controls.embeddings(data, parts, captured, methods, args.seed),
+        controls.embeddings(data, parts, captured, methods, args.seed, dtype),
     ]
     notes = list(data.notes)
     if args.random_model:

@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gadfly.tools.steering.source import drawn
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -14,9 +18,8 @@ def random_dictionary(folder: Path, hidden: int, layer: int, seed: int) -> Path:
     """Twice as many features as dimensions, all directions drawn."""
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
     rows = torch.nn.functional.normalize(
-        torch.randn(2 * hidden, hidden, generator=generator), dim=-1
+        drawn(2 * hidden, hidden, np.random.default_rng(seed)), dim=-1
     )
     return _write(folder / f"random-{layer}-{seed}", rows, layer)
 

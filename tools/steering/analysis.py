@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.corpus.progress import Progress
-from gadfly.tools import stats
+from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
 from gadfly.tools.steering import neutral
@@ -66,6 +66,8 @@ class Analysis:
     """New token ids [0 and then each dose][shown prompts]."""
     repetition: list[float]
     """Distinct bigrams, of 0 and then each dose."""
+    noise: float
+    """What rounding alone may change the metric by."""
     chosen: int
     evidence: Evidence
     notes: list[str] = field(default_factory=list)
@@ -79,16 +81,14 @@ class Analysis:
     @property
     def usable(self) -> list[bool]:
         """Which doses leave the perplexity of neutral text within bounds."""
-        limit = PERPLEXITY_LIMIT * self.effects_on_neutral.unsteered
-        return [value <= limit for value in self.effects_on_neutral.perplexity]
+        return within_bounds(self.effects_on_neutral)
 
     @property
     def monotone(self) -> float:
         """Spearman correlation of dose and mean metric over the usable doses and 0."""
-        from scipy.stats import spearmanr
-
         x, y = self.usable_curve()
-        return float(spearmanr(x, y).statistic) if np.ptp(y) > 0 and len(x) > 2 else 0.0
+        found = ties.correlation(x, y, 0.0, self.noise) if len(x) > 2 else np.nan
+        return found if np.isfinite(found) else 0.0
 
     @property
     def slope(self) -> float:
@@ -134,7 +134,7 @@ def analyse(
     steps = torch.cat(
         [torch.zeros(1, model.hidden_size), *(scale[:, None] * d for d in directions)]
     )
-    scores = _measured(model, task, steps, source.layer, settings, progress, notes)
+    scores, noise = _measured(model, task, steps, source.layer, settings, progress, notes)
     plain = scores[0]
     by_direction = scores[1:].reshape(len(directions), len(doses), -1)
     means = (by_direction - plain).mean(-1)  # [directions, doses]
@@ -164,12 +164,14 @@ def analyse(
     finally:
         progress.finish()
     chosen = choose(doses, on_neutral)
-    evidence = _evidence(doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed)
+    evidence = _evidence(
+        doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed, noise
+    )
     return Analysis(
         source=source, norm=norm, doses=doses, plain=plain, steered=by_direction[0], families=found,
         instructed=_instructed(model, task, source.layer, settings, progress), effects_on_neutral=on_neutral,
         texts=written, repetition=[float(np.mean([neutral.distinct(ids) for ids in row])) for row in written],
-        chosen=chosen, evidence=evidence, notes=notes,
+        noise=noise, chosen=chosen, evidence=evidence, notes=notes,
     )  # fmt: skip
 
 
@@ -177,15 +179,21 @@ def choose(doses: Sequence[float], on_neutral: SideEffects) -> int:
     """Index of the largest dose above 0 whose perplexity on neutral text is within bounds; where there is none, of the
     smallest above 0."""
     above = [i for i, dose in enumerate(doses) if dose > 0]
-    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
-    fine = [i for i in above if on_neutral.perplexity[i] <= limit]
+    bounded = within_bounds(on_neutral)
+    fine = [i for i in above if bounded[i]]
     return fine[-1] if fine else above[0]
+
+
+def within_bounds(on_neutral: SideEffects) -> list[bool]:
+    """Which doses leave the perplexity of neutral text at most twice the unsteered one."""
+    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
+    return [bool(ties.reaches(limit, value, on_neutral.noise)) for value in on_neutral.perplexity]
 
 
 def _measured(
     model: LocalModel, task: Task, steps: Tensor, layer: int, settings: Settings, progress: Progress, notes: list[str]
-) -> Array:  # fmt: skip
-    """The metric [conditions, prompts] of every row of ``steps``."""
+) -> tuple[Array, float]:  # fmt: skip
+    """The metric [conditions, prompts] of every row of ``steps``, and what rounding alone may change it by."""
 
     def halved(rows: int) -> None:
         notes.append(f"memory ran out: at most {rows} rows a forward were used")
@@ -200,19 +208,26 @@ def _measured(
     progress.start("Steering: doses x directions x prompts", len(steps) * len(task.prompts))
     try:
         if task.metric != "words":
+            scorer, dtype, noise = task.scorer(), str(model.fingerprint["dtype"]), [0.0]
+
+            def score(logits: Tensor, which: Tensor) -> Tensor:
+                noise.append(ties.noise(dtype, logits))
+                return scorer(logits, which)
+
             found = next_token(
-                model, task.prompts, steps, layer, settings.positions, task.scorer(),
+                model, task.prompts, steps, layer, settings.positions, score,
                 max_rows=settings.max_rows, on_done=progress.advance, on_halved=halved,
             )  # fmt: skip
-            return np.asarray(found.numpy(), dtype=np.float64)
+            return np.asarray(found.numpy(), dtype=np.float64), max(noise)
         written = continuations(
             model, task.prompts, steps, layer, settings.positions, settings.max_tokens,
             temperature=settings.temperature, seed=settings.seed, max_rows=settings.max_rows,
             on_done=progress.advance, on_halved=halved,
         )  # fmt: skip
+        # A text has a word or has none: there is nothing to round.
         return np.array(
             [[task.has_word(model.tokenizer.decode(ids)) for ids in row] for row in written]
-        )
+        ), 0.0
     finally:
         progress.finish()
 
@@ -228,33 +243,34 @@ def _instructed(
     told = [f"{settings.instruction} {prompt}" for prompt in task.prompts]
     same = Task(told, task.metric, task.towards, task.away, task.words)
     zero = torch.zeros(1, model.hidden_size)
-    found: Array = _measured(model, same, zero, layer, settings, progress, [])[0]
-    return found
+    (found, *_), _ = _measured(model, same, zero, layer, settings, progress, [])
+    return np.asarray(found)
 
 
 def _evidence(
     doses: Sequence[float], chosen: int, plain: Array, steered: Array, families: dict[str, Array],
-    on_neutral: SideEffects, seed: int,
+    on_neutral: SideEffects, seed: int, noise: float,
 ) -> Evidence:  # fmt: skip
     effect = steered[chosen] - plain
     ratio = on_neutral.perplexity[chosen] / on_neutral.unsteered
     compared = [
-        family(name, float(effect.mean()), effects[chosen]) for name, effects in families.items()
+        family(name, float(effect.mean()), effects[chosen], noise)
+        for name, effects in families.items()
     ]
     return Evidence(
         prompts=len(plain),
-        usable=ratio <= PERPLEXITY_LIMIT,
+        usable=within_bounds(on_neutral)[chosen],
         dose=doses[chosen],
         effect=float(effect.mean()),
-        interval=stats.mean_interval(effect, seed),
+        interval=stats.mean_interval(effect, seed, noise),
         perplexity_ratio=ratio,
         random=compared[0],
         in_distribution=compared[1] if len(compared) > 1 else None,
     )
 
 
-def family(name: str, effect: float, controls: Array) -> Family:
+def family(name: str, effect: float, controls: Array, noise: float) -> Family:
     """How often a control moves the metric at least as much, either way; the vector itself is counted in."""
-    reached = int((np.abs(controls) >= effect).sum())
-    strongest = float(controls[np.argmax(np.abs(controls))])
+    reached = int(ties.reaches(np.abs(controls), effect, noise).sum())
+    strongest = float(controls[ties.first(np.abs(controls), noise)])
     return Family(name, (1 + reached) / (1 + len(controls)), strongest)

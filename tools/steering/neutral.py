@@ -6,6 +6,7 @@ read as if the model had written them: the vector is added at every token.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.tools import ties
 from gadfly.tools.generating import in_parts
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.steering.engine import adding
@@ -51,6 +53,8 @@ class SideEffects:
     perplexity: list[float]
     unsteered: float
     """Perplexity without any vector."""
+    noise: float = 0.0
+    """What rounding alone may change a perplexity by."""
 
 
 def texts(model: LocalModel, given: Sequence[str] | None, count: int = 16) -> list[str]:
@@ -91,19 +95,20 @@ def side_effects(
 
     kl = torch.zeros(len(steps), dtype=torch.float64)
     loss = torch.zeros(len(steps), dtype=torch.float64)
-    plain_loss, tokens = 0.0, 0
+    plain_loss, tokens, noise = 0.0, 0, 0.0
     longest = max(len(model.ids(text)) for text in texts)
     vocabulary = model.module.get_output_embeddings().weight.shape[0]
     at_once = max(1, int(_LOGITS / (longest * vocabulary)))
 
     def part(some: list[int]) -> None:
-        nonlocal plain_loss, tokens
+        nonlocal plain_loss, tokens, noise
         batch = model.batch([texts[i] for i in some])
         # The last token predicts nothing that is there, and padding predicts nothing at all.
         scored = (batch.mask[:, :-1] & batch.mask[:, 1:]).bool()
         follow = batch.ids[:, 1:, None]
         zero = steps.new_zeros(len(batch), steps.shape[1])
         plain = _log_probabilities(model, batch, zero, layer)
+        noise = max(noise, ties.noise(str(model.fingerprint["dtype"]), plain))
         here = []
         for step in steps:
             logs = _log_probabilities(model, batch, step.expand(len(batch), -1), layer)
@@ -123,9 +128,10 @@ def side_effects(
         in_parts(range(len(texts)), at_once, part, lambda _: None)
     finally:
         progress.finish()
+    unsteered = math.exp(plain_loss / tokens)
     return SideEffects(
-        (kl / tokens).tolist(), (loss / tokens).exp().tolist(), float(torch.tensor(plain_loss / tokens).exp())
-    )  # fmt: skip
+        (kl / tokens).tolist(), (loss / tokens).exp().tolist(), unsteered, noise * unsteered
+    )
 
 
 def _log_probabilities(model: LocalModel, batch: Batch, vectors: Tensor, layer: int) -> Tensor:

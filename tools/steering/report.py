@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import curves, stats, vectors
+from gadfly.tools import curves, stats, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length
 from gadfly.tools.steering import SteerArgs, SteerResult, neutral, task
@@ -121,7 +121,7 @@ def _values(a: Analysis) -> dict[str, float]:
 def _headline(a: Analysis, work: Task) -> str:
     e = a.evidence
     rivals = [e.random, *([e.in_distribution] if e.in_distribution else [])]
-    strongest = max(rivals, key=lambda f: abs(f.strongest))
+    strongest = rivals[ties.first([abs(f.strongest) for f in rivals], a.noise)]
     return (
         f"Adding the vector after layer {a.source.layer} at dose {e.dose:.2g} moves the {work.name} by {e.effect:+.3g} "
         f"[{e.interval.low:.3g}, {e.interval.high:.3g}], from {a.plain.mean():.3g} to {a.steered[a.chosen].mean():.3g} "
@@ -150,7 +150,7 @@ def _controls(a: Analysis, seed: int) -> list[Control]:
         )  # fmt: skip
     if a.instructed is not None:
         effect = a.instructed - a.plain
-        interval = stats.mean_interval(effect, seed)
+        interval = stats.mean_interval(effect, seed, a.noise)
         shown.append(
             Control(
                 name="instruction", value=float(effect.mean()), interval=(interval.low, interval.high),
@@ -182,7 +182,7 @@ def _table(a: Analysis, seed: int) -> Table:
             ])  # fmt: skip
             continue
         effect = a.steered[i] - a.plain
-        interval = stats.mean_interval(effect, seed)
+        interval = stats.mean_interval(effect, seed, a.noise)
         ranges = [np.percentile(effects[i], [2.5, 97.5]) for effects in a.families.values()]
         rows.append([
             round(a.doses[i], 4), round(float(a.steered[i].mean()), 4), round(float(effect.mean()), 4),
@@ -202,9 +202,11 @@ def _notes(a: Analysis, work: Task) -> list[str]:
             f"at dose {a.doses[last]:.2g} the effect is {a.mean_effects[last]:+.3g}, and perplexity on neutral text "
             f"{a.effects_on_neutral.perplexity[last] / a.effects_on_neutral.unsteered:.3g} times the unsteered one"
         )
-    if a.instructed is not None and abs((a.instructed - a.plain).mean()) >= abs(a.evidence.effect):
+    if a.instructed is not None and ties.reaches(
+        abs((a.instructed - a.plain).mean()), abs(a.evidence.effect), a.noise
+    ):
         notes.append("the instruction moves the metric at least as much as the vector does")
-    if a.monotone < 0.9 and a.evidence.interval.low > 0:
+    if a.monotone < 0.9 and a.evidence.interval.above(0):
         notes.append(
             f"the dose-response is not monotonic over the usable doses (rank correlation {a.monotone:.2f})"
         )
@@ -261,8 +263,8 @@ def _figures(
     x = [*a.doses[:zero], 0.0, *a.doses[zero:]]
     base = float(a.plain.mean())
     metric = np.insert(a.steered, zero, a.plain, axis=0)
-    ends = [tuple(stats.mean_interval(row, args.seed)) for row in metric]
-    lines = [curves.Line("the vector", x, metric.mean(1).tolist(), [(e[0], e[1]) for e in ends])]
+    ends = [stats.mean_interval(row, args.seed, a.noise) for row in metric]
+    lines = [curves.Line("the vector", x, metric.mean(1).tolist(), [(e.low, e.high) for e in ends])]
     for name, effects in a.families.items():
         rows = np.insert(effects, zero, 0.0, axis=0) + base
         band = np.percentile(rows, [2.5, 97.5], axis=1).T

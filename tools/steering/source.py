@@ -25,7 +25,6 @@ from gadfly.tools.capture import at, capture
 from gadfly.tools.model import LocalModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from gadfly.tools.stats import Array
@@ -177,10 +176,14 @@ def half_signs(pairs: int, count: int, rng: np.random.Generator) -> Array:
 
 def isotropic(hidden: int, count: int, seed: int) -> Tensor:
     """Random directions [count, hidden] of norm 1, every one equally likely."""
+    return _unit(drawn(count, hidden, np.random.default_rng(seed)))
+
+
+def drawn(rows: int, columns: int, rng: np.random.Generator) -> Tensor:
+    """Standard normal numbers [rows, columns]: numpy's, because torch's last bits hang on the processor."""
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    return _unit(torch.randn(count, hidden, generator=generator))
+    return torch.from_numpy(rng.standard_normal((rows, columns)).astype(np.float32))
 
 
 def mixtures(
@@ -193,25 +196,21 @@ def mixtures(
 ) -> Tensor | None:
     """Random directions [count, hidden] with the covariance of the prompts' last-token activations, at right angles to
     the vector; None where the prompts are too few or too alike to have one."""
-    import torch
-
     if len(set(prompts)) < FEWEST_PROMPTS:
         return None
     x = capture(
         model, prompts, at("last"), modules=[model.blocks[source.layer]], progress=progress
     ).layers[0]
-    return mixed(x - x.mean(0), source.direction, count, torch.Generator().manual_seed(seed + 1))
+    return mixed(x - x.mean(0), source.direction, count, np.random.default_rng(seed + 1))
 
 
-def mixed(x: Tensor, direction: Tensor, count: int, generator: torch.Generator) -> Tensor | None:
+def mixed(x: Tensor, direction: Tensor, count: int, rng: np.random.Generator) -> Tensor | None:
     """Random mixtures of the rows of ``x`` [rows, hidden] without their part along ``direction``; None if nothing
     is left of them."""
-    import torch
-
     rest = x - (x @ direction)[:, None] * direction
     if rest.norm() <= 1e-4 * max(float(x.norm()), 1e-30):
         return None
-    return _unit(torch.randn(count, len(x), generator=generator) @ rest)
+    return _unit(drawn(count, len(x), rng) @ rest)
 
 
 def _unit(directions: Tensor) -> Tensor:

@@ -61,8 +61,8 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"at every dose the perplexity on neutral text is more than {PERPLEXITY_LIMIT:g} times the unsteered one "
             f"({e.perplexity_ratio:.3g} times at dose {e.dose:.2g}): what moves is fluency; try smaller doses"
         )
-    if e.interval.low <= 0:
-        way = "goes the other way" if e.interval.high < 0 else "reaches 0"
+    if not e.interval.above(0):
+        way = "goes the other way" if e.interval.below(0) else "reaches 0"
         return Verdict.NOT_SUPPORTED, (
             f"the effect at dose {e.dose:.2g} {way}: {e.effect:+.3g} "
             f"[{e.interval.low:.3g}, {e.interval.high:.3g}] over prompts"
