@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from gadfly import files
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.progress import Progress, Silent
@@ -34,7 +35,7 @@ def export(
         for identifier in chosen:
             path = folder / f"{identifier}.md"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_written(corpus.document(identifier)), encoding="utf-8")
+            files.write(path, _written(corpus.document(identifier)))
             progress.advance()
     except OSError as error:
         raise CorpusError(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from gadfly import files
 from gadfly.errors import CorpusError, UsageError
 
 VARIABLE, TOKEN = "GADFLY_CHROMA", "GADFLY_CHROMA_TOKEN"
@@ -139,7 +140,7 @@ class Server:
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         note = json.dumps({"address": self.address, "collection": name})
-        (self._folder / _NOTE).write_text(note + "\n", encoding="utf-8")
+        files.write(self._folder / _NOTE, note + "\n")
         return made
 
     def exists(self) -> bool:

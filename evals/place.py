@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gadfly import __version__, home
+from gadfly import __version__, files, home
 from gadfly.errors import GadflyError
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -70,9 +70,7 @@ def write(
     path = into / f"{name}.json"
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     kept = {"name": name, "when": moment, "machine": machine(device), "measured": measured}
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    files.write(path, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     return path
 
 

@@ -16,6 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from gadfly import files
 from gadfly.errors import UsageError
 from gadfly.evals import quoting
 from gadfly.evals.place import RESULTS, told
@@ -137,11 +138,11 @@ def main() -> int:
     parser.add_argument("--readme", action="store_true", help="rewrite the README's table as well")
     args = parser.parse_args()
     out = args.out or args.results / "report.html"
-    out.write_text(page(args.results), encoding="utf-8")
+    files.write(out, page(args.results))
     quoted = figures(args.results)
     if args.readme:
         text = quoting.README.read_text(encoding="utf-8")
-        quoting.README.write_text(quoting.rewritten(text, quoted), encoding="utf-8")
+        files.write(quoting.README, quoting.rewritten(text, quoted))
     print(json.dumps(quoted, indent=1) if args.json else out)
     return 0
 

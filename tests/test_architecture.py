@@ -20,7 +20,7 @@ ALLOWED = {
     "evals": {"evals", "agent", "tools", "corpus", "prompts"},
     "prompts": set(),
 }
-FLOOR = {"errors", "home", "__version__"}  # src/gadfly itself: everyone may stand on it
+FLOOR = {"errors", "files", "home", "__version__"}  # src/gadfly itself: everyone may stand on it
 FACES = {"cli", "chat", "mcp", "github"}
 HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gadfly import files
 from gadfly.agent.cli.console import as_json, err, json_option, out
 from gadfly.errors import HomeError
 
@@ -61,14 +62,13 @@ def log(
 ) -> None:
     """Append TEXT to the log with the time and the runs since the last entry; or seal a prediction."""
     from gadfly.agent.projects import log as logbook
-    from gadfly.agent.projects.state import load
     from gadfly.tools.ledger import Ledger
 
     if not text and not predict:
         raise click.UsageError("give a TEXT, or --predict TEXT")
-    found, ledger = load(folder), Ledger()
-    seals = [logbook.predict(folder, found, each, ledger) for each in predict]
-    written, noted = logbook.entry(folder, found, text, list(runs), ledger) if text else ("", [])
+    ledger = Ledger()
+    seals = [logbook.predict(folder, each, ledger) for each in predict]
+    written, noted = logbook.entry(folder, text, list(runs), ledger) if text else ("", [])
     if as_json_:
         sealed = [seal.model_dump(mode="json") for seal in seals]
         as_json({"sealed": sealed, "entry": written, "runs": [run.id for run in noted]})
@@ -117,7 +117,7 @@ def retro(folder: Path, as_json_: bool) -> None:
     path = folder / FILE
     if not path.exists():
         try:
-            path.write_text(text, encoding="utf-8")
+            files.write(path, text)
         except OSError as error:
             raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
         err().print(f"written to {path}", markup=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gadfly import files
 from gadfly.agent.cli.console import as_json, bars, err, json_option, out
 from gadfly.errors import UsageError
 
@@ -116,6 +117,6 @@ def _text(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        files.write(path, text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None

@@ -126,6 +126,7 @@ def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -
       gadfly report r1f2e3d4c
       gadfly report r1f2e3d4c r5a6b7c8d -o sweep.html --title "Where capitals are recalled"
     """
+    from gadfly import files
     from gadfly.errors import UsageError
     from gadfly.tools.ledger import Ledger
     from gadfly.tools.page import page
@@ -133,7 +134,7 @@ def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -
     ledger = Ledger()
     found = [ledger.get(run_id) for run_id in run_ids]
     try:
-        output.write_text(page(found, title=title), encoding="utf-8")
+        files.write(output, page(found, title=title))
     except OSError as error:
         raise UsageError(
             f"cannot write {output}: {error.strerror}; name another file with -o"

@@ -8,11 +8,11 @@ Nothing is evaluated and nothing is fetched while exporting, and opening the fil
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gadfly import files
 from gadfly.errors import GadflyError, UsageError
 
 if TYPE_CHECKING:
@@ -56,12 +56,9 @@ def export(session: Session, kind: str, path: Path) -> Path:
     content = transcript(session)
     if not content.turns:
         raise UsageError(f"session {session.id} has no turns to export")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         text: str = import_module(f"{__name__}.{kind}").render(content, path)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        files.write(path, text)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise GadflyError(f"cannot write {path}: {error.strerror or error}") from error
     return path.resolve()

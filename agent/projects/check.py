@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from gadfly.agent.projects import log
 from gadfly.agent.projects.folder import WRITEUP
-from gadfly.agent.projects.state import Project, load, now
+from gadfly.agent.projects.state import Project, now
 from gadfly.agent.redteam.attack import attack
 from gadfly.tools.ledger import Ledger, Run
 
@@ -48,8 +48,7 @@ class Check(BaseModel):
 
 def check(folder: Path, ledger: Ledger | None = None, at: datetime | None = None) -> Check:
     """Ask. Raises UsageError if the folder is no project."""
-    project, ledger, at = load(folder), ledger or Ledger(), at or now()
-    text = log.read(folder)
+    (project, text), ledger, at = log.together(folder), ledger or Ledger(), at or now()
     path = folder / WRITEUP
     writeup = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     runs = log.runs_since(ledger, project.started)

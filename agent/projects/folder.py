@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gadfly import files
 from gadfly.agent.projects import log, notebook
 from gadfly.agent.projects.state import FILE, Project, now, save
 from gadfly.agent.propose.page import page
@@ -12,14 +13,13 @@ from gadfly.agent.propose.proposal import Proposal
 from gadfly.corpus.documents import slug
 from gadfly.errors import HomeError, UsageError
 from gadfly.tools.demo.behaviours import BEHAVIOURS
-from gadfly.tools.ledger import Ledger
 
 NOTEBOOK = "01_first.ipynb"
 WRITEUP = "WRITEUP.md"
 _EXAMPLES = 20
 
 
-def start(proposal: Proposal, where: Path | None = None, ledger: Ledger | None = None) -> Path:
+def start(proposal: Proposal, where: Path | None = None) -> Path:
     """Make the folder, with the proposal's own predictions sealed.
 
     Args:
@@ -35,18 +35,18 @@ def start(proposal: Proposal, where: Path | None = None, ledger: Ledger | None =
     project = Project(started=now(), proposal=proposal)
     try:
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        (folder / "README.md").write_text(_readme(project), encoding="utf-8")
-        (folder / NOTEBOOK).write_text(notebook.render(proposal), encoding="utf-8")
-        (folder / log.FILE).write_text(log.new(proposal.draft.title), encoding="utf-8")
-        (folder / WRITEUP).write_text(_writeup(proposal), encoding="utf-8")
+        files.write(folder / "README.md", _readme(project))
+        files.write(folder / NOTEBOOK, notebook.render(proposal))
+        files.write(folder / log.FILE, log.new(proposal.draft.title))
+        files.write(folder / WRITEUP, _writeup(proposal))
         _data(folder / "data", proposal)
     except OSError as error:
         raise HomeError(f"cannot write {folder} ({error.strerror or error})") from error
+    # Last: a folder that a kill left half made is no project.
+    for text in (f"True if: {proposal.draft.positive}", f"False if: {proposal.draft.negative}"):
+        project.unwritten.append(project.seal(" ".join(text.split()), runs=0).name)
     save(folder, project)
-    ledger = ledger or Ledger()
-    draft = proposal.draft
-    for text in (f"True if: {draft.positive}", f"False if: {draft.negative}"):
-        log.predict(folder, project, text, ledger)
+    log.together(folder)
     return folder
 
 
@@ -79,12 +79,9 @@ def _data(folder: Path, proposal: Proposal) -> None:
     if name not in BEHAVIOURS:
         return
     behaviour = BEHAVIOURS[str(name)]
-    with (folder / f"{name}.pairs.example.jsonl").open("w", encoding="utf-8") as stream:
-        for pair in behaviour.pairs(_EXAMPLES):
-            record = {
-                "clean": pair.clean,
-                "corrupt": pair.corrupt,
-                "answer": pair.answer,
-                "wrong": pair.wrong,
-            }
-            stream.write(json.dumps(record) + "\n")
+    records = [
+        {"clean": each.clean, "corrupt": each.corrupt, "answer": each.answer, "wrong": each.wrong}
+        for each in behaviour.pairs(_EXAMPLES)
+    ]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    files.write(folder / f"{name}.pairs.example.jsonl", lines)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gadfly.agent.projects import log
 from gadfly.agent.projects.check import check
-from gadfly.agent.projects.state import load, now
+from gadfly.agent.projects.state import now
 from gadfly.agent.propose.page import span
 from gadfly.tools.ledger import Ledger
 
@@ -35,8 +35,7 @@ class Retro(BaseModel):
 
 def retro(folder: Path, ledger: Ledger | None = None, at: datetime | None = None) -> Retro:
     """What there is to say. Raises UsageError if the folder is no project."""
-    project, ledger, at = load(folder), ledger or Ledger(), at or now()
-    text = log.read(folder)
+    (project, text), ledger, at = log.together(folder), ledger or Ledger(), at or now()
     runs = log.runs_since(ledger, project.started)
     verdicts = Counter(str(run.result.verdict) if run.result else str(run.status) for run in runs)
     asked = check(folder, ledger, at)

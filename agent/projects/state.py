@@ -1,22 +1,28 @@
 """What a project folder knows of itself: ``project.json``, with the chain of sealed predictions.
 
-A seal holds a prediction's words and time, and a hash over them and the seal before. Whoever edits one seal breaks the
-chain; whoever rewrites all of them fools this program, and themselves.
+One writer at a time: whoever changes the project or its log holds :func:`writing`. A seal holds a prediction's words
+and time, and a hash over them and the seal before. Whoever edits one seal breaks the chain; whoever rewrites all of
+them fools this program, and themselves.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from gadfly import files
 from gadfly.agent.propose.feasible import HOURS
 from gadfly.agent.propose.proposal import Proposal
 from gadfly.errors import HomeError, UsageError
 
 FILE = "project.json"
+_LOCK = ".gadfly.lock"
+_PATIENCE = 60  # seconds that a writer waits for the others
 _DAY = 24 * 3600.0
 
 
@@ -36,6 +42,8 @@ class Project(BaseModel):
     started: datetime
     proposal: Proposal
     seals: list[Seal] = []
+    unwritten: list[str] = []
+    """Names of seals whose line may not be in the log yet: a kill came between the two files."""
 
     @property
     def box(self) -> float:
@@ -71,6 +79,33 @@ def link(before: str, text: str, time: datetime) -> str:
     return hashlib.sha256(f"{before}\0{time.isoformat()}\0{text}".encode()).hexdigest()
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[Project]:
+    """The project as it is now, while no other process writes it. What is changed is kept by :func:`save`.
+
+    Raises:
+        UsageError: this is no project.
+        HomeError: another process held it for too long, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    load(folder)  # a folder that is no project gets no lock file
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        raise HomeError(
+            f"another process has been writing {folder} for {_PATIENCE} s; try again when it is done"
+        ) from None
+    except OSError as error:
+        raise HomeError(f"cannot write {folder} ({error.strerror or error})") from error
+    try:
+        files.sweep(folder)
+        yield load(folder)
+    finally:
+        lock.release()
+
+
 def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
@@ -91,9 +126,7 @@ def load(folder: Path) -> Project:
 def save(folder: Path, project: Project) -> None:
     """Write it whole or not at all. Raises HomeError if that is not possible."""
     path = folder / FILE
-    fresh = path.with_suffix(".new")
     try:
-        fresh.write_text(project.model_dump_json(indent=1), encoding="utf-8")
-        fresh.replace(path)
+        files.write(path, project.model_dump_json(indent=1))
     except OSError as error:
         raise HomeError(f"cannot write {path} ({error.strerror or error})") from error

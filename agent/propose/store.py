@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gadfly import home
+from gadfly import files, home
 from gadfly.agent.propose.proposal import Proposal
 from gadfly.errors import HomeError, UsageError
 
@@ -15,7 +15,7 @@ def keep(proposal: Proposal) -> None:
     """Write it; a proposal of the same id is replaced. Raises HomeError if that is not possible."""
     path = home.folder("proposals") / f"{proposal.id}.json"
     try:
-        path.write_text(proposal.model_dump_json(indent=1), encoding="utf-8")
+        files.write(path, proposal.model_dump_json(indent=1))
     except OSError as error:
         raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gadfly import home
+from gadfly import files, home
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,8 @@ class Cache:
         try:
             stem.parent.mkdir(parents=True, exist_ok=True)
             if body is not None:
-                _write(stem.with_suffix(".body"), body)
-            _write(stem.with_suffix(".json"), json.dumps(asdict(facts)).encode())
+                files.write(stem.with_suffix(".body"), body)
+            files.write(stem.with_suffix(".json"), json.dumps(asdict(facts)).encode())
         except OSError:  # a full or read-only disk costs the next run a download, no more
             return
 
@@ -61,15 +59,3 @@ class Cache:
         folder = self._folder() if callable(self._folder) else self._folder
         name = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
         return folder / name[:2] / name[2:40]
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: another process may be reading."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

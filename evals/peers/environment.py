@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from gadfly import files
 from gadfly.errors import GadflyError, MissingExtraError
 from gadfly.home import folder
 
@@ -95,9 +96,7 @@ def _make(peer: Peer, place: Path) -> None:
     for pins in filter(None, (alone, wanted)):
         pip = [str(_python(place)), "-I", "-m", "pip", "install", "--quiet"]
         _run(peer, [*pip, "--disable-pip-version-check", *pins])
-    aside = place / f"{_MARK}.part"
-    aside.write_text(_marked(peer), encoding="utf-8")
-    aside.replace(place / _MARK)
+    files.write(place / _MARK, _marked(peer))
 
 
 def _marked(peer: Peer) -> str:

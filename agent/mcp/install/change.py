@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gadfly import files
 from gadfly.errors import UsageError
 
 
@@ -75,36 +73,16 @@ class Change:
             raise UsageError(f"{self.path} was changed meanwhile; nothing was written, try again")
         try:
             if self.keep and self.before is not None:
-                _replace(backup_of(self.path), self.before, like=self.path)
+                files.write(backup_of(self.path), self.before, like=self.path)
             if self.after is None:
                 self.path.unlink()
                 if self.path.parent not in (Path.cwd(), Path.home()):
                     with contextlib.suppress(OSError):  # it stays unless it is empty now
                         self.path.parent.rmdir()
             else:
-                _replace(self.path, self.after, like=self.path)
+                self.path.resolve().parent.mkdir(parents=True, exist_ok=True)
+                files.write(self.path, self.after)
             if self.drop:
                 backup_of(self.path).unlink(missing_ok=True)
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror or error}") from None
-
-
-def _replace(path: Path, data: bytes, like: Path) -> None:
-    """Write beside and move over: no reader ever sees half a file. A link stays a link, a private file private."""
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        if like.exists():
-            shutil.copymode(like, beside)
-        else:
-            umask = os.umask(0)
-            os.umask(umask)
-            beside.chmod(0o666 & ~umask)
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

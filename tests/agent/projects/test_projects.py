@@ -12,39 +12,17 @@ from typing import Any
 
 import pytest
 from support.cli import gadfly, surroundings
+from support.project import proposal
 
 from gadfly.agent.projects import log
 from gadfly.agent.projects.check import check
 from gadfly.agent.projects.folder import NOTEBOOK, start
 from gadfly.agent.projects.retro import page, retro
 from gadfly.agent.projects.state import load, save
-from gadfly.agent.propose import rubric, store
-from gadfly.agent.propose.bank import templates
-from gadfly.agent.propose.feasible import Limits, fit
-from gadfly.agent.propose.machines import machine
-from gadfly.agent.propose.proposal import Grounds, Pilot, Proposal, identify, stages
+from gadfly.agent.propose import store
 from gadfly.errors import UsageError
 from gadfly.tools.contract import Control, Result, Verdict
 from gadfly.tools.ledger import Ledger, Run, new_id, now
-
-
-def proposal() -> Proposal:
-    draft = next(each for each in templates() if each.slug == "dla-or-ablation")
-    feasibility = fit(draft, Limits(machine("none"), 2, 50))
-    draft = draft.filled(feasibility.model, "indirect-object")
-    return Proposal(
-        id=identify(draft, feasibility.model, "indirect-object"),
-        origin="template",
-        author="the bank",
-        draft=draft,
-        task="indirect-object",
-        days=2,
-        grounds=Grounds(why="w", claims=[], quotes=1),
-        feasibility=feasibility,
-        stages=stages(draft, 2),
-        pilot=Pilot(state="not run", command=draft.pilot.line()),
-        scores=rubric.judge(draft, feasibility),
-    )
 
 
 @pytest.fixture
@@ -135,7 +113,7 @@ def test_a_fresh_project_is_asked_for_predictions_only(folder: Path) -> None:
 
 
 def test_a_changed_prediction_is_seen(folder: Path) -> None:
-    log.predict(folder, load(folder), "at least seven of 10 agree", Ledger())
+    log.predict(folder, "at least seven of 10 agree", Ledger())
     assert kinds(folder) == []
     path = folder / "LOG.md"
     path.write_text(path.read_text().replace("seven of 10", "four of 10"))
@@ -148,7 +126,7 @@ def test_a_changed_prediction_is_seen(folder: Path) -> None:
 
 
 def test_a_removed_and_a_smuggled_prediction_are_seen(folder: Path) -> None:
-    log.predict(folder, load(folder), "at least 7 agree", Ledger())
+    log.predict(folder, "at least 7 agree", Ledger())
     path = folder / "LOG.md"
     text = path.read_text()
     path.write_text(text.replace("- P3: at least 7 agree", "- P9: I always said 4"))
@@ -158,8 +136,8 @@ def test_a_removed_and_a_smuggled_prediction_are_seen(folder: Path) -> None:
 
 
 def test_edited_seals_break_the_chain(folder: Path) -> None:
+    log.predict(folder, "at least 7 agree", Ledger())
     project = load(folder)
-    log.predict(folder, project, "at least 7 agree", Ledger())
     project.seals[1].text = "False if: never"
     save(folder, project)
     path = folder / "LOG.md"
@@ -169,30 +147,30 @@ def test_edited_seals_break_the_chain(folder: Path) -> None:
 
 def test_a_prediction_after_the_run_is_asked_about(folder: Path) -> None:
     ran()
-    log.predict(folder, load(folder), "it is 0.61", Ledger())
+    log.predict(folder, "it is 0.61", Ledger())
     assert "P3 was sealed after 1 runs" in texts(folder, "predictions")
 
 
 def test_a_prediction_without_a_number_is_asked_about(folder: Path) -> None:
-    log.predict(folder, load(folder), "it will work", Ledger())
+    log.predict(folder, "it will work", Ledger())
     assert "holds a number" in texts(folder, "predictions")
 
 
 def test_runs_are_noted_once_and_failures_too(folder: Path) -> None:
     one, two = ran(), ran(status="failed")
     assert texts(folder, "runs").count("\n") == 1
-    written, noted = log.entry(folder, load(folder), "patched", [], Ledger())
+    written, noted = log.entry(folder, "patched", [], Ledger())
     assert [run.id for run in noted] == [one, two]
     assert f"{two} patch: failed. it broke" in written
     assert texts(folder, "runs") == ""
-    assert log.entry(folder, load(folder), "thought", [], Ledger())[1] == []
+    assert log.entry(folder, "thought", [], Ledger())[1] == []
 
 
 def test_best_of_n_is_seen(folder: Path) -> None:
     ids = [ran(Verdict.NOT_SUPPORTED, seed=seed) for seed in range(4)]
     best = ran(seed=9)
     (folder / "WRITEUP.md").write_text(f"The site restores 0.61 ({best}), more than the placebo.")
-    log.entry(folder, load(folder), f"tried {' '.join(ids)}", [], Ledger())
+    log.entry(folder, f"tried {' '.join(ids)}", [], Ledger())
     found = [q for q in check(folder).questions if q.kind == "best-of-n"]
     assert len(found) == 1
     assert found[0].level == "serious"
@@ -205,14 +183,14 @@ def test_best_of_n_is_seen(folder: Path) -> None:
 
 def test_a_used_run_without_a_control_is_seen(folder: Path) -> None:
     bare = ran(controls=False)
-    log.entry(folder, load(folder), "patched", [], Ledger())
+    log.entry(folder, "patched", [], Ledger())
     assert f"Run {bare} is used and recorded no control" in texts(folder, "control")
 
 
 def test_numbers_and_claims_of_the_writeup(folder: Path) -> None:
     good = ran()
     bad = ran(Verdict.NOT_SUPPORTED)
-    log.entry(folder, load(folder), "patched", [], Ledger())
+    log.entry(folder, "patched", [], Ledger())
     (folder / "WRITEUP.md").write_text(
         f"The effect is 0.612 ({good}) and 0.777 elsewhere.\n\nWe found a head that confirms it ({bad}).\n"
     )
@@ -225,7 +203,7 @@ def test_hours_that_passed_in_silence(folder: Path) -> None:
     told = texts(folder, "time", at=late)
     assert "Hours to stop at have passed" in told
     assert "speaks of no control" in texts(folder, "control", at=late)
-    log.entry(folder, load(folder), "kill criterion 1 holds not; random control run", [], Ledger())
+    log.entry(folder, "kill criterion 1 holds not; random control run", [], Ledger())
     assert texts(folder, "time", at=late) == ""
     over = load(folder).started + timedelta(days=5)
     assert "The box of 16 hours ended" in texts(folder, "time", at=over)
@@ -241,7 +219,7 @@ def test_retro_counts_what_happened(folder: Path) -> None:
     ran()
     ran(Verdict.NOT_SUPPORTED)
     ran(status="cancelled")
-    log.entry(folder, load(folder), "patched", [], Ledger())
+    log.entry(folder, "patched", [], Ledger())
     found = retro(folder)
     assert found.verdicts == {"supported": 1, "not supported": 1, "cancelled": 1}
     assert (found.entries, found.runs, found.machine_seconds) == (1, 3, 6.0)
@@ -254,7 +232,7 @@ def test_a_log_that_lost_its_section_loses_nothing_else(folder: Path) -> None:
     path = folder / "LOG.md"
     path.write_text("my own words\n")
     with pytest.raises(UsageError, match="has lost its section"):
-        log.predict(folder, load(folder), "at least 7", Ledger())
+        log.predict(folder, "at least 7", Ledger())
     assert path.read_text() == "my own words\n"
     assert len(load(folder).seals) == 2
 

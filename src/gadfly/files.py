@@ -1,0 +1,57 @@
+"""Writing a file whole or not at all: a reader, or a process killed in the middle, never leaves half of one.
+
+Covers kills, not power cuts: nothing waits for the disk. Leaves out who may write at the same time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+PART = ".gadfly-part-"  # how the name of a file begins that is being written
+
+
+def write(path: Path, content: str | bytes, *, like: Path | None = None) -> None:
+    """Write beside the file and move over it. A link stays a link; a device or pipe is written as it is.
+
+    Args:
+        content: text is written as UTF-8, its line ends as they are.
+        like: whose permissions it gets; by default those of the file it replaces.
+
+    Raises:
+        OSError: it cannot be written; what was there is there still.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        target = path.resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    if target.exists() and not target.is_file():  # /dev/stdout must not become a file
+        target.write_bytes(data)
+        return
+    like = like or target
+    beside = target.with_name(PART + secrets.token_hex(6))
+    # Private until its permissions are copied: it may hold what the old file hides.
+    mode = 0o600 if like.exists() else 0o666
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        if mode == 0o600:
+            shutil.copymode(like, beside)
+        beside.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left. Only for who holds the lock of all writers of the folder."""
+    for part in folder.glob(PART + "*"):
+        with suppress(OSError):
+            part.unlink()
