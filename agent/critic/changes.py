@@ -6,18 +6,18 @@ diff's old nor its new side, is not opened further; then only what the diff itse
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gadfly.agent.critic.hunks import Hunk, applied, as_it_stands, by_file, is_new_side, unapplied
 from gadfly.agent.critic.material import SUFFIXES, File, Material, fits, text_file
+from gadfly.agent.critic.repository import opened
 from gadfly.agent.review.diff import FileChange
 from gadfly.errors import UsageError
 
-_GIT_SECONDS = 120
 _MNEMONIC = ("i/", "w/", "c/", "o/")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 _COLOURED = re.compile(r"(?:\x1b\[[0-9;]*[mK])+(?:diff|---)")
@@ -44,31 +44,33 @@ def from_base(base: str, *, folder: Path | None = None, only: Sequence[str] = ()
         UsageError: no git repository, or no such commit.
     """
     folder = folder or Path.cwd()
-    root = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
-    commit = _git(
-        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}"
-    ).strip()
-    start = _git(root, "merge-base", commit, "HEAD").strip()
-    here = [
-        str((folder / each).resolve().relative_to(root))
-        for each in only
-        if _inside(root, folder / each)
-    ]
-    diff = _git(
-        root, "-c", "core.quotePath=true", "diff", "--no-color", "--no-ext-diff", "--no-textconv",
-        "--src-prefix=a/", "--dst-prefix=b/", "--find-renames", start, "--",
-    )  # fmt: skip
-    material = _material(f"changes since {base}", diff, root, here, empty=True)
-    for name in _git(root, "ls-files", "-z", "--others", "--exclude-standard").split("\0"):
-        if name.endswith(SUFFIXES) and (not here or any(fits(name, each) for each in here)):
-            text = _read(root, name)
+    with opened(folder) as repository:
+        root = repository.root
+        here = [
+            str((folder / each).resolve().relative_to(root))
+            for each in only
+            if _inside(root, folder / each)
+        ]
+        start = repository.start_of_work(base)
+        diff, rest = repository.changes(start, SUFFIXES)
+        untracked = repository.untracked()
+
+    def asked_for(name: str) -> bool:
+        return not here or any(fits(name, each) for each in here)
+
+    others = sum(asked_for(each.decode("utf-8", "replace")) for each in rest)
+    material = _material(f"changes since {base}", diff, root, here, empty=True, others=others)
+    for each in untracked:
+        name = each.decode("utf-8", "replace")
+        if name.endswith(SUFFIXES) and asked_for(name):
+            text = _read(root, os.fsdecode(each))
             if text is not None:
                 material.files.append(text_file(name, text))
     return material
 
 
 def _material(
-    what: str, diff: str, root: Path, only: Sequence[str], empty: bool = False
+    what: str, diff: str, root: Path, only: Sequence[str], empty: bool = False, others: int = 0
 ) -> Material:
     material = Material(what)
     diff = diff.removeprefix("\ufeff")
@@ -86,7 +88,6 @@ def _material(
         raise UsageError(
             f"that is not a unified diff: {found}; make one with: git diff > change.diff"
         )
-    others = 0
     for change, hunks in changes:
         if only and not any(fits(change.path, each) for each in only):
             continue
@@ -153,28 +154,3 @@ def _inside(root: Path, path: Path) -> bool:
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError):
         return False
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            timeout=_GIT_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise UsageError(
-            "--base needs git, which is not installed; give a diff with --diff"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"git {arguments[0]} took longer than {_GIT_SECONDS} s") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        command = "rev-parse" if "rev-parse" in arguments else arguments[0]
-        if command == "rev-parse" and not said:
-            raise UsageError(
-                f"git knows no commit {arguments[-1].removesuffix('^{commit}')!r}; see: git branch -a"
-            )
-        raise UsageError(f"git {command}: {said[-1] if said else f'exit code {done.returncode}'}")
-    return done.stdout.decode("utf-8", "replace")
