@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,10 +18,12 @@ from gadfly.agent.critic.material import File
 from gadfly.agent.critic.report import Remark
 from gadfly.agent.critic.views import Spot
 from gadfly.agent.kernel import sandbox
+from gadfly.agent.kernel.box import Box
+from gadfly.agent.kernel.sandbox import Limits
 from gadfly.agent.prompting import fence, prompt
 
 _SECONDS = 60
-_LIMITS = f'ulimit -t {_SECONDS} -v 16000000 -f 20000; exec "$@"'
+_LIMITS = Limits(file=10 << 20, cpu=_SECONDS, address=16 << 30, memory=8 << 30)
 _BLOCK = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 _LONGEST = 8_000  # characters
 # By these a script could tell the two versions apart without what they compute.
@@ -102,18 +103,13 @@ def _run(script: str, subject: str) -> tuple[int, str] | None:
         folder = Path(made)
         (folder / "subject.py").write_text(subject, encoding="utf-8")
         (folder / "check.py").write_text(script, encoding="utf-8")
-        program = ["/bin/sh", "-c", _LIMITS, "sh", sys.executable, "-s", str(folder / "check.py")]
-        line = sandbox.command(
-            program, [folder], {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-        )
+        program = [sys.executable, "-s", str(folder / "check.py")]
+        environment = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        box = Box(program, [folder], environment, _LIMITS)
         try:
-            done = subprocess.run(
-                line, capture_output=True, stdin=subprocess.DEVNULL, timeout=2 * _SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            return None
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return done.returncode, said[-1][:200] if said else ""
+            return box.finished(2 * _SECONDS)
+        finally:
+            box.close()
 
 
 def _outcome(name: str, ran: tuple[int, str] | None) -> str:

@@ -1,9 +1,9 @@
 """Python as the tool of last resort: for what the typed tools cannot do, inside a sandbox or not at all.
 
 The code runs in a process of its own under bubblewrap (``sandbox``): no network, nothing writable but a scratch folder
-in memory, limits on time and memory, no environment and so no key. Variables stay from one call to the next. Each
-execution is a run in the ledger; its verdict is always ``inconclusive``, because free code brings no controls. A face
-asks the researcher before each call.
+in memory, limits on time, memory and processes, no environment and so no key. Variables stay from one call to the
+next. Each execution is a run in the ledger; its verdict is always ``inconclusive``, because free code brings no
+controls. A face asks the researcher before each call.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def python(args: PythonArgs, context: Context) -> PythonResult:
         done = kernel(args.model).run(args.code, args.seconds, context.progress)
     finally:
         context.progress.finish()
-    (context.artifacts() / "code.py").write_text(args.code, encoding="utf-8")
+    (context.artifacts() / "code.py").write_text(args.code, encoding="utf-8", errors="replace")
     (context.artifacts() / "output.txt").write_text(done.output, encoding="utf-8")
     cut = done.output if len(done.output) <= _SHOWN else done.output[:_SHOWN] + "\n[cut]"
     head = "The code ran" if not done.error else "The code failed"

@@ -1,16 +1,28 @@
-"""The bubblewrap command line, and whether bubblewrap works here. Knows nothing of what runs inside."""
+"""The bubblewrap command line, and whether bubblewrap works here. Knows nothing of what runs inside.
+
+``enter`` proves the walls from inside at each start; ``box`` starts and watches what runs.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 WAY_OUT = "install bubblewrap (apt install bubblewrap) on a Linux that lets users make namespaces"
 SCRATCH = "/scratch"
+_GIB = 1 << 30
+IN_MEMORY = {
+    SCRATCH: 4 * _GIB,
+    "/tmp": 2 * _GIB,
+    "/dev/shm": 2 * _GIB,
+}  # places to write, and their sizes
 _SYSTEM = (
     "/usr",
     "/bin",
@@ -23,44 +35,101 @@ _SYSTEM = (
     "/opt",
 )
 _GPU = ("nvidia*", "dri", "kfd")
+_NOBODY = "65534"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use. ``enter`` has the kernel hold the first three, ``box`` watches the others."""
+
+    file: int = _GIB
+    """Bytes of one file."""
+    cpu: int = 4 * 3600
+    """Seconds of computing."""
+    address: int = 64 * _GIB
+    """Bytes that it may map (torch alone maps some ten gigabytes); 0: no limit, as GPUs need it."""
+    memory: int = 0
+    """Bytes in use, with files that lie in memory; never more than three quarters of what is free at the start."""
+    threads: int = 512
+    """At the same time. Other processes cannot be started at all."""
 
 
 @cache
 def missing() -> str:
-    """Why there is no sandbox here, with the way out; nothing if there is one."""
+    """Why there is no sandbox here, with the way out; nothing if there is one, all of whose walls hold."""
     path = shutil.which("bwrap")
     if path is None:
         return f"no sandbox: bubblewrap is not installed; {WAY_OUT}. Nothing was run"
-    probe = [path, "--unshare-all", "--ro-bind", "/", "/", "true"]
     try:
-        done = subprocess.run(probe, capture_output=True, text=True, timeout=20)
+        line = [path, *command([], [], {})[1:]]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"no sandbox: {path} does not start ({error}); {WAY_OUT}. Nothing was run"
     if done.returncode:
         reason = " ".join(done.stderr.split())[:160]
-        return f"no sandbox: {path} may not make namespaces here ({reason}); {WAY_OUT}. Nothing was run"
+        return f"no sandbox: {path} gives no closed one here ({reason}); {WAY_OUT}. Nothing was run"
     return ""
 
 
 def command(
-    program: Sequence[str], readable: Sequence[Path], environment: dict[str, str]
+    program: Sequence[str],
+    readable: Sequence[Path],
+    environment: dict[str, str],
+    limits: Limits | None = None,
 ) -> list[str]:
     """``program`` in the sandbox: no network, own processes, a read-only view of the system, of this Python and of
-    ``readable``; scratch space in memory at ``SCRATCH``; only ``environment``."""
-    line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
-    line += ["--proc", "/proc", "--dev", "/dev"]
-    for device in (str(path) for name in _GPU for path in sorted(Path("/dev").glob(name))):
+    ``readable``; no capability, no way to one, no second process; scratch space in memory; only ``environment``.
+
+    Even started by root it is nobody inside. Its files are still root's by the host's count, so nothing that root alone
+    may write is left writable: ``/proc`` (kernel settings) above all.
+    """
+    line = [
+        "bwrap",
+        "--unshare-user",
+        "--unshare-all",
+        "--uid",
+        _NOBODY,
+        "--gid",
+        _NOBODY,
+        "--cap-drop",
+        "ALL",
+    ]
+    line += ["--die-with-parent", "--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
+    if _has("--disable-userns"):  # elsewhere the filter of ``enter`` alone denies them
+        line.append("--disable-userns")
+    devices = [str(path) for name in _GPU for path in sorted(Path("/dev").glob(name))]
+    for device in devices:
         line += ["--dev-bind-try", device, device]
-    line += ["--ro-bind-try", "/sys/devices", "/sys/devices"]  # CUDA counts its devices there
+    seen = "/sys/devices" if devices else "/sys/devices/system/cpu"  # CUDA counts its devices there
+    line += ["--ro-bind-try", seen, seen]
     for place in _SYSTEM:
         line += ["--ro-bind-try", place, place]
-    line += ["--tmpfs", "/tmp", "--tmpfs", SCRATCH]
+    for (
+        place,
+        size,
+    ) in IN_MEMORY.items():  # where it cannot be set, ``box`` still counts what lies there
+        line += [*(["--size", str(size)] if _has("--size") else []), "--tmpfs", place]
     for path in _outermost([*imports(), *readable]):
         line += ["--ro-bind", str(path), str(path)]
+    for place in ("/dev", "/proc", "/"):
+        line += ["--remount-ro", place]
     line += ["--chdir", SCRATCH]
     for name, value in {"HOME": SCRATCH, "PATH": "/usr/bin:/bin", **environment}.items():
         line += ["--setenv", name, value]
-    return [*line, "--", *program]
+    bounds = limits or Limits()
+    told = json.dumps({"file": bounds.file, "cpu": bounds.cpu, "address": bounds.address})
+    enter = str(Path(__file__).with_name("enter.py"))
+    return [*line, "--", sys.executable, "-I", "-S", enter, told, *program]
+
+
+@cache
+def _has(option: str) -> bool:
+    """Whether this bubblewrap knows an option: --size came with 0.7, --disable-userns with 0.8."""
+    try:
+        said = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return option in (said.stdout + said.stderr).split()
 
 
 def imports() -> list[Path]:
@@ -83,6 +152,20 @@ def python_path() -> str:
     import gadfly
 
     return str(Path(gadfly.__file__).parents[1])
+
+
+def free_memory() -> int:
+    """Bytes that this machine, or the container that this program is in, can still give."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    found = [page * os.sysconf("SC_PHYS_PAGES")]
+    with Path("/proc/meminfo").open(encoding="ascii") as file:
+        found += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            found.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+        except (OSError, ValueError):
+            continue
+    return min(found)
 
 
 def _outermost(paths: Sequence[Path]) -> list[Path]:

@@ -125,7 +125,8 @@ def trapped(repository: Repository, tmp_path: Path) -> Traps:
 
 
 @pytest.mark.parametrize(
-    "name", ["fsmonitor", "clean", "process", "external", "textconv", "command", "submodule-fsmonitor"]
+    "name",
+    ["fsmonitor", "clean", "process", "external", "textconv", "command", "submodule-fsmonitor"],
 )
 def test_the_traps_are_live(repository: Repository, tmp_path: Path, name: str) -> None:
     """What the tests below rest on: git itself falls into them."""

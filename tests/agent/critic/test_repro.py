@@ -37,14 +37,14 @@ def found(script: str, fix: dict[str, Any] = FIX) -> tuple[Remark, list[str]]:
 def boxless(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands without the walls around them, for code that these tests wrote themselves."""
     monkeypatch.setattr(sandbox, "missing", lambda: "")
-    monkeypatch.setattr(sandbox, "command", lambda program, readable, environment: list(program))
+    monkeypatch.setattr(sandbox, "command", lambda program, *_: list(program))
 
 
 def test_without_a_sandbox_nothing_runs_and_the_remark_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sandbox, "missing", lambda: "no sandbox: bubblewrap is not installed")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("something was run"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was run"))
     remark, tasks = found(SCRIPT)
     assert remark.evidence == "argued"
     assert "bubblewrap is not installed" in remark.note
