@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from gadfly import files
 from gadfly.errors import CorpusError, UsageError
+from gadfly.surroundings import sealed
 
 VARIABLE, TOKEN = "GADFLY_CHROMA", "GADFLY_CHROMA_TOKEN"
 _NOTE = "server.json"
@@ -71,11 +72,8 @@ class Folder:
         self._folder = folder
 
     def open(self) -> Any:
-        import chromadb
-
-        client = chromadb.PersistentClient(
-            path=str(self._folder), settings=chromadb.Settings(anonymized_telemetry=False)
-        )
+        chromadb = _chromadb()
+        client = chromadb.PersistentClient(path=str(self._folder), settings=_settings())
         return client.get_or_create_collection(
             "passages", embedding_function=None, configuration={"hnsw": _HNSW}
         )
@@ -84,7 +82,8 @@ class Folder:
         return (self._folder / "chroma.sqlite3").is_file()
 
     def refresh(self) -> None:
-        from chromadb.api.shared_system_client import SharedSystemClient
+        with sealed():
+            from chromadb.api.shared_system_client import SharedSystemClient
 
         SharedSystemClient.clear_system_cache()
 
@@ -151,7 +150,8 @@ class Server:
 
     def reset(self) -> None:
         """Forget, then delete: a kill in between leaves a collection behind, never a wrong note."""
-        from chromadb.errors import NotFoundError
+        with sealed():
+            from chromadb.errors import NotFoundError
 
         client, name = self._client(), self._noted()  # a server that is away costs nothing here
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -176,7 +176,6 @@ class Server:
             return None
 
     def _client(self) -> Any:
-        import chromadb
         import httpx
 
         headers = {}
@@ -186,12 +185,24 @@ class Server:
         answer = httpx.get(f"{self._url}/api/v2/heartbeat", headers=headers, timeout=_PATIENCE)
         if answer.status_code >= 400:
             raise CorpusError(f"it answered {answer.status_code} {answer.reason_phrase}")
-        return chromadb.HttpClient(
+        return _chromadb().HttpClient(
             host=self._host,
             port=self._port,
             ssl=self._secure,
             headers=headers,
-            settings=chromadb.Settings(anonymized_telemetry=False),
+            settings=_settings(),
             tenant=self._tenant,
             database=self._database,
         )
+
+
+def _chromadb() -> Any:
+    with sealed():
+        import chromadb
+
+    return chromadb
+
+
+def _settings() -> Any:
+    """Chroma's settings, without the ``.env`` of the working folder that it would read."""
+    return _chromadb().Settings(_env_file=None, anonymized_telemetry=False)

@@ -20,7 +20,13 @@ ALLOWED = {
     "evals": {"evals", "agent", "tools", "corpus", "prompts"},
     "prompts": set(),
 }
-FLOOR = {"errors", "files", "home", "__version__"}  # src/gadfly itself: everyone may stand on it
+FLOOR = {
+    "__version__",
+    "errors",
+    "files",
+    "home",
+    "surroundings",
+}  # src/gadfly itself: everyone may stand on it
 FACES = {"cli", "chat", "mcp", "github"}
 HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")

@@ -12,6 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gadfly.surroundings import sealed
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -75,8 +77,9 @@ def draw(folder: Path, name: str, chart: Chart) -> tuple[Path, Path]:
 
 def _png(path: Path, chart: Chart) -> None:
     # The object interface: pyplot would keep global state and pick a window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with sealed():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.6, 4.0), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)

@@ -13,6 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gadfly.surroundings import sealed
+
 if TYPE_CHECKING:
     from gadfly.tools.stats import Array
 
@@ -83,9 +85,10 @@ def draw(folder: Path, name: str, chart: HeatMap) -> tuple[Path, Path]:
 
 def _png(path: Path, chart: HeatMap) -> None:
     # The object interface: pyplot would keep global state and pick a window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
+    with sealed():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.figure import Figure
 
     ends = (_BLUE, _GREY, _RED) if chart.diverging else (_GREY, _BLUE, _NAVY)
     colours = LinearSegmentedColormap.from_list("scale", [[c / 255 for c in end] for end in ends])

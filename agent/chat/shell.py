@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gadfly.agent.chat.attach import Attachment
 from gadfly.agent.llm.choose import redacted
+from gadfly.surroundings import users
 
 _MOST = 20_000  # characters kept for the question
 OFF = (
@@ -27,6 +28,7 @@ def run(command: str, show: Callable[[str], None]) -> Attachment:
         text=True,
         errors="replace",
         start_new_session=True,
+        env=users(),
     )
     assert process.stdout is not None
     said: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,9 @@ def _load(engine: str) -> None:
     from gadfly.agent.llm.choose import OFFLINE
 
     with suppress(Exception):  # an error belongs to the turn that meets it
-        # Before litellm: its price list ships with the package and must not be fetched.
-        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        for name in (*_ALWAYS, *(("litellm",) if engine != OFFLINE else ())):
+        for name in _ALWAYS:
             import_module(name)
+        if engine != OFFLINE:
+            from gadfly.agent.llm.provider import preload
+
+            preload()

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gadfly import __version__
+from gadfly import __version__, surroundings
 from gadfly.errors import Cancelled, GadflyError
 
 # command -> (where it is defined, what it does in one line)
@@ -127,7 +127,7 @@ def gadfly() -> None:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit. Errors of Gadfly become one line on stderr."""
-    _quieten()
+    surroundings.start()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = gadfly.main(args=arguments, prog_name="gadfly", standalone_mode=False)
@@ -169,19 +169,3 @@ def _fail(message: str, code: int, arguments: list[str]) -> int:
         click.echo(json.dumps({"error": line}))
     click.echo(f"gadfly: {line}", err=True)
     return code
-
-
-def _quieten() -> None:
-    """Libraries' notices would land between the user's lines; set before any of them loads."""
-    for name, value in {
-        "TRANSFORMERS_VERBOSITY": "error",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "ANONYMIZED_TELEMETRY": "False",
-        "LITELLM_LOG": "ERROR",
-    }.items():
-        os.environ.setdefault(name, value)
-    if not sys.warnoptions:
-        import warnings
-
-        warnings.simplefilter("ignore")

@@ -57,12 +57,13 @@ def load(read: Callable[[str], str | None]) -> Config:
 
 
 def from_folder(folder: Path) -> Config:
-    """The settings of a folder, or of the nearest one above that has any, up to the root of the repository."""
-    for place in (folder, *folder.parents):
+    """The settings of a folder, or of the nearest one above that has any, up to the root of the repository. Outside a
+    repository nothing above counts: it may be anybody's, such as ``/tmp``."""
+    places = [folder, *folder.parents]
+    root = next((n for n, place in enumerate(places) if (place / ".git").exists()), 0)
+    for place in places[: root + 1]:
         if any((place / name).is_file() for name in FILES):
             return load(lambda name, place=place: _text(place / name))  # type: ignore[misc]
-        if (place / ".git").exists():
-            break
     return Config()
 
 

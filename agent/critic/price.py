@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from gadfly.agent.critic.views import View
 from gadfly.agent.prompting import prompt
 from gadfly.corpus.tokens import count
+from gadfly.surroundings import sealed
 
 # What a reply takes, reasoning included, and how many claims a view leads to: rough, and above the usual.
 _REPLY = 1_200
@@ -49,10 +49,8 @@ def _prices(model: str) -> tuple[float, float] | None:
     """US dollars for a token in and a token out. A router's price is its provider's, near enough."""
     if "/" not in model:
         return None
-    os.environ.setdefault(
-        "LITELLM_LOCAL_MODEL_COST_MAP", "True"
-    )  # the list ships; it must not be fetched
-    import litellm
+    with sealed():
+        import litellm
 
     bare = model.rsplit("/", 1)[-1]
     for name in (model, model.split("/", 1)[1], bare, bare.replace(".", "-")):

@@ -16,6 +16,7 @@ from gadfly.agent.llm.choose import Choice
 from gadfly.agent.llm.facts import facts
 from gadfly.agent.llm.model import Message, Reply, ToolCall
 from gadfly.agent.llm.retry import Dropped, line, persist
+from gadfly.surroundings import sealed
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
@@ -124,9 +125,8 @@ def _finished(stream: Any) -> bool:
 
 
 def _litellm() -> Any:
-    # Before the import: the price list ships with the package and must not be fetched.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm
+    with sealed():
+        import litellm
 
     litellm.suppress_debug_info = True
     return litellm

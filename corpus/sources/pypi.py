@@ -178,7 +178,7 @@ def _default() -> str:
 def _configured() -> str:
     try:
         said = subprocess.run(
-            [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+            [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "config", "list"],
             capture_output=True,
             text=True,
             timeout=30,

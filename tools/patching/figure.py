@@ -11,6 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gadfly.surroundings import sealed
+
 if TYPE_CHECKING:
     from gadfly.tools.stats import Array
 
@@ -67,9 +69,10 @@ def _png(
     columns: str,
 ) -> None:
     # The object interface: pyplot would keep global state and pick a window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
+    with sealed():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.figure import Figure
 
     colours = LinearSegmentedColormap.from_list(
         "effect", [[part / 255 for part in colour] for colour in (_LOW, _MIDDLE, _HIGH)]

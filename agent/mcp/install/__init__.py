@@ -26,21 +26,25 @@ def installing(client: str, scope: str, *, skill: bool = False) -> list[Change]:
         UsageError: a configuration that cannot be edited safely; the message has the entry to add by hand.
     """
     found = CLIENTS[client]
-    path = found.config(scope)
+    path = _own(found.config(scope), scope)
     before = read(path)
     entry = _entry(found, scope)
     what = f"{found.key}.gadfly = {json.dumps(entry, ensure_ascii=False, indent=2)}"
-    after, had = entries.added(found.form, before, found.key, entry, path)
+    after, had, dropped = entries.added(
+        found.form, before, found.key, entry, path, keep=scope == "user"
+    )
+    if dropped:
+        what += f"\nno longer in it: {', '.join(dropped)}; add what you know by hand"
     changes = [Change(path, before, after, what, keep=not had)]
     if skill:
-        changes.append(rules.written(found, _rules_path(found, scope)))
+        changes.append(rules.written(found, _own(_rules_path(found, scope), scope)))
     return changes
 
 
 def uninstalling(client: str, scope: str) -> list[Change]:
     """The changes that take the server and its rules out of ``client`` again."""
     found = CLIENTS[client]
-    path = found.config(scope)
+    path = _own(found.config(scope), scope)
     before, backup = read(path), read(backup_of(path))
     after = entries.removed(found.form, before, found.key, path)
     if backup is not None and entries.same(found.form, after or b"", backup):
@@ -48,7 +52,7 @@ def uninstalling(client: str, scope: str) -> list[Change]:
     changes = [Change(path, before, after, f"without {found.key}.gadfly", drop=before != after)]
     place = found.rules(scope)
     if place is not None:
-        changes.append(rules.removed(found, place))
+        changes.append(rules.removed(found, _own(place, scope)))
     return changes
 
 
@@ -71,7 +75,7 @@ def _command(scope: str) -> tuple[str, list[str]]:
         return "gadfly", []
     if beside.exists():
         return str(beside), []
-    return sys.executable, ["-m", "gadfly.agent.cli"]
+    return sys.executable, ["-P", "-m", "gadfly.agent.cli"]  # -P: no module of a working folder
 
 
 def _rules_path(client: Client, scope: str) -> Path:
@@ -80,4 +84,11 @@ def _rules_path(client: Client, scope: str) -> Path:
         raise UsageError(
             f"{client.name} reads rules from files of a project only; add --scope project, or leave --skill out"
         )
+    return path
+
+
+def _own(path: Path, scope: str) -> Path:
+    """A project's file, unless it is a link out of the project: a checkout could have the user's own files changed."""
+    if scope == "project" and not path.resolve().is_relative_to(Path.cwd().resolve()):
+        raise UsageError(f"{path} is a link that leads out of this folder; nothing was changed")
     return path

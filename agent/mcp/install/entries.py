@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gadfly.agent.mcp.install.clients import Form
 from gadfly.errors import UsageError
@@ -21,26 +21,41 @@ _LAST_COMMENTS = re.compile(r"(?:^[ \t]*(?:#.*)?(?:\n|\Z))*\Z", re.MULTILINE)
 _HEADER = re.compile(r"^[ \t]*\[\[?([^\]\n]+)\]", re.MULTILINE)
 
 
+class Added(NamedTuple):
+    """The text with our entry, whether there was one already, and which of its settings are gone."""
+
+    text: bytes
+    had: bool
+    dropped: list[str]
+
+
 def added(
-    form: Form, before: bytes | None, key: str, entry: dict[str, Any], path: Path
-) -> tuple[bytes, bool]:
-    """The text with our entry, and whether there was one already. Settings that a user added to it stay."""
+    form: Form, before: bytes | None, key: str, entry: dict[str, Any], path: Path, *, keep: bool
+) -> Added:
+    """Put our entry in. With ``keep``, settings that were added to it stay: only where the file is the user's own, for
+    one that came with a checkout could set endpoints and switch guards off."""
     data = _parsed(form, before, key, path, entry)
     old = data.get(key, {}).get(NAME)
     had = isinstance(old, dict)
+    dropped: list[str] = []
     if isinstance(old, dict):
         environment = {**_table(old.get("env")), **_table(entry.get("env"))}
-        entry = {**old, **entry, **({"env": environment} if environment else {})}
+        merged = {**old, **entry, **({"env": environment} if environment else {})}
+        if keep:
+            entry = merged
+        dropped = sorted(merged.keys() - entry.keys()) + [
+            f"env.{name}" for name in sorted(environment.keys() - _table(entry.get("env")).keys())
+        ]
         if entry == old:
-            return before or b"", True
+            return Added(before or b"", True, [])
     data.setdefault(key, {})[NAME] = entry
     if form == "json":
-        return _json(data, before), had
+        return Added(_json(data, before), had, dropped)
     text = (before or b"").decode("utf-8")
     bare = _without_tables(text, key) if had else text
     block = _toml(key, entry)
     new = f"{bare.rstrip()}\n\n{block}" if bare.strip() else block
-    return _checked(new, data, key, path, entry), had
+    return Added(_checked(new, data, key, path, entry), had, dropped)
 
 
 def removed(form: Form, before: bytes | None, key: str, path: Path) -> bytes | None:

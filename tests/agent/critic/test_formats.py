@@ -12,7 +12,7 @@ from support.buggy import AUC, NORM, notebook
 from gadfly.agent.critic import markdown
 from gadfly.agent.critic.annotations import commands
 from gadfly.agent.critic.blind import blinded
-from gadfly.agent.critic.config import load
+from gadfly.agent.critic.config import from_folder, load
 from gadfly.agent.critic.material import Material, text_file
 from gadfly.agent.critic.report import CRITIQUE, Read, Remark, Report, ranked
 from gadfly.agent.critic.sarif import sarif
@@ -241,3 +241,14 @@ def test_configurations() -> None:
 )
 def test_what_the_judge_does_not_see(line: str, seen: str) -> None:
     assert blinded(["import torch", line]) == ["import torch", seen]
+
+
+def test_settings_above_count_up_to_the_root_of_the_repository_alone(tmp_path: Path) -> None:
+    below = tmp_path / "repository" / "src"
+    below.mkdir(parents=True)
+    (tmp_path / ".gadfly.toml").write_text('fail-on = "never"\nignore = ["critique"]')
+    assert from_folder(below).ignore == []  # no repository: anybody's
+    (tmp_path / "repository" / ".git").mkdir()
+    assert from_folder(below).ignore == []
+    (tmp_path / "repository" / ".gadfly.toml").write_text('ignore = ["critique"]')
+    assert from_folder(below).ignore == ["critique"]
