@@ -15,6 +15,21 @@ from gadfly.corpus.fetch.errors import FetchError, RefusedError
 Resolver = Callable[[str, int], list[str]]
 WAY_OUT = "set GADFLY_ALLOW_PRIVATE=1 to allow it"
 
+# IANA's registries of special addresses, as far as Python's own knowledge of them hangs on its version.
+_INSIDE_4 = [
+    ipaddress.IPv4Network(each)
+    for each in ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+                 "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4")
+]  # fmt: skip
+_INTERNET_6 = ipaddress.IPv6Network("2000::/3")
+_INSIDE_6 = [
+    ipaddress.IPv6Network(each)
+    for each in ("2001::/23", "2001:db8::/32", "3fff::/20")  # Teredo and protocols; documentation
+]
+# Prefixes of 96 bits before an IPv4 address: compatible, mapped, translated, NAT64.
+_CARRIERS = frozenset({0, 0xFFFF, 0xFFFF_0000, 0x0064_FF9B << 64})
+_ISATAP = 0x0000_5EFE  # with or without the bit that says "unique in the world"
+
 
 def check_url(url: str) -> str:
     """The host of a URL that may be asked.
@@ -43,17 +58,21 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def public(address: str) -> bool:
-    """Whether an IP address lies on the open internet."""
+    """Whether an IP address lies on the open internet. What is not known to do so does not, a scoped one neither."""
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        # Addresses that only carry an IPv4 one would be a way around the check.
-        inner = ip.ipv4_mapped or ip.sixtofour or _embedded(ip)
-        if inner is not None:
-            return public(str(inner))
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not any(ip in network for network in _INSIDE_4)
+    if ip.scope_id is not None:
+        return False
+    # Addresses that only carry an IPv4 one would be a way around the check.
+    inner = _embedded(ip)
+    if inner is not None:
+        return public(str(inner))
+    # All unicast addresses of the internet are in one eighth; loopback, site-local, local NAT64 and the rest are not.
+    return ip in _INTERNET_6 and ip.is_global and not any(ip in network for network in _INSIDE_6)
 
 
 def checked(url: str, host: str, port: int, lookup: Resolver) -> list[str]:
@@ -64,7 +83,7 @@ def checked(url: str, host: str, port: int, lookup: Resolver) -> list[str]:
         FetchError: the name is unknown.
     """
     try:
-        found = lookup(host, port)
+        found = lookup(_numeric(host) or host, port)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FetchError(url, f"the name {host} does not resolve ({reason})") from error
@@ -76,9 +95,22 @@ def checked(url: str, host: str, port: int, lookup: Resolver) -> list[str]:
     return found
 
 
+def _numeric(host: str) -> str | None:
+    """The host without the dot at its end, if it is an IPv4 address however it is spelled (``0x7f.1.``)."""
+    bare = host.rstrip(".")
+    try:
+        socket.inet_aton(bare)
+    except (OSError, UnicodeError):
+        return None
+    return bare
+
+
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address inside a NAT64 or IPv4-compatible one."""
+    """The IPv4 address inside a mapped, translated, compatible, NAT64, 6to4 or ISATAP one."""
     value = int(ip)
-    if value >> 32 in (0x0064_FF9B << 64, 0) and value > 1:
-        return ipaddress.IPv4Address(value & 0xFFFF_FFFF)
-    return None
+    last = ipaddress.IPv4Address(value & 0xFFFF_FFFF)
+    if value >> 32 in _CARRIERS and value > 1:
+        return last
+    if (value >> 32) & 0xFDFF_FFFF == _ISATAP:
+        return last
+    return ip.sixtofour
