@@ -108,6 +108,42 @@ def test_the_links_lead_to_the_root_folders() -> None:
         assert (ROOT / "src" / "gadfly" / folder).resolve() == ROOT / folder
 
 
+_DOOR = ROOT / "agent" / "door"
+_PRINTERS = {  # what prints past the door, by the last names of a call
+    "print", "print_exc", "print_exception", "pprint", "echo", "secho", "echo_via_pager", "input",
+    "Console", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "sys.stderr.writelines",
+    "stdout.buffer.write", "console.file.write", "print_formatted_text", "create_output", "from_pty", "StreamHandler",
+}  # fmt: skip
+# They make the demo model and print their own figures; no command runs them.
+_MAKERS = {ROOT / "tools" / "demo" / "evaluate.py", ROOT / "tools" / "demo" / "train.py"}
+_OWN_PROMPT = {"PromptSession"}  # takes the door's output
+
+
+def test_nothing_prints_but_the_door() -> None:
+    """``console.print`` is a method of the door's console; all else that writes to a terminal is called there."""
+    found = []
+    for owner, path in modules():
+        if owner == "evals" or path.is_relative_to(_DOOR) or path in _MAKERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (reason := _prints(node)):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno} {reason}")
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rich"):
+                taken = {"print", "Markdown"} & {each.name for each in node.names}
+                found += [f"{path.relative_to(ROOT)}:{node.lineno} rich's {each}" for each in taken]
+    assert found == [], "\n".join(found)
+
+
+def _prints(call: ast.Call) -> str:
+    name = ast.unparse(call.func)
+    if name in _PRINTERS or any(name.endswith(f".{each}") for each in _PRINTERS - {"print"}):
+        return name
+    prompt = name.rpartition(".")[2] in _OWN_PROMPT
+    if prompt and not any(each.arg == "output" for each in call.keywords):
+        return f"{name} without the door's output"
+    return ""
+
+
 def _cpu_seconds(code: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=_env())

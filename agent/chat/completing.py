@@ -9,6 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from gadfly.agent.chat.commands import COMMANDS
+from gadfly.agent.visible import name as seen
 
 if TYPE_CHECKING:
     from gadfly.agent.chat.talk import Chat
@@ -34,7 +35,7 @@ class ChatCompleter(Completer):
         for name, line in self._chat.known_commands().items():
             if name.startswith(typed):
                 yield Completion(
-                    name, start_position=-len(typed), display="/" + name, display_meta=line
+                    name, start_position=-len(typed), display="/" + name, display_meta=seen(line)
                 )
 
     def _arguments(self, name: str, rest: str, event: CompleteEvent) -> Iterator[Completion]:
@@ -48,7 +49,13 @@ class ChatCompleter(Completer):
             return
         for value, meta in offered.items():
             if value.startswith(word):
-                yield Completion(value, start_position=-len(word), display_meta=meta)
+                yield Completion(
+                    value,
+                    start_position=-len(word),
+                    display=seen(value),
+                    display_meta=seen(meta),
+                )
 
     def _path(self, typed: str, event: CompleteEvent) -> Iterator[Completion]:
-        yield from self._paths.get_completions(Document(typed, len(typed)), event)
+        for each in self._paths.get_completions(Document(typed, len(typed)), event):
+            yield Completion(each.text, each.start_position, display=seen(each.display_text))

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gadfly.agent.chat.lines import safe
+from gadfly.agent.visible import name
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gadfly.agent.door.screen import Screen
 
 Protocol = Literal["kitty", "iterm2"]
 _CHUNK = 4096  # characters of base64 that kitty takes at once
@@ -43,16 +43,15 @@ def protocol(environment: Mapping[str, str] | None = None) -> Protocol | None:
     return "iterm2" if program in ("iTerm.app", "WezTerm") else None
 
 
-def show(console: Console, path: str, how: Protocol | None) -> None:
+def show(console: Screen, path: str, how: Protocol | None) -> None:
     """The link of one figure, and the figure below it if ``how`` says so."""
     from rich.style import Style
     from rich.text import Text
 
     if how is not None and console.is_terminal and (sequence := inline(path, how, console.width)):
-        console.file.write(sequence + "\n")
-        console.file.flush()
+        console.draw(sequence)
     link = Style(dim=True, link=Path(path).absolute().as_uri())
-    console.print(Text.assemble("  figure ", (safe(path), link)), soft_wrap=True)
+    console.print(Text.assemble("  figure ", (name(path), link)), soft_wrap=True)
 
 
 def of(runs: Iterable[str]) -> Iterator[str]:

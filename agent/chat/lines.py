@@ -1,7 +1,6 @@
 """Events as words: what a call is, how it ended, what was spent. Text only; where it goes is ``screen``'s.
 
-Arguments and summaries hold text of models and documents, so control characters are made visible: nothing in them can
-move the cursor, retitle the window or answer for the researcher.
+Arguments and summaries hold text of models and documents; it is made visible before it is cut to its width.
 """
 
 from __future__ import annotations
@@ -13,29 +12,22 @@ from textwrap import indent
 from gadfly.agent.answer import Cost
 from gadfly.agent.events import PendingCall, ToolFinished, ToolProgress, ToolStarted
 from gadfly.agent.receipts import MARKER
+from gadfly.agent.visible import name, visible
 
 _LONGEST_ARGUMENTS = 120
 _LONGEST_SUMMARY = 320
 _UNFINISHED = re.compile(r"\[\[(?:(?!\]\]).)*$", re.S)
 
 
-def safe(text: str) -> str:
-    """Without anything that a terminal would obey."""
-    return "".join(
-        each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}"
-        for each in text.replace("\r\n", "\n")
-    )
-
-
 def one_line(text: str, width: int) -> str:
-    """``text`` safe, on one line, cut to ``width`` characters."""
-    text = " ".join(safe(text).split())
+    """``text`` on one line, cut to ``width`` characters."""
+    text = " ".join(visible(text).split())
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def call(started: ToolStarted | PendingCall) -> str:
     """``patch behaviour=capital-of, n=32``."""
-    return f"{safe(started.name)} {arguments(started.arguments)}".rstrip()
+    return f"{name(started.name)} {arguments(started.arguments)}".rstrip()
 
 
 def arguments(raw: str, width: int = _LONGEST_ARGUMENTS) -> str:
@@ -46,7 +38,7 @@ def arguments(raw: str, width: int = _LONGEST_ARGUMENTS) -> str:
         return one_line(raw, width)
     if not isinstance(given, dict):
         return one_line(raw, width)
-    return one_line(", ".join(f"{name}={_value(value)}" for name, value in given.items()), width)
+    return one_line(", ".join(f"{key}={_value(value)}" for key, value in given.items()), width)
 
 
 def whole_arguments(raw: str) -> str:
@@ -54,13 +46,13 @@ def whole_arguments(raw: str) -> str:
     try:
         given = json.loads(raw or "{}")
     except ValueError:
-        return safe(raw)
+        return visible(raw)
     if not isinstance(given, dict):
-        return safe(raw)
-    shown = {safe(name): safe(_value(value)) for name, value in given.items()}
+        return visible(raw)
+    shown = {name(key): visible(_value(value)) for key, value in given.items()}
     return "\n".join(
-        f"{name} =\n{indent(value, '    ')}" if "\n" in value else f"{name} = {value}"
-        for name, value in shown.items()
+        f"{key} =\n{indent(value, '    ')}" if "\n" in value else f"{key} = {value}"
+        for key, value in shown.items()
     )
 
 
@@ -76,8 +68,8 @@ def finished(event: ToolFinished) -> str:
     """``patch: restores 1.00 … supported: … · 3.1 s · run r1f2e3d4c``."""
     parts = [one_line(event.summary, _LONGEST_SUMMARY), f"{event.seconds:.1f} s"]
     if event.run:
-        parts.append(f"run {safe(event.run)}")
-    return f"{safe(event.name)}: " + " · ".join(part for part in parts if part)
+        parts.append(f"run {name(event.run)}")
+    return f"{name(event.name)}: " + " · ".join(part for part in parts if part)
 
 
 def spent(cost: Cost, limit: float | None = None) -> str:
@@ -92,7 +84,7 @@ def spent(cost: Cost, limit: float | None = None) -> str:
 
 def draft(text: str) -> str:
     """A draft for reading while it streams: its markers, unchecked as they are, shrink to ``[?]``."""
-    return safe(_UNFINISHED.sub("", MARKER.sub("[?]", text)))
+    return visible(_UNFINISHED.sub("", MARKER.sub("[?]", text)))
 
 
 def _value(value: object) -> str:

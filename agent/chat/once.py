@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from gadfly.agent.session import Session
 from gadfly.errors import Cancelled, GadflyError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gadfly.agent.door.screen import Screen as Console
 
-Write = Callable[[str], None]
+Write = Callable[[dict[str, Any]], None]
 
 
 def once(
@@ -32,7 +31,7 @@ def once(
     Args:
         progress: where calls, notices and (on a terminal) the draft are shown.
         approve: the word on every call that asks: nobody is there to be asked.
-        write: gets each event as a line of JSON.
+        write: gets each event, to write it as a line of JSON.
 
     Raises:
         UsageError: the text is empty or too long.
@@ -42,7 +41,7 @@ def once(
 
     def heard(event: Event) -> None:
         if write is not None:
-            write(_line(as_dict(event)))
+            write(as_dict(event))
 
     try:
         events = session.turn(text, context=context)
@@ -60,9 +59,5 @@ def once(
                     raise GadflyError("the turn ended without an answer; see: gadfly --continue")
     except GadflyError as error:
         if write is not None:
-            write(_line({"event": "error", "error": " ".join(str(error).split())}))
+            write({"event": "error", "error": " ".join(str(error).split())})
         raise
-
-
-def _line(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False)

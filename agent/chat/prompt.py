@@ -32,6 +32,8 @@ def session(
     from prompt_toolkit.output import ColorDepth
     from prompt_toolkit.styles import Style
 
+    from gadfly.agent.door import typing
+
     return PromptSession(
         message=[("class:prompt", "› ")],
         multiline=True,
@@ -39,6 +41,8 @@ def session(
         key_bindings=_keys(pastes),
         history=FileHistory(_history_file()),
         completer=completer,
+        input_processors=[typing.Shown()],
+        output=typing.output(),
         complete_while_typing=True,
         complete_in_thread=True,
         reserve_space_for_menu=6,
@@ -57,7 +61,11 @@ def ask(question: str) -> str:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.input.typeahead import clear_typeahead
 
-    line: PromptSession[str] = PromptSession(message=question)
+    from gadfly.agent.door import typing
+
+    line: PromptSession[str] = PromptSession(
+        message=question, input_processors=[typing.Shown()], output=typing.output()
+    )
     clear_typeahead(line.input)
     keyboard.forget_typed()
     return line.prompt().strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from gadfly.agent.chat import lines
+from gadfly.agent.visible import name as seen
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,4 +67,4 @@ def run(chat: Chat, line: str) -> None:
     else:
         near = get_close_matches(name, chat.known_commands(), n=1, cutoff=0.5)
         hint = f"did you mean /{near[0]}? " if near else ""
-        raise UsageError(f"no command /{lines.safe(name)}; {hint}/help lists them")
+        raise UsageError(f"no command /{seen(name)}; {hint}/help lists them")

@@ -26,9 +26,12 @@ from gadfly.agent.events import (
     ToolProgress,
     ToolStarted,
 )
+from gadfly.agent.visible import name
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
+
+    from gadfly.agent.door.screen import Screen as Terminal
 
 _PER_SECOND = 8
 _RECENT = 12_000  # characters
@@ -41,7 +44,7 @@ class Screen:
         images: how figures are drawn inline, if at all.
     """
 
-    def __init__(self, console: Console, *, images: figures.Protocol | None = None) -> None:
+    def __init__(self, console: Terminal, *, images: figures.Protocol | None = None) -> None:
         self._console = console
         self._images = images
         self._running: dict[str, _Call] = {}
@@ -140,7 +143,7 @@ class Screen:
         mark, style = ("✓", "green") if event.ok else ("✗", "red")
         if self._live is not None and call is not None:
             self._print(f"{mark} {call.what}", style)
-            said = lines.finished(event).removeprefix(f"{lines.safe(event.name)}: ")
+            said = lines.finished(event).removeprefix(f"{name(event.name)}: ")
             self._console.print(Padding(Line(said, style="dim"), (0, 0, 0, 2)))
         else:
             self._print(f"{mark} {lines.finished(event)}", style)
@@ -149,10 +152,10 @@ class Screen:
 
     def _keep_draft(self) -> None:
         """Where no answer takes its place, what was streamed is not lost."""
-        from rich.markdown import Markdown
+        from gadfly.agent.door.screen import prose
 
         if self._draft.strip() and self._console.is_terminal:
-            self._console.print(Markdown(_escaped(self._draft)), style="dim")
+            self._console.print(prose(lines.draft(self._draft)), style="dim")
             self._print("(a draft, receipts not checked)", "dim")
 
     def _print(self, text: str, style: str) -> None:
@@ -179,9 +182,10 @@ class Screen:
         self, console: Console, options: ConsoleOptions, room: int
     ) -> Iterator[RenderableType]:
         """The last lines of the draft that fit."""
-        from rich.markdown import Markdown
         from rich.segment import Segment, Segments
         from rich.style import Style
+
+        from gadfly.agent.door.screen import prose
 
         if not self._draft.strip():
             return
@@ -190,9 +194,8 @@ class Screen:
         ]  # a long draft is not set anew as a whole for its last lines
         if len(recent) < len(self._draft):
             recent = recent.partition("\n\n")[2] or recent
-        markdown = Markdown(_escaped(recent))
         rendered = console.render_lines(
-            markdown, options.update(height=None), style=Style(dim=True)
+            prose(lines.draft(recent)), options.update(height=None), style=Style(dim=True)
         )
         for line in rendered[-room:]:
             yield Segments([*line, Segment.line()])
@@ -215,7 +218,7 @@ class _Call:
     def __init__(self, event: ToolStarted) -> None:
         self.what = lines.call(event)
         self.progress = ""
-        self._name = lines.safe(event.name)
+        self._name = name(event.name)
         self._arguments = lines.arguments(event.arguments)
         self._started = time.monotonic()
 
@@ -224,11 +227,6 @@ class _Call:
         seconds = f"{now - self._started:.0f} s"
         parts = [self._name, self.progress, seconds, self._arguments]
         return f"{_spinner(now)} " + " · ".join(part for part in parts if part)
-
-
-def _escaped(draft: str) -> str:
-    """[1] would be read as a reference of Markdown."""
-    return lines.draft(draft).replace("[", "\\[")
 
 
 def _spinner(now: float) -> str:

@@ -20,6 +20,7 @@ from gadfly.agent.chat.terminal import Terminal
 from gadfly.agent.events import ApprovalRequest, Event, Final, Stopped, ToolFinished
 from gadfly.agent.session import Session
 from gadfly.agent.settings import Settings
+from gadfly.agent.visible import name
 from gadfly.errors import GadflyError
 
 
@@ -150,14 +151,14 @@ class Chat:
     def greet(self) -> None:
         """Who is here, and where an opened session stands."""
         turns = [] if self._fresh else self.session.history()
-        self.terminal.console.print(f"Gadfly {__version__}", style="bold", end="", highlight=False)
+        self.terminal.console.print(f"Gadfly {__version__}", style="bold", end="")
         self.terminal.say(f"  session {self.session.id}", "dim")
         if not turns:
             self.terminal.say("Ask about interpretability; /help lists the commands.", "dim")
             return
         count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns, the last one"
         self.terminal.say(f"{count}:", "dim")
-        self.terminal.say(f"› {lines.safe(turns[-1].question)}")
+        self.terminal.say(f"› {turns[-1].question}")
         if turns[-1].answer is not None:
             self.terminal.say("")
             self.terminal.show_answer(turns[-1].answer)
@@ -214,9 +215,7 @@ class Chat:
         from gadfly.agent.chat import prompt
 
         for call in request.calls:
-            self.terminal.say(
-                f"{lines.safe(call.name)} waits for you: {lines.safe(call.why)}", "bold yellow"
-            )
+            self.terminal.say(f"{name(call.name)} waits for you: {name(call.why)}", "bold yellow")
             for line in lines.whole_arguments(call.arguments).splitlines():
                 self.terminal.say(f"    {line}")
         while True:
@@ -231,9 +230,7 @@ class Chat:
         if not self._shell:
             self.terminal.say(shell.OFF, "yellow")
         elif command:
-            self._material.append(
-                shell.run(command, lambda line: self.terminal.say(lines.safe(line)))
-            )
+            self._material.append(shell.run(command, self.terminal.say))
             self.terminal.say("  goes along with the next question", "dim")
 
     def _note_state(self) -> None:
@@ -244,4 +241,4 @@ class Chat:
             "" if self._fresh else lines.spent(self.session.cost),
             self.session.id,
         ]
-        self._state = " · ".join(part for part in parts if part)
+        self._state = name(" · ".join(part for part in parts if part))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gadfly.agent.answer import Answer
-from gadfly.agent.chat.lines import safe
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from gadfly.agent.door.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -18,22 +17,22 @@ class Terminal:
     """``run`` executes a command of gadfly as if it had been typed and raises its GadflyError; ``commands`` are the
     names it takes, with a line each."""
 
-    console: Console
+    console: Screen
     show_answer: Callable[[Answer], None]
     run: Callable[[Sequence[str]], None]
     commands: Callable[[], Mapping[str, str]]
 
     def say(self, text: str, style: str = "") -> None:
         """Plain text; nothing in it is markup."""
-        self.console.print(text, style=style, markup=False, highlight=False)
+        self.console.print(text, style=style)
 
     def table(self, rows: Mapping[str, str]) -> None:
         """Names and a line each."""
-        from rich.table import Table
+        from gadfly.agent.door.screen import row, table
 
-        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, style="cyan")
-        table.add_column()
+        shown = table(show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        shown.add_column(no_wrap=True, style="cyan")
+        shown.add_column()
         for name, line in rows.items():
-            table.add_row(safe(name), safe(line))
-        self.console.print(table)
+            row(shown, name, line)
+        self.console.print(shown)

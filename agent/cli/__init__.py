@@ -15,6 +15,8 @@ from __future__ import annotations
 
 def main() -> None:
     """The ``gadfly`` command."""
+    from gadfly.agent import door
     from gadfly.agent.cli.main import run
 
+    door.install()
     run()

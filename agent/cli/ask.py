@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from gadfly.agent.cli.console import as_json, bars, err, json_option, piped
 from gadfly.agent.cli.show import show_answer
+from gadfly.agent.door import say_json
 
 if TYPE_CHECKING:
     from gadfly.agent.events import Event
@@ -120,9 +120,9 @@ def ask(
 def _line(event: Event) -> None:
     from gadfly.agent.events import as_dict
 
-    click.echo(json.dumps(as_dict(event), ensure_ascii=False))
+    say_json(as_dict(event))
 
 
 def _stream(text: str) -> None:
     """The draft as it arrives, dim and on stderr: receipts are not checked yet."""
-    err().print(text, style="dim", end="", markup=False)
+    err().print(text, style="dim", end="")

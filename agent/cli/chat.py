@@ -12,6 +12,7 @@ import click
 
 from gadfly.agent.cli.console import as_json, err, json_option, out, piped
 from gadfly.agent.cli.show import show_answer
+from gadfly.agent.door import say_json
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: boo
         context=piped(),
         progress=err(),
         approve=approve,
-        write=click.echo if jsonl else None,
+        write=say_json if jsonl else None,
     )
     if json_:
         as_json({"session": session.id, **answer.model_dump(mode="json")})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from gadfly.agent.door import say
+
 _WHERE = {
     "bash": 'eval "$(gadfly complete bash)"          # in ~/.bashrc',
     "zsh": 'eval "$(gadfly complete zsh)"           # in ~/.zshrc',
@@ -23,4 +25,4 @@ def complete(shell: str) -> None:
     assert completion is not None
     # The script itself, without the check of the shell's version, which starts the shell.
     made = completion(gadfly, {}, "gadfly", "_GADFLY_COMPLETE")
-    click.echo(made.source_template % made.source_vars())
+    say(made.source_template % made.source_vars())

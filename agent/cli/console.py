@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gadfly.agent.door import say_json
+from gadfly.agent.visible import name
 from gadfly.corpus.progress import Progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.console import Console
+
+    from gadfly.agent.door.screen import Screen
 
 _STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
 
 
 @cache
-def err() -> Console:
+def err() -> Screen:
     """The console for everything that is not the result."""
-    from rich.console import Console
+    from gadfly.agent.door.screen import Screen
 
-    return Console(stderr=True, highlight=False)
+    return Screen(stderr=True)
 
 
 @cache
-def out() -> Console:
+def out() -> Screen:
     """The console for results. Long lines wrap only on a terminal: a file gets them whole."""
-    from rich.console import Console
+    from gadfly.agent.door.screen import Screen
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Screen(soft_wrap=not sys.stdout.isatty())
 
 
 def as_json(model: BaseModel | dict[str, Any]) -> None:
     """One JSON object on stdout."""
-    import json
-
-    data = model if isinstance(model, dict) else model.model_dump(mode="json")
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    say_json(model if isinstance(model, dict) else model.model_dump(mode="json"), indent=2)
 
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
@@ -55,17 +55,17 @@ class Bars:
     def start(self, label: str, total: int | None = None) -> None:
         self.finish()
         if not err().is_terminal:
-            err().print(f"{label} ...", markup=False)
+            err().print(f"{name(label)} ...")
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
-        columns = [TextColumn("{task.description}"), BarColumn(bar_width=30)]
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30)]
         if total is not None:
             columns.append(MofNCompleteColumn())
         self._live = RichProgress(*columns, TimeElapsedColumn(), console=err(), transient=True)
         self._live.start()
-        self._task = self._live.add_task(label, total=total)
+        self._task = self._live.add_task(name(label), total=total)
 
     def advance(self, n: int = 1) -> None:
         if self._live is not None:
@@ -77,7 +77,7 @@ class Bars:
             self._live = None
 
     def note(self, message: str) -> None:
-        err().print(message, style="dim", markup=False)
+        err().print(name(message), style="dim")
 
 
 def bars() -> Progress:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from gadfly.agent.cli.console import as_json, bars, json_option, out
+from gadfly.agent.door import say, tell
+from gadfly.agent.visible import name
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,16 +110,18 @@ def search(
     for passage in found.results:
         version = f" {passage.version}" if passage.version else ""
         console.print(
-            Text.assemble((passage.document + version, "bold cyan"), f"  {passage.heading}")
+            Text.assemble(
+                (name(passage.document + version), "bold cyan"), f"  {name(passage.heading)}"
+            )
         )
         console.print(Text(passage.text))
-        console.print(Text(f"{passage.id}  score {passage.score:.3f}\n", style="dim"))
+        console.print(Text(f"{name(passage.id)}  score {passage.score:.3f}\n", style="dim"))
     if not found.results:
         console.print("Nothing found.")
     elif not found.answerable:
         console.print("These are near, but they probably do not answer the query.", style="yellow")
     for notice in found.notices:
-        console.print(f"note: {notice}", style="yellow", markup=False)
+        console.print(f"note: {name(notice)}", style="yellow")
 
 
 @corpus.command("list")
@@ -129,12 +133,12 @@ def list_documents(kind: str | None, as_json_: bool) -> None:
     if as_json_:
         as_json({"documents": [d.model_dump(mode="json") for d in documents]})
         return
-    from rich.table import Table
+    from gadfly.agent.door.screen import row, table
 
-    table = Table("document", "title", "kind", "year", "tokens", box=None)
+    shown = table("document", "title", "kind", "year", "tokens")
     for d in documents:
-        table.add_row(d.id, d.title, d.kind, str(d.year or ""), str(d.tokens))
-    out().print(table)
+        row(shown, d.id, d.title, d.kind, d.year or "", d.tokens)
+    out().print(shown)
 
 
 @corpus.command()
@@ -146,7 +150,7 @@ def show(document: str, as_json_: bool) -> None:
     if as_json_:
         as_json(found)
     else:
-        click.echo(found.text)
+        say(found.text)
 
 
 @corpus.command()
@@ -160,11 +164,11 @@ def status(as_json_: bool) -> None:
     console = out()
     console.print(f"{stats.documents} documents, {stats.chunks} passages, {stats.tokens:,} tokens")
     console.print(
-        f"{stats.embedded} passages embedded by {stats.embedder or 'nothing (search by words only)'}"
+        f"{stats.embedded} passages embedded by {name(stats.embedder or 'nothing (search by words only)')}"
     )
     for kind, count in stats.kinds.items():
-        console.print(f"  {kind}: {count}")
-    console.print(stats.path, style="dim", soft_wrap=True)
+        console.print(f"  {name(kind)}: {count}")
+    console.print(name(stats.path), style="dim", soft_wrap=True)
 
 
 @corpus.command()
@@ -247,7 +251,7 @@ def export(folder: Path, document: str, as_json_: bool) -> None:
     if as_json_:
         as_json({"written": written, "folder": str(folder)})
     else:
-        click.echo(f"{written} documents written to {folder}")
+        say(f"{written} documents written to {name(folder)}")
 
 
 @corpus.command()
@@ -259,7 +263,7 @@ def remove(document: str, as_json_: bool) -> None:
     if as_json_:
         as_json({"removed": document})
     else:
-        click.echo(f"removed {document}")
+        say(f"removed {name(document)}")
 
 
 @corpus.command()
@@ -315,40 +319,40 @@ def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:
     if as_json_:
         as_json({"works": [work.model_dump() for work in works]})
         return
-    from rich.table import Table
+    from gadfly.agent.door.screen import row, table
 
-    table = Table("work", "year", "kind", "why", "address", box=None)
+    shown = table("work", "year", "kind", "why", "address")
     for work in works:
-        table.add_row(work.title, str(work.year or ""), work.kind, work.why, work.target)
-    out().print(table)
+        row(shown, work.title, work.year or "", work.kind, work.why, work.target)
+    out().print(shown)
 
 
 def _report_built(built: Built) -> None:
-    click.echo(
+    say(
         f"{built.fetched} fetched, {built.unchanged} already there, {len(built.failures)} left out "
         f"of {built.asked} works; {built.documents} documents, {built.tokens:,} tokens"
     )
     for kind, tokens in built.tokens_by_kind.items():
-        click.echo(f"  {kind}: {tokens:,} tokens")
+        say(f"  {kind}: {tokens:,} tokens")
     for licence, count in built.licences.items():
-        click.echo(f"  licence {licence}: {count}")
+        say(f"  licence {name(licence)}: {count}")
     for work, reason in built.failures.items():
-        click.echo(f"left out {work}: {reason}", err=True)
+        tell(f"left out {name(work)}: {name(reason)}")
     for notice in built.notices:
-        click.echo(f"note: {notice}", err=True)
+        tell(f"note: {name(notice)}")
 
 
 def _report(report: SyncReport, as_json_: bool) -> None:
     if as_json_:
         as_json(report)
     else:
-        click.echo(
+        say(
             f"{report.added} added, {report.changed} changed, {report.removed} removed, "
             f"{report.unchanged} unchanged; {report.embedded} passages embedded"
         )
         for what, reason in report.failures.items():
-            click.echo(f"left out {what}: {reason}", err=True)
+            tell(f"left out {name(what)}: {name(reason)}")
         for notice in report.notices:
-            click.echo(f"note: {notice}", err=True)
+            tell(f"note: {name(notice)}")
     if report.failures and not report.added and not report.changed and not report.unchanged:
         raise SystemExit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gadfly.agent.cli.console import as_json, json_option, out
+from gadfly.agent.visible import name
 
 
 @click.command(epilog="\b\nExamples:\n  gadfly doctor\n  gadfly doctor --deep --json")
@@ -21,16 +22,18 @@ def doctor(deep: bool, as_json_: bool) -> None:
     if as_json_:
         as_json(report)
         return
+    from rich.text import Text
+
     console = out()
     colours = {"ok": "green", "missing": "yellow", "broken": "red"}
     for check in report.checks:
-        console.print(f"[{colours[check.state]}]{check.state:8}[/] {check.name:8}", end=" ")
-        console.print(check.found, markup=False)
+        state = Text(f"{check.state:8}", style=colours[check.state])
+        console.print(Text.assemble(state, f" {check.name:8} {name(check.found)}"))
         if check.add:
-            console.print(f"{'':17} add: {check.add}", markup=False, style="bold")
+            console.print(f"{'':17} add: {name(check.add)}", style="bold")
         if check.without:
-            console.print(f"{'':17} without it: {check.without}", markup=False, style="dim")
+            console.print(f"{'':17} without it: {name(check.without)}", style="dim")
     console.print()
     for line in report.works:
-        console.print(f"works now: {line}", markup=False)
-    console.print(f"gadfly {report.version}, data in {report.home}", style="dim", markup=False)
+        console.print(f"works now: {line}")
+    console.print(f"gadfly {report.version}, data in {report.home}", style="dim")

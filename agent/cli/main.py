@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from gadfly import __version__, surroundings
+from gadfly.agent.door import say_json, tell
 from gadfly.errors import Cancelled, GadflyError
 
 # command -> (where it is defined, what it does in one line)
@@ -132,7 +132,7 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         code = gadfly.main(args=arguments, prog_name="gadfly", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)  # by name: else click may go round what guards it
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort, Cancelled):
         code = _fail("stopped; what was finished is kept", Cancelled.exit_code, arguments)
@@ -166,6 +166,6 @@ def _unforeseen(error: Exception) -> str:
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     line = " ".join(message.split())
     if "--json" in arguments:
-        click.echo(json.dumps({"error": line}))
-    click.echo(f"gadfly: {line}", err=True)
+        say_json({"error": line})
+    tell(f"gadfly: {line}")
     return code

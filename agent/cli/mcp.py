@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gadfly.agent.cli.console import as_json, json_option
+from gadfly.agent.door import tell
 
 # A face imports no other one: by name.
 _SERVER = "gadfly.agent.mcp.server"
@@ -46,9 +47,7 @@ def mcp(ctx: click.Context, http: bool, port: int, preload: str | None) -> None:
         return
     serving = import_module(_SERVING)
     if not http and sys.stdin is not None and sys.stdin.isatty():
-        click.echo(
-            "Waiting for an MCP client on standard input; see: gadfly mcp install --help", err=True
-        )
+        tell("Waiting for an MCP client on standard input; see: gadfly mcp install --help")
     serving.log_to_stderr()
     gc.disable()  # the SDK makes many objects at its import and frees none: looking for them takes a tenth of a second
     built = import_module(_SERVER).build()
@@ -115,7 +114,7 @@ def uninstall(client: str, scope: str, dry_run: bool, yes: bool, as_json_: bool)
 
 def _apply(changes: list[Any], dry_run: bool, yes: bool, as_json_: bool, done: str) -> None:
     for each in changes:
-        click.echo(each.shown(), err=True)
+        tell(each.shown())
     pending = [each for each in changes if each.differs]
     if pending and not dry_run:
         if not yes and not as_json_ and sys.stdin.isatty():
@@ -125,6 +124,6 @@ def _apply(changes: list[Any], dry_run: bool, yes: bool, as_json_: bool, done: s
     if as_json_:
         as_json({"written": not dry_run, "files": [each.told() for each in changes]})
     elif not pending:
-        click.echo("Nothing to change.", err=True)
+        tell("Nothing to change.")
     elif not dry_run:
-        click.echo(done, err=True)
+        tell(done)

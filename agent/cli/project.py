@@ -9,6 +9,8 @@ import click
 
 from gadfly import files
 from gadfly.agent.cli.console import as_json, err, json_option, out
+from gadfly.agent.door import say
+from gadfly.agent.visible import name
 from gadfly.errors import HomeError
 
 _folder = click.option(
@@ -43,8 +45,8 @@ def start(identifier: str, folder: Path | None, as_json_: bool) -> None:
         files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
         as_json({"folder": str(made), "files": files})
         return
-    out().print(f"{made}: read README.md, run {NOTEBOOK}, then:", markup=False)
-    out().print(f'  cd {made} && gadfly project log --predict "..."', markup=False)
+    out().print(f"{name(made)}: read README.md, run {NOTEBOOK}, then:")
+    out().print(f'  cd {name(made)} && gadfly project log --predict "..."')
 
 
 @project.command()
@@ -74,9 +76,9 @@ def log(
         as_json({"sealed": sealed, "entry": written, "runs": [run.id for run in noted]})
         return
     for seal in seals:
-        out().print(f"{seal.name} sealed at {seal.time:%H:%M} UTC: {seal.text}", markup=False)
+        out().print(f"{seal.name} sealed at {seal.time:%H:%M} UTC: {name(seal.text)}")
     if written:
-        out().print(written, markup=False)
+        out().print(written)
 
 
 @project.command()
@@ -95,9 +97,9 @@ def check(folder: Path, strict: bool, as_json_: bool) -> None:
         console.print(f"hour {found.hour:.1f} of {found.box:g}, {found.runs} runs", style="dim")
         for question in found.questions:
             style = "bold red" if question.level == "serious" else "yellow"
-            console.print(f"{question.kind}: {question.text}", style=style, markup=False)
+            console.print(f"{question.kind}: {name(question.text)}", style=style)
             for line in question.evidence:
-                console.print(f"    {line}", markup=False)
+                console.print(f"    {name(line)}")
         if not found.questions:
             console.print("nothing to ask, which is rare; look again tomorrow")
     if strict and found.serious:
@@ -120,8 +122,8 @@ def retro(folder: Path, as_json_: bool) -> None:
             files.write(path, text)
         except OSError as error:
             raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
-        err().print(f"written to {path}", markup=False)
+        err().print(f"written to {name(path)}")
     if as_json_:
         as_json(found)
     else:
-        click.echo(text, nl=False)
+        say(text, end="")

@@ -9,6 +9,8 @@ import click
 
 from gadfly import files
 from gadfly.agent.cli.console import as_json, bars, err, json_option, out
+from gadfly.agent.door import say
+from gadfly.agent.visible import name
 from gadfly.errors import UsageError
 
 _LONGEST = 200_000  # characters of notes
@@ -84,7 +86,7 @@ def propose(
     text = pages(found)
     if output:
         _write(Path(output), text)
-        err().print(f"written to {output}", markup=False)
+        err().print(f"written to {name(output)}")
     if as_json_:
         as_json(found)
     elif not output:
@@ -94,11 +96,11 @@ def propose(
 def show(text: str) -> None:
     """Markdown: laid out on a terminal, as it is elsewhere."""
     if not out().is_terminal:
-        click.echo(text, nl=False)
+        say(text, end="")
         return
-    from rich.markdown import Markdown
+    from gadfly.agent.door.screen import markdown
 
-    out().print(Markdown(text))
+    out().print(markdown(text))
 
 
 def _read(source: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gadfly.agent.cli.console import as_json, err, json_option
+from gadfly.agent.visible import name
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _asker(llm: str | None) -> Asker | None:
     from gadfly.agent.llm.provider import Provider
     from gadfly.agent.propose.asking import Asker
 
-    return Asker(Provider(choice, on_retry=lambda text: err().print(text, markup=False)))
+    return Asker(Provider(choice, on_retry=lambda text: err().print(name(text))))
 
 
 def _read(file: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gadfly.agent.cli.console import as_json, bars, json_option
+from gadfly.agent.door import command, say, say_json
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _annotate(report: Report, max_inline: int) -> None:
     from gadfly.agent.critic.annotations import commands, write_summary
 
     for line in commands(report):
-        click.echo(line)
+        command(line)
     write_summary(report, max_inline)
 
 
@@ -196,11 +196,11 @@ def _print(report: Report, output: str, max_inline: int) -> None:
     elif output == "sarif":
         from gadfly.agent.critic.sarif import sarif
 
-        click.echo(json.dumps(sarif(report), ensure_ascii=False, indent=2))
+        say_json(sarif(report), indent=2)
     elif output == "markdown":
         from gadfly.agent.critic.markdown import summary
 
-        click.echo(summary(report, max_inline), nl=False)
+        say(summary(report, max_inline), end="")
     else:
         from gadfly.agent.cli.show_review import show_report
 
@@ -221,7 +221,7 @@ def _explain(name: str, output: str) -> None:
         page = rules()[name].page
         as_json({"rule": name, **page._asdict()})
         return
-    click.echo((PAGES / f"{name}.md").read_text(encoding="utf-8"), nl=False)
+    say((PAGES / f"{name}.md").read_text(encoding="utf-8"), end="")
 
 
 def _list(output: str) -> None:

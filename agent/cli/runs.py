@@ -8,6 +8,8 @@ import click
 
 from gadfly.agent.cli.console import as_json, bars, json_option, out
 from gadfly.agent.cli.show import show_result
+from gadfly.agent.door import say, tell
+from gadfly.agent.visible import name
 
 
 @click.group(invoke_without_command=True)
@@ -34,18 +36,17 @@ def runs(ctx: click.Context, tool: str | None, limit: int, as_json_: bool) -> No
         as_json({"runs": [run.model_dump(mode="json") for run in found]})
         return
     if not found:
-        click.echo("No runs yet. Try: gadfly patch --behaviour indirect-object", err=True)
+        tell("No runs yet. Try: gadfly patch --behaviour indirect-object")
         return
-    from rich.table import Table
+    from gadfly.agent.door.screen import row, table
 
-    table = Table("run", "tool", "when (UTC)", "seconds", "verdict", "headline", box=None)
+    shown = table("run", "tool", "when (UTC)", "seconds", "verdict", "headline")
     for run in found:
         verdict = run.result.verdict if run.result else run.status
         text = run.result.headline if run.result else (run.error or "")
-        table.add_row(
-            run.id, run.tool, f"{run.started:%Y-%m-%d %H:%M}", f"{run.seconds:.1f}", verdict, text
-        )
-    out().print(table)
+        when = f"{run.started:%Y-%m-%d %H:%M}"
+        row(shown, run.id, run.tool, when, f"{run.seconds:.1f}", verdict, text)
+    out().print(shown)
 
 
 @runs.command()
@@ -63,16 +64,16 @@ def show(run_id: str, as_json_: bool) -> None:
 
     console = out()
     console.print(
-        f"run {run.id}   {run.tool}   {run.status}   {run.started:%Y-%m-%d %H:%M} UTC   {run.seconds:.1f} s"
+        f"run {name(run.id)}   {name(run.tool)}   {run.status}   {run.started:%Y-%m-%d %H:%M} UTC   {run.seconds:.1f} s"
     )
-    console.print("arguments " + json.dumps(run.arguments), markup=False, soft_wrap=True)
-    console.print("environment " + json.dumps(run.environment), markup=False, soft_wrap=True)
+    console.print("arguments " + json.dumps(run.arguments), soft_wrap=True)
+    console.print("environment " + json.dumps(run.environment), soft_wrap=True)
     if run.error:
-        console.print(run.error, style="red", markup=False)
+        console.print(run.error, style="red")
     if run.result:
         show_result(run.result)
         console.print("\nThe same in plain nnterp and PyTorch:\n", style="bold")
-        console.print(run.result.reproduce, markup=False, soft_wrap=True)
+        console.print(run.result.reproduce, soft_wrap=True)
 
 
 @click.command()
@@ -100,14 +101,14 @@ def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
     if again.moved:
         for moved in again.moved:
             after = "missing" if moved.after is None else f"{moved.after:.6g}"
-            console.print(f"{moved.field}: {moved.before:.6g} → {after}", markup=False)
+            console.print(f"{name(moved.field)}: {moved.before:.6g} → {after}")
     else:
         console.print(f"reproduced: all {again.compared} values within {tolerance:g}")
     if again.verdict_before != again.verdict_after:
         console.print(f"verdict: {again.verdict_before} → {again.verdict_after}", style="red")
     for key, (before, after) in again.environment_changed.items():
-        console.print(f"{key} changed: {before} → {after}", style="yellow", markup=False)
-    console.print(f"run {again.run}, again from {again.original}", style="dim")
+        console.print(name(f"{key} changed: {before} → {after}"), style="yellow")
+    console.print(name(f"run {again.run}, again from {again.original}"), style="dim")
 
 
 @click.command()
@@ -142,4 +143,4 @@ def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -
     if as_json_:
         as_json({"file": str(output.resolve()), "runs": [run.id for run in found]})
         return
-    click.echo(str(output.resolve()))
+    say(name(output.resolve()))

@@ -9,6 +9,8 @@ import click
 
 from gadfly.agent.cli.console import as_json, json_option, out
 from gadfly.agent.cli.show import show_answer
+from gadfly.agent.door import say, tell
+from gadfly.agent.visible import name
 
 if TYPE_CHECKING:
     from gadfly.agent.session import Session
@@ -39,17 +41,16 @@ def sessions(ctx: click.Context, limit: int, as_json_: bool) -> None:
         as_json({"sessions": [each.model_dump(mode="json") for each in found]})
         return
     if not found:
-        click.echo("No sessions yet. Try: gadfly chat", err=True)
+        tell("No sessions yet. Try: gadfly chat")
         return
-    from rich.table import Table
-    from rich.text import Text
+    from gadfly.agent.door.screen import row, table
 
-    table = Table("session", "last used (UTC)", "turns", "cost", "first question", box=None)
+    shown = table("session", "last used (UTC)", "turns", "cost", "first question")
     for each in found:
         price = "unknown" if each.dollars is None else f"${each.dollars:.2f}"
         when = f"{each.updated:%Y-%m-%d %H:%M}"
-        table.add_row(each.id, when, str(each.turns), price, Text(each.title))
-    out().print(table)
+        row(shown, each.id, when, each.turns, price, each.title)
+    out().print(shown)
 
 
 @sessions.command()
@@ -95,7 +96,7 @@ def export(session_id: str, path: Path, kind: str | None, as_json_: bool) -> Non
     if as_json_:
         as_json({"written": str(written)})
     else:
-        click.echo(f"written: {written}")
+        say(f"written: {name(written)}")
 
 
 def _open(session_id: str) -> Session:

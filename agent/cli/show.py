@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.cli.console import out
+from gadfly.agent.visible import name
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,66 +19,70 @@ _COLOUR = {"supported": "green", "not supported": "red", "inconclusive": "yellow
 
 def show_result(result: Result) -> None:
     """An experiment: the number, the verdict, what decided it, where the rest is."""
-    from rich.table import Table
     from rich.text import Text
 
+    from gadfly.agent.door.screen import row, table
+
     console = out()
-    console.print(Text(result.headline, style="bold"))
+    console.print(name(result.headline), style="bold")
     colour = _COLOUR[result.verdict]
-    console.print(Text.assemble((result.verdict.upper(), f"bold {colour}"), f"  {result.why}"))
+    console.print(
+        Text.assemble((result.verdict.upper(), f"bold {colour}"), f"  {name(result.why)}")
+    )
     if result.controls:
-        table = Table("control", "value", "interval", "if the effect were no larger", box=None)
+        shown = table("control", "value", "interval", "if the effect were no larger")
         for control in result.controls:
             interval = (
                 "" if control.interval is None else "{:.3g} … {:.3g}".format(*control.interval)
             )
-            table.add_row(control.name, f"{control.value:.3g}", interval, control.meaning)
-        console.print(table)
+            row(shown, control.name, f"{control.value:.3g}", interval, control.meaning)
+        console.print(shown)
     if result.table.rows:
-        table = Table(*result.table.columns, box=None)
-        for row in result.table.rows:
-            table.add_row(
-                *("" if c is None else f"{c:.3g}" if isinstance(c, float) else str(c) for c in row)
+        shown = table(*map(name, result.table.columns))
+        for cells in result.table.rows:
+            row(
+                shown,
+                *("" if c is None else f"{c:.3g}" if isinstance(c, float) else c for c in cells),
             )
-        console.print(table)
+        console.print(shown)
         if result.table.total > len(result.table.rows):
             console.print(f"({len(result.table.rows)} of {result.table.total} rows)", style="dim")
     for note in result.notes:
-        console.print(f"note: {note}", style="yellow", markup=False)
+        console.print(f"note: {name(note)}", style="yellow")
     for figure in result.figures:
         for path in (figure.png, figure.html):
             if path:
-                console.print(f"{figure.title}: {path}", markup=False, soft_wrap=True)
+                console.print(f"{name(figure.title)}: {name(path)}", soft_wrap=True)
     if result.run:
         console.print(
-            f"run {result.run}   gadfly runs show {result.run}   gadfly rerun {result.run}"
+            name(f"run {result.run}   gadfly runs show {result.run}   gadfly rerun {result.run}")
         )
 
 
 def show_plain(result: BaseModel) -> None:
     """What a tool without a verdict returns: its fields, and each list of records as a table."""
-    for name, value in result.model_dump(mode="json").items():
+    for field, value in result.model_dump(mode="json").items():
         if _is_records(value):
             _show_records(value)
         elif value not in (None, [], {}, ""):
-            out().print(f"{name.replace('_', ' ')}: {_cell(value)}", markup=False, soft_wrap=True)
+            out().print(f"{field.replace('_', ' ')}: {_cell(value)}", soft_wrap=True)
 
 
 def _show_records(records: list[dict[str, Any]]) -> None:
     """Records as one table; records that hold records as a line and a table each."""
-    from rich.table import Table
+    from gadfly.agent.door.screen import row, table
 
-    inner = next((name for name, value in records[0].items() if _is_records(value)), None)
+    inner = next((field for field, value in records[0].items() if _is_records(value)), None)
     if inner:
         for record in records:
-            rest = {name: value for name, value in record.items() if name != inner}
-            out().print(_cell(rest), markup=False)
+            rest = {field: value for field, value in record.items() if field != inner}
+            out().print(name(_cell(rest)))
             _show_records(record[inner])
         return
-    table = Table(*records[0], box=None)
+    shown = table(*map(name, records[0]))
     for record in records:
-        table.add_row(*map(_cell, record.values()))
-    out().print(table)
+        row(shown, *map(_cell, record.values()))
+    out().print(shown)
 
 
 def _is_records(value: Any) -> bool:
@@ -94,31 +99,25 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_cell, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_cell(inner)}" for name, inner in value.items())
+        return ", ".join(f"{field} {_cell(inner)}" for field, inner in value.items())
     return str(value)
 
 
 def show_answer(answer: Answer) -> None:
     """An answer: the text, its receipts by number, what did not resolve, what it took."""
-    from rich.markdown import Markdown
-    from rich.text import Text
+    from gadfly.agent.door.screen import prose
 
     console = out()
-    # [1] would be read as a Markdown link reference; escaped it stays as it is.
-    console.print(
-        Markdown(_mark_opinions(answer).replace("[", "\\["))
-        if console.is_terminal
-        else Text(_mark_opinions(answer))
-    )
+    console.print(prose(_mark_opinions(answer)) if console.is_terminal else _mark_opinions(answer))
     if answer.receipts:
         console.print()
         console.print("Receipts", style="bold")
     for line in _receipt_lines(answer):
-        console.print(Text(line), style="dim")
+        console.print(name(line), style="dim")
     for claim in answer.claims:
         _show_trouble(claim)
     for notice in answer.notices:
-        console.print(f"note: {notice}", style="yellow", markup=False)
+        console.print(f"note: {name(notice)}", style="yellow")
     cost = answer.cost
     price = (
         ""
@@ -130,10 +129,9 @@ def show_answer(answer: Answer) -> None:
     )
     verified = len(answer.receipts)
     console.print(
-        f"{answer.engine}: {verified} receipts verified, {answer.struck} struck, "
+        f"{name(answer.engine)}: {verified} receipts verified, {answer.struck} struck, "
         f"{cost.seconds:.1f} s{price}",
         style="dim",
-        markup=False,
     )
 
 
@@ -163,10 +161,10 @@ def _show_trouble(claim: Claim) -> None:
             what = (
                 f'"{_short(receipt.quote)}"' if receipt.quote else f"{receipt.run} {receipt.field}"
             )
-            out().print(f"struck: {what}: {receipt.reason}", style="red", markup=False)
+            out().print(name(f"struck: {what}: {receipt.reason}"), style="red")
     if claim.loose_numbers:
         numbers = ", ".join(claim.loose_numbers)
-        out().print(f"no receipt for {numbers} in: {_short(claim.text)}", style="red", markup=False)
+        out().print(name(f"no receipt for {numbers} in: {_short(claim.text)}"), style="red")
 
 
 def _mark_opinions(answer: Answer) -> str:

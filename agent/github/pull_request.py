@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import click
-
 from gadfly.agent.critic.annotations import commands, write_summary
 from gadfly.agent.critic.report import Report
+from gadfly.agent.door import command
 from gadfly.agent.github.client import Client
 from gadfly.agent.github.post import ReadOnlyError, publish
 from gadfly.agent.github.pull import gather, look_up, settings
@@ -70,7 +69,7 @@ def _answer(client: Client, pull: Any, report: Report, material: Any, max_inline
             "the token may not write here (a fork's may not): annotations instead of a review"
         )
         for line in commands(report):
-            click.echo(line)
+            command(line)
     write_summary(report, max_inline)
 
 

@@ -16,6 +16,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from gadfly.agent import door
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ class _Guard:
 
 def _say(line: str) -> None:
     """To people: standard output may be the protocol."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    door.tell(line)
 
 
 def _end_on_signals(built: Built) -> None:

@@ -120,9 +120,12 @@ def test_code_cannot_speak_to_the_workflow(desk: Path, tmp_path: Path) -> None:
     (desk / "norm.py").write_text(
         NORM.replace("keepdim=True)", "keepdim=True)  # ::stop-commands::x ##[error]y")
     )
-    done = gadfly("review", "norm.py", "--output", "github", home=tmp_path, cwd=desk)
+    done = gadfly(
+        "review", "norm.py", "--output", "github", home=tmp_path, cwd=desk, GITHUB_ACTIONS="true"
+    )
     assert "stop-commands" in done.stderr
-    assert "::" not in done.stderr
+    obeyed = [line for line in done.stderr.splitlines() if line.lstrip().startswith("::")]
+    assert obeyed == []
     assert "##[" not in done.stderr
     assert all(line.startswith("::error file=norm.py") for line in done.stdout.splitlines())
 

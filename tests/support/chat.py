@@ -11,11 +11,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from gadfly.agent.answer import Answer, Claim, Cost
 from gadfly.agent.chat.talk import Chat
 from gadfly.agent.chat.terminal import Terminal
+from gadfly.agent.door.screen import Screen
 from gadfly.agent.events import Event, Final
 from gadfly.agent.session import Turn
 from gadfly.agent.settings import Settings
@@ -75,7 +74,7 @@ class Recorded:
 
     chat: Chat
     session: FakeSession
-    console: Console
+    console: Screen
     ran: list[list[str]]
 
     @property
@@ -88,11 +87,11 @@ def recorded(
     turns: Iterable[list[Event | BaseException]] = (), *, shell: bool = False, width: int = 80
 ) -> Recorded:
     session = FakeSession(turns=list(turns))
-    console = Console(file=StringIO(), width=width, height=24, highlight=False)
+    console = Screen(file=StringIO(), width=width, height=24)
     ran: list[list[str]] = []
     terminal = Terminal(
         console,
-        lambda each: console.print(each.answer, markup=False),
+        lambda each: console.print(each.answer),
         lambda words: ran.append(list(words)),
         lambda: {"runs": "List experiments.", "patch": "Localise a behaviour."},
     )

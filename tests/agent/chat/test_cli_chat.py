@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.chat import FakeSession, answer
@@ -139,12 +140,12 @@ def test_nobody_is_there_to_approve(word: bool) -> None:
 
 
 def test_a_stop_and_a_failure_are_told() -> None:
-    lines: list[str] = []
+    told: list[dict[str, Any]] = []
     with pytest.raises(Cancelled):
-        once(FakeSession(turns=[[Stopped("s")]]), "x", progress=err(), write=lines.append)  # type: ignore[arg-type]
+        once(FakeSession(turns=[[Stopped("s")]]), "x", progress=err(), write=told.append)  # type: ignore[arg-type]
     with pytest.raises(LLMError):
-        once(FakeSession(turns=[[LLMError("down")]]), "x", progress=err(), write=lines.append)  # type: ignore[arg-type]
-    assert [json.loads(line)["event"] for line in lines] == ["stopped", "error", "error"]
+        once(FakeSession(turns=[[LLMError("down")]]), "x", progress=err(), write=told.append)  # type: ignore[arg-type]
+    assert [event["event"] for event in told] == ["stopped", "error", "error"]
 
 
 def test_each_of_two_equal_opinions_is_marked() -> None:

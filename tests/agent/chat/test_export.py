@@ -15,7 +15,6 @@ from support.chat import FakeSession, answer
 
 from gadfly.agent.answer import Answer, Claim, Cost, Receipt
 from gadfly.agent.export import export, format_of
-from gadfly.agent.export.defuse import code, defuse, plain
 from gadfly.agent.session import Turn
 from gadfly.errors import UsageError
 from gadfly.tools.contract import Control, Figure, Result, Verdict
@@ -171,13 +170,3 @@ def test_a_session_without_turns_or_an_unknown_ending(tmp_path: Path) -> None:
     assert format_of(Path("A.IPYNB")) == "notebook"
     with pytest.raises(UsageError, match=r"\.md, \.html or \.ipynb"):
         format_of(Path("a.docx"))
-
-
-def test_defusing_keeps_code_and_cannot_be_broken_out_of() -> None:
-    assert defuse("a `<b>` <b>") == "a `<b>` &lt;b>"
-    assert defuse("```\n<b> ![x](y)\n```\n<b>") == "```\n<b> ![x](y)\n```\n&lt;b>"
-    assert defuse("```\nopen") == "```\nopen\n```"
-    assert defuse("````\n```\n<b>\n````") == "````\n```\n<b>\n````"
-    assert defuse("~~~\n```\n~~~\n<i>") == "~~~\n```\n~~~\n&lt;i>"
-    assert code("```") == "````\n```\n````"
-    assert plain("a | *b*\n<c>") == "a \\| \\*b\\* \\<c\\>"

@@ -8,9 +8,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from gadfly.agent.chat import figures
+from gadfly.agent.door.screen import Screen as Console
 
 # A PNG of one pixel.
 PNG = base64.b64decode(

@@ -7,13 +7,14 @@ import pytest
 from gadfly.agent.answer import Cost
 from gadfly.agent.chat import lines
 from gadfly.agent.events import PendingCall, ToolFinished, ToolProgress, ToolStarted
+from gadfly.agent.visible import visible
 
 
 def test_nothing_in_a_text_moves_the_cursor() -> None:
     hostile = "a\x1b[2Jb\x07c\x9bd\u202ee\rf"
-    shown = lines.safe(hostile)
-    assert shown == "a\\x1b[2Jb\\x07c\\x9bd\\x202ee\\x0df"
-    assert lines.safe("é 日本 ✓\n\tx") == "é 日本 ✓\n\tx"
+    shown = visible(hostile)
+    assert shown == "a\\x1b[2Jb\\x07c\\x9bd\\u202ee\\x0df"
+    assert visible("é 日本 ✓\n\tx") == "é 日本 ✓\n\tx"
 
 
 @pytest.mark.parametrize(

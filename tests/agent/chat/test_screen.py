@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 from support.chat import answer
 
 from gadfly.agent.answer import Cost
 from gadfly.agent.chat.screen import Screen
+from gadfly.agent.door.screen import Screen as Console
 from gadfly.agent.events import (
     DraftDropped,
     Event,
