@@ -21,13 +21,16 @@ pre { background: var(--soft); padding: .7rem; overflow-x: auto; font-size: .8re
 img { max-width: 100%; background: #fff }
 .verdict { font-weight: 600 } .dim { opacity: .7; font-size: .85rem }
 """
+# What a run recorded is escaped; should that ever fail, the policy still lets nothing run or load.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(runs: Sequence[Run], *, title: str = "Gadfly report") -> str:
     """The page. Text of a run is escaped: a prompt that looks like HTML stays a prompt."""
     parts = "".join(map(_run, runs))
     return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+        f'content="{_POLICY}"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<h1>{escape(title)}</h1>{parts}</html>\n"
     )

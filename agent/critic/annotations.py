@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gadfly.agent.critic import markdown
 from gadfly.agent.critic.report import Report
+from gadfly.agent.visible import visible
 
 PER_KIND = 10
 _KIND = {"error": "error", "warning": "warning", "note": "notice"}
@@ -30,7 +31,7 @@ def commands(report: Report) -> Iterator[str]:
         message = each.message + (f"\nInstead: {each.fix}" if each.fix else "")
         yield (
             f"::{kind} file={_property(each.path)},line={first},endLine={last},"
-            f"title={_property(each.rule)}::{_data(markdown.visible(message))}"
+            f"title={_property(each.rule)}::{_data(message)}"
         )
 
 
@@ -51,7 +52,7 @@ def write_summary(report: Report, limit: int) -> bool:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

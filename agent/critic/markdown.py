@@ -1,20 +1,19 @@
 """The report in GitHub's Markdown: the summary, and one remark as a comment.
 
 Messages and quotes may hold text of whoever wrote the code, or of a model that read it. It is shown, never
-rendered: no mention, no link, no image, no HTML and no hidden marker can come out of it.
+rendered (``agent.markup``): no mention, no link, no image, no HTML and no hidden marker can come out of it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from gadfly.agent.critic.report import Remark, Report
+from gadfly.agent.markup import code, document, plain, span
+from gadfly.agent.visible import visible
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$]|^[-+=]|^\d+(?=[.)]))")
-_TICKS = re.compile(r"`+")
-_BREAK = "\u200b"  # unseen; ends what GitHub would turn into a mention or a link
 _LONGEST_QUOTE = 12  # lines
+_SUGGESTION = "suggestion"  # the fence that GitHub offers as a change
 _WORDS = {
     "reproduced": "reproduced in a sandbox",
     "static": "static",
@@ -22,43 +21,19 @@ _WORDS = {
 }
 
 
-def plain(text: str) -> str:
-    """Text as text: one line, nothing in it is markup."""
-    text = _SPECIAL.sub(r"\\\1", " ".join(visible(text).split()))
-    for mark in ("@", "#", "www."):
-        text = text.replace(mark, mark + _BREAK)
-    return text.replace("://", f":{_BREAK}//")
-
-
-def visible(text: str) -> str:
-    """Without control characters, and with characters that reorder text or hide made visible."""
-    return "".join(
-        each if each in "\n\t" or each.isprintable() or each == " " else f"\\x{ord(each):02x}"
-        for each in text
-    )
-
-
-def code(text: str, language: str = "") -> str:
-    """A code block that its content cannot close."""
-    longest = max((len(run) for run in _TICKS.findall(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def span(text: str) -> str:
-    """A short name as code."""
-    return f"`{visible(text).replace('`', chr(39))}`" if text else ""
-
-
 def comment(remark: Remark) -> str:
     """One remark, as a review comment: what is wrong, the way out, how it is known."""
     parts = [f"**{remark.severity}** · {plain(remark.message)}"]
-    if remark.suggestion is not None:
-        parts.append(code(remark.suggestion, "suggestion"))
-    if remark.fix:
-        parts.append(f"Instead: {plain(remark.fix)}")
+    fix, suggestion = remark.fix, remark.suggestion
+    if suggestion is not None and visible(suggestion) != suggestion:
+        # One click would put into the code what nobody sees in it.
+        fix, suggestion = fix or suggestion, None
+    if suggestion is not None:
+        parts.append(code(suggestion, _SUGGESTION))
+    if fix:
+        parts.append(f"Instead: {plain(fix)}")
     parts.append(f"<sub>{_known(remark)}</sub>")
-    return "\n\n".join(parts)
+    return document(parts, fences=[_SUGGESTION])
 
 
 def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str:
@@ -80,7 +55,7 @@ def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str
         )
         parts.append(f"<details><summary>{len(rest)} more</summary>\n\n{listed}\n\n</details>")
     parts += _foot(report)
-    return "\n\n".join(parts) + "\n"
+    return document(parts) + "\n"
 
 
 def headline(report: Report) -> str:
@@ -118,11 +93,10 @@ def notes(report: Report) -> list[str]:
 
 
 def _in_full(remark: Remark) -> str:
-    language = "python"
     quote = "\n".join(remark.quote.split("\n")[:_LONGEST_QUOTE])
     lines = [
         f"**{remark.severity}** {_place(remark)} {span(remark.rule)}",
-        code(visible(quote), language),
+        code(quote, "python"),
         plain(remark.message),
     ]
     if remark.fix:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from gadfly import __version__
 from gadfly.agent.critic.report import CRITIQUE, Remark, Report, level
 from gadfly.agent.review.registry import Rule, rules
+from gadfly.agent.visible import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST_RESULTS = 5_000  # of a larger run the service keeps only as many
@@ -40,7 +41,8 @@ def sarif(report: Report) -> dict[str, Any]:
                     {
                         "executionSuccessful": True,
                         "toolExecutionNotifications": [
-                            {"level": "note", "message": {"text": each}} for each in report.notices
+                            {"level": "note", "message": {"text": _short(each)}}
+                            for each in report.notices
                         ],
                     }
                 ],
@@ -130,4 +132,6 @@ def _artifact(path: str) -> dict[str, str]:
 
 
 def _short(text: str) -> str:
+    """Text of a message, in which ``[words](target)`` would be a link."""
+    text = visible(text).replace("](", "] (")
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

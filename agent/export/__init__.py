@@ -1,7 +1,7 @@
 """A session as a file to keep, send or run: Markdown, one HTML page, or a notebook.
 
 - ``transcript``  what a session holds: turns, receipts, runs with their figures
-- ``markdown``, ``html``, ``notebook``  its three forms       - ``defuse``  a model's text as harmless Markdown
+- ``markdown``, ``html``, ``notebook``  its three forms
 
 Nothing is evaluated and nothing is fetched while exporting, and opening the file fetches nothing either.
 """

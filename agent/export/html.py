@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 from gadfly.agent.export.markdown import about
@@ -16,6 +16,8 @@ from gadfly.agent.export.transcript import (
     doubts,
     receipt_line,
 )
+from gadfly.agent.markup import reader
+from gadfly.agent.visible import visible
 
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
@@ -39,7 +41,7 @@ img { max-width: 100% } pre { background: #f5f5f5; padding: .7rem; overflow-x: a
 def render(transcript: Transcript, path: Path) -> str:
     """The page. ``path`` is not looked at: nothing lies beside it."""
     title = escape(transcript.title)
-    body = [f"<h1>{title}</h1>", f'<p class="about">{escape(about(transcript))}</p>']
+    body = [f"<h1>{title}</h1>", f'<div class="about">{_markdown(about(transcript))}</div>']
     for number, chapter in enumerate(transcript.turns, 1):
         body += _chapter(number, chapter)
     # What a model wrote is escaped; should that ever fail, the policy still lets nothing run or load.
@@ -99,9 +101,9 @@ def _run(exhibit: Exhibit) -> Iterator[str]:
 
 
 def _markdown(text: str) -> str:
-    from markdown_it import MarkdownIt
+    """A text of the transcript; its links and images stay words."""
+    return reader.html(text)
 
-    # [1] is a footnote of the answer; HTML is escaped; an image would be fetched.
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    rendered: str = reader.render(text)
-    return rendered
+
+def escape(text: str) -> str:
+    return html.escape(visible(text))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from gadfly import __version__
-from gadfly.agent.export.defuse import code, defuse, plain
 from gadfly.agent.export.transcript import (
     Chapter,
     Exhibit,
@@ -16,16 +16,21 @@ from gadfly.agent.export.transcript import (
     doubts,
     receipt_line,
 )
+from gadfly.agent.markup import code, document, plain, prose, span
 
 
 def render(transcript: Transcript, path: Path) -> str:
     """The text; copies figures as it goes."""
+    images: list[str] = []
     parts = [f"# {plain(transcript.title)}", about(transcript)]
     for number, chapter in enumerate(transcript.turns, 1):
         parts += [f"## {number}. Question", quoted(chapter.question), *answer(chapter)]
         for exhibit in chapter.exhibits:
-            parts += [*_run(exhibit), *_figures(exhibit, path)]
-    return "\n\n".join(parts) + "\n"
+            figures = list(_figures(exhibit, path))
+            images += [address for _, address in figures]
+            parts += _run(exhibit)
+            parts += [f"![{plain(title)}]({address})" for title, address in figures]
+    return document(parts, images=images) + "\n"
 
 
 def about(transcript: Transcript) -> str:
@@ -35,19 +40,21 @@ def about(transcript: Transcript) -> str:
     tokens = (
         f", {cost.input_tokens + cost.output_tokens:,} tokens, {price}" if cost.input_tokens else ""
     )
-    return f"Gadfly {__version__}, session {transcript.id}, {plain(transcript.engine)}{tokens}."
+    return (
+        f"Gadfly {__version__}, session {plain(transcript.id)}, {plain(transcript.engine)}{tokens}."
+    )
 
 
 def quoted(text: str) -> str:
     """The question, as a quotation."""
-    return "\n".join(f"> {line}".rstrip() for line in defuse(text).split("\n"))
+    return "\n".join(f"> {line}".rstrip() for line in prose(text).split("\n"))
 
 
 def answer(chapter: Chapter) -> list[str]:
     """The answer with its receipts, and what a reader must know of it."""
     if chapter.answer is None:
         return ["*(unfinished)*"]
-    parts = ["### Answer", defuse(chapter.answer.answer)]
+    parts = ["### Answer", prose(chapter.answer.answer)]
     if chapter.answer.receipts:
         listed = [
             f"{n}. {plain(receipt_line(r))}" for n, r in enumerate(chapter.answer.receipts, 1)
@@ -78,19 +85,22 @@ def control_table(exhibit: Exhibit) -> list[str]:
 def _run(exhibit: Exhibit) -> list[str]:
     run = exhibit.run
     assert run.result is not None
-    parts = [f"### Run {run.id}: {plain(run.tool)}", verdict(exhibit), *control_table(exhibit)]
-    parts.append(f"Again: `gadfly rerun {run.id}`")
+    parts = [
+        f"### Run {plain(run.id)}: {plain(run.tool)}",
+        verdict(exhibit),
+        *control_table(exhibit),
+    ]
+    parts.append(f"Again: {span(f'gadfly rerun {run.id}')}")
     if run.result.reproduce:
         parts += ["The same in plain nnterp and PyTorch:", code(run.result.reproduce, "python")]
     return parts
 
 
-def _figures(exhibit: Exhibit, path: Path) -> list[str]:
-    parts = []
+def _figures(exhibit: Exhibit, path: Path) -> Iterator[tuple[str, str]]:
+    """Each figure's title, and the address of its copy."""
     for title, figure in exhibit.figures:
         folder = path.with_name(f"{path.stem}_files")
         folder.mkdir(exist_ok=True)
         name = f"{exhibit.run.id}-{figure.name}"
         shutil.copyfile(figure, folder / name)
-        parts.append(f"![{plain(title)}]({quote(f'{folder.name}/{name}')})")
-    return parts
+        yield title, quote(f"{folder.name}/{name}")

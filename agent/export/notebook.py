@@ -11,9 +11,9 @@ from textwrap import fill
 from typing import Any
 
 from gadfly import __version__
-from gadfly.agent.export.defuse import plain
 from gadfly.agent.export.markdown import about, answer, control_table, quoted
 from gadfly.agent.export.transcript import Exhibit, Transcript
+from gadfly.agent.markup import document, plain
 from gadfly.agent.notebooks import code, markdown, notebook
 
 _MOST_BYTES = 2_000_000  # of one figure inside the notebook
@@ -42,23 +42,25 @@ def again(tool, recorded, /, **arguments):
 
 def render(transcript: Transcript, path: Path) -> str:
     """The notebook's JSON. ``path`` is not looked at: figures lie inside."""
-    head = (
-        f"# {plain(transcript.title)}\n\n{about(transcript)}\n\nTo run the cells: "
+    head = [
+        f"# {plain(transcript.title)}",
+        about(transcript),
+        "To run the cells: "
         f"`pip install 'gadfly-interp[interp]=={__version__}'`. Below each stands what the session recorded. "
-        "`print(result.reproduce)` shows an experiment in plain nnterp and PyTorch."
-    )
-    cells = [markdown(head)]
+        "`print(result.reproduce)` shows an experiment in plain nnterp and PyTorch.",
+    ]
+    cells = [markdown(document(head))]
     if any(chapter.exhibits for chapter in transcript.turns):
         cells.append(code(_SETUP))
     for number, chapter in enumerate(transcript.turns, 1):
         parts = [f"## {number}. Question", quoted(chapter.question), *answer(chapter)]
-        cells.append(markdown("\n\n".join(parts)))
+        cells.append(markdown(document(parts)))
         for exhibit in chapter.exhibits:
             about_run = [
-                f"### Run {exhibit.run.id}: {plain(exhibit.run.tool)}",
+                f"### Run {plain(exhibit.run.id)}: {plain(exhibit.run.tool)}",
                 *control_table(exhibit),
             ]
-            cells += [markdown("\n\n".join(about_run)), code(_source(exhibit), _outputs(exhibit))]
+            cells += [markdown(document(about_run)), code(_source(exhibit), _outputs(exhibit))]
     return notebook(cells)
 
 

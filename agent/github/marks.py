@@ -1,7 +1,7 @@
 """The hidden markers in what Gadfly writes on a pull request, by which a later push finds it again.
 
 Anyone can write such a marker into a comment of their own, to have a finding kept silent. So a marker counts
-only in a comment by Gadfly's own account.
+only in a comment by Gadfly's own account, and only at its end, where Gadfly writes its own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_FINDING = re.compile(r"<!-- gadfly:finding ([0-9a-f]{16}(?:-\d+)?) ([\w-]+) (open|settled) -->")
-_REVIEW = re.compile(r"<!-- gadfly:review ([\w-]+) -->")
-_POSTED = re.compile(r"<!-- gadfly:posted ([0-9a-f ,:\-]*) -->")
+_FINDING = re.compile(
+    r"<!-- gadfly:finding ([0-9a-f]{16}(?:-\d+)?) ([\w-]+) (open|settled) -->\s*\Z"
+)
+_REVIEW = re.compile(
+    r"<!-- gadfly:review ([\w-]+) -->\s*<!-- gadfly:posted ([0-9a-f ,:\-]*) -->\s*\Z"
+)
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ def comments(told: list[dict[str, Any]], login: str | None) -> list[Comment]:
     """Gadfly's own comments among those of a pull request."""
     found = []
     for each in told:
-        marks = _FINDING.findall(str(each.get("body") or ""))
-        if marks and not each.get("in_reply_to_id") and is_own(each, login):
-            fingerprint, rule, state = marks[-1]
+        mark = _FINDING.search(str(each.get("body") or ""))
+        if mark and not each.get("in_reply_to_id") and is_own(each, login):
+            fingerprint, rule, state = mark.groups()
             line = each.get("line")
             found.append(
                 Comment(
@@ -81,10 +84,9 @@ def summaries(told: list[dict[str, Any]], login: str | None) -> list[Summary]:
     found = []
     for each in told:
         body = str(each.get("body") or "")
-        mark, posted = _REVIEW.findall(body), _POSTED.findall(body)
+        mark = _REVIEW.search(body)
         if mark and each.get("state") != "PENDING" and is_own(each, login):
-            named = frozenset(posted[-1].split()) if posted else frozenset()
-            found.append(Summary(int(each["id"]), body, mark[-1], named))
+            found.append(Summary(int(each["id"]), body, mark[1], frozenset(mark[2].split())))
     return found
 
 

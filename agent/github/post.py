@@ -93,7 +93,7 @@ def _summary(report: Report, limit: int, commented: list[Remark]) -> str:
         kept = report.findings[: len(report.findings) // 2]
         report = report.model_copy(update={"findings": kept})
         text = markdown.summary(report, limit, commented) + "\nThe rest did not fit here.\n"
-    return text[:_LONGEST_BODY]
+    return text if len(text) <= _LONGEST_BODY else "The report did not fit here.\n"
 
 
 def _login(client: Client) -> str | None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from gadfly.agent.markup import phrase
 from gadfly.agent.projects import log
 from gadfly.agent.projects.folder import WRITEUP
 from gadfly.agent.projects.state import Project, now
@@ -86,7 +87,7 @@ def _predictions(project: Project, text: str) -> list[Question]:
             found.append(
                 _serious("predictions", f"{name} was removed from the log. Why?", seal.text)
             )
-        elif written[name] != seal.text:
+        elif written[name] not in (seal.text, phrase(seal.text)):
             found.append(
                 _serious(
                     "predictions",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from gadfly import files
+from gadfly.agent.markup import phrase, plain
 from gadfly.agent.projects import log, notebook
 from gadfly.agent.projects.state import FILE, Project, now, save
 from gadfly.agent.propose.page import page
@@ -52,7 +53,7 @@ def start(proposal: Proposal, where: Path | None = None) -> Path:
 
 def _readme(project: Project) -> str:
     boxes = "\n".join(
-        f"| {s.day} | {s.start:g} to {s.end:g} | {s.what} | {s.kill} |"
+        f"| {s.day} | {s.start:g} to {s.end:g} | {plain(s.what)} | {plain(s.kill)} |"
         for s in project.proposal.stages
     )
     return (
@@ -67,8 +68,9 @@ def _readme(project: Project) -> str:
 
 def _writeup(proposal: Proposal) -> str:
     return (
-        f"# {proposal.draft.title}\n\n<!-- One claim with its number, control and scope, or one clean negative. Name "
-        "the run behind each number by its id. Delete this line. -->\n\n"
+        f"# {phrase(proposal.draft.title)}\n\n"
+        "<!-- One claim with its number, control and scope, or one clean negative. Name the run "
+        "behind each number by its id. Delete this line. -->\n\n"
         "## Claim\n\n## Evidence and controls\n\n## What was tried and did not work\n\n## What was not done\n"
     )
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gadfly import files
+from gadfly.agent.markup import phrase
 from gadfly.agent.projects.state import Project, Seal, load, now, save, writing
 from gadfly.agent.redteam.blocks import named_runs
 from gadfly.errors import HomeError, UsageError
@@ -31,7 +32,7 @@ _LONGEST = 1.0  # seconds waited for it
 def new(title: str) -> str:
     """An empty log."""
     return (
-        f"# Log: {title}\n\n{HEADING}\n\n"
+        f"# Log: {phrase(title)}\n\n{HEADING}\n\n"
         'Sealed by `gadfly project log --predict "..."`; do not edit. Say a number, and what would count as wrong.\n\n'
         "## Entries\n"
     )
@@ -102,7 +103,7 @@ def entry(folder: Path, text: str, runs: list[str], ledger: Ledger) -> tuple[str
             nonlocal found, written
             known = mentioned(log)
             found = named if runs else [run for run in since if run.id not in known]
-            lines = [f"- {line(run)}" for run in found]
+            lines = [f"- {phrase(line(run))}" for run in found]
             written = "\n".join(["", head, "", words, *(["", *lines] if lines else []), ""])
             return _END.sub(r"\1", log if log.endswith("\n") else log + "\n") + written
 
@@ -158,7 +159,9 @@ def _mend(folder: Path, project: Project) -> None:
     def completed(log: str) -> str:
         head, section, gap, after = _parts(log, folder)
         there = predictions(log)
-        lines = "".join(f"- {seal.name}: {seal.text}\n" for seal in owed if seal.name not in there)
+        lines = "".join(
+            f"- {seal.name}: {phrase(seal.text)}\n" for seal in owed if seal.name not in there
+        )
         return f"{head}{HEADING}{section.rstrip()}\n{lines}{gap}{after}" if lines else log
 
     _rewrite(folder, completed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gadfly.agent.markup import document, phrase, prose, span
 from gadfly.agent.notebooks import code, markdown, notebook
 from gadfly.agent.propose.draft import Call
 from gadfly.agent.propose.proposal import Proposal
@@ -27,7 +28,7 @@ _SUBJECT = """\
 if MODEL == {subject!r}:
 {calls}
 else:
-    print("MODEL is", MODEL, "- set it to {subject} for the project itself")"""
+    print("MODEL is", MODEL, "- set it to", {subject!r}, "for the project itself")"""
 
 
 def render(proposal: Proposal) -> str:
@@ -36,18 +37,26 @@ def render(proposal: Proposal) -> str:
     arguments = {k: v for k, v in draft.pilot.arguments.items() if k not in ("model", "seed")}
     subject = proposal.feasibility.model
     recorded = (
-        f"Recorded: run `{pilot.run}`, {pilot.state}." if pilot.run else "It was not run yet."
+        f"Recorded: run {span(pilot.run)}, {pilot.state}." if pilot.run else "It was not run yet."
     )
     calls = "\n".join(f"    {_python(call)}" for call in draft.tools)
     cells = [
-        markdown(f"# {draft.title}\n\n{draft.question}\n\n**Hypothesis.** {draft.hypothesis}"),
+        markdown(
+            document(
+                [
+                    f"# {phrase(draft.title)}",
+                    prose(draft.question),
+                    f"**Hypothesis.** {phrase(draft.hypothesis)}",
+                ]
+            )
+        ),
         code(_SETUP.format(model=pilot.model or "demo", subject=subject)),
-        markdown(f"## The pilot again\n\n{recorded} {draft.pilot_means}"),
+        markdown(document(["## The pilot again", f"{recorded} {phrase(draft.pilot_means)}"])),
         code(f"show(by_name({draft.pilot.tool!r})(**{arguments!r}, model=MODEL))"),
         code(_SEEDS.format(tool=draft.pilot.tool, arguments=repr(arguments))),
         markdown(
             "## Before the main experiment\n\nSeal a prediction: "
-            '`gadfly project log --predict "..."`. Simplest method first: ' + draft.simplest
+            '`gadfly project log --predict "..."`. Simplest method first: ' + phrase(draft.simplest)
         ),
         code(_SUBJECT.format(subject=subject, calls=calls)),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from gadfly.agent.markup import phrase
 from gadfly.agent.projects import log
 from gadfly.agent.projects.check import check
 from gadfly.agent.projects.state import now
@@ -58,17 +59,17 @@ def retro(folder: Path, ledger: Ledger | None = None, at: datetime | None = None
 
 def page(found: Retro) -> str:
     """As Markdown, with the places that a person fills in."""
-    verdicts = ", ".join(f"{count} {name}" for name, count in found.verdicts.items()) or "none"
+    verdicts = phrase(", ".join(f"{count} {name}" for name, count in found.verdicts.items()))
     predictions = "\n".join(
-        f"- {line}\n  - came true (yes, no, cannot say), by which run:"
+        f"- {phrase(line)}\n  - came true (yes, no, cannot say), by which run:"
         for line in found.predictions
     )
-    questions = "\n".join(f"- {line}" for line in found.open_questions) or "- none"
+    questions = "\n".join(f"- {phrase(line)}" for line in found.open_questions) or "- none"
     machine = f"{span(found.machine_seconds)} of machine time; the plan said {span(found.estimated_seconds)}"
-    return f"""# Retrospective: {found.title}
+    return f"""# Retrospective: {phrase(found.title)}
 
 - Time: {found.hours:g} of {found.box:g} working hours, {found.entries} log entries
-- Runs: {found.runs} ({verdicts}), {machine}
+- Runs: {found.runs} ({verdicts or "none"}), {machine}
 - Questions still open: {len(found.open_questions)}, {found.serious} of them serious
 
 ## Predictions

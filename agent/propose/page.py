@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gadfly.agent.markup import code, document, phrase, prose
+from gadfly.agent.markup import span as short
 from gadfly.agent.propose.draft import Call, Draft
 from gadfly.agent.propose.feasible import HOURS, Feasibility, price_note
 from gadfly.agent.propose.proposal import Pilot, Proposal, Proposals, Stage
@@ -22,7 +24,7 @@ def pages(found: Proposals) -> str:
     """Every proposal, best first, then what was left out."""
     parts = [page(proposal) for proposal in found.proposals]
     if found.notices:
-        parts.append("\n".join(["## Notes", "", *(f"- {notice}" for notice in found.notices)]))
+        parts.append(_list("Notes", found.notices))
     return "\n\n---\n\n".join(parts) + "\n"
 
 
@@ -30,16 +32,17 @@ def page(proposal: Proposal) -> str:
     """One proposal."""
     draft, grounds = proposal.draft, proposal.grounds
     parts = [
-        f"# {draft.title}",
-        f"`{proposal.id}` · {proposal.days} days · {draft.level} · {proposal.feasibility.model} · {proposal.label}",
-        _section("Question", draft.question),
+        f"# {phrase(draft.title)}",
+        f"{short(proposal.id)} · {proposal.days} days · "
+        + " · ".join(map(phrase, (draft.level, proposal.feasibility.model, proposal.label))),
+        _section("Question", prose(draft.question)),
         _section("Why it matters", _why(proposal)),
-        _section("Hypothesis", draft.hypothesis),
+        _section("Hypothesis", prose(draft.hypothesis)),
         _list("Dumbest ways it could be false", draft.wrong),
-        f"**If it is true:** {draft.positive}\n\n**If it is false:** {draft.negative}",
-        _section("Simplest method first", draft.simplest),
-        _section("Strongest baseline", draft.baseline),
-        _section("Data", draft.data),
+        f"**If it is true:** {phrase(draft.positive)}\n\n**If it is false:** {phrase(draft.negative)}",
+        _section("Simplest method first", prose(draft.simplest)),
+        _section("Strongest baseline", prose(draft.baseline)),
+        _section("Data", prose(draft.data)),
         _commands("Tools", draft.tools),
         _section("Pilot", pilot(proposal.pilot, draft)),
         "## Plan\n\n" + "\n".join(stage(each) for each in proposal.stages),
@@ -48,42 +51,44 @@ def page(proposal: Proposal) -> str:
         _section("Nearest works", _nearest(proposal)),
         _critique(proposal),
     ]  # fmt: skip
-    return "\n\n".join(part for part in parts if part)
+    return document(parts)
 
 
 def pilot(found: Pilot, draft: Draft) -> str:
     """The pilot's outcome with its run and controls; on which model, and whether it was the effect itself."""
     only_like = draft.pilot_is == "neighbour" and found.state == "supported"
-    where = f", on {found.model}" if found.run else ""
+    where = f", on {phrase(found.model)}" if found.run else ""
     outcome = _NEIGHBOUR if only_like else _PILOT[found.state]
-    lines = [f"**{outcome}** ({found.state}{where}). {found.headline}".strip()]
+    lines = [f"**{outcome}** ({found.state}{where}). {phrase(found.headline)}".strip()]
     if found.why:
-        lines.append(found.why)
-    lines += [f"- {control}" for control in found.controls]
+        lines.append(phrase(found.why))
+    lines += [f"- {phrase(control)}" for control in found.controls]
     lines.append(
-        f"Run `{found.run}`; again with `gadfly rerun {found.run}`."
+        f"Run {short(found.run)}; again with {short(f'gadfly rerun {found.run}')}."
         if found.run
-        else f"`{found.command}`"
+        else short(found.command)
     )
     if draft.pilot_means:
-        lines.append(f"What it says: {draft.pilot_means[0].lower()}{draft.pilot_means[1:]}")
-    return "\n".join([*lines, found.note] if found.note else lines)
+        means = f"{draft.pilot_means[0].lower()}{draft.pilot_means[1:]}"
+        lines.append(f"What it says: {phrase(means)}")
+    return "\n".join([*lines, phrase(found.note)] if found.note else lines)
 
 
 def compute(found: Feasibility) -> str:
     """The estimate, what it is made of, and what was changed."""
     lines = [
-        f"{found.model} in {found.dtype} on {found.machine} ({found.machine_source}): {found.memory_gb:.1f} of "
+        f"{phrase(found.model)} in {phrase(found.dtype)} on {phrase(found.machine)} "
+        f"({phrase(found.machine_source)}): {found.memory_gb:.1f} of "
         f"{found.memory_limit_gb:g} GB ({found.weights_gb:.1f} GB weights), {found.flops:.1e} operations, about "
         f"{span(found.seconds)} of {span(found.limit_seconds)} machine time."
     ]
     for item in found.items:
         counted = f"{item.passes:,.0f} passes, {item.tokens:.1e} tokens, {span(item.seconds)}"
-        lines.append(f"- {item.what}: {counted}")
+        lines.append(f"- {phrase(item.what)}: {counted}")
     cost = f"${found.api_dollars:.2f} of ${found.budget_dollars:g}, {price_note()}"
     lines.append(f"API: {cost if found.api_dollars else 'none'}.")
-    lines += [f"- Changed to fit: {change}" for change in found.changes]
-    lines += [f"- Mind: {warning}" for warning in found.warnings]
+    lines += [f"- Changed to fit: {phrase(change)}" for change in found.changes]
+    lines += [f"- Mind: {phrase(warning)}" for warning in found.warnings]
     if not found.fits:
         lines.append("- **It does not fit, even so.**")
     return "\n".join(lines)
@@ -91,17 +96,17 @@ def compute(found: Feasibility) -> str:
 
 def stage(each: Stage) -> str:
     """One stretch of the plan with its hours and the sign to stop at."""
-    kill = f"\n  - Stop at hour {each.end:g} if: {each.kill}" if each.kill else ""
+    kill = f"\n  - Stop at hour {each.end:g} if: {phrase(each.kill)}" if each.kill else ""
     last = int((each.end - 0.01) // HOURS) + 1
     day = f"Day {each.day}" if last == each.day else f"Days {each.day} to {last}"
-    return f"- {day}, hours {each.start:g} to {each.end:g}: {each.what}{kill}"
+    return f"- {day}, hours {each.start:g} to {each.end:g}: {phrase(each.what)}{kill}"
 
 
 def span(seconds: float) -> str:
     """Seconds in words."""
-    for name, size in (("h", 3600.0), ("min", 60.0)):
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
-            return f"{seconds / size:,.1f} {name}"
+            return f"{seconds / size:,.1f} {unit}"
     return f"{max(1.0, seconds):.0f} s" if seconds >= 0.5 else "under a second"
 
 
@@ -109,8 +114,10 @@ def _why(proposal: Proposal) -> str:
     grounds = proposal.grounds
     lines = []
     for claim in grounds.claims:
-        quotes = "; ".join(f"“{r.quote}” [{r.document}]" for r in claim.receipts)
-        lines.append(f"- {claim.text} {quotes}")
+        quotes = "; ".join(
+            f"“{phrase(r.quote or '')}” [{phrase(r.document or '')}]" for r in claim.receipts
+        )
+        lines.append(f"- {phrase(claim.text)} {quotes}")
     if not lines:
         lines.append("**Nothing said of prior work could be verified.**")
     if grounds.struck:
@@ -119,26 +126,32 @@ def _why(proposal: Proposal) -> str:
 
 
 def _nearest(proposal: Proposal) -> str:
-    lines = [f"- {n.title} [{n.document}], section {n.heading!r}" for n in proposal.grounds.nearest]
+    lines = [
+        f"- {phrase(n.title)} [{phrase(n.document)}], section {phrase(repr(n.heading))}"
+        for n in proposal.grounds.nearest
+    ]
     if proposal.draft.differs:
-        lines.append(f"What is different: {proposal.draft.differs}")
-    return "\n".join([*lines, proposal.grounds.novelty])
+        lines.append(f"What is different: {phrase(proposal.draft.differs)}")
+    return "\n".join([*lines, phrase(proposal.grounds.novelty)])
 
 
 def _critique(proposal: Proposal) -> str:
     lines = []
     for score in proposal.scores:
         mark = " (framings disagree)" if score.disagreement else ""
-        lines.append(f"- {score.criterion} {score.score}/2{mark}: {score.reason}")
-    lines += [f"- {flaw.framing} attacks “{flaw.quote}”: {flaw.because}" for flaw in proposal.flaws]
+        lines.append(f"- {phrase(score.criterion)} {score.score}/2{mark}: {phrase(score.reason)}")
+    lines += [
+        f"- {phrase(flaw.framing)} attacks “{phrase(flaw.quote)}”: {phrase(flaw.because)}"
+        for flaw in proposal.flaws
+    ]
     if proposal.merged:
-        lines.append(f"- merged with: {'; '.join(proposal.merged)}")
+        lines.append(f"- merged with: {phrase('; '.join(proposal.merged))}")
     total = f"Rank {proposal.rank}, {proposal.total:g} points." if proposal.rank else ""
     return "## Critique\n\n" + "\n".join([*lines, total]).strip() if lines else ""
 
 
 def _commands(title: str, calls: list[Call]) -> str:
-    return f"## {title}\n\n```\n" + "\n".join(call.line() for call in calls) + "\n```"
+    return _section(title, code("\n".join(call.line() for call in calls)))
 
 
 def _section(title: str, text: str) -> str:
@@ -146,7 +159,7 @@ def _section(title: str, text: str) -> str:
 
 
 def _list(title: str, items: list[str]) -> str:
-    return _section(title, "\n".join(f"- {item}" for item in items))
+    return _section(title, "\n".join(f"- {phrase(item)}" for item in items))
 
 
 def _reference(title: str, place: str | None) -> str:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from gadfly.agent.markup import document, phrase, plain
+
 State = Literal["traced", "uncited", "setting", "convention", "small", "untraced"]
 
 
@@ -67,25 +69,33 @@ def page(report: Report) -> str:
     """The report as Markdown: what must be mended first."""
     counts = Counter(number.state for number in report.numbers)
     total = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
-    parts = [f"# Red team\n\nNumbers: {total}. Runs named: {', '.join(report.runs) or 'none'}."]
+    parts = [
+        f"# Red team\n\nNumbers: {total}. Runs named: {plain(', '.join(report.runs)) or 'none'}."
+    ]
     parts += [
-        f"- line names run {run}, which the ledger does not hold" for run in report.unknown_runs
+        f"- line names run {plain(run)}, which the ledger does not hold"
+        for run in report.unknown_runs
     ]
     if report.flagged:
-        rows = [f"- line {n.line}: **{n.text}** {_flag(n)} … {n.context}" for n in report.flagged]
+        rows = [
+            f"- line {n.line}: **{plain(n.text)}** {plain(_flag(n))} … {plain(n.context)}"
+            for n in report.flagged
+        ]
         parts.append("## Numbers without a run\n\n" + "\n".join(rows))
     if report.claims:
-        rows = [f"- line {c.line}, {c.kind}: {_held(c)}\n  > {c.text}" for c in report.claims]
+        rows = [
+            f"- line {c.line}, {c.kind}: {_held(c)}\n  > {phrase(c.text)}" for c in report.claims
+        ]
         parts.append("## Claims and their baselines\n\n" + "\n".join(rows))
     if report.overclaims:
         rows = [
-            f"- line {o.line} ({o.by}): “{o.quote}”: {o.because}"
-            + (f" Say: {o.instead}" if o.instead else "")
+            f"- line {o.line} ({plain(o.by)}): “{phrase(o.quote)}”: {phrase(o.because)}"
+            + (f" Say: {phrase(o.instead)}" if o.instead else "")
             for o in report.overclaims
         ]
         parts.append("## Overclaims\n\n" + "\n".join(rows))
-    parts += [f"- {notice}" for notice in report.notices]
-    return "\n\n".join(parts) + "\n"
+    parts += [f"- {phrase(notice)}" for notice in report.notices]
+    return document(parts) + "\n"
 
 
 def _flag(number: Number) -> str:
@@ -96,5 +106,5 @@ def _flag(number: Number) -> str:
 
 def _held(claim: Tagged) -> str:
     if claim.contradicts:
-        return f"**{claim.contradicts}**"
-    return f"**{claim.missing}**" if claim.missing else f"held to {claim.baseline}"
+        return f"**{plain(claim.contradicts)}**"
+    return f"**{plain(claim.missing)}**" if claim.missing else f"held to {phrase(claim.baseline)}"

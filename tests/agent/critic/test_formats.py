@@ -139,9 +139,11 @@ def test_a_code_block_cannot_be_closed_from_inside() -> None:
     assert text.endswith(fence)
 
 
-def test_control_characters_and_hidden_ones_become_visible() -> None:
-    assert markdown.visible("a\x1b[31mb\u202ec\x07") == "a\\x1b[31mb\\x202ec\\x07"
-    assert markdown.visible("naïve → 数") == "naïve → 数"
+def test_a_suggestion_with_hidden_characters_is_no_change_at_one_click() -> None:
+    text = markdown.comment(remark(suggestion="x = 1  # \u202e\x1b[2J"))
+    assert "```suggestion" not in text
+    assert "Instead: x = 1" in text
+    assert "```suggestion\nx = 1\n```" in markdown.comment(remark(suggestion="x = 1"))
 
 
 def test_the_rest_is_folded() -> None:
