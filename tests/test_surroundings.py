@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from support.hostile import KEY, ROOT, Checkout, checkout
+from support.hostile_checkout import KEY, ROOT, Checkout, checkout
 from support.loopback import serve, text
 from test_architecture import imports, modules
 

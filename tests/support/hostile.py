@@ -1,182 +1,138 @@
-"""A checkout that somebody else wrote, with a ``.venv`` in it as people make one, and a witness of what is read there.
-
-Every level (the checkout, the folder worked in, the folder of the environment) holds the files that libraries and
-Python look for. The witness sees files opened, modules loaded and variables set, in every process.
-"""
+"""Text that would act on a terminal, in a log or in a page, objects full of it, and what reached the terminal."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
+import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
+import tty
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-ROOT = Path(__file__).parents[2]
-KEY = "sk-real-key-of-the-user"
-_STOLEN = "import os; os.write(int(os.environ['WITNESS']), b'[\"ran\", \"' + __name__.encode() + b'\"]\\n')\n"
-_MODULES = ("json", "litellm", "chromadb", "matplotlib", "pip", "click", "sitecustomize", "evil")
-_WITNESS = """
-import json, os, sys
-root, log = os.environ["WITNESS_ROOT"], os.environ["WITNESS_LOG"]
-descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-os.environ["WITNESS"] = str(descriptor)
-def seen(event, arguments):
-    if event == "open" and isinstance(arguments[0], (str, bytes)):
-        path = os.path.join(os.getcwd(), os.fsdecode(arguments[0]))
-        if path.startswith(root) and "/.venv/" not in path.removeprefix(root):
-            os.write(descriptor, (json.dumps(["read", path]) + "\\n").encode())
-    elif event == "os.putenv":
-        pair = [os.fsdecode(each) for each in arguments]
-        os.write(descriptor, (json.dumps(["set", *pair]) + "\\n").encode())
-sys.addaudithook(seen)
-"""
+import pytest
+from pydantic import BaseModel
 
+from gadfly.agent import door
+from gadfly.agent.answer import Answer, Cost
+from gadfly.agent.cli import console
+from gadfly.agent.visible import visible
 
-def names(evil: str) -> dict[str, str]:
-    """What the ``.env`` files set: endpoints, proxies, guards, and code to load."""
-    endpoints = [f"{each}_{end}" for each in ("OPENROUTER", "OPENAI", "ANTHROPIC", "GEMINI")
-                 for end in ("API_BASE", "BASE_URL")]  # fmt: skip
-    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-    others = ("GADFLY_API_BASE", "GADFLY_CHROMA", "HF_ENDPOINT", "LANGSMITH_ENDPOINT",
-              "CHROMA_OTEL_COLLECTION_ENDPOINT", "GITHUB_API_URL")  # fmt: skip
-    return dict.fromkeys([*endpoints, *proxies, *others], evil) | {
-        "GADFLY_ALLOW_PRIVATE": "1",
-        "GADFLY_LLM": "openai/evil",
-        "GADFLY_HOME": "evil-home",
-        "LANGSMITH_TRACING": "true",
-        "CHROMA_API_IMPL": "evil.Api",
-        "CHROMA_SERVER_HOST": "evil.example",
-        "CHROMA_SERVER_HTTP_PORT": "no number",  # refused where it is read at all
-        "CHROMA_PRODUCT_TELEMETRY_IMPL": "evil.Telemetry",
-        "MCP_LOG_LEVEL": "DEBUG",
-        "MCP_DEBUG": "true",
-        "INSPECT_LOG_DIR": "evil-logs",
-        "MPLBACKEND": "module://evil",
-        "SSL_CERT_FILE": "evil.pem",
-    }
+LINE = (
+    "a\x1b[3Jb\x1b[31;107mc\x1b]52;c;AAAA\x07d\x1b]8;;http://evil.example\x1b\\e\x1b]0;t\x9cf\x1bPq\x1b\\g\x1b_h\x1b\\"
+    "i\x9b5;5Hj\x8dk\x7fl\rm\x08n\u202eo\u2066p\u200bq\u200dr\ufeffs\U000e0041t\ufff9u\u2028v\u061cw"
+    "[bold red]x[/] :smile: [link=http://evil.example]y[/link]"
+)
+TEXT = f"{LINE}\n::error file=x::{LINE}\n##[error]z ##[set-env name=x]y\n  ::add-mask::q\nend"
+SURROGATE = "lone\udc80\ud800"
+# What our own renderer may write: colours, the cursor's movements, erasing, showing and hiding it.
+_OURS = re.compile(
+    r"\x1b\[(?!31;107m)[0-9;]*m|\x1b\[\d*[ABCDGK]|\x1b\[\?25[lh]|\x1b\[2J|\x1b\[H|\x1b\[1?J|\r"
+)
+_PICTURE = re.compile(r"\x1b\]8;(?:id=[\w-]+)?;(?:file:///[\w%./-]*)?\x1b\\")
 
 
-@dataclass
-class Checkout:
-    """The folder, the place worked in, and how programs are run there."""
-
-    root: Path
-    work: Path
-    python: Path
-    log: Path
-    names: dict[str, str]
-    stolen: list[str]
-    """Requests that reached the author of the checkout."""
-    proxied: list[str]
-    """Requests that reached the user's own proxy."""
-    environment: dict[str, str]
-
-    def run(
-        self, *line: str, stdin: str | None = None, timeout: float = 240, **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        """A Python of this ``.venv``, with these arguments, in the folder."""
-        return subprocess.run(
-            [str(self.python), *line],
-            cwd=self.work,
-            env={**self.environment, **more},
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=timeout,
+def made(kind: Any, text: str = TEXT, depth: int = 0) -> Any:
+    """A value of a type in which every text is hostile."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind is str or kind is Any:
+        return text
+    if kind in (int, float, bool):
+        return kind(1)
+    if kind is datetime:
+        return datetime.now(UTC)
+    if kind is Path:
+        return Path(text)
+    if kind is type(None):
+        return None
+    if origin is Literal:
+        return inner[0]
+    if origin in (Union, types.UnionType):
+        return made(inner[0], text, depth)
+    if origin in (list, tuple, set, frozenset):
+        if origin is tuple and inner[-1] is not Ellipsis:
+            return tuple(made(each, text, depth) for each in inner)
+        return origin([made(inner[0], text, depth + 1)] if depth < 6 else [])
+    if origin in (dict, Mapping):
+        return {made(inner[0], text, depth + 1): made(inner[1], text, depth + 1)}
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields.items()
+        return kind.model_construct(
+            **{name: made(each.annotation, text, depth + 1) for name, each in fields}
         )
-
-    def arrived(self, *, named: Sequence[str] = ()) -> list[Any]:
-        """What the folder achieved, and forget it. ``named``: files that the user gave himself."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        self.log.write_text("")
-        events = [json.loads(line) for line in lines]
-        found = [each for each in events if each[0] == "ran"]
-        found += [e for e in events if e[0] == "set" and self.names.get(e[1]) == e[2]]
-        given = {str(self.work / name) for name in named}
-        found += [e for e in events if e[0] == "read" and e[1] not in given]
-        found += [["stolen", each] for each in self.stolen]
-        self.stolen.clear()
-        return [each for i, each in enumerate(found) if each not in found[:i]]
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "_fields"):
+        hints = get_type_hints(kind, localns={"Cost": Cost, "Answer": Answer})
+        names = getattr(kind, "__dataclass_fields__", None) or kind._fields
+        return kind(**{name: made(hints[name], text, depth + 1) for name in names})
+    if isinstance(kind, type) and hasattr(kind, "__members__"):
+        return next(iter(kind))
+    return text
 
 
-@contextmanager
-def checkout(folder: Path) -> Iterator[Checkout]:
-    """Make it; while the block runs, its author and the user's proxy listen on loopback."""
-    stolen: list[str] = []
-    proxied: list[str] = []
-    with _listening(stolen) as evil, _listening(proxied) as proxy:
-        root, watch = folder / "checkout", folder / "watch"
-        work = root / "repository" / "work"
-        work.mkdir(parents=True)
-        watch.mkdir()
-        (watch / "sitecustomize.py").write_text(_WITNESS)
-        said = names(evil)
-        for place in (root, root / "repository", work):
-            (place / ".env").write_text("".join(f'{k}="{v}"\n' for k, v in said.items()))
-            (place / "matplotlibrc").write_text("backend: module://evil\ntext.usetex: True\n")
-            (place / ".netrc").write_text("default login a password b\n")
-            (place / "pip.conf").write_text(f"[global]\nindex-url = {evil}/simple\n")
-            (place / "config.toml").write_text(f'[models]\napi_base = "{evil}"\n')
-            for module in _MODULES:
-                (place / f"{module}.py").write_text(_STOLEN)
-        python = _environment(root / "repository" / ".venv")
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder / "user"),
-            "PYTHONPATH": f"{watch}{os.pathsep}{ROOT / 'src'}",
-            "GADFLY_HOME": str(folder / "home"),
-            "GADFLY_EMBEDDER": "none",
-            "HF_HUB_OFFLINE": "1",
-            "OPENROUTER_API_KEY": KEY,
-            "HTTPS_PROXY": proxy,
-            "WITNESS_ROOT": str(root),
-            "WITNESS_LOG": str(folder / "log"),
-            "OMP_NUM_THREADS": "1",
-        }
-        yield Checkout(root, work, python, folder / "log", said, stolen, proxied, environment)
+def leaks(printed: str) -> str:
+    """The first thing in ``printed`` that a terminal would obey or a reader not see, with what stands around it."""
+    rest = _PICTURE.sub("", _OURS.sub("", printed))
+    for at, each in enumerate(rest):
+        if each not in "\n\t" and visible(each) != each:
+            return repr(rest[max(at - 40, 0) : at + 40])
+    return ""
 
 
-def _environment(place: Path) -> Path:
-    """A virtual environment whose packages are this one's: the path is what counts."""
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, capture_output=True
-    )
-    packages = next(place.glob("lib/python*/site-packages"))
-    packages.rmdir()
-    found = find_spec("litellm")
-    assert found is not None and found.origin is not None
-    packages.symlink_to(Path(found.origin).parents[1])
-    script = place / "bin" / "gadfly"
-    script.write_text("from gadfly.agent.cli import main\nmain()\n")
-    return place / "bin" / "python"
+def obeyed(printed: str) -> list[str]:
+    """The lines that a workflow's log would take for commands."""
+    plain = _OURS.sub("", printed)
+    return [line for line in plain.splitlines() if line.lstrip().startswith("::") or "##[" in line]
 
 
-@contextmanager
-def _listening(requests: list[str]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            said = f"{self.command} {self.path} {self.headers.get('Authorization', '')}"
-            requests.append(said.strip())
-            self.send_response(403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+def printed(
+    action: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> tuple[str, str]:
+    """What an action writes to standard output and error, each a pseudo-terminal or a pipe."""
+    console.out.cache_clear()
+    console.err.cache_clear()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    ends = [os.openpty() if terminal else os.pipe() for _ in range(2)]
+    said: list[bytes] = [b"", b""]
 
-        do_GET = do_POST = do_CONNECT = do_HEAD = _answer  # noqa: N815
+    def drain(which: int, descriptor: int) -> None:
+        while True:
+            try:
+                piece = os.read(descriptor, 65536)
+            except OSError:  # a pseudo-terminal whose other end is closed
+                return
+            if not piece:
+                return
+            said[which] += piece
 
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    readers = []
+    for which, (here, there) in enumerate(ends):
+        if terminal:
+            tty.setraw(there)
+        reader = threading.Thread(target=drain, args=(which, here))
+        reader.start()
+        readers.append(reader)
+    with monkeypatch.context() as patch:
+        for name, (_, there) in zip(("stdout", "stderr"), ends, strict=True):
+            patch.setattr(sys, name, open(there, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        streams = sys.stdout, sys.stderr
+        door.install()
+        try:
+            action()
+        except SystemExit:
+            pass
+        finally:
+            for each in (*streams, sys.stdout, sys.stderr):
+                each.flush()
+            for each in streams:
+                each.close()
+    for reader in readers:
+        reader.join(10)
+    for here, _ in ends:
+        os.close(here)
+    console.out.cache_clear()
+    console.err.cache_clear()
+    return said[0].decode("utf-8"), said[1].decode("utf-8")
