@@ -9,10 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
+from gadfly import leaving
 from gadfly.agent.events import Event
 
 _Item = Event | BaseException | None
-_BEAT = 0.5  # seconds between looks for a signal
+_BEAT = 0.1  # seconds between looks for a signal
 _GRACE = 3.0  # seconds that work gets to end after it was told to
 
 
@@ -47,7 +48,7 @@ def in_background(
             yield item
     finally:
         stop.set()
-        thread.join(_GRACE)
+        thread.join(leaving.within(_GRACE))
 
 
 def _next(queue: SimpleQueue[_Item]) -> _Item:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from gadfly import home
+from gadfly.corpus.database import fold_at_the_end
 from gadfly.errors import HomeError, UsageError
 
 _SCHEMA = """
@@ -146,6 +147,7 @@ class File:
             self._db = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
+        fold_at_the_end(self.path)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         with self._guarded(), self._db:

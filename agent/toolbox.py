@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gadfly import leaving
 from gadfly.agent.digest import digest, figures, lean, summary
 from gadfly.agent.events import Event, ToolFinished, ToolStarted
 from gadfly.agent.prompting import fence
@@ -173,7 +174,7 @@ class Toolbox:
             halted.set()
             for future in futures:
                 future.cancel()
-            wait(futures, timeout=_GRACE)  # so that the ledger hears of it
+            wait(futures, timeout=leaving.within(_GRACE))  # so that the ledger hears of it
             raise
 
     def call(self, call: ToolCall) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gadfly import leaving
 from gadfly.errors import CorpusError
 
 SCHEMA_VERSION = 1
@@ -42,6 +43,8 @@ CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
 END;
 """
 
+_FOLDED: set[Path] = set()
+
 REBUILD = "run: gadfly corpus rebuild"
 
 
@@ -51,6 +54,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        fold_at_the_end(path)
         with self._guarded():
             self._prepare()
 
@@ -137,6 +141,22 @@ class Database:
     def generation(self) -> int:
         """Raised by every change that a reader should notice."""
         return int(self.get("generation") or 0)
+
+
+def fold_at_the_end(path: Path) -> None:
+    """Have the program put the write-ahead log of this database back into its file when it leaves, as closing the last
+    connection does: threads may still use theirs then, and to close those under them is not safe."""
+    if path not in _FOLDED:
+        _FOLDED.add(path)
+        leaving.closing(lambda: _fold(path))
+
+
+def _fold(path: Path) -> None:
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0)) as db,
+    ):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _statements(script: str) -> Iterator[str]:

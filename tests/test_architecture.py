@@ -20,13 +20,8 @@ ALLOWED = {
     "evals": {"evals", "agent", "tools", "corpus", "prompts"},
     "prompts": set(),
 }
-FLOOR = {
-    "__version__",
-    "errors",
-    "files",
-    "home",
-    "surroundings",
-}  # src/gadfly itself: everyone may stand on it
+# src/gadfly itself: everyone may stand on it
+FLOOR = {"__version__", "errors", "files", "home", "leaving", "surroundings"}
 FACES = {"cli", "chat", "mcp", "github"}
 HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from gadfly import __version__
 from gadfly.corpus.progress import Progress, Silent
 from gadfly.errors import Cancelled, GadflyError, LedgerError, ModelError, ToolInputError
+from gadfly.leaving import Ended
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
@@ -97,7 +98,7 @@ def execute(
 
     try:
         result = tool.function(args, context)
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Ended, Cancelled):
         record("cancelled")
         raise
     except GadflyError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gadfly import leaving
 from gadfly.agent.chat import keyboard
 from gadfly.home import folder
 
@@ -68,7 +69,8 @@ def ask(question: str) -> str:
     )
     clear_typeahead(line.input)
     keyboard.forget_typed()
-    return line.prompt().strip()
+    with leaving.lent():
+        return line.prompt().strip()
 
 
 def _history_file() -> Path:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from gadfly import leaving
 from gadfly.agent.chat import figures, lines
 from gadfly.agent.events import (
     DraftDropped,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _PER_SECOND = 8
 _RECENT = 12_000  # characters
+_SAME = 0.3  # seconds in which a second Ctrl-C is the first one, handed on by a program in between
 
 
 class Screen:
@@ -52,7 +54,7 @@ class Screen:
         self._spent = ""
         self._doing = ""
         self._answered = False
-        self._stopping = False
+        self._stopping: float | None = None
         self._started = time.monotonic()
         self._live: Any = None
         self._before: Any = None
@@ -131,8 +133,14 @@ class Screen:
                 self._spent = lines.spent(event.turn, event.limit_dollars)
 
     def _interrupted(self, *_: object) -> None:
-        """A provider that is silent takes a moment to be left; the live lines say meanwhile that Ctrl-C was heard."""
-        self._stopping = True
+        """A provider that is silent takes a moment to be left; the live lines say meanwhile that Ctrl-C was heard.
+        A second one does not wait for it, and ends the program; so does the first where there is no chat to keep."""
+        now = time.monotonic()
+        if self._stopping is not None and now - self._stopping < _SAME:
+            return
+        if self._stopping is not None or not leaving.stays():
+            leaving.end()
+        self._stopping = now
         raise KeyboardInterrupt
 
     def _finish(self, event: ToolFinished) -> None:
@@ -201,7 +209,7 @@ class Screen:
             yield Segments([*line, Segment.line()])
 
     def _status(self, now: float) -> str:
-        if self._stopping:
+        if self._stopping is not None:
             return f"{_spinner(now)} stopping"
         doing = self._doing or "thinking"
         if self._draft.strip():

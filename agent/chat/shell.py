@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 
+from gadfly import leaving
 from gadfly.agent.chat.attach import Attachment
 from gadfly.agent.llm.choose import redacted
 from gadfly.surroundings import users
@@ -40,6 +42,9 @@ def run(command: str, show: Callable[[str], None]) -> Attachment:
     except KeyboardInterrupt:
         _end(process)
         code = 130
+    except BaseException:  # the program ends
+        _end(process)
+        raise
     text = "".join(said)
     if len(text) > _MOST:
         half = _MOST // 2
@@ -54,6 +59,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     except (AttributeError, OSError):
         process.terminate()
     try:
-        process.wait(timeout=3)
+        process.wait(timeout=leaving.within(3))
     except subprocess.TimeoutExpired:
+        with suppress(AttributeError, OSError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from gadfly import __version__
+from gadfly import __version__, leaving
 from gadfly.agent.answer import Answer
 from gadfly.agent.chat import attach, figures, keyboard, lines, registry, shell, warm
 from gadfly.agent.chat.commands import COMMANDS
@@ -60,14 +60,15 @@ class Chat:
 
         line = prompt.session(ChatCompleter(self), lambda: self._state, self._pastes)
         begin_loading = warm.starter(self.session.engine)
-        with keyboard.unechoed(), suppress(EOFError):
+        with leaving.staying(), keyboard.unechoed(), suppress(EOFError):
             self.greet()
             self.guarded(self._open_questions)
             while True:
                 self.guarded(self._note_state)
                 default, self.draft = self.draft, ""
                 try:
-                    text = line.prompt(default=default, pre_run=begin_loading)
+                    with leaving.lent():
+                        text = line.prompt(default=default, pre_run=begin_loading)
                 except KeyboardInterrupt:
                     continue
                 self.guarded(lambda text=text: self.hear(text))  # type: ignore[misc]

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gadfly.agent.cli.console import as_json, bars, err, json_option, piped
+from gadfly.agent.cli.console import as_json, bars, err, json_option, line, piped
 from gadfly.agent.cli.show import show_answer
-from gadfly.agent.door import say_json
 
 if TYPE_CHECKING:
     from gadfly.agent.events import Event
@@ -120,7 +119,7 @@ def ask(
 def _line(event: Event) -> None:
     from gadfly.agent.events import as_dict
 
-    say_json(as_dict(event))
+    line(as_dict(event))
 
 
 def _stream(text: str) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly.agent.cli.console import as_json, err, json_option, out, piped
+from gadfly.agent.cli.console import as_json, err, json_option, line, out, piped
 from gadfly.agent.cli.show import show_answer
-from gadfly.agent.door import say_json
 from gadfly.errors import UsageError
+from gadfly.leaving import Ended
 
 if TYPE_CHECKING:
     from gadfly.agent.session import Session
@@ -170,7 +170,7 @@ def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: boo
         context=piped(),
         progress=err(),
         approve=approve,
-        write=say_json if jsonl else None,
+        write=line if jsonl else None,
     )
     if json_:
         as_json({"session": session.id, **answer.model_dump(mode="json")})
@@ -197,5 +197,7 @@ def _run(arguments: Sequence[str]) -> None:
         raise UsageError(error.format_message()) from None
     except click.Abort:
         raise KeyboardInterrupt from None
+    except Ended:
+        raise
     except SystemExit:
         return  # its exit code says what its output has said

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gadfly import leaving
 from gadfly.agent.door import say_json
 from gadfly.agent.visible import name
 from gadfly.corpus.progress import Progress
@@ -40,6 +41,12 @@ def out() -> Screen:
 def as_json(model: BaseModel | dict[str, Any]) -> None:
     """One JSON object on stdout."""
     say_json(model if isinstance(model, dict) else model.model_dump(mode="json"), indent=2)
+
+
+def line(data: dict[str, Any]) -> None:
+    """One line of a stream of events. Ends the program where nobody reads them any more."""
+    say_json(data)
+    leaving.heard()
 
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from importlib import import_module
@@ -13,6 +12,7 @@ import click
 from gadfly import __version__, surroundings
 from gadfly.agent.door import say_json, tell
 from gadfly.errors import Cancelled, GadflyError
+from gadfly.leaving import Ended, stopped
 
 # command -> (where it is defined, what it does in one line)
 _COMMANDS = {
@@ -126,7 +126,11 @@ def gadfly() -> None:
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit. Errors of Gadfly become one line on stderr."""
+    """Run the command line and exit. Errors of Gadfly become one line on stderr.
+
+    Raises:
+        SystemExit: always, with the exit code; Ended where a signal came.
+    """
     surroundings.start()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -134,14 +138,15 @@ def run(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show(sys.stderr)  # by name: else click may go round what guards it
         code = error.exit_code
+    except Ended:
+        _told("stopped; what was finished is kept", arguments)
+        raise
     except (KeyboardInterrupt, click.Abort, Cancelled):
-        code = _fail("stopped; what was finished is kept", Cancelled.exit_code, arguments)
+        _told("stopped; what was finished is kept", arguments)
+        stopped()
+        code = Cancelled.exit_code
     except GadflyError as error:
         code = _fail(str(error), error.exit_code, arguments)
-    except BrokenPipeError:
-        # The reader of a pipe went away (`gadfly runs | head`): not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         code = _fail(_unforeseen(error), 70, arguments)
     sys.exit(code or 0)
@@ -165,7 +170,11 @@ def _unforeseen(error: Exception) -> str:
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     line = " ".join(message.split())
-    if "--json" in arguments:
-        say_json({"error": line})
+    _told(line, arguments)
     tell(f"gadfly: {line}")
     return code
+
+
+def _told(line: str, arguments: list[str]) -> None:
+    if "--json" in arguments:
+        say_json({"error": line})

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from gadfly import leaving
 from gadfly.errors import Cancelled, GadflyError
 from gadfly.tools.contract import Tool
 from gadfly.tools.runner import execute
@@ -94,7 +95,8 @@ class Workers:
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
         self._open: set[Running] = set()
-        self._lock = threading.Lock()
+        # A signal's handler closes, in a thread that may hold it.
+        self._lock = threading.RLock()
 
     def run(self, tool: Tool[Any, Any], arguments: dict[str, Any]) -> Running:
         """Queue a call of ``tool``. Its errors come out of the future."""
@@ -131,7 +133,7 @@ class Workers:
             each.cancel()
         for pool in (self._model, self._reading):
             pool.shutdown(wait=False, cancel_futures=True)
-        wait([each.future for each in left], timeout=grace)
+        wait([each.future for each in left], timeout=leaving.within(grace))
 
     def _submit(
         self, pool: ThreadPoolExecutor, work: Callable[[], BaseModel], watch: Watch

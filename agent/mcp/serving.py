@@ -11,11 +11,10 @@ import hmac
 import logging
 import os
 import secrets
-import signal
 import socket
-import sys
 from typing import TYPE_CHECKING
 
+from gadfly import leaving
 from gadfly.agent import door
 from gadfly.errors import UsageError
 
@@ -40,7 +39,7 @@ def stdio(built: Built) -> None:
     must not outlive its client."""
     import anyio
 
-    _end_on_signals(built)
+    _leave_with(built)
     code = 1
     try:
         anyio.run(built.server.run_stdio_async)
@@ -51,7 +50,8 @@ def stdio(built: Built) -> None:
         if other:
             _say(f"gadfly: {other!r}")
     finally:
-        _end(built, code)
+        os.dup2(2, 1)  # what tools printed and nobody flushed is no protocol
+        leaving.leave(code)
 
 
 def http(built: Built, port: int = PORT) -> None:
@@ -76,10 +76,13 @@ def http(built: Built, port: int = PORT) -> None:
     if not token:
         token = secrets.token_urlsafe(24)
         _say(f"Token, for this process only ({TOKEN} sets a lasting one): {token}")
-    _end_on_signals(built)  # uvicorn puts its own before them, and hands on what it caught
-    config = uvicorn.Config(app(built, token), log_level="warning", timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listening])
-    _end(built, 0)
+    _leave_with(built)
+    config = uvicorn.Config(app(built, token), log_level="warning")
+    server = uvicorn.Server(config)
+    # Its own handlers would wait for every open connection.
+    server.capture_signals = contextlib.nullcontext  # type: ignore
+    server.run(sockets=[listening])
+    leaving.leave(0)
 
 
 def app(built: Built, token: str | None) -> ASGIApp:
@@ -121,14 +124,7 @@ def _say(line: str) -> None:
     door.tell(line)
 
 
-def _end_on_signals(built: Built) -> None:
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda number, _: _end(built, 128 + number))
-
-
-def _end(built: Built, code: int) -> None:
-    """Stop the workers, let them write themselves down, and go, whatever still computes."""
-    built.workers.close()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.flush()
-    os._exit(code)
+def _leave_with(built: Built) -> None:
+    """At the end, by a signal too: stop the workers, let them write themselves down, and go, whatever computes."""
+    leaving.closing(built.workers.close)
+    leaving.at_once()

@@ -148,6 +148,7 @@ def serve() -> None:
     """The server of ``made_command``."""
     from gadfly.agent.mcp.server import build
     from gadfly.agent.mcp.serving import log_to_stderr, stdio
+    from gadfly.leaving import program
 
     log_to_stderr()
-    stdio(build(TOOLS))
+    program(lambda: stdio(build(TOOLS)))
