@@ -79,15 +79,6 @@ def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
     return total / (positives * negatives)
 
 
-def noise_of(weight: Tensor, x: Tensor, dtype: str) -> Array:
-    """What rounding of activations ``x`` [layers, texts, hidden] changes the scores of ``weight`` [..., layers,
-    strengths, hidden] by: it is of the size of the activations in any direction, and the weights add it up. Where a
-    layer's activations are all alike, a probe reads this noise, and all its scores tie.
-    """
-    size = x.double().norm(dim=-1).amax(-1)[:, None] / x.shape[-1] ** 0.5
-    return np.asarray(ties.of_size(dtype, weight.norm(dim=-1) * size).numpy())
-
-
 def best_probe(
     name: str, x: Tensor, data: Labelled, parts: Parts, methods: Sequence[Method], seed: int, dtype: str
 ) -> Layered:  # fmt: skip
@@ -106,8 +97,7 @@ def best_probe(
     for method in methods:
         probes = fit(method, axes, y[train])
         fitted[method] = probes
-        scores = probes.scores(x[:, validation].double()).numpy()
-        noise = noise_of(probes.weight, x, dtype)
+        scores, noise = _scored(probes, x[:, validation], dtype)
         found = auroc(scores, held, noise)  # [layers, strengths]
         curve = np.maximum(curve, found.max(1))
         # Of equal ones the earliest layer and the strongest penalty: the simplest that does as well.
@@ -120,7 +110,7 @@ def best_probe(
     _, layer, method, strength = winner
     weight = fitted[method].weight[layer, strength]
     bias = float(fitted[method].bias[layer, strength])
-    scores = (x[layer, test].double() @ weight + bias).numpy()
+    tested, wide = _scored(fitted[method], x[:, test], dtype)
     return Layered(
         layer=layer,
         method=method,
@@ -130,9 +120,15 @@ def best_probe(
         validation=curve,
         q=benjamini_hochberg(_above_half(curve, held)),
         test=measure(
-            name, scores, noise_of(weight[None, None], x[[layer]], dtype).item(), data, parts, seed
+            name, tested[layer, strength], float(wide[layer, strength]), data, parts, seed
         ),
     )
+
+
+def _scored(probes: Probes, x: Tensor, dtype: str) -> tuple[Array, Array]:
+    """Decision values of ``x`` [layers, texts, hidden], and what rounding alone may change each probe's by."""
+    scores = probes.scores(x.double())
+    return scores.numpy(), probes.noise(x, scores, dtype).numpy()
 
 
 def _above_half(values: Array, labels: Ints) -> Array:
@@ -224,14 +220,14 @@ def shuffles(
             if usable:
                 y = np.stack(usable)
                 probes = fit(probe.method, axes, torch.from_numpy(y[:, parts.train]), strengths)
-                held = probes.scores(x[:, validation].double())[:, :, 0].numpy()
-                seen = probes.scores(x[:, test].double())[:, :, 0].numpy()
-                noise = noise_of(probes.weight, x, dtype)[:, :, 0]
-                for row, on_held, on_test, wide in zip(y, held, seen, noise, strict=True):
-                    layer = int(np.argmax(auroc(on_held, row[parts.validation], wide)))
-                    truth, score, slack = row[parts.test], on_test[layer], wide[layer]
-                    areas.append(float(auroc(score, truth, slack)))
-                    rights.append(float((ties.exceeds(score, 0, slack) == (truth == 1)).mean()))
+                held, on_held = _scored(probes, x[:, validation], dtype)
+                seen, on_seen = _scored(probes, x[:, test], dtype)
+                for i, row in enumerate(y):
+                    best = auroc(held[i, :, 0], row[parts.validation], on_held[i, :, 0])
+                    layer, truth = int(np.argmax(best)), row[parts.test]
+                    score, noise = seen[i, layer, 0], on_seen[i, layer, 0]
+                    areas.append(float(auroc(score, truth, noise)))
+                    rights.append(float((ties.exceeds(score, 0, noise) == (truth == 1)).mean()))
             progress.advance(count)
     finally:
         progress.finish()

@@ -3,14 +3,17 @@
 Activations are centred and scaled to mean squared norm 1 (one number a layer), then written in the basis of their own
 principal axes. There the Gram matrix is diagonal, which gives ridge in closed form and, for logistic regression,
 Böhning's (1992) quadratic bound as an exact diagonal preconditioner: every problem of the batch takes
-accelerated steps of the same cheap kind, with no line search. Single precision: rounding is 1e-7 of the largest axis,
-the weakest penalty 1e-4 of all of them together. Leaves out splits and choices (``analysis``).
+accelerated steps of the same cheap kind, with no line search. Double precision: the weakest penalty would raise the
+rounding of single precision to a hundredth of a score. Leaves out splits and choices (``analysis``).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from gadfly.tools import ties
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +23,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _STEPS = 400
 _TOLERANCE = 2e-5  # of the gradient's largest entry; scikit-learn stops at 1e-4
 _LOOK = 20  # steps between looks at it: a look at each would let the gradient's rounding decide their number
-_ROUNDING = 1e-6  # of the largest squared singular value
+_ROUNDING = 1e-12  # of the largest squared singular value
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,28 @@ class Probes:
 
     weight: Tensor
     bias: Tensor
+    penalties: tuple[float, ...]
 
     def scores(self, x: Tensor) -> Tensor:
         """Decision values of ``x`` [layers, rows, hidden]: [..., layers, strengths, rows]; above 0 is label 1."""
         return _by_layer(self.weight, x.transpose(-1, -2)) + self.bias[..., None]
+
+    def noise(self, x: Tensor, scores: Tensor, dtype: str) -> Tensor:
+        """What rounding of the activations ``x`` may change their ``scores`` by, [..., layers, strengths].
+
+        Rounding is of the size of the activations, in any direction, and the weights add it up: where a layer's
+        activations are all alike, a probe reads this alone, and all its scores tie. And it changes the weights: of a
+        fit with penalty p by up to 1 / sqrt(p) of itself.
+        """
+        import torch
+
+        size = x.double().norm(dim=-1).amax(-1)[:, None] / x.shape[-1] ** 0.5
+        spread = scores.amax(-1) - scores.amin(-1)
+        penalties = torch.tensor(self.penalties, dtype=torch.float64)
+        found: Tensor = ties.of_size(
+            dtype, self.weight.norm(dim=-1) * size + spread * (1 + 1 / penalties).sqrt()
+        )
+        return found
 
 
 def space(x: Tensor) -> Space:
@@ -73,8 +94,8 @@ def space(x: Tensor) -> Space:
     import torch
 
     rows, hidden = x.shape[1:]
-    mean = x.float().mean(1)
-    centred = x.float() - mean[:, None]
+    mean = x.double().mean(1)
+    centred = x.double() - mean[:, None]
     scale = torch.linalg.vector_norm(centred, dim=(1, 2)).clamp(min=1e-12) / rows**0.5
     centred /= scale[:, None, None]
     wide = rows < hidden
@@ -102,15 +123,16 @@ def fit(method: Method, s: Space, y: Tensor, strengths: tuple[float, ...] = STRE
         y: labels 0 and 1, [rows] or [batch, rows] for many labellings of the same rows.
     """
     many = y.ndim == 2
-    labels = (y if many else y[None]).float()
+    labels = (y if many else y[None]).double()
     if method == "difference":
         weight, bias = _difference(s, labels)
     else:
         v, bias = (_ridge if method == "ridge" else _logistic)(s, labels, strengths)
         weight = s.weights(v)
-    weight = weight.double() / s.scale[:, None, None]
-    bias = bias.double() - (weight * s.mean[:, None]).sum(-1)
-    return Probes(*((weight, bias) if many else (weight[0], bias[0])))
+    weight = weight / s.scale[:, None, None]
+    bias = bias - (weight * s.mean[:, None]).sum(-1)
+    penalties = (math.inf,) if method == "difference" else strengths
+    return Probes(*((weight, bias) if many else (weight[0], bias[0])), penalties)
 
 
 def _difference(s: Space, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,7 +188,7 @@ def _solve(s: Space, y: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         new_bias = ahead_bias - 4 * slope
         step = new - v
         # Momentum that points uphill is dropped (O'Donoghue & Candès 2015), for each problem of the batch alone.
-        downhill = ((gradient * step).sum(-1, keepdim=True) <= 0).float()
+        downhill = ((gradient * step).sum(-1, keepdim=True) <= 0).double()
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         push = (momentum - 1) / following * downhill
         ahead = new + push * step

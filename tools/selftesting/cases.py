@@ -174,7 +174,9 @@ CASES: tuple[Case, ...] = (
             "texts": noise.texts(model, 16, seed),
         },
         lambda seed, folder: {
-            "sae": str(dictionaries.exact_dictionary(folder, planted.HIDDEN, planted.LAYER)),
+            "sae": str(dictionaries.exact_dictionary(
+                folder, planted.HIDDEN, planted.LAYER, planted.CLASS_OUT
+            )),
             "texts": planted.texts(24, seed),
         },
         lambda r: r.values["fvu"] < 0.01,

@@ -24,12 +24,14 @@ def random_dictionary(folder: Path, hidden: int, layer: int, seed: int) -> Path:
     return _write(folder / f"random-{layer}-{seed}", rows, layer)
 
 
-def exact_dictionary(folder: Path, hidden: int, layer: int) -> Path:
-    """Both signs of every axis: whatever the residual stream holds comes out as it went in."""
+def exact_dictionary(folder: Path, hidden: int, layer: int, either: int) -> Path:
+    """Every axis, and the axis ``either`` with its other sign too: where no other holds a negative number, what is
+    there comes out as it went in. (Both signs of every axis would do so for anything, turned at random or not.)
+    """
     import torch
 
     axes = torch.eye(hidden)
-    return _write(folder / f"exact-{layer}", torch.cat([axes, -axes]), layer)
+    return _write(folder / f"exact-{layer}", torch.cat([axes, -axes[[either]]]), layer)
 
 
 def _write(folder: Path, rows: Tensor, layer: int) -> Path:
