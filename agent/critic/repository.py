@@ -192,12 +192,12 @@ def _borrow(own: Path, gitdir: Path, common: Path) -> None:
     for name in ("info", "objects/info", "logs"):
         (own / name).mkdir(parents=True)
     quoted = str(common / "objects").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    (own / "objects" / "info" / "alternates").write_text(f'"{quoted}"\n', encoding="utf-8")
+    (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(f'"{quoted}"\n'))
     links = {name: common / name for name in ("refs", "packed-refs", "reftable", "shallow")}
     links |= {"logs/refs": common / "logs" / "refs", "logs/HEAD": gitdir / "logs" / "HEAD"}
     links |= {path.name: path for path in gitdir.glob("sharedindex.*")}
     for name, place in links.items():
-        if place.exists():
+        if place.is_file() or place.is_dir():  # a pipe would never end
             (own / name).symlink_to(place)
     head = gitdir / "HEAD"
     target = f"ref: {head.readlink()}\n" if head.is_symlink() else _text(head)

@@ -134,8 +134,8 @@ class Box:
     def _excess(self, late: bool) -> str:
         try:
             use = self._use()
-        except (FileNotFoundError, ProcessLookupError):
-            return ""  # it has just ended
+        except (FileNotFoundError, ProcessLookupError):  # something in there has just ended
+            return "it cannot be watched here" if late and self._inside is None else ""
         except (OSError, ValueError, IndexError) as error:
             return f"it cannot be watched here ({error})"
         if use is None:

@@ -9,10 +9,12 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
 PART = ".gadfly-part-"  # how the name of a file begins that is being written
+_OLD = 600.0  # seconds; no writer takes that long
 
 
 def write(path: Path, content: str | bytes, *, like: Path | None = None) -> None:
@@ -51,7 +53,8 @@ def write(path: Path, content: str | bytes, *, like: Path | None = None) -> None
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left. Only for who holds the lock of all writers of the folder."""
+    """Remove what killed writers left. What is young may be somebody's work of this moment."""
     for part in folder.glob(PART + "*"):
         with suppress(OSError):
-            part.unlink()
+            if time.time() - part.stat().st_mtime > _OLD:
+                part.unlink()

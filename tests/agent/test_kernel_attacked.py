@@ -140,7 +140,7 @@ said"""
         ("call", "error"),
         [
             ("unshare(0x10000000)", 1),
-            ("memfd_create(b'x', 0)", 1),
+            ("memfd_create(b'x', 0)", 38),
             ("keyctl", 1),
             ("ptrace(0, 0, 0, 0)", 1),
         ],

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -328,22 +329,23 @@ def test_odd_files_of_the_work_tree(repository: Repository) -> None:
     material = from_base("base", folder=root)
     assert {"two\nlines.py", "caf\ufffd.py"} <= {path for path, _ in rules(material)}
     assert not any("root:" in file.raw for file in material.files)
-    for name in ("HEAD", "index", "packed-refs"):
+    for name in ("packed-refs", "index", "HEAD"):
         place = root / ".git" / name
-        kept = place.read_bytes() if place.exists() else None
         place.unlink(missing_ok=True)
         os.mkfifo(place)
-        with pytest.raises(UsageError):
-            from_base("base", folder=root) if name != "index" else _raise_if_same(root)
-        place.unlink()
-        if kept is not None:
-            place.write_bytes(kept)
+        if name != "HEAD":
+            assert {"two\nlines.py"} <= {file.path for file in from_base("base", folder=root).files}
+    with pytest.raises(UsageError, match="not a git repository"):
+        from_base("base", folder=root)
 
 
-def _raise_if_same(root: Path) -> None:
-    """An index that is no file counts as none: then every file is new."""
-    assert "a.py" in {file.path for file in from_base("base", folder=root).files}
-    raise UsageError("as wanted")
+def test_a_reference_that_never_ends_is_given_up(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gadfly.agent.critic.repository._SECONDS", 1)
+    os.mkfifo(repository.path / ".git" / "refs" / "heads" / "pipe")
+    with pytest.raises(UsageError, match=r"took longer than 1 s.*--diff -"):
+        from_base("pipe", folder=repository.path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
@@ -374,6 +376,59 @@ def test_what_the_user_ignores_everywhere_is_ignored(
     (tmp_path / "xdg" / "git").mkdir(parents=True)
     (tmp_path / "xdg" / "git" / "ignore").write_text("new.py\n")
     assert {f.path for f in from_base("base", folder=repository.path).files} == {"mine_1.py"}
+
+
+@pytest.mark.parametrize("name", ['q"uo:te', "two\nlines", "caf\udce9", " space ", "back\\slash"])
+def test_a_repository_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    made = Repository(tmp_path / name)
+    made.commit({"a.py": NORM_FIXED})
+    (made.path / "a.py").write_text(NORM)
+    assert rules(from_base("main", folder=made.path)) == {("a.py", NORM_RULE)}
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_clone_that_shares_objects(
+    repository: Repository, tmp_path: Path, relative: bool
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(
+        ["git", "clone", "--quiet", "--shared", str(repository.path), str(clone)], check=True
+    )
+    if relative:
+        place = clone / ".git" / "objects" / "info" / "alternates"
+        place.write_text("../../../repository/.git/objects\n")
+    (clone / "a.py").write_text(NORM)
+    assert rules(from_base("HEAD", folder=clone)) == {("a.py", NORM_RULE)}
+
+
+FORMS = {
+    "split": ["update-index", "--split-index"], "untracked cache": ["update-index", "--force-untracked-cache"],
+    "new format": ["update-index", "--index-version", "4"], "intended": ["add", "--intent-to-add", "new.py"],
+    "assumed": ["update-index", "--assume-unchanged", "gone.py"], "sparse": ["sparse-checkout", "set", "sub"],
+    "sparse index": ["sparse-checkout", "set", "--cone", "--sparse-index", "sub"],
+    "replaced": ["replace", "base:a.py", "base:gone.py"], "conflict": ["merge", "--quiet", "other"],
+    "forgotten": ["rm", "--quiet", "--cached", "gone.py"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_the_index_mean_what_git_means(repository: Repository, form: str) -> None:
+    files = {"sub/s.py": NORM_FIXED, "far/f.py": NORM_FIXED, "sub/t.py": "t = 1\n"}
+    repository.commit(dict(files))
+    repository.git("branch", "--force", "base")
+    repository.git("checkout", "--quiet", "-b", "other")
+    repository.commit({"sub/t.py": "t = 2\n"})
+    repository.git("checkout", "--quiet", "main")
+    repository.commit({"sub/t.py": "t = 3\n"})
+    (repository.path / "new.py").write_text(NORM)
+    with suppress(subprocess.CalledProcessError):  # a conflict is one
+        repository.git(*FORMS[form])
+    (repository.path / "sub/s.py").write_text(NORM)
+    if (repository.path / "gone.py").exists():
+        (repository.path / "gone.py").write_text("x = 2\n")
+    assert told(from_base("base", folder=repository.path)) == told(
+        as_git_shows_it(repository, "base")
+    )
 
 
 def as_git_shows_it(repository: Repository, base: str) -> Material:
