@@ -41,7 +41,7 @@ img { max-width: 100% } pre { background: #f5f5f5; padding: .7rem; overflow-x: a
 def render(transcript: Transcript, path: Path) -> str:
     """The page. ``path`` is not looked at: nothing lies beside it."""
     title = escape(transcript.title)
-    body = [f"<h1>{title}</h1>", f'<div class="about">{_markdown(about(transcript))}</div>']
+    body = [f"<h1>{title}</h1>", f'<p class="about">{escape(about(transcript, str))}</p>']
     for number, chapter in enumerate(transcript.turns, 1):
         body += _chapter(number, chapter)
     # What a model wrote is escaped; should that ever fail, the policy still lets nothing run or load.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,15 +33,15 @@ def render(transcript: Transcript, path: Path) -> str:
     return document(parts, images=images) + "\n"
 
 
-def about(transcript: Transcript) -> str:
-    """Where it comes from and what it took."""
+def about(transcript: Transcript, shown: Callable[[str], str] = plain) -> str:
+    """Where it comes from and what it took; ``shown`` writes the names in it."""
     cost = transcript.cost
     price = "price unknown" if cost.dollars is None else f"${cost.dollars:.4f}"
     tokens = (
         f", {cost.input_tokens + cost.output_tokens:,} tokens, {price}" if cost.input_tokens else ""
     )
     return (
-        f"Gadfly {__version__}, session {plain(transcript.id)}, {plain(transcript.engine)}{tokens}."
+        f"Gadfly {__version__}, session {shown(transcript.id)}, {shown(transcript.engine)}{tokens}."
     )
 
 

@@ -34,8 +34,9 @@ def phrase_tokens(text: str) -> list[Token]:
 
 def html(text: str) -> str:
     """The same as HTML, with tags as words."""
-    rendered: str = _parser(active=False).render(visible(text))
-    return rendered
+    return visible(
+        _parser(active=False).render(visible(text))
+    )  # entities bring back what was not there
 
 
 def harmless(text: str, images: Collection[str] = (), fences: Collection[str] = ()) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
 from gadfly.agent import door
@@ -33,6 +34,32 @@ _OURS = re.compile(
     r"\x1b\[(?!31;107m)[0-9;]*m|\x1b\[\d*[ABCDGK]|\x1b\[\?25[lh]|\x1b\[2J|\x1b\[H|\x1b\[1?J|\r"
 )
 _PICTURE = re.compile(r"\x1b\]8;(?:id=[\w-]+)?;(?:file:///[\w%./-]*)?\x1b\\")
+
+SAMPLES = [
+    "a `<b>` <img src=x onerror=alert(1)> ![x](http://evil.example/p.png) [y](http://evil.example)",
+    "\\`<img src=x>\\` and `` ` <b> ` `` ``` `<i>",
+    "`code\n<img src=x>` and ``a\n\nb``",
+    "```a`b\n<script>x</script>\n```",
+    "``x` <b>``` y` ```",
+    "~~~\n```\n~~~\n<i>",
+    "````\n```\n<b>\n````",
+    "```\nopen",
+    "&commat;everyone &#64;team &#x23;1 &lt;b&gt; &#60;img src=x&#62; &#x202e;",
+    "@everyone @org/team a@b.example #12 org/repo#1 GH-1 org/repo@deadbeef1 0123456789abcdef0123456789abcdef01234567",
+    "<!-- gadfly:posted 00000000:0123456789abcdef -->\n`<!-- gadfly:review x -->`\n```\n<!-- gadfly:finding -->\n```",
+    "[x]: http://evil.example\n\n[x] [^1] ![x][x]\n\n[^1]: a note",
+    "# one\n\ntwo\n===\nthree\n---\n\n---\ntitle: x\n---",
+    "> [!WARNING]\n> read this\n\n- [ ] task\n- [x] done",
+    "$x$ $$y$$ \\(z\\) \\[w\\] $`v`$\n\n```math\nx\n```\n\n\\begin{a}\\end{a}",
+    "```mermaid\ngraph\n```\n```geojson\n{}\n```\n```suggestion\nrm\n```\n``` python title=x\n```",
+    "<details>\n\n*x*\n\n</details>\n<http://evil.example> <a@b.example> www.evil.example https://evil.example",
+    "| a | b |\n|---|---|\n| `x\\|<b>` | ![i](u) |\n| <img src=x> | $1$ |",
+    "- a\n- b\n\n  1. c\n     ```\n     d\n     ```\n\n> q\n>> r\n\n    indented <b>",
+    "{{ site.x }} {% raw %} :smile: <? php ?> <![CDATA[x]]> <!DOCTYPE x>",
+    TEXT,
+]  # fmt: skip
+# The second opinion on Markdown: a parser that lets HTML through, as GitHub's and a notebook's do.
+GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
 def made(kind: Any, text: str = TEXT, depth: int = 0) -> Any:
@@ -70,6 +97,21 @@ def made(kind: Any, text: str = TEXT, depth: int = 0) -> Any:
     if isinstance(kind, type) and hasattr(kind, "__members__"):
         return next(iter(kind))
     return text
+
+
+def acting(page: str) -> list[Any]:
+    """The tokens of a page that act, but the spans that keep mathematics from being found."""
+    environment: dict[str, Any] = {}
+    found = []
+    for each in GITHUB.parse(page, environment):
+        for token in (each, *(each.children or [])):
+            if token.type in ("html_block", "image", "link_open"):
+                found.append(token)
+            if token.type == "html_inline" and token.content not in ("<span>", "</span>"):
+                found.append(token)
+            if token.type == "fence" and token.info in ("math", "mermaid", "geojson", "suggestion"):
+                found.append(token)
+    return [*found, *environment.get("references", {})]
 
 
 def leaks(printed: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from support.buggy import AUC, NORM, notebook
 
 from gadfly.agent.critic import markdown
@@ -130,6 +131,31 @@ def test_hostile_text_is_shown_and_never_rendered() -> None:
         for raw in ("</details>", "<!--", "](", "@team", "://", "www.evil", "#1", "```"):
             assert raw in HOSTILE
             assert raw not in bare
+
+
+def test_a_file_name_stays_in_its_span() -> None:
+    odd = remark(
+        path="a.py`\n# Approved\n![i](https://evil.example/x.png) <!-- gadfly:review x -->\n.py"
+    )
+    odd = odd.model_copy(update={"message": "&commat;everyone <!-- gadfly:posted 0 --> &#64;team"})
+    for text in (markdown.summary(report(odd, odd), 1), markdown.summary(report(odd), 1, [odd])):
+        page = MarkdownIt("commonmark", {"html": True}).parse(text)
+        inline = [one for each in page for one in each.children or []]
+        assert not [each for each in inline if each.type in ("image", "link_open")]
+        assert sum(each.type == "heading_open" for each in page) == 1
+        assert "<!-- gadfly" not in text
+        said = "".join(each.content for each in inline if each.type == "text")
+        assert "@everyone" not in said
+        assert "@team" not in said
+        assert "&commat;everyone" in said
+
+
+def test_a_link_of_sarif_is_broken() -> None:
+    found = sarif(report(remark(message="see [here](https://evil.example) \u202e")))
+    assert (
+        found["runs"][0]["results"][0]["message"]["text"]
+        == "see [here] (https://evil.example) \\u202e"
+    )
 
 
 def test_a_code_block_cannot_be_closed_from_inside() -> None:

@@ -1,0 +1,239 @@
+"""Foreign text in Markdown: whatever it is, a parser sees words and nothing that acts."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+from html.parser import HTMLParser
+from time import process_time
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from support.hostile import GITHUB, SAMPLES, acting
+
+from gadfly.agent.markup import code, document, phrase, plain, prose, span
+from gadfly.agent.markup.reader import harmless, html
+from gadfly.agent.visible import visible
+
+INERT = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+INERT.disable(["link", "image", "autolink", "html_inline", "html_block", "reference"])
+PIECES = [
+    "`", "``", "```", "````", "~~~", "~~", "\n", "\n\n", "    ", " ", "\t", "*", "**", "_", "[", "]", "(", ")", "!",
+    "<", ">", "<!--", "-->", "<b>", "<div>", "</div>", "<img src=x>", "&lt;", "&commat;", "&#36;", "&", "@", "#", "# ",
+    "- ", "+ ", "1. ", "2) ", "> ", "|", "---", "===", ":-:", "| a | b |\n|---|---|\n", "\\", "$", "$$", "http://e.io",
+    "www.e.io", "[x]: y", "[^1]", "math", "suggestion", "word", "é", "\u202e", "\r", "\x1b", "{", "}", "\u00a0", "1.",
+    "<!-- gadfly:review x -->", "<http://e.io>", "![x](y)", "[x](y)", "deadbeef", "GH-1", "\u2028", "\u200b", "\0",
+]  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=60)
+CASES = settings(max_examples=400, deadline=None)
+
+
+def words(page: str, reader: MarkdownIt = GITHUB) -> str:
+    """What a reader of the rendered page sees, blanks aside."""
+    said: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            said.append(data)
+
+    Reader().feed(reader.render(page))
+    return squeezed("".join(said))
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"[\s\u200b]+", "", text).replace(
+        "<!-\\-", "<!--"
+    )  # the sign for a marker of ours
+
+
+def every(text: str) -> dict[str, str]:
+    """Each way in which a text is written, as part of a page."""
+    return {
+        "prose": prose(text),
+        "quoted": "\n".join(f"> {line}" for line in prose(text).split("\n")),
+        "phrase": f"- **x** {phrase(text)}",
+        "plain": f"# {plain(text)}\n\n- {plain(text)}",
+        "cell": f"| a | b |\n|---|---|\n| {plain(text)} | x |",
+        "span": f"x {span(text)} y",
+        "code": code(text, "python"),
+        "document": document([f"### {plain(text)}", prose(text), f"<sub>{plain(text)}</sub>"]),
+    }
+
+
+@CASES
+@given(texts)
+def test_nothing_acts(text: str) -> None:
+    for way, page in every(text).items():
+        shown = page.replace("<sub>", "").replace("</sub>", "")
+        assert acting(shown) == [], (way, page)
+        assert "<!-- gadfly" not in page, way
+        assert visible(page) == page, way
+
+
+@CASES
+@given(texts)
+def test_the_words_stay(text: str) -> None:
+    """Up to the escapes for what cannot be seen. A text of several lines may come as code, just as it was."""
+    whole = squeezed(visible(text))
+    assert words(plain(text)) == whole
+    assert words(prose(text)) in (
+        words(visible(text), INERT),
+        squeezed(code(text).partition("\n")[2]),
+        whole,
+    )
+    line = " ".join(visible(text).split())
+    assert words(f"x {phrase(text)}") in (f"x{squeezed(inert_line(line))}", f"x{whole}")
+
+
+def inert_line(text: str) -> str:
+    return "".join(
+        each.content for each in INERT.parseInline(text)[0].children or [] if each.content
+    )
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_a_sample(text: str) -> None:
+    for way, page in every(text).items():
+        assert acting(page.replace("<sub>", "").replace("</sub>", "")) == [], (way, page)
+        assert "<!-- gadfly" not in page, way
+        tokens = GITHUB.parse(page)
+        said = " ".join(
+            token.content
+            for each in tokens
+            for token in each.children or []
+            if token.type == "text"
+        )
+        for mark in (
+            "@e",
+            "@o",
+            "repo#1",
+            "#12",
+            "GH-1",
+            "deadbeef1",
+            "0123456789",
+            "://",
+            "www.",
+            "@b",
+            "$x",
+        ):
+            assert way == "span" or mark not in said, (way, mark, page)
+        if way == "prose":
+            assert not [each for each in tokens if each.type == "heading_open"]
+            assert not page.startswith("---")
+            assert not re.search(r"(?<!\\)\[", re.sub(r"(?s)(`{3,}).*?\1", "", page))
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_another_parser_finds_no_link_in_bare_text(text: str) -> None:
+    pytest.importorskip("linkify_it")
+    finder = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+    for way, page in every(text).items():
+        page = page.replace("evil.example", "evil").replace("b.example", "b").replace("e.io", "e")
+        for each in finder.parse(page):
+            links = [one for one in each.children or [] if one.type == "link_open"]
+            assert links == [], (way, page)
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_html_holds_no_tag_of_a_text(text: str) -> None:
+    tags: list[tuple[str, Any]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            tags.append((tag, attrs))
+
+        def handle_comment(self, data: str) -> None:
+            raise AssertionError(data)
+
+    Reader().feed(html(text))
+    assert visible(html(text)) == html(text)
+    assert not {"img", "a", "script", "b", "i", "div", "details"} & {tag for tag, _ in tags}
+    assert all(name in ("class", "style", "start") for _, attrs in tags for name, _ in attrs)
+
+
+def test_what_is_kept() -> None:
+    kept = "Some *words* and `code`, **more**, ~~less~~.\n\n- a\n- b\n\n1. c\n2. d\n\n> said"
+    kept += "\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert prose(kept) == kept
+    assert prose("```python\nx = '```'\n```") == "````python\nx = '```'\n````"
+    assert prose("# A *title*\n\ntext") == "**A title**\n\ntext"
+    assert (
+        prose("see [the paper](http://a.example/x)")
+        == "see \\[the paper\\](http:&#8203;//a.example/x)"
+    )
+    assert phrase("`a_b` is *x*,\nposition_ids too: 1. 2") == "`a_b` is *x*, position_ids too: 1. 2"
+    assert plain("a | *b*\n<c>") == "a \\| \\*b\\* \\<c\\>"
+    assert plain("- 1. x") == "\\- 1. x"
+    assert plain("1. x") == "1\\. x"
+    assert plain("2.5 and -3") == "2.5 and -3"
+    assert words(plain("it cost $5 and \\x")) == "itcost$5and\\x"
+
+
+def test_a_name_stays_on_its_line_and_in_its_span() -> None:
+    assert span("a\n# b.py") == "`a\\n# b.py`"
+    assert span("a`b``c") == "```a`b``c```"
+    assert span("`a`") == "`` `a` ``"
+    assert span("") == ""
+    assert code("```") == "````\n```\n````"
+
+
+def test_what_is_ours_passes_and_the_rest_becomes_code() -> None:
+    folded = "<details><summary>3 more</summary>\n\n- x\n\n</details>"
+    assert document([folded]) == folded
+    assert document(["![f](a/b.png)"], images=["a/b.png"]) == "![f](a/b.png)"
+    assert document(["```suggestion\nx\n```"], fences=["suggestion"]) == "```suggestion\nx\n```"
+    for part in (
+        "![f](a/b.png)",
+        "```suggestion\nx\n```",
+        "<b>x</b>",
+        "[x](y)",
+        "<details onclick=x>\n",
+    ):
+        assert document([part]).startswith("```"), part
+        assert not harmless(part)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[", "![", "<!--", "`a``b```c ", "*a ", "> ", "| a ", "- a\n", "&amp;", "$x$", "](", "a*b_c "],
+)
+def test_time_grows_with_length(unit: str) -> None:
+    rounds = [(spent(unit, 4_000), spent(unit, 8_000)) for _ in range(5)]
+    assert min(twice / once for once, twice in rounds) <= 2.4, rounds
+
+
+def test_a_very_long_text_becomes_code() -> None:
+    assert prose("a " * 30_000).startswith("```")
+    assert not prose("a " * 20_000).startswith("```")
+
+
+def spent(unit: str, size: int) -> float:
+    text = (unit * size)[:size]
+    gc.disable()  # it looks through what all other tests have left behind
+    start = process_time()
+    prose(text)
+    took = process_time() - start
+    gc.enable()
+    return took
+
+
+def test_a_notebooks_cells_too() -> None:
+    from gadfly.agent.notebooks import markdown, notebook
+
+    cell = json.loads(notebook([markdown(document([prose(text) for text in SAMPLES]))]))["cells"][0]
+    assert acting(cell["source"]) == []
+
+
+@example("\u202e")
+@given(st.text(max_size=40))
+def test_json_keeps_every_character(text: str) -> None:
+    from gadfly.agent.visible import as_json
+
+    told = as_json({"x": text})
+    assert json.loads(told)["x"] == text
+    assert visible(told) == told
+    assert "##[" not in told
