@@ -54,7 +54,7 @@ def main() -> None:
         _shut()
         _demand(not _forks(), "processes can be started")
     except Exception as error:
-        sys.stderr.write(f"a wall is open: {error}\n")
+        os.write(2, f"a wall is open: {error}\n".encode())
         sys.exit(CODE)
     if program:
         os.execv(program[0], program)
