@@ -119,6 +119,10 @@ class Tmux:
         self._call("set-buffer", text)
         self._call("paste-buffer", "-p")
 
+    def record(self, file: Path) -> None:
+        """From now on every byte that reaches the terminal is kept in ``file``."""
+        self._call("pipe-pane", "-o", f"cat > {shlex.quote(str(file))}")
+
     def run(self, *command: str) -> None:
         self.type(shlex.join(command))
         self.press("Enter")

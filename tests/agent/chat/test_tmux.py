@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.chat import Tmux
+from support.hostile import LINE, leaks
 from support.loopback import Script, Server, serve, text, tool_call
 
 pytestmark = [
@@ -142,3 +144,39 @@ def test_bare_gadfly_is_the_chat_and_needs_no_key(tmux: Tmux) -> None:
     assert "offline" in tmux.wait(prompting)
     tmux.press("C-d")
     tmux.wait("left 0")
+
+
+def test_what_is_typed_pasted_and_completed_is_only_shown(tmux: Tmux, tmp_path: Path) -> None:
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    (desk / "n\u202eame\x1b[31;107m\x9b5;5H\nx.md").write_text(LINE, encoding="utf-8")
+    tmux.run("cd", str(desk))
+    raw = tmp_path / "raw"
+    tmux.record(raw)
+    tmux.run(
+        sys.executable, "-m", "gadfly.agent.cli", "--llm", "offline", "--no-experiment", "--shell"
+    )
+    tmux.wait("/help lists the commands.")
+
+    tmux.type("@n")
+    tmux.wait("n\\u202eame\\x1b[31;107m\\x9b5;5H\\nx.md")  # in the menu
+    tmux.press("C-c")
+    tmux.paste("What is \u202eselectivity\u200b in\x1b[31;107m probing?\x9b")
+    tmux.wait("\N{REPLACEMENT CHARACTER}selectivity\N{REPLACEMENT CHARACTER} in")
+    tmux.press("Enter")
+    tmux.wait("receipts verified")
+    tmux.type(r"!printf 'x\033]52;c;AAAA\007\033[3Jy\n'")
+    tmux.press("Enter")
+    tmux.wait("x\\x1b]52;c;AAAA\\x07\\x1b[3Jy")
+    tmux.type("/undo")
+    tmux.press("Enter")
+    tmux.wait("taken back")
+    tmux.press("C-c", "C-d")
+    tmux.wait("gadfly --continue goes on")
+
+    told = raw.read_text(encoding="utf-8", errors="surrogateescape")
+    told = told[told.index("Gadfly ") :]
+    for sequence in ("\x1b[31;107m", "\x1b[3J", "\x1b]", "\x9b"):
+        assert sequence not in told
+    # What is left after the prompt's own modes and movements.
+    assert leaks(re.sub(r"\x1b\[\??[0-9;]*[a-zA-Z]|\x08", "", told)) == ""
