@@ -26,7 +26,7 @@ from gadfly.tools.selftesting.cases import CASES  # noqa: E402
 _ONE = {"prompt": "in france", "answer": "paris", "target": "the capital of {} is"}
 QUICK: list[Experiment] = [
     ("patchscope", _ONE),
-    ("patch", {"behaviour": "capital-of", "n": 9}),
+    ("patch", {"behaviour": "capital-of", "n": 9, "direction": "denoising"}),
     ("patch", {"behaviour": "induction", "n": 8, "site": "head", "direction": "denoising"}),
     ("ablate", {"behaviour": "capital-of", "n": 9, "component": "mlp", "layers": [1]}),
     ("lens", {"behaviour": "capital-of", "n": 12}),
@@ -72,9 +72,18 @@ def test_another_processor_with_two_threads_and_small_batches_decides_the_same()
     same(QUICK, there(QUICK, ANOTHER_PROCESSOR, small=True), whole)
     with small_batches():
         same(QUICK, here(QUICK, small=True), whole)
-    for seed in range(3):
+    with other_rounding(1):
+        same(QUICK, here(QUICK), whole)
+
+
+def test_a_state_that_changes_nothing_ties_however_the_logits_are_rounded() -> None:
+    """After the last layer a state put elsewhere changes nothing: q was 0.75 or 0.6, as the last bits fell."""
+    one: list[Experiment] = [("patchscope", _ONE)]
+    (whole,) = here(one)
+    assert whole["values"]["q"] == 0.75
+    for seed in range(4):
         with other_rounding(seed):
-            same(QUICK, here(QUICK), whole)
+            assert here(one) == [whole]
 
 
 @pytest.mark.slow
