@@ -4,7 +4,6 @@ without. Quick: no torch, no litellm, no network. Leaves out how it is shown.
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sqlite3
@@ -158,22 +157,18 @@ def _gpu() -> Check:
 
 
 def _weights() -> Check:
-    from gadfly.tools.checkpoints import BUILT_IN
+    from gadfly.tools.checkpoints import BUILT_IN, hub
 
-    hub = Path(
-        os.environ.get("HF_HUB_CACHE")
-        or Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "hub"
-    )
     names = sorted(
         folder.name.removeprefix("models--").replace("--", "/")
-        for folder in hub.glob("models--*")
+        for folder in hub().glob("models--*")
         if any(folder.glob("snapshots/*/*.safetensors"))
     )
     if names:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         return Check(name="weights", state="ok", found=f"{shown}, and {', '.join(BUILT_IN)}")
     return Check(
-        name="weights", state="missing", found=f"no model in {hub}, only the built-in {', '.join(BUILT_IN)}",
+        name="weights", state="missing", found=f"no model in {hub()}, only the built-in {', '.join(BUILT_IN)}",
         add="gadfly model_info --model Qwen/Qwen3-0.6B fetches its configuration; the first experiment its weights",
         without="every experiment, on the packaged demo model",
     )  # fmt: skip

@@ -23,9 +23,9 @@ from gadfly.agent.prompting import fence
 from gadfly.agent.reporting import Reported
 from gadfly.agent.workers import Workers
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.errors import Cancelled, GadflyError
-from gadfly.tools.checkpoints import BUILT_IN
+from gadfly.errors import Cancelled, GadflyError, ToolInputError
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
+from gadfly.tools.reach import home_ground, reached
 from gadfly.tools.runner import execute, validate
 
 if TYPE_CHECKING:
@@ -99,18 +99,33 @@ class Toolbox:
         tool = self._tools.get(call.name)
         if tool is None:
             return ""
+        reasons = []
         if not tool.read_only:
-            return "it changes things outside the ledger"
+            reasons.append("it changes things outside the ledger")
         if _SLOW.search(tool.cost):
-            return f"it takes long: {tool.cost}"
+            reasons.append(f"it takes long: {tool.cost}")
+        try:
+            args = self._arguments(tool, call)
+        except ToolInputError:  # the call itself will say what does not fit, and do nothing
+            return "; ".join(reasons)
+        reasons += map(str, reached(args, home_ground(), known=[self._model]))
+        return "; ".join(reasons)
+
+    def _arguments(self, tool: Tool[Any, Any], call: ToolCall) -> ToolArgs:
+        """The arguments of a call. Raises ToolInputError if they do not fit."""
         try:
             arguments = json.loads(call.arguments or "{}")
-        except ValueError:
-            return ""
-        model = arguments.get("model") if isinstance(arguments, dict) else None
-        if isinstance(model, str) and model not in BUILT_IN and model != self._model:
-            return f"it loads another model, {model[:80]}, which may have to be fetched"
-        return ""
+        except ValueError as error:
+            raise ToolInputError(
+                f"the arguments are not valid JSON ({error}); send one JSON object"
+            ) from error
+        if not isinstance(arguments, dict):
+            kind = type(arguments).__name__
+            raise ToolInputError(f"the arguments must be one JSON object, not {kind}")
+        if issubclass(tool.args, ExperimentArgs):
+            arguments.setdefault("model", self._model)
+        checked: ToolArgs = validate(tool, arguments)
+        return checked
 
     def must_ask(self, call: ToolCall) -> str:
         """As :meth:`objection`, where somebody is there to be asked."""
@@ -195,18 +210,12 @@ class Toolbox:
             return _error("the researcher declined this call; go on without it")
         why = self.objection(call)
         if why and not self._approvals:
-            return _error(f"this call needs the researcher's approval ({why}), and nobody is there")
+            return _error(
+                f"this call needs the researcher's approval ({why}), and nobody is there; gadfly chat asks for it, "
+                f"and gadfly {call.name} runs what the researcher types"
+            )
         try:
-            arguments = json.loads(call.arguments or "{}")
-        except ValueError as error:
-            return _error(f"the arguments are not valid JSON ({error}); send one JSON object")
-        if not isinstance(arguments, dict):
-            kind = type(arguments).__name__
-            return _error(f"the arguments must be one JSON object, not {kind}")
-        if issubclass(tool.args, ExperimentArgs):
-            arguments.setdefault("model", self._model)
-        try:
-            args = validate(tool, arguments)
+            args = self._arguments(tool, call)
             result = _recorded(tool, args, since) or execute(tool, args, progress=progress)
         except Cancelled:
             raise

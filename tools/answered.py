@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import ExperimentArgs
+from gadfly.tools.reach import LocalPath, PlainText
 from gadfly.tools.records import checked, read_records
 
 
@@ -27,7 +28,7 @@ class Answered(BaseModel):
 class AnsweredArgs(ExperimentArgs):
     """Prompts come from exactly one of behaviour, prompt, prompts, prompts_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None, description="a behaviour of the demo model, such as capital-of or induction"
     )
     n: int = Field(default=32, ge=1, le=1024, description="how many prompts of the behaviour")
@@ -37,7 +38,9 @@ class AnsweredArgs(ExperimentArgs):
     prompts: list[dict[str, str]] | None = Field(
         default=None, description='several, each with "prompt", "answer" and perhaps "wrong"'
     )
-    prompts_file: str | None = Field(default=None, description="the same as JSON lines in a file")
+    prompts_file: LocalPath | None = Field(
+        default=None, description="the same as JSON lines in a file"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> AnsweredArgs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -41,3 +43,34 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
             f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
         )
     return name
+
+
+def hub() -> Path:
+    """The folder where models of the hub are kept, by the variables of its library."""
+    named = os.environ.get("HF_HUB_CACHE")
+    return Path(
+        named or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub"
+    ).expanduser()
+
+
+def cached(name: str, *, whole: bool = True) -> bool:
+    """Whether a hub name (``OWNER/REPO``, perhaps with a folder behind it) can be read without fetching.
+
+    Args:
+        whole: whether a model's configuration and every file of its weights are needed, or only some weights.
+    """
+    owner, _, rest = name.replace(":", "/").partition("/")
+    repository, _, folder = rest.partition("/")
+    kept = hub() / "--".join(["models", owner, *([repository] if repository else [])])
+    try:
+        revision = (kept / "refs" / "main").read_text(encoding="utf-8").strip()
+        place = kept / "snapshots" / revision / folder
+        index = place / "model.safetensors.index.json"
+        if whole and index.exists():
+            parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            weights = all((place / part).exists() for part in parts)
+        else:
+            weights = any(each.exists() for each in place.glob("*.safetensors"))
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+    return weights and (not whole or (place / "config.json").exists())

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_
 from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.reach import ModelName
 
 if TYPE_CHECKING:
     from gadfly.corpus import Corpus
@@ -89,7 +90,7 @@ class ToolArgs(BaseModel):
 class ExperimentArgs(ToolArgs):
     """Arguments that every experiment on a model takes."""
 
-    model: str = Field(
+    model: ModelName = Field(
         default="demo",
         description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
     )

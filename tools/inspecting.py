@@ -16,6 +16,7 @@ from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools import ties
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.contract import Context, ExperimentArgs, ToolArgs, tool
+from gadfly.tools.reach import Elsewhere, LocalPath, ModelName, PlainText
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,7 @@ _PAGE = 200  # tokens shown at a time
 
 
 class ModelInfoArgs(ToolArgs):
-    model: str = Field(
+    model: ModelName = Field(
         default="demo", description="'demo' (packaged), a hub name, or a local model folder"
     )
 
@@ -195,7 +196,7 @@ def _stored(folder: Path) -> int | None:
 
 
 class TokenizeArgs(ToolArgs):
-    model: str = Field(
+    model: ModelName = Field(
         default="demo", description="'demo' (packaged), a hub name, or a local model folder"
     )
     texts: list[str] = Field(min_length=1, max_length=64, description="the texts to tokenise")
@@ -349,19 +350,19 @@ def _tokenizer(name: str) -> Any:
 class ActivationsArgs(ExperimentArgs):
     """Arguments of ``activations``. Texts come from exactly one of behaviour, texts, texts_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None, description="prompts of a behaviour of the demo model"
     )
     n: int = Field(default=32, ge=1, le=20000, description="how many prompts of the behaviour")
     texts: list[str] | None = Field(default=None, description="the texts themselves")
-    texts_file: str | None = Field(default=None, description="a file with one text a line")
+    texts_file: LocalPath | None = Field(default=None, description="a file with one text a line")
     site: Literal["residual", "attention", "mlp"] = Field(
         default="residual", description="the residual stream after a layer, or a sublayer's output"
     )
     position: str = Field(
         default="last", description="one vector a text: last, mean, or -2, -3, ... from the end"
     )
-    remote: bool = Field(
+    remote: Elsewhere = Field(
         default=False, description="run on NDIF through nnsight; needs a hub name and NDIF_API_KEY"
     )
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,9 +17,35 @@ from gadfly.agent.door import tell
 
 # A face imports no other one: by name.
 _SERVER = "gadfly.agent.mcp.server"
+_PERMITS = "gadfly.agent.mcp.permits"
 _SERVING = "gadfly.agent.mcp.serving"
 _INSTALL = "gadfly.agent.mcp.install"
 _CLIENTS = ("claude-code", "cursor", "vscode", "codex")
+
+
+def _permits(function: Callable[..., None]) -> Callable[..., None]:
+    """What the server may reach beyond its folder: when it is started, and in the entry that starts it."""
+    for option in (
+        click.option(
+            "--allow-send",
+            is_flag=True,
+            help="Tools may send content to an LLM's provider and to NDIF.",
+        ),
+        click.option(
+            "--allow-fetch",
+            is_flag=True,
+            help="Tools may fetch models and autoencoders from the hub.",
+        ),
+        click.option(
+            "--allow",
+            multiple=True,
+            type=click.Path(exists=True, file_okay=False, resolve_path=True),
+            metavar="FOLDER",
+            help="Tools may read files below this folder too; repeatable.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @click.group(
@@ -36,9 +65,19 @@ _CLIENTS = ("claude-code", "cursor", "vscode", "codex")
     help="Of --http; 0: any free one.",
 )
 @click.option("--preload", metavar="MODEL", help="Load this local model in the background at once.")
+@_permits
 @click.pass_context
-def mcp(ctx: click.Context, http: bool, port: int, preload: str | None) -> None:
-    """Serve Gadfly's tools to an MCP client, which brings the LLM: no key is needed.
+def mcp(
+    ctx: click.Context,
+    http: bool,
+    port: int,
+    preload: str | None,
+    allow: tuple[str, ...],
+    allow_fetch: bool,
+    allow_send: bool,
+) -> None:
+    """Serve Gadfly's tools to an MCP client, which brings the LLM: no key is needed. Tools read files below the folder
+    it is started in, fetch nothing and send nothing, unless an option says otherwise.
 
     A client starts this command itself over stdio. With --http the token is GADFLY_MCP_TOKEN, or else a new one that
     is printed on stderr.
@@ -50,8 +89,13 @@ def mcp(ctx: click.Context, http: bool, port: int, preload: str | None) -> None:
         tell("Waiting for an MCP client on standard input; see: gadfly mcp install --help")
     serving.log_to_stderr()
     gc.disable()  # the SDK makes many objects at its import and frees none: looking for them takes a tenth of a second
-    built = import_module(_SERVER).build()
+    permits = import_module(_PERMITS).Permits(
+        tuple(map(Path, allow)), allow_fetch, allow_send, frozenset([preload] if preload else [])
+    )
+    built = import_module(_SERVER).build(permits=permits)
     gc.enable()
+    if not allow_fetch and not preload:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for the hub's own library, before it loads
     if preload:
         built.workers.preload(preload)
     if http:
@@ -80,10 +124,21 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--skill", is_flag=True, help="Also the rules that teach the client when to use which tool."
 )
+@_permits
 @_dry_run
 @_yes
 @json_option
-def install(client: str, scope: str, skill: bool, dry_run: bool, yes: bool, as_json_: bool) -> None:
+def install(
+    client: str,
+    scope: str,
+    skill: bool,
+    allow: tuple[str, ...],
+    allow_fetch: bool,
+    allow_send: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json_: bool,
+) -> None:
     """Write Gadfly into a client's configuration. Shown first, backed up, other entries untouched.
 
     \b
@@ -91,7 +146,9 @@ def install(client: str, scope: str, skill: bool, dry_run: bool, yes: bool, as_j
       gadfly mcp install --client claude-code --dry-run
       gadfly mcp install --client codex --skill
     """
-    changes = import_module(_INSTALL).installing(client, scope, skill=skill)
+    options = [part for folder in allow for part in ("--allow", folder)]
+    options += ["--allow-fetch"] * allow_fetch + ["--allow-send"] * allow_send
+    changes = import_module(_INSTALL).installing(client, scope, skill=skill, options=options)
     _apply(changes, dry_run, yes, as_json_, f"Restart {client} to see the tools.")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gadfly.tools.contract import Context, Result, ToolArgs, Verdict, tool
+from gadfly.tools.reach import ModelName, PlainText
 
 _SHOWN = 6_000  # characters of output that reach the model; the whole is in the run's artifacts
 
@@ -18,14 +19,16 @@ _SHOWN = 6_000  # characters of output that reach the model; the whole is in the
 class PythonArgs(ToolArgs):
     """Arguments of ``python``."""
 
-    code: str = Field(
+    code: PlainText = Field(
         min_length=1,
         max_length=40_000,
         description="Python source; the value of a last expression is shown. At hand: load(name) gives the local "
         "model, results[run_id] earlier runs, artifacts a folder with their files, torch where it is installed",
     )
     seconds: int = Field(default=120, ge=1, le=1800, description="time limit of this execution")
-    model: str = Field(default="demo", description="the model whose weights the sandbox may read")
+    model: ModelName = Field(
+        default="demo", description="the model whose weights the sandbox may read"
+    )
 
 
 class PythonResult(Result):

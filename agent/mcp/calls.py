@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from gadfly import leaving
+from gadfly.agent.mcp.permits import Permits
 from gadfly.errors import Cancelled, GadflyError
 from gadfly.tools.contract import Tool
-from gadfly.tools.runner import execute
+from gadfly.tools.runner import execute, validate
 
 _READERS = 4
 log = logging.getLogger(__name__)
@@ -89,9 +90,10 @@ class Running(NamedTuple):
 
 
 class Workers:
-    """The threads of one server."""
+    """The threads of one server, and the one door to them: a call that reaches too far is not run."""
 
-    def __init__(self) -> None:
+    def __init__(self, permits: Permits | None = None) -> None:
+        self.permits = permits or Permits()
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
         self._open: set[Running] = set()
@@ -99,12 +101,19 @@ class Workers:
         self._lock = threading.RLock()
 
     def run(self, tool: Tool[Any, Any], arguments: dict[str, Any]) -> Running:
-        """Queue a call of ``tool``. Its errors come out of the future."""
+        """Queue a call of ``tool``. Its errors come out of the future.
+
+        Raises:
+            ToolInputError: the arguments do not fit.
+            UsageError: they reach what this server may not.
+        """
+        args = validate(tool, arguments)
+        self.permits.check(tool, args)
         watch = Watch()
 
         def work() -> BaseModel:
             watch.begun.set()
-            result: BaseModel = execute(tool, arguments, progress=watch)
+            result: BaseModel = execute(tool, args, progress=watch)
             return result
 
         return self._submit(self._model if tool.extra == "interp" else self._reading, work, watch)

@@ -91,9 +91,7 @@ def from_engine(tool: Tool[Any, Any], workers: Workers, pages: Pages) -> Declare
     """A tool of the engine, run on the workers with progress and cancellation."""
 
     async def answer(arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        arguments = unquoted(tool.args, arguments)
-        validate(tool, arguments)  # before it queues behind anything
-        running = workers.run(tool, arguments)
+        running = workers.run(tool, unquoted(tool.args, arguments))
         result = await finished(running, context)
         if tool.is_experiment:
             await context.notify_resources_changed()  # its run is one more
@@ -105,19 +103,19 @@ def from_engine(tool: Tool[Any, Any], workers: Workers, pages: Pages) -> Declare
         tool.args,
         tool.result,
         answer,
-        hints(tool),
+        hints(tool, leaves=workers.permits.leaves(tool)),
     )
 
 
-def hints(tool: Tool[Any, Any]) -> ToolAnnotations:
+def hints(tool: Tool[Any, Any], *, leaves: bool) -> ToolAnnotations:
     """What a client may expect. An experiment adds a run to the ledger, so it is not read-only; nothing here
-    destroys; what takes the name of a model may fetch it from the hub, of an LLM may ask its provider."""
-    reads = tool.read_only and not tool.is_experiment
+    destroys. ``leaves``: it may fetch or send here, so it is neither read-only nor closed."""
+    reads = tool.read_only and not tool.is_experiment and not leaves
     return ToolAnnotations(
         read_only_hint=reads,
         destructive_hint=False,
         idempotent_hint=reads,
-        open_world_hint=bool({"model", "llm"} & set(tool.args.model_fields)),
+        open_world_hint=leaves,
     )
 
 
@@ -126,6 +124,7 @@ def face_tool(
     pages: Pages,
     *,
     reads: bool = True,
+    leaves: bool = False,
 ) -> Declared:
     """A tool of the server itself: ``async (args: Model) -> Model``, described by its docstring."""
     types = inspect.get_annotations(function, eval_str=True)
@@ -147,7 +146,7 @@ def face_tool(
             read_only_hint=reads,
             destructive_hint=False,
             idempotent_hint=reads,
-            open_world_hint=False,
+            open_world_hint=leaves,
         ),
     )
 

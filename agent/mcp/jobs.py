@@ -21,7 +21,6 @@ from gadfly.agent.mcp.declared import Declared, face_tool, unquoted
 from gadfly.agent.mcp.results import Pages, rendered
 from gadfly.errors import Cancelled, GadflyError, UsageError
 from gadfly.tools.contract import Tool, ToolArgs
-from gadfly.tools.runner import validate
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 _KEPT = 200
@@ -94,8 +93,9 @@ class Jobs:
 
     def tools(self) -> list[Declared]:
         """The tools that a client sees."""
+        leaves = any(map(self._workers.permits.leaves, self._tools.values()))
         return [
-            face_tool(self.start, self._pages, reads=False),
+            face_tool(self.start, self._pages, reads=False, leaves=leaves),
             face_tool(self.status, self._pages),
             face_tool(self.result, self._pages),
             face_tool(self.cancel, self._pages, reads=False),
@@ -107,9 +107,7 @@ class Jobs:
         tool = self._tools.get(args.tool)
         if tool is None:
             raise UsageError(f"start: no tool {args.tool!r}; there are: {', '.join(self._tools)}")
-        arguments = unquoted(tool.args, args.arguments)
-        validate(tool, arguments)
-        running = self._workers.run(tool, arguments)
+        running = self._workers.run(tool, unquoted(tool.args, args.arguments))
         name = "j" + secrets.token_hex(3)
         ended: list[float] = []
         running.future.add_done_callback(lambda _: ended.append(time.monotonic()))

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.ledger import Ledger, Run
+from gadfly.tools.reach import RunName
 from gadfly.tools.runner import Rerun
 from gadfly.tools.runner import rerun as execute_again
 
@@ -36,7 +37,7 @@ class ShowRunArgs(ToolArgs):
 
 
 class RerunArgs(ToolArgs):
-    run: str = Field(min_length=3, description="run id, or its beginning")
+    run: RunName = Field(min_length=3, description="run id, or its beginning")
     tolerance: float = Field(
         default=1e-4,
         ge=0,

@@ -9,21 +9,26 @@ from pydantic import Field
 from gadfly.agent.critic.report import Report
 from gadfly.errors import UsageError
 from gadfly.tools.contract import Context, ToolArgs, tool
+from gadfly.tools.reach import FolderContent, InRepository, LlmName, LocalPath, PathBelow, PlainText
 
 
 class ReviewArgs(ToolArgs):
     """Arguments of ``review``: exactly one of code, paths, diff, base."""
 
-    code: str | None = Field(default=None, description="Python text that is in no file yet")
-    paths: list[str] | None = Field(
+    code: PlainText | None = Field(default=None, description="Python text that is in no file yet")
+    paths: list[PathBelow] | None = Field(
         default=None, description="files, notebooks or folders; below 'folder' where relative"
     )
-    diff: str | None = Field(default=None, description="a unified diff; only lines it adds count")
-    base: str | None = Field(
+    diff: FolderContent | None = Field(
+        default=None, description="a unified diff; only lines it adds count"
+    )
+    base: InRepository | None = Field(
         default=None, description="a git branch or commit: what changed since, uncommitted included"
     )
-    folder: str = Field(default=".", description="the repository; '.' is where the server started")
-    llm: str | None = Field(
+    folder: LocalPath = Field(
+        default=".", description="the repository; '.' is where the server started"
+    )
+    llm: LlmName | None = Field(
         default=None,
         description="PROVIDER/MODEL to add a critique of Gadfly's own, on its key; without it the rules alone",
     )

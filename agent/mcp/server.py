@@ -18,6 +18,7 @@ from gadfly.agent.mcp import completion, ledger, prompts, proposing, resources, 
 from gadfly.agent.mcp.calls import Workers
 from gadfly.agent.mcp.declared import from_engine
 from gadfly.agent.mcp.jobs import Jobs
+from gadfly.agent.mcp.permits import Permits
 from gadfly.agent.mcp.results import Pages
 from gadfly.agent.prompting import prompt
 from gadfly.tools.contract import Tool
@@ -53,8 +54,10 @@ class Built(NamedTuple):
     workers: Workers
 
 
-def build(tools: Sequence[Tool[Any, Any]] | None = None) -> Built:
-    """A server over the registry, or over the given tools."""
+def build(
+    tools: Sequence[Tool[Any, Any]] | None = None, *, permits: Permits | None = None
+) -> Built:
+    """A server over the registry, or over the given tools. Without ``permits`` it keeps to its folder."""
     engine = [
         *(all_tools() if tools is None else tools),
         reviewing.review,
@@ -63,7 +66,7 @@ def build(tools: Sequence[Tool[Any, Any]] | None = None) -> Built:
         ledger.show_run,
         ledger.rerun,
     ]
-    workers, pages = Workers(), Pages()
+    workers, pages = Workers(permits), Pages()
     jobs = Jobs({each.name: each for each in engine}, workers, pages)
     server = Gadfly(
         "gadfly",

@@ -128,6 +128,7 @@ def sources(files: Iterable[Path | str] | Mapping[str, str]) -> list[Source]:
                 for below in path.rglob("*")
                 if below.suffix in (".py", ".ipynb")
                 and below.is_file()
+                and below.resolve().is_relative_to(path.resolve())  # a link may lead anywhere
                 and not _SKIPPED & set(below.relative_to(path).parts)
             )
             found += [reading.read(below) for below in inside]

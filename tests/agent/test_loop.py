@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from gadfly.agent.loop import Loop
 from gadfly.agent.toolbox import Toolbox
 from gadfly.agent.workers import Workers
 from gadfly.errors import Cancelled, LLMError, ToolInputError
-from gadfly.tools.contract import Context, Result, Tool, ToolArgs, Verdict, tool
+from gadfly.tools.contract import Context, ExperimentArgs, Result, Tool, ToolArgs, Verdict, tool
 from gadfly.tools.ledger import Ledger
+from gadfly.tools.registry import all_tools
 
 SHELF = Shelf(
     guide__lens="The logit lens applies the unembedding to the residual stream of every layer."
@@ -260,7 +262,8 @@ def test_a_tools_own_bug_is_told_and_the_talk_goes_on() -> None:
     [
         ({"read_only": False}, "{}", "changes things"),
         ({"cost": "minutes on any model"}, "{}", "takes long"),
-        ({}, '{"model": "hub/other"}', "loads another model, hub/other"),
+        ({}, '{"model": "hub/other"}', "model has hub/other fetched from the hub"),
+        ({}, '{"model": "/elsewhere"}', "model reads /elsewhere, outside the working folder"),
         ({}, '{"model": "planted"}', ""),
         ({}, '{"model": "mine"}', ""),
         ({}, "broken json", ""),
@@ -268,7 +271,7 @@ def test_a_tools_own_bug_is_told_and_the_talk_goes_on() -> None:
 )
 def test_what_a_person_is_asked_about(declared: dict[str, Any], arguments: str, why: str) -> None:
     @tool(**{"name": "t", "cost": "seconds", **declared})
-    def t(args: NoArgs, context: Context) -> Echo:
+    def t(args: ExperimentArgs, context: Context) -> Echo:
         """Do."""
         return Echo(echo="")
 
@@ -287,3 +290,44 @@ def test_idle_threads_end_and_work_starts_them_again(monkeypatch: pytest.MonkeyP
         ):
             time.sleep(0.02)
         assert all(thread.name != "short-lived" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file outside the working folder; nothing may be run on it."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "texts.txt").write_text("a secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr("gadfly.agent.toolbox.execute", _not_run)
+    return tmp_path / "texts.txt"
+
+
+def _not_run(*_: object, **__: object) -> Any:
+    raise AssertionError("it ran")
+
+
+REACHING = [
+    ("sae", '{"sae": "OWNER/REPO", "behaviour": "capital-of"}', "sae has OWNER/REPO fetched from the hub"),
+    ("sae", '{"sae": "mine", "texts_file": "FILE"}', "texts_file reads FILE, outside the working folder"),
+    ("activations", '{"texts_file": "FILE"}', "texts_file reads FILE"),
+    ("activations", '{"texts": ["a"], "remote": true}', "remote sends content to NDIF"),
+    ("probe", '{"texts_file": "../texts.txt"}', "texts_file reads FILE"),
+    ("steer", '{"behaviour": "sentiment", "vector": "FILE"}', "vector reads FILE"),
+    ("tokenize", '{"model": "owner/model", "texts": ["a"]}', "model has owner/model fetched"),
+    ("patch", '{"model": "mine/model", "behaviour": "capital-of"}', ""),  # the researcher's own --model
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "why"), REACHING)
+def test_what_leaves_the_working_folder_or_the_machine_asks_first(
+    name: str, arguments: str, why: str, elsewhere: Path
+) -> None:
+    call = ToolCall("c", name, arguments.replace("FILE", str(elsewhere)))
+    why = why.replace("FILE", str(elsewhere))
+    asked = Toolbox(all_tools(), model="mine/model", approvals=True).must_ask(call)
+    assert (why in asked) if why else asked == ""
+    if why:  # nobody there: refused, with the way out, before anything is opened
+        (outcome,) = Toolbox(all_tools(), model="mine/model").run([call])
+        assert not outcome.ok and why in outcome.summary and "a secret" not in outcome.content
+        assert "gadfly chat asks for it" in outcome.summary

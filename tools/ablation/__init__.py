@@ -17,12 +17,13 @@ from pydantic import Field, model_validator
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
+from gadfly.tools.reach import LocalPath, PlainText, VectorName
 
 
 class AblateArgs(ExperimentArgs):
     """Arguments of ``ablate``. Prompts come from exactly one of behaviour, pairs, pairs_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None,
         description="a behaviour of the demo model, such as indirect-object or capital-of",
     )
@@ -30,7 +31,9 @@ class AblateArgs(ExperimentArgs):
     pairs: list[dict[str, object]] | None = Field(
         default=None, description="pairs, each with clean, corrupt, answer, wrong"
     )
-    pairs_file: str | None = Field(default=None, description="the same as JSON lines in a file")
+    pairs_file: LocalPath | None = Field(
+        default=None, description="the same as JSON lines in a file"
+    )
     component: Literal["head", "attention", "mlp", "direction"] = Field(
         description="a query head, the attention or MLP output of a layer, or a direction"
     )
@@ -41,7 +44,7 @@ class AblateArgs(ExperimentArgs):
         default=None,
         description="for attention and mlp: which layers, together; for direction: after which, default all",
     )
-    vector: str | None = Field(
+    vector: VectorName | None = Field(
         default=None, description="for direction: a vector file, or the id of a run that wrote one"
     )
     how: Literal["auto", "zero", "mean", "resample"] = Field(

@@ -13,12 +13,13 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
+from gadfly.tools.reach import AutoencoderName, LocalPath, PlainText
 
 
 class SaeArgs(ExperimentArgs):
     """Arguments of ``sae``. Texts come from exactly one of behaviour, texts, texts_file."""
 
-    sae: str = Field(
+    sae: AutoencoderName = Field(
         min_length=1,
         description="a folder with cfg.json and safetensors weights, such a file, or OWNER/REPO/FOLDER on the hub",
     )
@@ -29,12 +30,12 @@ class SaeArgs(ExperimentArgs):
     hook_out: str | None = Field(
         default=None, description="where a transcoder writes, if its configuration does not say"
     )
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None, description="prompts of a behaviour of the demo model"
     )
     n: int = Field(default=64, ge=1, le=4096, description="how many prompts of the behaviour")
     texts: list[str] | None = Field(default=None, description="the texts themselves")
-    texts_file: str | None = Field(
+    texts_file: LocalPath | None = Field(
         default=None, description='a file with one text a line, or JSON lines with "text"'
     )
     features: list[int] | None = Field(

@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
+from gadfly.tools.reach import LocalPath, PlainText
 
 _BEHAVIOUR_EXAMPLE = "--behaviour indirect-object --n 32"
 
@@ -27,7 +28,7 @@ _BEHAVIOUR_EXAMPLE = "--behaviour indirect-object --n 32"
 class PatchArgs(ExperimentArgs):
     """Arguments of ``patch``. Prompts come from exactly one of behaviour, clean/corrupt, pairs, pairs_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None,
         description="a behaviour of the demo model, such as indirect-object or capital-of",
     )
@@ -40,7 +41,9 @@ class PatchArgs(ExperimentArgs):
         default=None,
         description="several pairs, each with clean, corrupt, answer, wrong and perhaps spans",
     )
-    pairs_file: str | None = Field(default=None, description="the same as JSON lines in a file")
+    pairs_file: LocalPath | None = Field(
+        default=None, description="the same as JSON lines in a file"
+    )
     site: Literal["residual", "attention", "mlp", "head", "query", "key", "value"] = Field(
         default="residual",
         description="the residual stream after a layer, a sublayer's output, or for each head what "
@@ -55,7 +58,7 @@ class PatchArgs(ExperimentArgs):
         description="columns: token positions, or labelled spans; auto takes spans where "
         "the prompts do not share a template. Heads are patched at all tokens",
     )
-    through: list[str] | None = Field(
+    through: list[PlainText] | None = Field(
         default=None,
         description="path patching: only what these receivers take from the sender directly counts: logits, "
         "or LAYER.mlp, LAYER.value, LAYER.HEAD.query; senders are attention, mlp or head",

@@ -15,16 +15,17 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
+from gadfly.tools.reach import LocalPath, PlainText
 
 
 class ProbeArgs(ExperimentArgs):
     """Arguments of ``probe``. Texts come from exactly one of behaviour, texts and labels, texts_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None, description="labelled prompts of the demo model, such as truth or sentiment"
     )
     n: int = Field(default=200, ge=20, le=20000, description="how many prompts of the behaviour")
-    texts_file: str | None = Field(
+    texts_file: LocalPath | None = Field(
         default=None, description='JSON lines with "text", "label" and perhaps "group"'
     )
     texts: list[dict[str, object]] | None = Field(

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
+from gadfly.tools.reach import LocalPath, PlainText, VectorName
 
 LARGEST_DOSE = 100.0
 DOSES = 7
@@ -26,7 +27,7 @@ class SteerArgs(ExperimentArgs):
     """Arguments of ``steer``. The vector comes from one of vector, positive and negative, contrast_file, or the
     behaviour; the prompts from one of behaviour, prompts, prompts_file."""
 
-    behaviour: str | None = Field(
+    behaviour: PlainText | None = Field(
         default=None,
         description="labelled prompts of the demo model, such as sentiment: gives prompts, targets and contrast pairs",
     )
@@ -38,10 +39,10 @@ class SteerArgs(ExperimentArgs):
     negative: list[str] | None = Field(
         default=None, description="texts without, equally many: the i-th of each are a pair"
     )
-    contrast_file: str | None = Field(
+    contrast_file: LocalPath | None = Field(
         default=None, description='JSON lines with "positive" and "negative"'
     )
-    vector: str | None = Field(
+    vector: VectorName | None = Field(
         default=None, description="a vector file (safetensors), or the id of a run that wrote one"
     )
     layer: int | None = Field(
@@ -56,7 +57,7 @@ class SteerArgs(ExperimentArgs):
         description="where the vector is added: every token; the prompt's last and every new one; new ones only",
     )
     prompts: list[str] | None = Field(default=None, description="prompts to steer")
-    prompts_file: str | None = Field(
+    prompts_file: LocalPath | None = Field(
         default=None, description='JSON lines with "prompt" and perhaps "towards" and "away"'
     )
     towards: list[str] | None = Field(
@@ -83,7 +84,7 @@ class SteerArgs(ExperimentArgs):
     neutral: list[str] | None = Field(
         default=None, description="neutral texts for side effects; else a packaged set"
     )
-    neutral_file: str | None = Field(
+    neutral_file: LocalPath | None = Field(
         default=None, description="the same, one text a line of a file"
     )
     max_tokens: int = Field(default=16, ge=1, le=1024, description="new tokens of each generation")

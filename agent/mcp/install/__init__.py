@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from gadfly.agent.mcp.install.clients import CLIENTS, Client
 from gadfly.errors import UsageError
 
 
-def installing(client: str, scope: str, *, skill: bool = False) -> list[Change]:
-    """The changes that let ``client`` start the server. Nothing is written yet.
+def installing(
+    client: str, scope: str, *, skill: bool = False, options: Sequence[str] = ()
+) -> list[Change]:
+    """The changes that let ``client`` start the server with these options. Nothing is written yet.
 
     Raises:
         UsageError: a configuration that cannot be edited safely; the message has the entry to add by hand.
@@ -28,7 +31,7 @@ def installing(client: str, scope: str, *, skill: bool = False) -> list[Change]:
     found = CLIENTS[client]
     path = _own(found.config(scope), scope)
     before = read(path)
-    entry = _entry(found, scope)
+    entry = _entry(found, scope, options)
     what = f"{found.key}.gadfly = {json.dumps(entry, ensure_ascii=False, indent=2)}"
     after, had, dropped = entries.added(
         found.form, before, found.key, entry, path, keep=scope == "user"
@@ -56,9 +59,9 @@ def uninstalling(client: str, scope: str) -> list[Change]:
     return changes
 
 
-def _entry(client: Client, scope: str) -> dict[str, Any]:
+def _entry(client: Client, scope: str, options: Sequence[str]) -> dict[str, Any]:
     command, arguments = _command(scope)
-    entry: dict[str, Any] = {"command": command, "args": [*arguments, "mcp"]}
+    entry: dict[str, Any] = {"command": command, "args": [*arguments, "mcp", *options]}
     if client.form == "json":
         entry = {"type": "stdio", **entry}
     entry |= client.more

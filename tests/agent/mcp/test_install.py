@@ -126,6 +126,15 @@ def test_what_changed_meanwhile_is_kept_when_it_is_taken_out() -> None:
     assert json.loads(path.read_text()) == {"mcpServers": {"other": {}, "newer": {"url": "x"}}}
 
 
+def test_what_the_server_may_reach_is_written_into_the_entry(tmp_path: Path) -> None:
+    install("codex", "--allow", str(tmp_path), "--allow", ".", "--allow-fetch", "--allow-send")
+    here = str(Path.cwd().resolve())
+    options = ["--allow", str(tmp_path.resolve()), "--allow", here, "--allow-fetch", "--allow-send"]
+    assert entry("codex")["args"][-7:] == ["mcp", *options]
+    install("codex")
+    assert entry("codex")["args"][-1] == "mcp"
+
+
 MINE = {"command": "old", "args": [], "env": {"HF_HOME": "/data"}, "alwaysLoad": True}
 
 

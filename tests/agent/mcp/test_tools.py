@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from support.mcp import ERAS, TOOLS, talk
 
+from gadfly.agent.mcp.permits import Permits
 from gadfly.agent.mcp.server import build
 from gadfly.corpus.tokens import count
 from gadfly.tools.registry import all_tools
@@ -63,9 +64,28 @@ def test_annotations_are_honest() -> None:
         hints = found[tool.name].annotations
         assert hints.read_only_hint is (tool.read_only and not tool.is_experiment), tool.name
         assert hints.destructive_hint is False
-        assert hints.open_world_hint is ("model" in tool.args.model_fields), tool.name
+        assert hints.open_world_hint is False, tool.name  # nothing leaves without an option
     assert found["start"].annotations.read_only_hint is False
-    assert found["review"].annotations.open_world_hint is True  # its llm, where one is named
+    assert found["review"].annotations.read_only_hint is True
+
+
+@pytest.mark.parametrize(
+    ("permits", "open_"),
+    [
+        (Permits(fetch=True), {"tokenize", "generate", "sae", "propose", "rerun", "start"}),
+        (Permits(send=True), {"review", "propose", "activations", "rerun", "start"}),
+    ],
+)
+def test_what_may_leave_is_neither_read_only_nor_closed(permits: Permits, open_: set[str]) -> None:
+    found = talk(build(permits=permits).server, listed)
+    for name in open_:
+        hints = found[name].annotations
+        assert hints.open_world_hint is True and hints.read_only_hint is False, name
+    for name in {"search", "read", "runs", "status"} | (
+        {"review"} if permits.fetch else {"model_info"}
+    ):
+        hints = found[name].annotations
+        assert hints.open_world_hint is False and hints.read_only_hint is True, name
 
 
 @pytest.mark.parametrize("mode", ERAS)

@@ -1,0 +1,55 @@
+"""What a server may reach: the folder it was started in, and what the person who started it added.
+
+A client's user allows a tool by its name, once and for all. So a call may read below those folders alone, and fetching
+from the hub and sending content to a provider are off unless the server was started with the option. Which argument
+reaches what is told by ``tools.reach``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gadfly.errors import UsageError
+from gadfly.tools.contract import Tool, ToolArgs
+from gadfly.tools.reach import ON_HUB, SENDS, Reached, declared, home_ground, reached
+
+FOLDER, FETCH, SEND = "--allow", "--allow-fetch", "--allow-send"
+
+
+@dataclass(frozen=True)
+class Permits:
+    """The options of ``gadfly mcp``. ``models`` are those that it was told to load."""
+
+    folders: tuple[Path, ...] = ()
+    fetch: bool = False
+    send: bool = False
+    models: frozenset[str] = frozenset()
+
+    def check(self, tool: Tool[Any, Any], arguments: ToolArgs) -> None:
+        """Let a call pass.
+
+        Raises:
+            UsageError: it reaches what this server may not; says which option adds it.
+        """
+        inside = (*home_ground(), *(each.expanduser().resolve() for each in self.folders))
+        for each in reached(arguments, inside, known=self.models):
+            if (each.kind == "fetch" and self.fetch) or (each.kind == "send" and self.send):
+                continue
+            raise UsageError(f"{tool.name}: {each}; {_way_out(each)}")
+
+    def leaves(self, tool: Tool[Any, Any]) -> bool:
+        """Whether a call of the tool can fetch or send at all here."""
+        kinds = set(declared(tool.args).values())
+        return bool((self.fetch and kinds & ON_HUB) or (self.send and kinds & SENDS))
+
+
+def _way_out(what: Reached) -> str:
+    match what.kind:
+        case "read":
+            return f"this server may not. Whoever starts it adds a folder with: gadfly mcp {FOLDER} FOLDER"
+        case "fetch":
+            return f"this server may not. Whoever starts it adds that with: gadfly mcp {FETCH}"
+        case "send":
+            return f"this server may not. Whoever starts it adds that with: gadfly mcp {SEND}"
