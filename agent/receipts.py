@@ -22,17 +22,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 from gadfly.agent.answer import Claim, Receipt
+from gadfly.agent.markers import Marker, broken, markers, replaced
 from gadfly.agent.sentences import Segment, segments
 from gadfly.corpus import quotes
 from gadfly.errors import CorpusError, LedgerError
 from gadfly.tools.ledger import Run
 
-MARKER = re.compile(
-    r"\[\[\s*(?P<kind>quote|run|abstain)\b\s*(?P<target>[^|\]\s]*)\s*\|(?P<body>.*?)\]\](?!\])",
-    re.DOTALL | re.IGNORECASE,
-)
-# What looks like a marker but does not parse must not survive as a source either.
-_BROKEN = re.compile(r"\[\[\s*(?:quote|run|abstain)\b(?:(?!\]\]).){0,2000}?(?:\]\]|$)", re.S | re.I)
 NUMBER = re.compile(r"(?<![\w.\-–/])[+\-−]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?%?(?![\w\-]|\.\d)")
 _QUOTE_MARKS = "\"'“”„«»‘’ \n\t"
 
@@ -85,30 +80,31 @@ def verify(text: str, library: Library, runs: Runs, *, given: str = "") -> Verif
     receipts: list[Receipt] = []
     abstained: list[str] = []
 
-    def resolve(match: re.Match[str]) -> str:
-        kind, target = match["kind"].lower(), match["target"]
-        body = match["body"].strip()
-        if kind == "abstain":
+    def resolve(marker: Marker) -> str:
+        body = marker.body.strip()
+        if marker.kind == "abstain":
             abstained.append(body)
             return ""
         receipts.append(
-            _check_quote(target, body, library)
-            if kind == "quote"
-            else _check_run(target, body, runs)
+            _check_quote(marker.target, body, library)
+            if marker.kind == "quote"
+            else _check_run(marker.target, body, runs)
         )
         return _slot(len(receipts) - 1)
 
-    def strike(match: re.Match[str]) -> str:
-        kind = "run" if re.match(r"\[\[\s*run", match[0], re.IGNORECASE) else "quote"
+    def strike(marker: Marker) -> str:
+        kind = "run" if marker.kind == "run" else "quote"
+        words = whole[marker.start : marker.end][:80]
         receipts.append(
             Receipt.model_validate(
-                {"kind": kind, "state": "struck", "reason": f"malformed marker {match[0][:80]!r}"}
+                {"kind": kind, "state": "struck", "reason": f"malformed marker {words!r}"}
             )
         )
         return _slot(len(receipts) - 1)
 
     plain = re.sub("[\ue000\ue001]", "", text)  # the slots' own characters cannot come from outside
-    marked = _BROKEN.sub(strike, MARKER.sub(resolve, plain))
+    whole = replaced(plain, markers(plain), resolve)
+    marked = replaced(whole, broken(whole), strike)
     footnotes = _Footnotes(receipts)
     allowed = _numbers(given)
     claims = [
@@ -151,7 +147,7 @@ class _Footnotes:
 
     def write(self, text: str) -> str:
         written = SLOT.sub(self._label, text)
-        return re.sub(r"[ \t]+\n", "\n", written).strip()
+        return re.sub(r"(?<![ \t])[ \t]++\n", "\n", written).strip()
 
     def _label(self, match: re.Match[str]) -> str:
         number = self._numbers.get(int(match[1]))

@@ -7,7 +7,6 @@ only chooses among passages of the corpus; it never writes one.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from gadfly.agent.llm.model import ChatModel
@@ -17,7 +16,6 @@ from gadfly.errors import LLMError
 
 _QUERIES = 3
 _POOL = 24  # passages that are judged
-_LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 
 def search(
@@ -80,15 +78,19 @@ def _ask(llm: ChatModel, text: str, notices: list[str]) -> list[Any] | None:
     except LLMError as error:
         notices.append(f"searched without a language model: {error}")
         return None
-    found = _LIST.search(reply)
     try:
-        value = json.loads(found[0]) if found else None
-    except ValueError:
+        value = json.loads(_list(reply))
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, list):
         notices.append(f"{llm.name} did not reply with a list; the plain search stands")
         return None
     return value
+
+
+def _list(reply: str) -> str:
+    """From the first opening bracket to the last closing one."""
+    return reply[reply.find("[") : reply.rfind("]") + 1] if "[" in reply else ""
 
 
 def _merged(found: list[SearchResults]) -> list[Passage]:

@@ -17,6 +17,7 @@ _END = re.compile(rf"(?<=[.!?])[\"'”’)\]*_`]*{_SLOTS}*(?=\s+[\"'“‘(\[*_`
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|cf|vs|Fig|Sec|Eq|No|approx|resp|Dr|ca)|\b[A-Z])\.$"
 )
+_LONGEST = 16  # characters: more than any abbreviation and what stands before it
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _SLOT_ONLY = re.compile(rf"^{_SLOTS}+\s*$")
 
@@ -31,21 +32,21 @@ class Segment:
 
 def segments(text: str) -> list[Segment]:
     """The sentences of a Markdown text in order."""
-    out: list[Segment] = []
+    found: list[list[str]] = []  # a sentence and the slots that follow it
     for block in prose(text):
         for sentence in split(block):
-            if _SLOT_ONLY.match(sentence) and out:
-                out[-1] = Segment(f"{out[-1].text} {sentence}", out[-1].is_claim)
+            if _SLOT_ONLY.match(sentence) and found:
+                found[-1].append(sentence)
             else:
-                out.append(Segment(sentence, _claims(sentence)))
-    return out
+                found.append([sentence])
+    return [Segment(" ".join(each), _claims(each[0])) for each in found]
 
 
 def split(paragraph: str) -> list[str]:
     """The sentences of one paragraph."""
     sentences, start = [], 0
     for match in _END.finditer(paragraph):
-        if _ABBREVIATION.search(paragraph[start : match.start()]):
+        if _ABBREVIATION.search(paragraph[max(start, match.start() - _LONGEST) : match.start()]):
             continue
         sentences.append(paragraph[start : match.end()].strip())
         start = match.end()

@@ -126,16 +126,17 @@ def _trimmed(text: str, start: int, end: int) -> int:
 def _groups(atoms: list[_Atom]) -> Iterator[list[_Atom]]:
     group: list[_Atom] = []
     size = 0
+    behind = 0  # where the headings at the end of the group begin; 0 where it holds nothing else
     for atom in atoms:
         full = size + atom.tokens > TARGET
         fresh_section = atom.is_heading and size >= SMALLEST
-        if group and (full or fresh_section) and not all(each.is_heading for each in group):
-            carried: list[_Atom] = []  # a heading never stays behind, parted from the text below it
-            while group and group[-1].is_heading:
-                carried.insert(0, group.pop())
-            yield group
-            group, size = carried, sum(each.tokens for each in carried)
+        if (full or fresh_section) and behind:
+            yield group[:behind]
+            group = group[behind:]  # a heading never stays behind, parted from the text below it
+            size, behind = sum(each.tokens for each in group), 0
         group.append(atom)
         size += atom.tokens
+        if not atom.is_heading:
+            behind = len(group)
     if group:
         yield group

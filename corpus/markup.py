@@ -58,15 +58,33 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     end = _FRONT_END.search(text, 4)
     if end is None:
         return {}, text
-    import yaml
-
     try:
-        fields = yaml.safe_load(text[text.index("\n") + 1 : end.start()])
-    except yaml.YAMLError:
+        fields = yaml_of(text[text.index("\n") + 1 : end.start()])
+    except ValueError:
         return {}, text
     if not isinstance(fields, dict):
         return {}, text
     return {str(key): value for key, value in fields.items()}, text[end.end() :].lstrip("\r\n")
+
+
+def yaml_of(text: str) -> Any:
+    """What a YAML text says. Aliases are not read: ten lines of them can stand for a billion words.
+
+    Raises:
+        ValueError: it is not YAML, holds aliases or is nested too deep.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not read")
+            return super().compose_node(parent, index)
+
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error) or "nested too deep") from error
 
 
 def blocks(text: str) -> list[Block]:

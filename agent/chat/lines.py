@@ -6,17 +6,15 @@ Arguments and summaries hold text of models and documents; it is made visible be
 from __future__ import annotations
 
 import json
-import re
 from textwrap import indent
 
 from gadfly.agent.answer import Cost
 from gadfly.agent.events import PendingCall, ToolFinished, ToolProgress, ToolStarted
-from gadfly.agent.receipts import MARKER
+from gadfly.agent.markers import markers, replaced, without_unfinished
 from gadfly.agent.visible import name, visible
 
 _LONGEST_ARGUMENTS = 120
 _LONGEST_SUMMARY = 320
-_UNFINISHED = re.compile(r"\[\[(?:(?!\]\]).)*$", re.S)
 
 
 def one_line(text: str, width: int) -> str:
@@ -84,7 +82,7 @@ def spent(cost: Cost, limit: float | None = None) -> str:
 
 def draft(text: str) -> str:
     """A draft for reading while it streams: its markers, unchecked as they are, shrink to ``[?]``."""
-    return visible(_UNFINISHED.sub("", MARKER.sub("[?]", text)))
+    return visible(without_unfinished(replaced(text, markers(text), lambda _: "[?]")))
 
 
 def _value(value: object) -> str:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from gadfly.agent.llm.model import Message
-from gadfly.agent.receipts import MARKER
+from gadfly.agent.markers import Marker, markers, replaced
 from gadfly.agent.sentences import prose, split
 from gadfly.corpus import quotes, tokens
 
@@ -110,16 +110,17 @@ def _answer(message: Message, quoted: dict[str, list[str]]) -> Message:
     if not text or message.get("tool_calls"):
         return message
     # A marker may hold a full stop, which must not cut it: markers step aside while sentences are told apart.
-    markers: list[str] = []
+    held: list[str] = []
 
-    def aside(match: re.Match[str]) -> str:
-        markers.append(match[0])
-        return f"\ue000{len(markers) - 1}\ue001"
+    def aside(marker: Marker) -> str:
+        held.append(text[marker.start : marker.end])
+        return f"\ue000{len(held) - 1}\ue001"
 
-    sentences = [s for block in prose(MARKER.sub(aside, text)) for s in split(block)]
+    stepped = replaced(text, markers(text), aside)
+    sentences = [s for block in prose(stepped) for s in split(block)]
     kept = [s for s in sentences if "\ue000" in s] or sentences[:1]
-    short = re.sub("\ue000(\\d+)\ue001", lambda m: markers[int(m[1])], " ".join(kept))
-    if any(marker not in short for marker in markers):
+    short = re.sub("\ue000(\\d+)\ue001", lambda m: held[int(m[1])], " ".join(kept))
+    if any(each not in short for each in dict.fromkeys(held)):
         return message
     return {**message, "content": short}
 
@@ -139,9 +140,9 @@ def _quoted(messages: Sequence[Message]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for message in messages:
         if message["role"] == "assistant":
-            for match in MARKER.finditer(_text(message)):
-                if match["kind"].lower() == "quote":
-                    found.setdefault(match["target"], []).append(match["body"].strip())
+            for marker in markers(_text(message)):
+                if marker.kind == "quote":
+                    found.setdefault(marker.target, []).append(marker.body.strip())
     return found
 
 

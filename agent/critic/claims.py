@@ -27,15 +27,6 @@ class Claim:
             self.said, key=lambda each: (each.spot.end - each.spot.start, each.framing != "neutral")
         )
 
-    def is_about(self, other: Candidate) -> bool:
-        return any(
-            each.view.file is other.view.file
-            and each.spot.cell == other.spot.cell
-            and each.spot.start <= other.spot.end
-            and other.spot.start <= each.spot.end
-            for each in self.said
-        )
-
     def ways(self, asked: Asked) -> dict[str, bool]:
         """Which of the framings that were answered say it."""
         said = {each.framing for each in self.said}
@@ -46,14 +37,23 @@ class Claim:
 def by_place(said: Iterable[Candidate]) -> list[Claim]:
     """One claim for each place, without places where a comment of the code switches the critique off."""
     claims: list[Claim] = []
+    first: dict[tuple[int, int | None, int], int] = {}  # file, cell and line → the first claim
+    silent: dict[tuple[int, int | None], Suppressions] = {}
     for each in said:
-        if _is_silenced(each):
+        file, spot = each.view.file, each.spot
+        where = id(file), spot.cell
+        if where not in silent:
+            silent[where] = _suppressions(each)
+        if silent[where].covers(CRITIQUE, spot.start, spot.end):
             continue
-        known = next((claim for claim in claims if claim.is_about(each)), None)
-        if known is None:
+        lines = [(*where, line) for line in range(spot.start, spot.end + 1)]
+        number = min((first[line] for line in lines if line in first), default=len(claims))
+        if number == len(claims):
             claims.append(Claim([each]))
         else:
-            known.said.append(each)
+            claims[number].said.append(each)
+        for line in lines:
+            first[line] = min(number, first.get(line, number))
     return claims
 
 
@@ -62,25 +62,25 @@ def beside_rules(
 ) -> tuple[list[Remark], list[Claim]]:
     """Claims at the place of a rule's remark go into that remark; the other claims stand alone."""
     remarks, alone = list(found), []
+    first: dict[tuple[str, int | None, int], int] = {}
+    for index, each in enumerate(remarks):
+        for line in range(each.start_line, each.end_line + 1):
+            first.setdefault((each.path, each.cell, line), index)
     for claim in claims:
         best = claim.best
-        for index, each in enumerate(remarks):
-            if (
-                each.path == best.view.file.path
-                and each.cell == best.spot.cell
-                and each.start_line <= best.spot.end
-                and best.spot.start <= each.end_line
-            ):
-                remarks[index] = each.model_copy(update={"framings": claim.ways(asked)})
-                break
-        else:
+        path, spot = best.view.file.path, best.spot
+        lines = ((path, spot.cell, line) for line in range(spot.start, spot.end + 1))
+        at = min((first[line] for line in lines if line in first), default=None)
+        if at is None:
             alone.append(claim)
+        else:
+            remarks[at] = remarks[at].model_copy(update={"framings": claim.ways(asked)})
     return remarks, alone
 
 
-def _is_silenced(each: Candidate) -> bool:
+def _suppressions(each: Candidate) -> Suppressions:
     lines = each.view.file.source.lines(each.spot.cell)
     first = next(
         (n for n, line in enumerate(lines, 1) if line.strip() and line.lstrip()[0] != "#"), 1
     )
-    return Suppressions(lines, first).covers(CRITIQUE, each.spot.start, each.spot.end)
+    return Suppressions(lines, first)

@@ -115,11 +115,11 @@ def _of_file(file: File, notices: list[str]) -> list[Remark]:
     told = [each for each in found if file.counts(each.cell, each.start_line, each.end_line)]
     if len(told) < len(found):
         # A change can make a line wrong that it does not touch; that is told too, where it is sure to be new.
-        known = _before(file)
+        known, own = _before(file), {id(each) for each in told}
         told = [
             each
             for each in found
-            if each in told or (known is not None and each.fingerprint not in known)
+            if id(each) in own or (known is not None and each.fingerprint not in known)
         ]
     return [
         remark(each, (file.line(each.cell, each.start_line), file.line(each.cell, each.end_line)))

@@ -47,7 +47,7 @@ _SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
 
 # Where one question ends and the next begins: "..., and how do I ...", "...? Which ..."
 _NEXT_QUESTION = re.compile(
-    r"(?:\?\s+|[,;]\s*(?:and|or|but)?\s+|\s+and\s+)"
+    r"(?:\?\s++|[,;]\s*+(?:(?:and|or|but)\s++|(?<=\s))|(?<!\s)\s++and\s++)"
     r"(?=(?:how|what|why|where|which|when|who|does|do|is|are|can|could|should)\b)",
     re.IGNORECASE,
 )

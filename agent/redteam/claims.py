@@ -12,7 +12,6 @@ import re
 from gadfly.agent.answer import Claim, Receipt
 from gadfly.agent.redteam.blocks import Block
 from gadfly.agent.redteam.report import Tagged
-from gadfly.agent.sentences import split
 from gadfly.agent.skeptic.outrank import contradiction
 from gadfly.tools.contract import Verdict
 from gadfly.tools.ledger import Run
@@ -51,16 +50,19 @@ def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
         if block.lines[0].text.lstrip().startswith(("#", "|")):
             continue
         runs = [named[run] for run in sorted(block.runs) if run in named]
-        for sentence in split(block.text):
+        rival, chance = _RIVAL.search(block.text), _CHANCE.search(block.text)
+        for at, sentence in block.sentences():
             kind = _METHOD.search(sentence) or _EXISTENCE.search(sentence)
             if kind is not None:
                 is_method = kind.re is _METHOD
-                claims.append(_held(sentence, block, runs, is_method))
+                words = rival if is_method else chance
+                claims.append(_held(sentence, block.line(at), runs, is_method, words))
     return claims
 
 
-def _held(sentence: str, block: Block, runs: list[Run], is_method: bool) -> Tagged:
-    words = (_RIVAL if is_method else _CHANCE).search(block.text)
+def _held(
+    sentence: str, line: int, runs: list[Run], is_method: bool, words: re.Match[str] | None
+) -> Tagged:
     passed = [
         run
         for run in runs
@@ -78,7 +80,7 @@ def _held(sentence: str, block: Block, runs: list[Run], is_method: bool) -> Tagg
         )
     return Tagged(
         text=sentence,
-        line=_line(block, sentence),
+        line=line,
         kind="method" if is_method else "existence",
         baseline=baseline,
         missing=missing,
@@ -93,8 +95,3 @@ def _contradicts(sentence: str, runs: list[Run]) -> str:
         if run.result
     ]
     return contradiction(Claim(text=sentence, receipts=receipts))
-
-
-def _line(block: Block, sentence: str) -> int:
-    start = " ".join(sentence.split()[:4])
-    return next((line.number for line in block.lines if start in line.text), block.lines[0].number)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from gadfly.agent.redteam.blocks import Block
 from gadfly.agent.redteam.report import Overclaim
-from gadfly.agent.sentences import split
 
 
 class Pattern(NamedTuple):
@@ -116,14 +115,14 @@ def find(found: list[Block]) -> list[Overclaim]:
     """The overclaims of the blocks, each pattern once a sentence."""
     out = []
     for block in found:
-        for sentence in split(block.text):
+        for at, sentence in block.sentences():
             for pattern in PATTERNS:
                 match = pattern.words.search(sentence)
                 if match is None or (pattern.excuse and pattern.excuse.search(sentence)):
                     continue
                 out.append(
                     Overclaim(
-                        line=_line(block, match[0]),
+                        line=block.line(at + match.start()),
                         quote=_around(sentence, match),
                         because=pattern.because,
                         instead=pattern.instead,
@@ -134,10 +133,7 @@ def find(found: list[Block]) -> list[Overclaim]:
 
 def _around(sentence: str, match: re.Match[str], words: int = 6) -> str:
     """The match with some words on each side, verbatim."""
-    before = re.search(rf"(?:\S+\s+){{0,{words}}}\S*$", sentence[: match.start()])
+    # Backwards, the words before are the words behind.
+    before = re.match(rf"\S*(?:\s+\S+){{0,{words}}}", sentence[: match.start()][::-1])
     after = re.match(rf"\S*(?:\s+\S+){{0,{words}}}", sentence[match.end() :])
-    return (before[0] if before else "") + match[0] + (after[0] if after else "")
-
-
-def _line(block: Block, words: str) -> int:
-    return next((line.number for line in block.lines if words in line.text), block.lines[0].number)
+    return (before[0][::-1] if before else "") + match[0] + (after[0] if after else "")

@@ -8,6 +8,7 @@ with the run's id. Small counts and conventions (95 %) are told apart and not fl
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -44,10 +45,12 @@ def trace(found: list[Block], named: dict[str, Run], others: list[Run]) -> list[
     values = [(run.id, *field) for run in others for field in _fields(run)]
     out: list[Number] = []
     for block in found:
+        here = [named[run] for run in sorted(block.runs) if run in named]
+        rest = [run for name, run in named.items() if name not in block.runs]
         for line in block.lines:
             conventions = [m.span() for m in _CONVENTION.finditer(line.text)]
             out += [
-                _number(match, line, block, named, values, conventions)
+                _number(match, line, [*here, *rest], values, conventions)
                 for match in islice(_matches(line), MOST - len(out))
             ]
     return out
@@ -61,14 +64,11 @@ def _matches(line: Line) -> Iterator[re.Match[str]]:
 def _number(
     match: re.Match[str],
     line: Line,
-    block: Block,
-    named: dict[str, Run],
+    runs: list[Run],
     values: list[tuple[str, str, float]],
     conventions: list[tuple[int, int]],
 ) -> Number:
     text = match[0]
-    here = [named[run] for run in sorted(block.runs) if run in named]
-    rest = [run for run in named.values() if run not in here]
     around = line.text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT].strip()
 
     def made(state: State, run: str = "", field: str = "") -> Number:
@@ -76,11 +76,12 @@ def _number(
             text=text, line=line.number, state=state, run=run, field=field, context=around
         )
 
-    for run in [*here, *rest]:
+    for run in runs:
         field = recorded(run, text)
         if field:
             return made("setting" if field.startswith("argument ") else "traced", run.id, field)
-    if any(start <= match.start() < end for start, end in conventions):
+    last = bisect_right(conventions, match.start(), key=lambda span: span[0])
+    if last and match.start() < conventions[last - 1][1]:
         return made("convention")
     if re.fullmatch(r"[+-]?\d{1,2}", text) and abs(int(text)) <= _SMALL:
         return made("small")

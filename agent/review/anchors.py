@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.tree import FUNCTIONS, Function, inner
 from gadfly.corpus.tokens import count
 
@@ -61,15 +62,17 @@ def anchors(code: Code, lines: Iterable[int], budget: int = 4_000) -> list[Ancho
 
 def _home(code: Code, line: int) -> ast.AST:
     """The innermost function that holds a line; else the top-level statement; else the module."""
-    around = [
-        each for each in code.defs() if each.lineno <= line <= (each.end_lineno or each.lineno)
-    ]
-    if around:
-        return max(around, key=lambda each: each.lineno)
-    for statement in code.module.body:
-        if statement.lineno <= line <= (statement.end_lineno or statement.lineno):
-            return statement
-    return code.module
+    return _homes(code).get(line, code.module)
+
+
+@kept
+def _homes(code: Code) -> dict[int, ast.AST]:
+    """The same of every line that is inside one."""
+    found: dict[int, ast.AST] = {}
+    top = reversed(code.module.body)  # of two statements on one line the first counts
+    for each in [*top, *sorted(code.defs(), key=lambda each: each.lineno)]:
+        found |= dict.fromkeys(range(each.lineno, (each.end_lineno or each.lineno) + 1), each)
+    return found
 
 
 def _piece(code: Code, role: str, home: ast.AST, lines: list[int], budget: int) -> Anchor | None:
@@ -107,9 +110,5 @@ def _callees(code: Code, home: ast.AST) -> list[Function]:
 def _callers(code: Code, home: ast.AST) -> list[Function]:
     if not isinstance(home, FUNCTIONS):
         return []
-    found: list[Function] = []
-    for call in code.calls_of(home.name):
-        function = code.function(call)
-        if function is not None and function is not home and function not in found:
-            found.append(function)
-    return found
+    callers = (code.function(call) for call in code.calls_of(home.name))
+    return list(dict.fromkeys(e for e in callers if e is not None and e is not home))

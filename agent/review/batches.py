@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.tree import (
     constant,
 )
+from gadfly.agent.review.watch import Watched
 
 
+@kept
 def is_tokenizer(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression is a tokenizer, by its name or where it was loaded."""
     if isinstance(node, ast.Attribute):
@@ -25,15 +27,20 @@ def is_tokenizer(code: Code, node: ast.AST | None) -> bool:
     return isinstance(value, ast.Call) and "Tokenizer" in code.dotted(value.func)
 
 
-def tokenizer_calls(code: Code) -> Iterator[ast.Call]:
+@kept
+def tokenizer_calls(code: Code) -> list[ast.Call]:
     """Calls of a tokenizer: ``tokenizer(...)``, ``.encode(...)``, ``.batch_encode_plus(...)``."""
-    for call in code.all(ast.Call):
-        if is_tokenizer(code, call.func) or (
+    found = [
+        call
+        for call in code.all(ast.Call)
+        if is_tokenizer(code, call.func)
+        or (
             isinstance(call.func, ast.Attribute)
             and call.func.attr in ("encode", "batch_encode_plus", "encode_plus")
             and is_tokenizer(code, call.func.value)
-        ):
-            yield call
+        )
+    ]
+    return Watched(found, code.watch)
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
@@ -54,6 +61,7 @@ class Padding(NamedTuple):
     right: bool
 
 
+@kept
 def padding_side(code: Code) -> Padding:
     """Which sides are set or demanded anywhere in the file."""
     sides: set[object] = set()
@@ -74,17 +82,23 @@ def padding_side(code: Code) -> Padding:
     return Padding("left" in sides, "right" in sides)
 
 
-def padded_batches(code: Code) -> list[ast.Call]:
+Batches = dict[ast.Call, None]
+"""Calls in their order."""
+
+
+@kept
+def padded_batches(code: Code) -> Batches:
     """Tokenizer calls that pad more than one text."""
     stacked = [op.node for op in code.ops("pad_sequence") if "padding_value" in op.kw]
-    return stacked + [
+    made = [
         call
         for call in tokenizer_calls(code)
         if pads(call) and not (call.args and isinstance(constant(code.value(call.args[0])), str))
     ]
+    return dict.fromkeys([*stacked, *made])
 
 
-def comes_from(code: Code, node: ast.AST, batches: list[ast.Call]) -> bool:
+def comes_from(code: Code, node: ast.AST, batches: Batches) -> bool:
     return any(each in batches for each in code.flow(node))
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.tree import (
     FUNCTIONS,
+    below,
     constant,
     identifiers,
     inner,
     returned,
     truth,
 )
+from gadfly.agent.review.watch import Watched
 
 MODEL_WORDS = {"model", "lm", "llm", "net", "gpt", "transformer", "network", "models"}
 
@@ -25,6 +27,7 @@ OUTPUT_ATTRS = {"logits", "hidden_states", "last_hidden_state", "attentions"}
 NO_GRAD = {"no_grad", "inference_mode"}
 
 
+@kept
 def is_model(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression is a whole language model."""
     if isinstance(node, ast.Attribute):
@@ -44,6 +47,7 @@ def is_model(code: Code, node: ast.AST | None) -> bool:
     return False
 
 
+@kept
 def is_forward(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression runs the whole model once."""
     if not isinstance(node, ast.Call):
@@ -57,11 +61,18 @@ def is_forward(code: Code, node: ast.AST | None) -> bool:
     return is_model(code, node.func)
 
 
-def forwards(code: Code) -> Iterator[ast.Call]:
-    """Every run of a whole model."""
-    return (call for call in code.all(ast.Call) if is_forward(code, call))
+@kept
+def forwards(code: Code) -> list[ast.Call]:
+    """Every run of a whole model, in the order of the source."""
+    return Watched([call for call in code.all(ast.Call) if is_forward(code, call)], code.watch)
 
 
+def forwards_in(code: Code, node: ast.AST) -> list[ast.Call]:
+    """Those below one node."""
+    return below(node, forwards(code))
+
+
+@kept
 def from_model(code: Code, node: ast.AST | None) -> bool:
     """Whether activations or logits of a model flow into an expression."""
     return any(
@@ -71,6 +82,7 @@ def from_model(code: Code, node: ast.AST | None) -> bool:
     )
 
 
+@kept
 def uses_lens(code: Code) -> bool:
     """Whether the file is written for TransformerLens."""
     return code.imports_from("transformer_lens", "sae_lens") or code.mentions(
@@ -78,6 +90,7 @@ def uses_lens(code: Code) -> bool:
     )
 
 
+@kept
 def grad_switch(code: Code, node: ast.AST) -> ast.AST | None:
     """The decorator or ``with`` that turns gradients off around a node."""
     for above in code.up(node):
@@ -91,6 +104,7 @@ def grad_switch(code: Code, node: ast.AST) -> ast.AST | None:
     return None
 
 
+@kept
 def without_grad(code: Code, node: ast.AST) -> bool:
     """Whether a node runs with gradients off, by a decorator, a ``with`` or a switch of the file."""
     for function in (each for each in code.up(node) if isinstance(each, FUNCTIONS)):
@@ -100,14 +114,17 @@ def without_grad(code: Code, node: ast.AST) -> bool:
     for _, item in code.withs(node):
         if code.identifiers(item.context_expr) & NO_GRAD:
             return True
-    if any(op.x is not None and truth(op.x) is True for op in code.ops("set_grad_enabled")):
-        return False
-    return any(
-        op.name == "set_grad_enabled" and op.x is not None and truth(op.x) is False
-        for op in code.ops("set_grad_enabled")
-    )
+    return _switched_off(code)
 
 
+@kept
+def _switched_off(code: Code) -> bool:
+    """Whether the file switches gradients off, and nowhere on."""
+    said = {truth(op.x) for op in code.ops("set_grad_enabled") if op.x is not None}
+    return False in said and True not in said
+
+
+@kept
 def model_names(code: Code) -> set[str]:
     """Literals that name a model: 'gpt2', 'meta-llama/Llama-3.2-1B'."""
     found = set()
@@ -139,6 +156,7 @@ def model_names(code: Code) -> set[str]:
     return found
 
 
+@kept
 def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
     """Whether an expression holds log-probabilities, probabilities or logits."""
     value = code.value(node)
@@ -199,6 +217,7 @@ def _forward_kind(code: Code, node: ast.AST, depth: int) -> str | None:
     return None
 
 
+@kept
 def is_block(code: Code, node: ast.AST | None) -> bool:
     """A block of the model: ``layers[i]``, or the variable of a loop over them."""
     if isinstance(node, ast.Name):

@@ -1,13 +1,12 @@
 """The deterministic review: every rule over every file, findings anchored, suppressed, ranked.
 
-No model, no network, nothing of the reviewed code is executed. A rule that fails on some odd file is
-skipped for that file and named in a notice: one bad rule must not cost the review.
+No model, no network, nothing of the reviewed code is executed. Each rule has its own time for a file. One that fails,
+or whose time is over, is named in a notice with what it did not look at; what it found stands, and the others go on.
 """
 
 from __future__ import annotations
 
 import ast
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,9 +20,12 @@ from gadfly.agent.review.registry import Hit, Rule, rules
 from gadfly.agent.review.source import Source
 from gadfly.agent.review.suppress import Suppressions
 from gadfly.agent.review.tree import FUNCTIONS, BrokenCodeError
+from gadfly.agent.review.watch import OutOfTimeError
 
 _LONGEST_QUOTE = 8  # lines
-_LONGEST_REVIEW = 10.0  # seconds a file; a usual one takes hundredths
+LONGEST_RULE = (
+    5.0  # seconds of processor time for one rule over one file; a usual one takes a thousandth
+)
 _SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".ipynb_checkpoints"}  # fmt: skip
 
 
@@ -159,23 +161,41 @@ def review_source(
     first = code.module.body[0].lineno if code.module.body else 1
     switched_off = Suppressions(code.lines, first)
     found: dict[tuple[str, int], Finding] = {}
-    began = time.monotonic()
     for rule in rules().values():
-        if time.monotonic() - began > _LONGEST_REVIEW:
-            notices.append(
-                f"{source.path} takes too long; from the rule {rule.id} on it was not reviewed"
-            )
-            break
-        try:
-            hits = list(rule.check(code))
-        except Exception as error:  # whatever it is, the other rules still have something to say
-            notices.append(f"{source.path}: the rule {rule.id} failed ({type(error).__name__})")
-            continue
-        for hit in hits:
+        for hit in _hits(code, source, rule, notices):
             finding = _finding(code, source, rule, hit, switched_off, changed)
             if finding is not None:
                 found.setdefault((rule.id, finding.start_line), finding)
     return _told_apart(list(found.values()))
+
+
+def _hits(code: Code, source: Source, rule: Rule, notices: list[str]) -> list[Hit]:
+    """What one rule finds. Where it fails or its time is over, what it found until then, and a notice of the rest."""
+    hits: list[Hit] = []
+    code.watch.start(LONGEST_RULE)
+    try:
+        hits.extend(rule.check(code))  # one by one: what comes before an error stays
+    except OutOfTimeError:
+        took = f"took longer than {LONGEST_RULE:g} s"
+        notices.append(f"{source.path}: the rule {rule.id} {took}; {_unseen(code, source)}")
+    except Exception as error:  # whatever it is, the other rules still have something to say
+        failed = f"failed ({type(error).__name__})"
+        notices.append(f"{source.path}: the rule {rule.id} {failed}; {_unseen(code, source)}")
+    finally:
+        code.watch.stop()
+    return hits
+
+
+def _unseen(code: Code, source: Source) -> str:
+    """What a rule that broke off did not look at, as far as its walk over the file tells."""
+    lines = code.watch.unseen()
+    if lines is None:
+        return "it did not look at all of the file"
+    first, last = (source.place(line) for line in lines)
+    if first.cell is None:
+        return f"it did not look at lines {first.line} to {last.line}"
+    cells = f"cell {first.cell}, line {first.line}, to cell {last.cell}, line {last.line}"
+    return f"it did not look at {cells}"
 
 
 def _is_unit_tests(code: Code) -> bool:

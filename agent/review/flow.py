@@ -8,11 +8,13 @@ but the other arm of an ``if``. What it finds is evidence, not proof.
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Literal, NamedTuple
 
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.tree import (
     FUNCTIONS,
@@ -20,18 +22,22 @@ from gadfly.agent.review.tree import (
     Position,
     Scope,
     Tree,
+    arm_of,
     end,
+    holds,
     identifiers,
     inner,
     parameters,
+    place,
     position,
     returned,
     word_set,
 )
 
-Value = TypeVar("Value")
 Kind = Literal["assign", "unpack", "for", "with", "param", "aug", "def"]
 MAX_NODES = 900  # of one flow: beyond it everything depends on everything
+MAX_IN_ONE = 3_000  # nodes of one expression in it: a table of data says nothing more
+_ABOVE = (0, 0)
 _STORES = {"append", "extend", "add", "insert", "setdefault", "update", "appendleft"}
 
 
@@ -44,6 +50,15 @@ class Binding(NamedTuple):
     part: int | None  # which part of ``value``, for unpacking; of a parameter its number
     at: Position
     node: ast.AST
+
+
+def _at(binding: Binding) -> Position:
+    return binding.at
+
+
+def _in_else(test: ast.If, at: int) -> bool:
+    """Whether what comes at a place inside an ``if`` stands in its ``else``."""
+    return bool(test.orelse) and at >= place(test.orelse[0])
 
 
 class Code(Tree):
@@ -60,14 +75,7 @@ class Code(Tree):
         self._vocab: dict[ast.AST, frozenset[str]] = {}
         self._calls_of: dict[str, list[ast.Call]] = defaultdict(list)
         self._outer: dict[ast.AST, dict[str, Scope]] = defaultdict(dict)
-        self._known: dict[str, Any] = {}
         self._bind_all()
-
-    def once(self, name: str, find: Callable[[Code], Value]) -> Value:
-        """What a search of the whole file finds, kept for the next rule that asks."""
-        if name not in self._known:
-            self._known[name] = find(self)
-        return self._known[name]  # type: ignore[no-any-return]
 
     # Bindings ---------------------------------------------------------------------------------
 
@@ -182,15 +190,7 @@ class Code(Tree):
         while True:
             found = self.bindings[scope].get(name.id)
             if found and not (isinstance(scope, ast.ClassDef) and not first):
-                upto = bisect_right(found, here, key=lambda each: each.at)
-                before = next(
-                    (
-                        each
-                        for each in reversed(found[:upto])
-                        if not self.other_arm(each.node, name)
-                    ),
-                    None,
-                )
+                before = self._before(found, here, name)
                 if first and before:
                     return before
                 if not first or isinstance(scope, ast.Module) or not before:
@@ -205,20 +205,36 @@ class Code(Tree):
 
     def other_arm(self, one: ast.AST, other: ast.AST) -> bool:
         """Whether two nodes stand in different arms of one ``if``."""
-        chain = {}
-        below: ast.AST = one
-        for above in self.up(one):
-            if isinstance(above, ast.If):
-                chain[above] = below in above.orelse
-            below = above
-        if not chain:
-            return False
-        below = other
-        for above in self.up(other):
-            if isinstance(above, ast.If) and above in chain and below is not above.test:
-                return (below in above.orelse) != chain[above]
-            below = above
+        at, arm = place(one), arm_of(other)
+        while arm is not None:
+            test, in_else = arm
+            if in_else is not None and test is not one and holds(test, at):
+                return _in_else(test, at) != in_else
+            arm = arm_of(test)
         return False
+
+    def _before(self, found: list[Binding], here: Position, name: ast.Name) -> Binding | None:
+        """The last of the bindings up to a place that does not stand in another arm of an ``if`` than the read."""
+        upto = bisect_right(found, here, key=_at)
+        arm = arm_of(name)
+        while upto:
+            each = found[upto - 1]
+            if arm is None:
+                return each
+            if each.at == _ABOVE:  # parameters and comprehensions, which come first in the list
+                if not self.other_arm(each.node, name):
+                    return each
+                upto -= 1
+                continue
+            # What is bound above one place of the file stands in no deeper ``if`` around the read.
+            at = place(each.node)
+            while arm is not None and (arm[0] is each.node or not holds(arm[0], at)):
+                arm = arm_of(arm[0])
+            if arm is None or arm[1] is None or _in_else(arm[0], at) == arm[1]:
+                return each
+            # All of the other arm is passed over at once.
+            upto = min(upto - 1, bisect_left(found, position(arm[0]), key=_at))
+        return None
 
     # Values -----------------------------------------------------------------------------------
 
@@ -246,43 +262,50 @@ class Code(Tree):
         return found
 
     def _flow(self, start: ast.AST) -> list[ast.AST]:
+        self.watch.check()
         seen: set[ast.AST] = set()
         out: list[ast.AST] = []
-        queue: list[ast.AST] = [start]
-        at = 0
-        while at < len(queue) and len(out) < MAX_NODES:
-            top = queue[at]
-            at += 1
-            if top in seen:
-                continue
-            for node in inner(top):
-                if node in seen:
+        # What went in, as it is found: of a container that much is stored in, no more is taken than has its turn.
+        queue: list[Iterable[ast.AST]] = [(start,)]
+        given: set[int] = set()
+        for tops in queue:
+            for top in tops:
+                if len(out) >= MAX_NODES:
+                    return out
+                if top in seen:
                     continue
-                seen.add(node)
-                out.append(node)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                    queue += self._into(node)
-                elif isinstance(node, ast.Attribute):
-                    queue += self.attributes.get(self.unparsed(node), ())[:3]
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    queue += self._returned(node.func)
+                for node in islice(inner(top), MAX_IN_ONE):
+                    if node in seen:
+                        continue
+                    seen.add(node)
+                    out.append(node)
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                        queue += self._into(node, given)
+                    elif isinstance(node, ast.Attribute):
+                        queue.append(self.attributes.get(self.unparsed(node), ())[:3])
+                    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                        queue.append(self._returned(node.func))
         return out
 
-    def _into(self, name: ast.Name) -> list[ast.AST]:
+    def _into(self, name: ast.Name, given: set[int]) -> Iterator[Iterable[ast.AST]]:
+        """What went into a name, leaving out lists that were ``given`` before."""
         found = self.binding(name)
         if found is None:
-            return []
-        out = list(self.stored(name))
+            return
+        stored = self.stored(name)
+        if id(stored) not in given:
+            given.add(id(stored))
+            yield stored
         if found.kind == "param":
-            return out + self.arguments(found)
-        if found.kind == "def":
-            return out
-        if found.value is not None:
-            out.append(self.walked(found))
-        if found.kind == "aug":
-            every = self.bindings[self._home(name.id, self.scope(name))].get(name.id, ())
-            out += [e.value for e in every if e.value is not None and e.kind != "def"]
-        return out
+            yield self.arguments(found)
+        elif found.kind != "def":
+            if found.value is not None:
+                yield (self.walked(found),)
+            if found.kind == "aug":
+                every = self.bindings[self._home(name.id, self.scope(name))].get(name.id, [])
+                if id(every) not in given:
+                    given.add(id(every))
+                    yield (e.value for e in every if e.value is not None and e.kind != "def")
 
     def walked(self, found: Binding) -> ast.AST:
         """What a binding takes its value from; of a loop over zip() or enumerate() its own argument."""
@@ -329,6 +352,19 @@ class Code(Tree):
                 return found.value
         return None
 
+    def is_rebound(self, name: str, scope: ast.AST, node: ast.AST) -> bool:
+        """Whether a name gets a value after a node of a scope that is not that node and no function's."""
+        return any(
+            each.node is not node and each.at > position(node)
+            for each in self._last_bound(name, scope)
+        )
+
+    @kept
+    def _last_bound(self, name: str, scope: ast.AST) -> list[Binding]:
+        found = [each for each in self.bindings[scope].get(name, ()) if each.kind != "def"]
+        # Two with different nodes: one of them may be the node that is asked about.
+        return list({each.node: each for each in found[-4:]}.values())[-2:]
+
     def calls_of(self, name: str) -> list[ast.Call]:
         """Every call whose last name is this."""
         return self._calls_of.get(name, [])
@@ -371,9 +407,10 @@ class Code(Tree):
         if function is not None:
             found |= words(function.name)
             if doc:
-                found |= words(ast.get_docstring(function) or "")
+                found |= words(self.docstring(function))
         return frozenset(found)
 
+    @kept
     def free_names(self, function: Function | ast.Lambda) -> set[str]:
         """Names that a function reads and does not bind itself."""
         own = set(self.bindings[function]) | set(parameters(function))
@@ -387,15 +424,12 @@ class Code(Tree):
 
     def is_used(self, name: str, within: ast.AST) -> bool:
         """Whether a name is read below a node."""
-        return any(
-            isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
-            for each in inner(within)
-        )
+        return self.times_read(name, within) > 0
 
     def same(self, one: ast.AST | None, other: ast.AST | None) -> bool:
         """Whether two expressions are written alike."""
         return one is not None and other is not None and self.unparsed(one) == self.unparsed(other)
 
-    def identifiers(self, node: ast.AST | None) -> set[str]:
+    def identifiers(self, node: ast.AST | None) -> frozenset[str]:
         """Identifiers in the expression itself, without its flow."""
         return identifiers(node)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from typing import NamedTuple
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.tree import (
     Function,
     constant,
     inner,
     parameters,
 )
+from gadfly.agent.review.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
 
@@ -45,12 +48,9 @@ class Hook(NamedTuple):
     site: ast.AST | None  # what it is registered on, where that is visible
 
 
+@kept
 def hooks(code: Code) -> list[Hook]:
     """The hook functions of a file: torch's (module, args, output) and TransformerLens' (act, hook)."""
-    return code.once("hooks", _hooks)
-
-
-def _hooks(code: Code) -> list[Hook]:
     sites: dict[ast.AST, tuple[str, ast.AST]] = {}
     for call in code.all(ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in (
@@ -61,9 +61,9 @@ def _hooks(code: Code) -> list[Hook]:
             for target in targets_of(code, call.args[0] if call.args else None):
                 sites[target] = kind, call.func.value
     found: list[Hook] = []
-    functions: list[Function | ast.Lambda] = [
-        *code.all(ast.FunctionDef), *code.all(ast.AsyncFunctionDef), *code.all(ast.Lambda)
-    ]  # fmt: skip
+    functions: list[Function | ast.Lambda] = code.all(
+        ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
+    )
     for function in functions:
         names = parameters(function)
         if names and names[0] == "self":
@@ -94,7 +94,7 @@ def _hooks(code: Code) -> list[Hook]:
         else:
             continue
         found.append(Hook(function, style, value, site))
-    return found
+    return Watched(found, code.watch)
 
 
 def targets_of(code: Code, node: ast.AST | None) -> list[Function | ast.Lambda]:
@@ -149,6 +149,7 @@ class Trace(NamedTuple):
     tracer: str | None
 
 
+@kept
 def traces(code: Code) -> list[Trace]:
     """The tracing blocks of a file."""
     found: list[Trace] = []
@@ -161,7 +162,7 @@ def traces(code: Code) -> list[Trace]:
                     named = item.optional_vars
                     tracer = named.id if isinstance(named, ast.Name) else None
                     found.append(Trace(block, call, kind, tracer))
-    return found
+    return Watched(found, code.watch)
 
 
 def uses_nnsight(code: Code) -> bool:
@@ -171,13 +172,17 @@ def uses_nnsight(code: Code) -> bool:
 
 def hooked_names(code: Code, function: ast.AST) -> set[str]:
     """Activation names that stand beside a hook function in (name, function) pairs."""
-    found: set[str] = set()
+    return _hooked_names(code).get(function, set())
+
+
+@kept
+def _hooked_names(code: Code) -> dict[ast.AST, set[str]]:
+    found: dict[ast.AST, set[str]] = defaultdict(set)
     for pair in code.all(ast.Tuple):
-        if len(pair.elts) == 2 and function in runs_in(code, pair.elts[1]):
-            for each in code.flow(pair.elts[0]):
-                text = constant(each)
-                if isinstance(text, str):
-                    found.add(text)
+        functions = runs_in(code, pair.elts[1]) if len(pair.elts) == 2 else []
+        names = {constant(each) for each in code.flow(pair.elts[0])} if functions else set()
+        for function in functions:
+            found[function] |= {each for each in names if isinstance(each, str)}
     return found
 
 

@@ -11,9 +11,11 @@ import re
 
 from gadfly.agent.review.concepts import is_forward, uses_lens
 from gadfly.agent.review.flow import Binding, Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.tree import (
     FUNCTIONS,
+    Function,
     Op,
     constant,
     indices,
@@ -53,6 +55,8 @@ _REDUCTIONS = {
 }  # fmt: skip
 _CREATIONS = {"zeros", "ones", "empty", "randn", "rand", "full"}
 _COMMENT = re.compile(r"#.*?[\[(]\s*([\w/*+\- ]+(?:,\s*[\w/*+\- ]+)+)\s*[\])]")
+# A word, and a bracket behind it that may be a shape.
+_SAID = re.compile(r"\b(\w++)(?=[^\[\]\n.]{0,30}\[([\w, ]+)\])")
 _BRACKETS = re.compile(r"\[([\w ]+(?:,[\w ()]+)*)\]")
 _HOOKS = {
     "resid": ("batch", "pos", "d_model"), "embed": ("batch", "pos", "d_model"),
@@ -91,6 +95,7 @@ def hook_shape(name: str) -> Shape | None:
     return next((shape for part, shape in _HOOKS.items() if part in name), None)
 
 
+@kept
 def shape(code: Code, node: ast.AST | None, depth: int = 12) -> Shape | None:
     """The axes of an expression."""
     if node is None or depth <= 0:
@@ -122,6 +127,7 @@ def shape(code: Code, node: ast.AST | None, depth: int = 12) -> Shape | None:
             return None
 
 
+@kept
 def stated_return(code: Code, function: ast.AST) -> Shape | None:
     """The shape that a function's annotation or docstring says it returns."""
     if not isinstance(function, FUNCTIONS):
@@ -129,7 +135,7 @@ def stated_return(code: Code, function: ast.AST) -> Shape | None:
     annotated = _annotation(code, function.returns)
     if annotated:
         return annotated
-    text = ast.get_docstring(function) or ""
+    text = code.docstring(function)
     said = re.search(r"\b[Rr]eturns?\b[^\[\]\n]{0,20}\[([\w ]+(?:,[\w ()]+)*)\]", text)
     if said:
         return _from_text(said[1])
@@ -172,7 +178,8 @@ def _of_name(code: Code, node: ast.Name, depth: int) -> Shape | None:
             return annotated
         function = code.scope(found.node)
         if isinstance(function, FUNCTIONS):
-            said = _documented(ast.get_docstring(function) or "", node.id)
+            known = _documented(code, function)
+            said = known.get(node.id, known.get(""))
             if said:
                 return said
         passed = [shape(code, each, depth - 2) for each in code.arguments(found)[:2]]
@@ -197,11 +204,15 @@ def _of_name(code: Code, node: ast.Name, depth: int) -> Shape | None:
     return None
 
 
-def _documented(text: str, name: str) -> Shape | None:
-    """What a docstring says about a parameter, or about all of them: "Both are [batch, d_model]"."""
-    said = re.search(rf"\b{re.escape(name)}\b[^\[\]\n.]{{0,30}}\[([\w, ]+)\]", text)
-    said = said or re.search(r"\b(?:[Bb]oth|[Aa]ll|[Ii]nputs)\b[^\[\]\n.]{0,30}\[([\w, ]+)\]", text)
-    return _from_text(said[1]) if said else None
+@kept
+def _documented(code: Code, function: Function) -> dict[str, Shape | None]:
+    """What a docstring says about each word; under no word what it says of all: "Both are [batch, d_model]"."""
+    found: dict[str, Shape | None] = {}
+    for said in _SAID.finditer(code.docstring(function)):
+        found.setdefault(said[1], _from_text(said[2]))
+        if said[1] in ("Both", "both", "All", "all", "Inputs", "inputs"):
+            found.setdefault("", _from_text(said[2]))
+    return found
 
 
 def _of_item(code: Code, found: Binding, depth: int) -> Shape | None:
@@ -233,11 +244,7 @@ def _of_subscript(code: Code, node: ast.Subscript, depth: int) -> Shape | None:
         name = _hook_name(code, node.slice)
         if name:
             axes = hook_shape(name)
-            single = any(
-                each.arg == "remove_batch_dim" and truth(each.value) is not False
-                for each in code.all(ast.keyword)
-            )
-            return axes[1:] if axes and single else axes
+            return axes[1:] if axes and _drops_the_batch(code) else axes
     if isinstance(key, str):
         return None
     inside = shape(code, node.value, depth)
@@ -245,6 +252,15 @@ def _of_subscript(code: Code, node: ast.Subscript, depth: int) -> Shape | None:
     if inside is None and len(parts) > 1 and _is_logits(code, node.value):
         inside = _OUTPUTS["logits"]
     return None if inside is None else index(code, inside, parts)
+
+
+@kept
+def _drops_the_batch(code: Code) -> bool:
+    """Whether a cache of this file is made without its batch axis."""
+    return any(
+        each.arg == "remove_batch_dim" and truth(each.value) is not False
+        for each in code.all(ast.keyword)
+    )
 
 
 def _is_logits(code: Code, node: ast.AST) -> bool:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import CLEAN, CORRUPT, words
+from gadfly.agent.review.watch import Watch, Watched
 
 Node = TypeVar("Node", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -76,11 +79,14 @@ class Tree:
             raise BrokenCodeError(error.msg or "invalid syntax", error.lineno or 1) from error
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
             raise BrokenCodeError(str(error) or type(error).__name__, 1) from error
+        self.watch = Watch()
+        self.memory: dict[Any, dict[Any, Any]] = defaultdict(dict)
         self.parents: dict[ast.AST, ast.AST] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+        self._reads: dict[str, list[ast.Name]] = defaultdict(list)
+        self._writes: dict[str, list[ast.Name]] = defaultdict(list)
         self._texts: dict[ast.AST, str] = {}
         self._ops: dict[ast.Call, Op] = {}
-        self._ops_by_name: dict[str, list[Op]] | None = None
         self._scopes: dict[ast.AST, Scope] = {}
         self.imports: dict[str, str] = {}
         self.functions: dict[str, list[Function]] = defaultdict(list)
@@ -97,6 +103,10 @@ class Tree:
             self._by_type[type(node)].append(node)
             if isinstance(node, ast.Name):
                 self.idents.add(node.id)
+                if isinstance(node.ctx, ast.Load):
+                    self._reads[node.id].append(node)
+                elif isinstance(node.ctx, ast.Store):
+                    self._writes[node.id].append(node)
             elif isinstance(node, ast.Attribute):
                 self.idents.add(node.attr)
             elif isinstance(node, ast.arg | ast.keyword) and node.arg:
@@ -114,6 +124,7 @@ class Tree:
                 self.parents[child] = node
                 scopes[child] = scope
             stack += reversed(children)
+            _mark_blocks(node, children)
         # What is below a node is one run of this order: `inner` is then a slice and not a walk.
         sizes = dict.fromkeys(order, 1)
         for at in range(len(order) - 1, 0, -1):
@@ -131,17 +142,56 @@ class Tree:
                 name = alias.asname or alias.name.split(".")[0]
                 self.imports[name] = alias.name if alias.asname else name
 
-    def all(self, kind: type[Node]) -> list[Node]:
-        """Every node of exactly this type, in the order of the source."""
-        return self._by_type.get(kind, [])  # type: ignore[return-value]
+    @kept
+    def all(self, *kinds: type[Node]) -> list[Node]:
+        """Every node of exactly these types, in the order of the source; those of the first type come first."""
+        found = [each for kind in kinds for each in self._by_type.get(kind, ())]
+        return Watched(found, self.watch)  # type: ignore[arg-type]
 
     def defs(self) -> list[Function]:
         """Every function, async ones last."""
-        return [*self.all(ast.FunctionDef), *self.all(ast.AsyncFunctionDef)]
+        return self.all(ast.FunctionDef, ast.AsyncFunctionDef)
 
     def for_loops(self) -> list[ast.For | ast.AsyncFor]:
         """Every ``for`` loop, async ones last."""
-        return [*self.all(ast.For), *self.all(ast.AsyncFor)]
+        return self.all(ast.For, ast.AsyncFor)
+
+    @kept
+    def scopes(self) -> list[Function | ast.Module]:
+        """Every function, then the module."""
+        return Watched([*self.defs(), self.module], self.watch)
+
+    def reads(self, name: str, within: ast.AST | None = None) -> list[ast.Name]:
+        """Where a plain name is read, in the order of the source; below one node, or in the whole file."""
+        return below(within, self._reads.get(name, ()))
+
+    def writes(self, name: str, within: ast.AST | None = None) -> list[ast.Name]:
+        """Where a plain name is written."""
+        return below(within, self._writes.get(name, ()))
+
+    def times_read(self, name: str, within: ast.AST) -> int:
+        """How often a plain name is read below a node."""
+        start, stop = _bounds(within, self._reads.get(name, ()))
+        return stop - start
+
+    def is_written(self, name: str, within: ast.AST) -> bool:
+        """Whether a plain name is written below a node."""
+        start, stop = _bounds(within, self._writes.get(name, ()))
+        return stop > start
+
+    def is_read_below(self, name: str, within: ast.AST, line: int | None) -> bool:
+        """Whether a plain name is read below a node, on a line after this one."""
+        return self._last_read(name, within) > (line or 0)
+
+    @kept
+    def _last_read(self, name: str, within: ast.AST) -> int:
+        return max((each.lineno for each in self.reads(name, within)), default=-1)
+
+    def calls_any(self, within: ast.AST, *names: str) -> bool:
+        """Whether there is a call of one of these names below a node."""
+        by_name = self._calls_by_name()
+        bounds = (_bounds(within, by_name.get(name, ())) for name in names)
+        return any(stop > start for start, stop in bounds)
 
     def up(self, node: ast.AST) -> Iterator[ast.AST]:
         """The ancestors, nearest first."""
@@ -156,7 +206,10 @@ class Tree:
 
     def function(self, node: ast.AST) -> Function | None:
         """The function that a node stands in."""
-        return next((each for each in self.up(node) if isinstance(each, FUNCTIONS)), None)
+        scope: Scope | None = self._scopes.get(node)
+        while scope is not None and not isinstance(scope, FUNCTIONS):
+            scope = self._scopes.get(scope)
+        return scope
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The smallest statement around a node."""
@@ -168,13 +221,11 @@ class Tree:
     def loops(self, node: ast.AST, inside: ast.AST | None = None) -> list[Loop]:
         """The loops of the same function around a node, nearest first."""
         found: list[Loop] = []
-        below = node
-        for above in self.up(node):
-            if isinstance(above, FUNCTIONS) or above is inside:
-                break
-            if isinstance(above, LOOPS) and below in (*above.body, *above.orelse):
-                found.append(above)
-            below = above
+        around = inside if inside is not None and holds(inside, place(node)) else self.module
+        loop = _loop_of(node)
+        while loop is not None and loop is not around and holds(around, place(loop)):
+            found.append(loop)
+            loop = _loop_of(loop)
         return found
 
     def withs(self, node: ast.AST) -> Iterator[tuple[ast.With, ast.withitem]]:
@@ -245,26 +296,43 @@ class Tree:
             return Op(name, args[0] if args else kw.get("input"), args[1:], kw, call)
         return Op("", None, args, kw, call)
 
-    def ops(self, *names: str) -> Iterator[Op]:
+    @kept
+    def ops(self, *names: str) -> list[Op]:
         """Every call of one of these names, in the order of the source."""
-        if self._ops_by_name is None:
-            self._ops_by_name = defaultdict(list)
-            for call in self.all(ast.Call):
-                op = self.op(call)
-                self._ops_by_name[op.name].append(op)
-        found = [op for name in dict.fromkeys(names) for op in self._ops_by_name.get(name, ())]
+        by_name = self._calls_by_name()
+        found = [self.op(call) for name in dict.fromkeys(names) for call in by_name.get(name, ())]
         if len(names) > 1:
             found.sort(key=lambda op: position(op.node))
-        return iter(found)
+        return Watched(found, self.watch)
+
+    def ops_in(self, node: ast.AST, *names: str) -> list[Op]:
+        """As ``ops``, of the calls below one node."""
+        by_name = self._calls_by_name()
+        found = [call for name in names for call in below(node, by_name.get(name, ()))]
+        return sorted(map(self.op, found), key=lambda op: position(op.node))
+
+    @kept
+    def _calls_by_name(self) -> dict[str, list[ast.Call]]:
+        found: dict[str, list[ast.Call]] = defaultdict(list)
+        for call in self.all(ast.Call):
+            found[self.op(call).name].append(call)
+        return found
+
+    @kept
+    def docstring(self, function: ast.AST) -> str:
+        """The docstring of a function or class, empty where there is none."""
+        return ast.get_docstring(function) or ""  # type: ignore[arg-type]
 
     def mentions(self, *names: str) -> bool:
         """Whether any of these identifiers, attributes, keywords or short strings is in the file."""
         return any(name in self.idents for name in names)
 
+    @kept
     def uses_text(self, *parts: str) -> bool:
         """Whether any identifier or short string contains one of these parts."""
         return any(part in name.lower() for name in self.idents for part in parts)
 
+    @kept
     def imports_from(self, *packages: str) -> bool:
         """Whether any of these packages is imported."""
         return any(target.split(".")[0] in packages for target in self.imports.values())
@@ -284,6 +352,62 @@ def _children(node: ast.AST) -> list[ast.AST]:
         elif isinstance(value, ast.AST) and not isinstance(value, _SHARED):
             found.append(value)
     return found
+
+
+def _mark_blocks(node: ast.AST, children: list[ast.AST]) -> None:
+    """Note for each child the nearest loop and the nearest ``if`` around it, with the arm it stands in."""
+    if isinstance(node, ast.If):
+        for child in children:
+            child._arm = (node, None)  # type: ignore[attr-defined]
+        for child in node.body:
+            child._arm = (node, False)  # type: ignore[attr-defined]
+        for child in node.orelse:
+            child._arm = (node, True)  # type: ignore[attr-defined]
+    else:
+        arm = arm_of(node)
+        for child in children:
+            child._arm = arm  # type: ignore[attr-defined]
+    loop = None if isinstance(node, FUNCTIONS) else _loop_of(node)
+    for child in children:
+        inside = isinstance(node, LOOPS) and isinstance(child, ast.stmt)
+        child._loop = node if inside else loop  # type: ignore[attr-defined]
+
+
+def _loop_of(node: ast.AST) -> Loop | None:
+    """The nearest loop of the same function whose body a node stands in."""
+    return getattr(node, "_loop", None)
+
+
+def arm_of(node: ast.AST) -> tuple[ast.If, bool | None] | None:
+    """The nearest ``if`` around a node, and whether the node stands in its ``else`` (None: in its test)."""
+    return getattr(node, "_arm", None)
+
+
+def place(node: ast.AST) -> int:
+    """Where a node comes in the order of its file; what is below it follows at once."""
+    return node._run[1]  # type: ignore[attr-defined, no-any-return]
+
+
+def holds(node: ast.AST, at: int) -> bool:
+    """Whether what comes at a place of the file's order is a node or stands below it."""
+    _, start, stop = node._run  # type: ignore[attr-defined]
+    return bool(start <= at < stop)
+
+
+def below(node: ast.AST | None, found: Sequence[Node]) -> list[Node]:
+    """Those of some nodes, given in the order of the file, that stand below one (or are it)."""
+    if node is None:
+        return list(found)
+    start, stop = _bounds(node, found)
+    return list(found[start:stop])
+
+
+def _bounds(node: ast.AST, found: Sequence[ast.AST]) -> tuple[int, int]:
+    run = getattr(node, "_run", None)
+    if run is None:  # a node that was made and stands nowhere
+        return 0, 0
+    _, start, stop = run
+    return bisect_left(found, start, key=place), bisect_left(found, stop, key=place)
 
 
 def inner(node: ast.AST, *, nested: bool = True) -> Iterator[ast.AST]:
@@ -318,11 +442,19 @@ def end(node: ast.AST) -> Position:
     ) or column
 
 
-def identifiers(node: ast.AST | None) -> set[str]:
+def identifiers(node: ast.AST | None) -> frozenset[str]:
     """Names, attributes, keywords and short strings in an expression."""
-    found: set[str] = set()
     if node is None:
-        return found
+        return frozenset()
+    known: frozenset[str] | None = getattr(node, "_identifiers", None)
+    if known is None:
+        known = frozenset(_identifiers(node))
+        node._identifiers = known  # type: ignore[attr-defined]
+    return known
+
+
+def _identifiers(node: ast.AST) -> set[str]:
+    found: set[str] = set()
     for each in inner(node):
         if isinstance(each, ast.Name):
             found.add(each.id)

@@ -33,6 +33,7 @@ _HEDGES = re.compile(
     r"chance|unclear|but|however|although)\b",
     re.IGNORECASE,
 )
+_FOOTNOTE = re.compile(r"\[([1-9]\d*+)\]")
 _OF = {"yes": Verdict.SUPPORTED, "no": Verdict.NOT_SUPPORTED, "open": Verdict.INCONCLUSIVE}
 
 
@@ -48,12 +49,15 @@ def hold_to_verdicts(checked: Verified, runs: Runs) -> Verified:
 
 def marked(checked: Verified, words: Callable[[Claim], str]) -> Verified:
     """The same answer with words in brackets behind the last footnote of each claim that ``words`` has some for."""
-    text, number = checked.text, 0
+    said: dict[str, str] = {}
+    number = 0
     for claim in checked.claims:
         footnotes = sum(receipt.state == "verified" for receipt in claim.receipts)
         number += footnotes
-        if footnotes and (said := words(claim)):
-            text = text.replace(f"[{number}]", f"[{number}] [{said}]", 1)
+        if footnotes and (remark := words(claim)):
+            said[str(number)] = f" [{remark}]"
+    # Each behind the first place where its number stands.
+    text = _FOOTNOTE.sub(lambda found: found[0] + said.pop(found[1], ""), checked.text)
     return Verified(text, checked.claims, checked.abstained)
 
 

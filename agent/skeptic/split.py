@@ -114,10 +114,12 @@ def read_json(text: str, kind: type) -> Any:
     at = text.find(opening)
     while at >= 0:
         try:
-            value, _ = json.JSONDecoder().raw_decode(text[at:])
+            value, _ = json.JSONDecoder().raw_decode(text, at)
         except ValueError:
             at = text.find(opening, at + 1)
             continue
+        except RecursionError:  # deeper than anything that was asked for
+            return None
         return value if isinstance(value, kind) else None
     return None
 

@@ -12,9 +12,11 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 from gadfly.corpus.convert.soup import attribute, drop, first, new, pick
+from gadfly.corpus.markup import yaml_of
 
 _ENTRY = re.compile(r"@\w+\s*\{\s*([^,\s{}]+)\s*,")
-_FIELD = r"(?im)^\s*%s\s*=\s*[{\"](.*?)[}\"]\s*,?\s*$"
+_CITED = re.compile(r"([^\[\],\s]++)([\],]?)")
+_FIELD = r"(?im)^[^\S\n]*%s\s*+=\s*[{\"](.*?)[}\"][^\S\n]*+(?:,[^\S\n]*+)?$"
 
 
 def front_matter(soup: BeautifulSoup) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def front_matter(soup: BeautifulSoup) -> dict[str, Any]:
     text = held.get_text() if held is not None else ""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = _yaml(text)
     if not isinstance(found, dict):
         return {}
@@ -56,9 +58,9 @@ def rewrite(soup: BeautifulSoup, root: Tag) -> None:
 
 def references(soup: BeautifulSoup, root: Tag, bibtex: str) -> Tag | None:
     """A list of the works that the text cites, from the BibTeX that the page carries."""
-    text = root.get_text()
     entries = bibliography(bibtex)
-    cited = {key: shown for key, shown in entries.items() if f"{key}]" in text or f"{key}," in text}
+    named = {key for key, mark in _CITED.findall(root.get_text()) if mark}
+    cited = {key: shown for key, shown in entries.items() if key in named}
     if not cited:
         return None
     section = new(soup, "section")
@@ -72,7 +74,7 @@ def bibliography(bibtex: str) -> dict[str, str]:
     """``key → Authors. Title. Year.`` of each entry; a page that was rendered holds JSON instead."""
     try:
         return {str(key): _shown(fields) for key, fields in json.loads(bibtex)}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     found = {}
     starts = list(_ENTRY.finditer(bibtex))
@@ -92,9 +94,7 @@ def _shown(fields: dict[str, str]) -> str:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml_of(text)
+    except ValueError:
         return None

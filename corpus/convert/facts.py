@@ -14,7 +14,7 @@ from gadfly.corpus.convert.soup import attribute, first, pick, words
 from gadfly.corpus.documents import year_of
 
 _LICENCE = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)", re.I)
-_SITE = re.compile(r"\s+[|–—·»]\s+[^|–—·»]{2,40}$")
+_SITE = re.compile(r"(?<!\s)\s++[|–—·»]\s+[^|–—·»]{2,40}$")
 _NAME = re.compile(r"^[^\d@/:<>{}]{3,60}$")
 
 
@@ -81,7 +81,7 @@ def _parted(names: str) -> list[str]:
     if names.count(",") == 1 and " " not in names.partition(",")[0].strip():
         last, _, first = names.partition(",")
         return [f"{first.strip()} {last.strip()}"]
-    return re.split(r"[,;]|\s+and\s+", names)
+    return re.split(r"[,;]|(?<!\s)\s++and\s+", names)
 
 
 def _year(soup: BeautifulSoup, front: dict[str, Any], url: str) -> int | None:

@@ -62,7 +62,7 @@ def rewrite(soup: BeautifulSoup, root: Tag) -> None:
 
 def authors(root: Tag) -> list[str]:
     """The names of the authors: what stands before the first line break, notes and marks removed."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     for person in pick(root, ".ltx_personname"):
         held = BeautifulSoup(str(person), "lxml")
         drop(pick(held, "sup, math, .ltx_note, .ltx_author_notes, .ltx_contact, .ltx_ERROR"))
@@ -70,10 +70,10 @@ def authors(root: Tag) -> list[str]:
             line_break.replace_with("\n")
         first = held.get_text().strip().partition("\n")[0]
         for name in re.split(r",|;|\s&\s|\band\b|\s{3,}", first):
-            name = " ".join(re.sub(r"[∗*†‡§¶\d]+$", "", name.strip()).split())
+            name = " ".join(re.sub(r"(?<![∗*†‡§¶\d])[∗*†‡§¶\d]++$", "", name.strip()).split())
             if 3 <= len(name) <= 60 and "@" not in name and name not in found:
-                found.append(name)
-    return found
+                found[name] = None
+    return list(found)
 
 
 def _equations(soup: BeautifulSoup, table: Tag) -> None:
@@ -121,20 +121,39 @@ def _listing(soup: BeautifulSoup, listing: Tag) -> None:
 def _titles(soup: BeautifulSoup, root: Tag) -> None:
     for title in pick(root, ".ltx_title_abstract"):
         title.name = "h2"
+    without: set[int] = set()  # theorems with no paragraph left below the last title
     for title in pick(root, ".ltx_runin, .ltx_title_theorem, .ltx_title_proof"):
         title.string = words(title).replace(" .", ".")
         title.name = "b"  # “Theorem 1.” opens a paragraph; as a heading it would cut every section
-        paragraph = title.find_next("p")
         theorem = title.parent
-        if isinstance(paragraph, Tag) and theorem is not None and theorem in paragraph.parents:
-            paragraph.insert(0, " ")
-            paragraph.insert(0, title.extract())
+        if theorem is None or id(theorem) in without:
+            continue
+        paragraph = _paragraph_below(title, theorem)
+        if paragraph is None:
+            without.add(id(theorem))
+            continue
+        paragraph.insert(0, " ")
+        paragraph.insert(0, title.extract())
     for title in pick(root, ".ltx_title_acknowledgements, .ltx_title_bibliography"):
         title.name = "h2"
     for tag in pick(
         root, ".ltx_tag_section, .ltx_tag_subsection, .ltx_tag_subsubsection, .ltx_tag_appendix"
     ):
         tag.append(" ")
+
+
+def _paragraph_below(title: Tag, theorem: Tag) -> Tag | None:
+    """The first paragraph of a theorem behind its title."""
+    end: Tag | None = theorem
+    while end is not None and end.next_sibling is None:
+        end = end.parent
+    stop = end.next_sibling if end is not None else None
+    for each in title.next_elements:
+        if each is stop:
+            return None
+        if isinstance(each, Tag) and each.name == "p":
+            return each
+    return None
 
 
 def _lists(soup: BeautifulSoup, root: Tag) -> None:

@@ -6,6 +6,8 @@ An escaped ``position\\_ids`` would no longer be found or quoted, so special cha
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from bs4 import Tag
@@ -18,7 +20,8 @@ from gadfly.errors import CorpusError
 _LANGUAGE = re.compile(r"^(?:language|lang|highlight(?:-source)?|brush:?|sourceCode)-?([\w+#]+)$")
 _BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _TEX = re.compile(r"\\\((?=\S)([^`\n]{1,500}?)\\\)|\\\[(?=\S)([^`\n]{1,2000}?)\\\]")
-_FENCED = re.compile(r"(^(`{3,})[^\n]*\n.*?^\2[ \t]*$)", re.MULTILINE | re.DOTALL)
+_OPENS = re.compile(r"^(`{3,})[^\n]*\n", re.MULTILINE)
+_TICKS_ALONE = re.compile(r"^(`{3,})[ \t]*+$", re.MULTILINE)
 
 
 def write(root: Tag, url: str = "") -> str:
@@ -31,10 +34,38 @@ def write(root: Tag, url: str = "") -> str:
         text = _Writer(url).process_tag(root, set())
     except RecursionError as error:
         raise CorpusError("this HTML is nested too deeply to be a document") from error
-    parts = _FENCED.split(text)
-    # Outside fences alone: blank lines in code are part of it. Every third piece is a fence's mark.
-    parts = [_tidy(part) if i % 3 == 0 else part for i, part in enumerate(parts)]
-    return "".join(part for i, part in enumerate(parts) if i % 3 != 2).strip() + "\n"
+    # Outside fences alone: blank lines in code are part of it.
+    parts = (part if is_code else _tidy(part) for part, is_code in _parts(text))
+    return "".join(parts).strip() + "\n"
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, and which of them are fences with what is in them."""
+    bare: dict[int, list[int]] = {}  # by the number of ticks, where lines of nothing else begin
+    for line in _TICKS_ALONE.finditer(text):
+        bare.setdefault(len(line[1]), []).append(line.start())
+    at = 0
+    for opening in _OPENS.finditer(text):
+        if opening.start() < at:
+            continue
+        end = _closing(bare, len(opening[1]), opening.end())
+        if end < 0:
+            continue
+        yield text[at : opening.start()], False
+        stop = text.find("\n", end)
+        at = stop if stop >= 0 else len(text)
+        yield text[opening.start() : at], True
+    yield text[at:], False
+
+
+def _closing(bare: dict[int, list[int]], ticks: int, start: int) -> int:
+    """Where the line begins that closes a fence: as many ticks, or where none has as many, fewer; -1: nowhere."""
+    for count in range(ticks, 2, -1):
+        places = bare.get(count, [])
+        first = bisect_left(places, start)
+        if first < len(places):
+            return places[first]
+    return -1
 
 
 def _tidy(prose: str) -> str:
@@ -54,6 +85,7 @@ class _Writer(MarkdownConverter):
             wrap_width=None,
         )
         self._url = url
+        self._items: dict[int, dict[int, int]] = {}
 
     def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         label = text.strip()
@@ -80,6 +112,21 @@ class _Writer(MarkdownConverter):
 
     def convert_br(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         return " " if "_inline" in parent_tags else "\n"
+
+    def convert_li(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        """The items of a list are counted once; markdownify counts those before each."""
+        parent = el.parent
+        if parent is None or parent.name != "ol" or not text.strip():
+            return str(super().convert_li(el, text, parent_tags))  # type: ignore[misc]
+        if id(parent) not in self._items:
+            items = (each for each in parent.children if isinstance(each, Tag))
+            numbered = enumerate(each for each in items if each.name == "li")
+            self._items[id(parent)] = {id(each): number for number, each in numbered}
+        said = attribute(parent, "start")
+        first = int(said) if said.isdecimal() else 1
+        mark = f"{first + self._items[id(parent)][id(el)]}. "
+        lines = [f"{' ' * len(mark)}{line}" if line else "" for line in text.strip().split("\n")]
+        return mark + "\n".join(lines)[len(mark) :] + "\n"
 
     def convert_hr(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         return "\n\n"  # a rule under a line would make a heading of it

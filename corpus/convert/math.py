@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString, PageElement
 
 from gadfly.corpus.convert.soup import attribute, classes, drop, first, new, pick, words
 
@@ -77,11 +78,20 @@ def _rendered(soup: BeautifulSoup, tag: Tag) -> None:
         put(soup, tag, tag.get_text(), display=display)
 
 
+def _before(script: Tag) -> PageElement | None:
+    """What stands right before an element, blanks aside."""
+    near = script.previous_sibling
+    for _ in range(3):
+        if isinstance(near, NavigableString) and not near.strip():
+            near = near.previous_sibling
+    return near
+
+
 def _mathjax2(soup: BeautifulSoup, root: Tag) -> None:
     """MathJax 2 leaves the TeX in a script beside what it drew."""
     for script in root.find_all("script", attrs={"type": re.compile(r"^math/tex", re.I)}):
         for _ in range(2):
-            near = script.find_previous_sibling()
+            near = _before(script)
             if isinstance(near, Tag) and any("mathjax" in each.lower() for each in classes(near)):
                 near.decompose()
         put(soup, script, script.get_text(), display="display" in attribute(script, "type"))

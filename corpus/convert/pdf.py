@@ -19,7 +19,7 @@ from gadfly.errors import CorpusError
 
 _MOST_PAGES = 3_000
 _SECONDS = 300.0
-_STAMP = re.compile(r"arXiv:\S+\s+\[[\w.-]+\]\s+(\d{1,2}\s+\w{3}\s+(?:19|20)\d\d)")
+_STAMP = re.compile(r"arXiv:\S{1,60}\s++\[[\w.-]+\]\s+(\d{1,2}\s+\w{3}\s+(?:19|20)\d\d)")
 _UNTITLED = re.compile(
     r"(?i)^(untitled|microsoft word\b.*|.*\.(docx?|tex|dvi|pdf|indd)|\W*|title)$"
 )

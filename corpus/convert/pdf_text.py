@@ -27,7 +27,7 @@ _NAMED = re.compile(
     r"bibliography|acknowledge?ments?|appendix)\s*:?$",
     re.IGNORECASE,
 )
-_LEADERS = re.compile(r"(?:\s*\.\s){4,}|\.{6,}")  # a line of a table of contents
+_LEADERS = re.compile(r"(?:\s?\.\s){4,}|\.{6,}")  # a line of a table of contents
 _ENDS = re.compile(r"[.!?:;,]$")
 
 

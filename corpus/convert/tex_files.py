@@ -33,7 +33,7 @@ def joined(files: Mapping[str, bytes]) -> tuple[str, str]:
     """
     texts = {posixpath.normpath(name): decode(data) for name, data in files.items()}
     main = _main(texts)
-    whole = _expand(main, texts, 0, [_LONGEST])
+    whole = _Inputs(texts).expand(main, ())
     # Local packages hold macros that the text uses; their own text is never shown.
     styles = [
         without_comments(text) for name, text in texts.items() if name.endswith((".sty", ".cls"))
@@ -99,14 +99,25 @@ def _declared(texts: Mapping[str, str]) -> str | None:
     return None
 
 
-def _expand(name: str, texts: Mapping[str, str], depth: int, room: list[int]) -> str:
-    """A file with everything it inputs; ``room`` is what may still be added, shared by all."""
-    text = without_comments(texts[name])
-    room[0] -= len(text)
-    if depth >= _DEEPEST or room[0] < 0:  # a file that inputs itself, or a bomb made of inputs
-        return text if room[0] >= 0 else ""
+class _Inputs:
+    """Files with everything they input. No file inputs itself; what all add together is bounded."""
 
-    def put(found: re.Match[str]) -> str:
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._bare: dict[str, str] = {}
+        self._room = _LONGEST
+
+    def expand(self, name: str, around: tuple[str, ...]) -> str:
+        """One file; ``around`` are those that input it, from the main one on."""
+        if name not in self._bare:
+            self._bare[name] = without_comments(self._texts[name])
+        text = self._bare[name]
+        self._room -= len(text)
+        if len(around) >= _DEEPEST or self._room < 0:  # a bomb made of inputs
+            return text if self._room >= 0 else ""
+        return _INPUT.sub(lambda found: self._put(found, name, (*around, name)), text)
+
+    def _put(self, found: re.Match[str], name: str, around: tuple[str, ...]) -> str:
         plain, bare, folder, inner = found.groups()
         wanted = posixpath.join(folder, inner) if inner else (plain or bare or "")
         if wanted.strip() in ("", "."):
@@ -114,8 +125,7 @@ def _expand(name: str, texts: Mapping[str, str], depth: int, room: list[int]) ->
         for base in ("", posixpath.dirname(name)):
             stem = posixpath.normpath(posixpath.join(base, wanted.strip().strip('"')))
             for each in (f"{stem}.tex", stem):
-                if each in texts and not each.endswith((".sty", ".cls", ".bbl")):
-                    return "\n" + _expand(each, texts, depth + 1, room) + "\n"
+                if each in self._texts and not each.endswith((".sty", ".cls", ".bbl")):
+                    inside = self.expand(each, around) if each not in around else ""
+                    return f"\n{inside}\n"
         return ""
-
-    return _INPUT.sub(put, text)

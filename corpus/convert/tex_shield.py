@@ -183,7 +183,7 @@ def _fence(name: str, body: str) -> str:
         if end < 0 or (body[0] == "{" and "\n" in body[:end]):
             break
         options = body[1:end]
-        said = re.search(r"language\s*=\s*\{?(?:\[[^\]]*\])?\s*(\w+)", options)
+        said = re.search(r"language\s*+=\s*+\{?(?:\[[^\]]{0,200}\])?\s*+(\w+)", options)
         language = said.group(1).lower() if said else language
         if name.startswith("minted") and re.fullmatch(r"[\w+-]+", options):
             language = options.lower()

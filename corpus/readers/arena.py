@@ -16,7 +16,7 @@ from gadfly.corpus.readers.page import Page
 
 _CELL = re.compile(r"^#[ \t]*![ \t]*CELL TYPE:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
 _HEADER = re.compile(r"^#[ \t]*![ \t]*(?:FILTERS|TAGS|[A-Z]+):[^\n]*$")
-_FILTER = re.compile(r"^[ \t]*(?:#[ \t]*)?(?:FILTERS:[ \t]*[\w~,|& ]*|END FILTERS)[ \t]*$")
+_FILTER = re.compile(r"^[ \t]*(?:#[ \t]*)?(?:FILTERS:[ \t]*+[\w~,|& ]*+|END FILTERS)[ \t]*+$")
 _OPENS = re.compile(r"[ \t]*([rRuUbBfF]{0,2})(\"\"\"|''')")
 # The place where the solution's code goes in a built notebook; the code itself stands in the cell above.
 _PLACEHOLDER = re.compile(
@@ -44,10 +44,10 @@ def _cells(text: str, removed: list[str]) -> Iterator[Cell]:
         end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
         removed.append(head.group())
         lines = text[head.end() : end].lstrip("\n").split("\n")
-        while lines and _HEADER.match(lines[0]):
-            removed.append(lines.pop(0))
+        first = next((n for n, line in enumerate(lines) if not _HEADER.match(line)), len(lines))
+        removed += lines[:first]
         kept: list[str] = []
-        for line in lines:
+        for line in lines[first:]:
             (removed if _FILTER.match(line) else kept).append(line)
         source = "\n".join(kept)
         if head.group(1).lower() == "code":

@@ -8,7 +8,8 @@ from typing import Any
 from gadfly.corpus.documents import year_of
 
 _FIELD = re.compile(
-    r"^[>\s*_]*(authors?|written by|by|url|source|link|published|posted|date|year)\b[*_]*(:?)[*_]*[ \t]+(\S.{0,300})$",
+    r"^[>\s*_]*(authors?|written by|by|url|source|link|published|posted|date|year)\b"
+    r"[*_]*+(:?)[*_]*+[ \t]++(\S.{0,300})$",
     re.IGNORECASE,
 )
 _URL = re.compile(r"https?://[^\s)>\]\"'`]+")

@@ -24,7 +24,7 @@ _SHORTEST = 40  # below this a dump could not hold two documents
 _PACKER = re.compile(
     r"merged representation of|^Directory structure:$|^<directory_structure>$", re.MULTILINE
 )
-_TRAILER = re.compile(r"\n*={16,}\nEnd of Codebase\n={16,}\s*\Z")
+_TRAILER, _TRAILER_END = "\nEnd of Codebase\n", re.compile(r"={16,}\s*\Z")
 _STAMP = re.compile(r"[=\-#*_~\s]*")
 _WRAPPERS = re.compile(r"</?(?:documents|files|document_contents|document|file)>")
 
@@ -75,10 +75,19 @@ def _split(text: str) -> tuple[str, list[Part], contents.Contents | None] | None
     table = contents.table(text, cut[0].head)
     if table is not None and style == "File: lines":
         cut = contents.headed(text, table, cut)
-    trailer = _TRAILER.search(text, cut[-1].start)
-    if trailer:
-        cut[-1] = replace(cut[-1], end=trailer.start())
+    cut[-1] = replace(cut[-1], end=_without_trailer(text, cut[-1]))
     return style, cut, table
+
+
+def _without_trailer(text: str, last: Part) -> int:
+    """Where the last part ends: before what repomix writes below it."""
+    at = text.rfind(_TRAILER, last.start)
+    if at < 0 or not _TRAILER_END.match(text, at + len(_TRAILER)):
+        return last.end
+    before = text[last.start : at].rstrip("=")
+    if at - last.start - len(before) < 16:
+        return last.end
+    return last.start + len(before.rstrip("\n"))
 
 
 def _rest(text: str, cut: list[Part], table: contents.Contents | None) -> list[tuple[str, str]]:

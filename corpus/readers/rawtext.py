@@ -46,7 +46,8 @@ def join_broken_words(text: str) -> Mended:
     ``self-attention`` if that does. Anything else stays: guessing would change what a quote says.
     """
     known = words(text)
-    hyphened = set(re.findall(r"[A-Za-z]+-[a-z]+", text))
+    # Words alone are matched too, so that each letter is looked at once.
+    hyphened = set(re.findall(r"[A-Za-z]++(?:-[a-z]++)?", text))
     removed: list[str] = []
     count = 0
 

@@ -13,7 +13,8 @@ from gadfly.corpus.readers.fences import step
 from gadfly.corpus.readers.tally import Mended
 
 _TAG = re.compile(r"<(/?)table\b[^>]{0,2000}>", re.IGNORECASE)
-_MARKUP = re.compile(r"<[^<>]{0,5000}>|\w*&#?\w+;\w*")
+# Words alone are matched too, so that each letter is looked at once; they are left out below.
+_MARKUP = re.compile(r"<[^<>]{0,5000}>|\w++(?:&#?\w+;\w*)?|&#?\w+;\w*")
 
 
 def mend(text: str) -> Mended:
@@ -29,7 +30,7 @@ def mend(text: str) -> Mended:
         if not table:
             continue
         out += [text[at:start].rstrip(" \t"), "\n\n", table, "\n\n"]
-        removed += _MARKUP.findall(source)
+        removed += [each for each in _MARKUP.findall(source) if each[0] == "<" or "&" in each]
         count += 1
         at = end
     return Mended("".join([*out, text[at:]]), count, " ".join(removed))
@@ -37,9 +38,11 @@ def mend(text: str) -> Mended:
 
 def _spans(text: str) -> list[tuple[int, int]]:
     fenced = _fenced(text)
-    spans, depth, start = [], 0, 0
+    spans, depth, start, passed = [], 0, 0, 0
     for tag in _TAG.finditer(text):
-        if any(begin <= tag.start() < end for begin, end in fenced):
+        while passed < len(fenced) and fenced[passed][1] <= tag.start():
+            passed += 1
+        if passed < len(fenced) and fenced[passed][0] <= tag.start():
             continue
         if not tag.group(1):
             depth += 1

@@ -80,7 +80,7 @@ def cosine_axis(code: Code) -> Iterator[Hit]:
 @rule("normalised-over-wrong-axis", "high")
 def norm_axis(code: Code) -> Iterator[Hit]:
     """``v / v.norm(dim=0)`` where the vectors are the rows."""
-    divisions: list[ast.BinOp | ast.AugAssign] = [*code.all(ast.BinOp), *code.all(ast.AugAssign)]
+    divisions: list[ast.BinOp | ast.AugAssign] = code.all(ast.BinOp, ast.AugAssign)
     for node in divisions:
         if not isinstance(node.op, ast.Div):
             continue

@@ -12,6 +12,7 @@ from gadfly.agent.review.batches import (
 )
 from gadfly.agent.review.concepts import model_names, uses_lens
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -229,6 +230,7 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
             )
 
 
+@kept
 def _sets_no_bos(code: Code) -> bool:
     if any(
         each.arg in ("prepend_bos", "default_prepend_bos") and truth(each.value) is False

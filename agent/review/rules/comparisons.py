@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from gadfly.agent.review.concepts import is_forward
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooked_names, hooks, runs_in
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import CLEAN, CORRUPT, words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
+    Position,
     constant,
     identifiers,
     inner,
@@ -86,7 +88,7 @@ def another_hook(code: Code) -> Iterator[Hit]:
 def fixed_layer(code: Code) -> Iterator[Hit]:
     """A hook that is put on every layer and always reads the cache of one."""
     for hook in hooks(code):
-        if hook.kind != "lens" or not _moves(code, hook.function):
+        if hook.kind != "lens" or hook.function not in _moving(code):
             continue
         for node in inner(hook.function):
             if not (isinstance(node, ast.Subscript) and "cache" in word_set(node.value)):
@@ -100,16 +102,22 @@ def fixed_layer(code: Code) -> Iterator[Hit]:
                 break
 
 
-def _moves(code: Code, function: ast.AST) -> bool:
-    """Whether a hook is registered at a name that a loop over layers builds."""
+@kept
+def _moving(code: Code) -> frozenset[ast.AST]:
+    """The hooks that are registered at a name that a loop over layers builds."""
+    found: set[ast.AST] = set()
     for pair in code.all(ast.Tuple):
-        if len(pair.elts) != 2 or function not in runs_in(code, pair.elts[1]):
-            continue
-        for loop in code.loops(pair):
-            if isinstance(loop, ast.For) and "layer" in word_set(loop.target):
-                names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
-                if names & {each.id for each in inner(pair.elts[0]) if isinstance(each, ast.Name)}:
-                    return True
+        if len(pair.elts) == 2 and _names_a_layer(code, pair):
+            found |= set(runs_in(code, pair.elts[1]))
+    return frozenset(found)
+
+
+def _names_a_layer(code: Code, pair: ast.Tuple) -> bool:
+    for loop in code.loops(pair):
+        if isinstance(loop, ast.For) and "layer" in word_set(loop.target):
+            names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+            if names & {each.id for each in inner(pair.elts[0]) if isinstance(each, ast.Name)}:
+                return True
     return False
 
 
@@ -223,27 +231,32 @@ def best_seed(code: Code) -> Iterator[Hit]:
             value = code.value(given)
             if isinstance(value, ast.ListComp):
                 seeded = "seed" in word_set(value.generators[0].target)
-            for call in code.ops("append"):
-                if isinstance(call.x, ast.Name) and call.x.id == given.id:
-                    seeded = seeded or any(
-                        "seed" in word_set(getattr(loop, "target", None))
-                        for loop in code.loops(call.node)
-                    )
+            seeded = seeded or given.id in _appended_by_seed(code)
         scope = code.function(op.node) or code.module
-        spread = {code.op(c).name for c in inner(scope) if isinstance(c, ast.Call)} & {
-            "mean",
-            "std",
-            "median",
-            "stdev",
-            "sem",
-        }
-        used = words(" ".join(identifiers(scope)))
-        if seeded and not spread and "val" not in used and op.kw.get("key") is None:
+        spread = code.calls_any(scope, "mean", "std", "median", "stdev", "sem")
+        validated = _has_validation(code, scope)
+        if seeded and not spread and not validated and op.kw.get("key") is None:
             yield Hit(
                 op.node,
                 "only the best of several seeds is reported: the maximum grows with the number of seeds",
                 "report mean and spread over all seeds",
             )
+
+
+@kept
+def _appended_by_seed(code: Code) -> frozenset[str]:
+    """The lists that are appended to in a loop over seeds."""
+    return frozenset(
+        op.x.id
+        for op in code.ops("append")
+        if isinstance(op.x, ast.Name)
+        and any("seed" in word_set(getattr(loop, "target", None)) for loop in code.loops(op.node))
+    )
+
+
+@kept
+def _has_validation(code: Code, scope: ast.AST) -> bool:
+    return "val" in words(" ".join(identifiers(scope)))
 
 
 @rule("evaluated-on-training-prompts", "high")
@@ -313,21 +326,29 @@ def shuffled_alias(code: Code) -> Iterator[Hit]:
         target = assign.targets[0]
         if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
             continue
-        scope = code.function(assign) or code.module
-        for op in code.ops("shuffle"):
-            data = op.node.args[0] if op.node.args else None
-            if (
-                isinstance(data, ast.Name)
-                and data.id == target.id
-                and (code.function(op.node) or code.module) is scope
-                and position(op.node) > position(assign)
-                and words(target.id)
-                & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
-            ):
-                yield Hit(
-                    assign,
-                    f"{target.id} is another name for {value.id}, not a copy: shuffling it in "
-                    "place shuffles the true labels "
-                    "as well",
-                    f"{target.id} = rng.permutation({value.id})",
-                )
+        last = _last_shuffles(code).get((code.function(assign), target.id))
+        if (
+            last is not None
+            and last > position(assign)
+            and words(target.id)
+            & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
+        ):
+            yield Hit(
+                assign,
+                f"{target.id} is another name for {value.id}, not a copy: shuffling it in "
+                "place shuffles the true labels "
+                "as well",
+                f"{target.id} = rng.permutation({value.id})",
+            )
+
+
+@kept
+def _last_shuffles(code: Code) -> dict[tuple[ast.AST | None, str], Position]:
+    """Where each plain name is last shuffled, by function and name."""
+    found: dict[tuple[ast.AST | None, str], Position] = {}
+    for op in code.ops("shuffle"):
+        data = op.node.args[0] if op.node.args else None
+        if isinstance(data, ast.Name):
+            key = code.function(op.node), data.id
+            found[key] = max(position(op.node), found.get(key, (0, 0)))
+    return found

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import inner
 
@@ -65,13 +66,7 @@ def iterator_twice(code: Code) -> Iterator[Hit]:
         scope = code.scope(target)
         if not lazy or len(code.bindings[scope].get(target.id, ())) != 1:
             continue
-        uses = [
-            each
-            for each in code.all(ast.Name)
-            if each.id == target.id
-            and isinstance(each.ctx, ast.Load)
-            and _seen_from(code, each) is scope
-        ]
+        uses = [each for each in code.reads(target.id) if _seen_from(code, each) is scope]
         walks = [
             each for each in uses if isinstance(code.parents.get(each), ast.For | ast.comprehension)
         ]
@@ -100,6 +95,7 @@ def _seen_from(code: Code, node: ast.AST) -> ast.AST:
     return scope
 
 
+@kept
 def _only_read(code: Code, node: ast.AST | None) -> bool:
     """Whether the name that is bound here is read in its scope and no slot of it is ever changed."""
     if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
@@ -107,11 +103,7 @@ def _only_read(code: Code, node: ast.AST | None) -> bool:
     name, scope = node.targets[0].id, code.function(node)
     if scope is None:
         return False
-    uses = [
-        each
-        for each in inner(scope)
-        if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
-    ]
+    uses = code.reads(name, scope)
     for use in uses:
         slot = code.parents.get(use)
         if not isinstance(slot, ast.Subscript):
@@ -129,6 +121,7 @@ def _only_read(code: Code, node: ast.AST | None) -> bool:
     return bool(uses)
 
 
+@kept
 def _is_generator(code: Code, call: ast.Call) -> bool:
     """Whether a function of this file yields; a context manager's yield is another matter."""
     function = code.definition(call.func)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import (
     VECTOR_WORDS,
     words,
@@ -15,6 +17,7 @@ from gadfly.agent.review.tree import (
     identifiers,
     inner,
     parameters,
+    place,
     word_set,
 )
 
@@ -64,24 +67,12 @@ def random_control(code: Code) -> Iterator[Hit]:
         ):
             continue
         scope = code.function(assign) or code.module
-        rescaled = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name in ("norm", "normalize", "vector_norm")
-            and code.op(each).x is not None
-            and target.id
-            in {e.id for e in inner(code.op(each).x or each) if isinstance(e, ast.Name)}
-            for each in inner(scope)
-        )
+        rescaled = target.id in _normed(code, scope)
         if rescaled or {"normalize", "unit"} & {
             w for n in _called_with(code, target.id) for w in words(n)
         }:
             continue
-        normed = any(
-            op2.x is not None
-            and word_set(op2.x) & (VECTOR_WORDS | {"steering"})
-            and target.id not in identifiers(op2.x)
-            for op2 in code.ops("norm", "normalize")
-        )
+        normed = any(target.id not in names for names in _normed_vectors(code))
         if normed:
             yield Hit(
                 assign,
@@ -107,29 +98,14 @@ def _random_in_place(code: Code) -> Iterator[Hit]:
         statement = code.statement(op.node)
         target = getattr(statement, "targets", [None])[0]
         name = target.id if isinstance(target, ast.Name) else ""
-        drawn = [
-            op.node,
-            *(e for e in inner(function) if isinstance(e, ast.Name) and e.id == name and name),
-        ]
-        scaled = {
-            code.unparsed(above.left)
-            for each in drawn
-            for above in [code.parents.get(each)]
-            if isinstance(above, ast.BinOp)
-            and isinstance(above.op, ast.Mult)
-            and above.right is each
-        }
-        same = any(
-            isinstance(each, ast.BinOp)
-            and isinstance(each.op, ast.Mult)
-            and isinstance(each.right, ast.Name)
-            and each.right.id in vectors
-            and code.unparsed(each.left) in scaled
-            for each in inner(function)
-        )
-        if same:
+        scales = _scales(code, function)
+        above = code.parents.get(op.node)
+        scaled = set(scales.get(name, ()))
+        if isinstance(above, ast.BinOp) and isinstance(above.op, ast.Mult):
+            scaled |= {code.unparsed(above.left)} if above.right is op.node else set()
+        if any(scaled & scales.get(each, set()) for each in vectors):
             yield Hit(
-                drawn[-1],
+                _last_use(code, name, function) or op.node,
                 "the random control is not norm-matched: randn has norm about sqrt(d_model), the vector another one, "
                 "and both get the same coefficient, so magnitudes are compared and not directions",
                 "r = r / r.norm() * v.norm()",
@@ -144,8 +120,14 @@ def _random_beside(code: Code) -> Iterator[Hit]:
         if any("norm" in each or "unit" in each for each in code.identifiers(function)):
             continue
         calls = [each for each in inner(function) if isinstance(each, ast.Call)]
+        named = Counter(
+            (code.unparsed(call.func), number, given.id)
+            for call in calls
+            for number, given in enumerate(call.args)
+            if isinstance(given, ast.Name) and words(given.id) & VECTOR_WORDS
+        )
         for call in calls:
-            for place, given in enumerate(call.args):
+            for number, given in enumerate(call.args):
                 value = code.value(given)
                 if not (
                     isinstance(value, ast.Call) and code.op(value).name in ("randn_like", "randn")
@@ -154,15 +136,9 @@ def _random_beside(code: Code) -> Iterator[Hit]:
                 like = identifiers(value) & {
                     each for each in parameters(function) if words(each) & VECTOR_WORDS
                 }
-                beside = any(
-                    other is not call
-                    and code.same(other.func, call.func)
-                    and place < len(other.args)
-                    and isinstance(other.args[place], ast.Name)
-                    and other.args[place].id in like  # type: ignore[attr-defined]
-                    for other in calls
-                )
-                if beside:
+                text = code.unparsed(call.func)
+                own = given.id if isinstance(given, ast.Name) else ""
+                if any(named[text, number, name] > (name == own) for name in like):
                     yield Hit(
                         value,
                         "the random control is not norm-matched: randn has norm about sqrt(d_model), the "
@@ -173,9 +149,55 @@ def _random_beside(code: Code) -> Iterator[Hit]:
 
 
 def _called_with(code: Code, name: str) -> set[str]:
-    return {
-        code.op(call).name
-        for call in code.all(ast.Call)
-        for each in call.args
-        if isinstance(each, ast.Name) and each.id == name
-    }
+    return _calls_by_argument(code).get(name, set())
+
+
+@kept
+def _calls_by_argument(code: Code) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for call in code.all(ast.Call):
+        for each in call.args:
+            if isinstance(each, ast.Name):
+                found[each.id].add(code.op(call).name)
+    return found
+
+
+@kept
+def _normed(code: Code, scope: ast.AST) -> frozenset[str]:
+    """The plain names whose norm is taken in a function."""
+    return frozenset(
+        each.id
+        for op in code.ops_in(scope, "norm", "normalize", "vector_norm")
+        for each in (inner(op.x) if op.x is not None else ())
+        if isinstance(each, ast.Name)
+    )
+
+
+@kept
+def _normed_vectors(code: Code) -> frozenset[frozenset[str]]:
+    """The names in each vector whose norm is taken."""
+    return frozenset(
+        identifiers(op.x)
+        for op in code.ops("norm", "normalize")
+        if op.x is not None and word_set(op.x) & (VECTOR_WORDS | {"steering"})
+    )
+
+
+@kept
+def _scales(code: Code, function: ast.AST) -> dict[str, set[str]]:
+    """What a plain name on the right of a product is multiplied by, in a function."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in inner(function):
+        if (
+            isinstance(each, ast.BinOp)
+            and isinstance(each.op, ast.Mult)
+            and isinstance(each.right, ast.Name)
+        ):
+            found[each.right.id].add(code.unparsed(each.left))
+    return found
+
+
+@kept
+def _last_use(code: Code, name: str, function: ast.AST) -> ast.AST | None:
+    uses = [*code.reads(name, function), *code.writes(name, function)]
+    return max(uses, key=place, default=None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import METRICS, TEST, TRAIN, words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -53,12 +56,8 @@ def scored_on_train(code: Code) -> Iterator[Hit]:
         honest = bool(context & {"train", "training", "fit", "in", "sample", "insample", "resub"})
         if same and not honest:
             function = code.function(call)
-            others = {
-                each for each in code.idents if "test" in words(each) and "train" not in words(each)
-            }
-            knows_test = function is not None and any(
-                "test" in words(each) for each in identifiers(function)
-            )
+            others = _names_of_tests(code)
+            knows_test = function is not None and _speaks_of_tests(code, function)
             if word_set(data) & TRAIN and _scores_test_too(code, function or code.module):
                 continue  # the training score beside the test score
             folds = code.mentions("KFold", "StratifiedKFold", "cross_val_score")
@@ -87,19 +86,35 @@ _SAME = (
 _SAME_FIX = "score on a held-out test split"
 
 
+@kept
+def _names_of_tests(code: Code) -> frozenset[str]:
+    return frozenset(
+        each for each in code.idents if "test" in words(each) and "train" not in words(each)
+    )
+
+
+@kept
+def _speaks_of_tests(code: Code, function: ast.AST) -> bool:
+    return any("test" in words(each) for each in identifiers(function))
+
+
 def _fits_of(code: Code, model: ast.AST, before: ast.AST) -> list[ast.Call]:
     value = code.value(model)
     if isinstance(value, ast.Call) and code.op(value).name == "fit":
         return [value]
-    function = code.function(before)
-    found = [
-        op.node
-        for op in code.ops("fit")
-        if code.same(op.x, model)
-        and code.function(op.node) is function
-        and position(op.node) < position(before)
-    ]
-    return found[-1:]
+    found = _fits(code).get((code.function(before), code.unparsed(model)), [])
+    upto = bisect_left(found, position(before), key=position)
+    return found[upto - 1 : upto] if upto else []
+
+
+@kept
+def _fits(code: Code) -> dict[tuple[ast.AST | None, str], list[ast.Call]]:
+    """The calls of ``fit`` by their function and by what is fitted, in the order of the source."""
+    found: dict[tuple[ast.AST | None, str], list[ast.Call]] = defaultdict(list)
+    for op in code.ops("fit"):
+        if op.x is not None:
+            found[code.function(op.node), code.unparsed(op.x)].append(op.node)
+    return {key: sorted(calls, key=position) for key, calls in found.items()}
 
 
 def _same_binding(code: Code, one: ast.AST, other: ast.AST) -> bool:
@@ -249,25 +264,41 @@ def another_layer(code: Code) -> Iterator[Hit]:
         if isinstance(constant(given.slice), str):
             continue
         for loop in code.loops(op.node):
-            names = identifiers(loop.target) if isinstance(loop, ast.For) else set()
-            for other in code.ops("score", "predict", "predict_proba", "decision_function"):
-                data = other.arg(0, "X")
-                if (
-                    isinstance(data, ast.Subscript)
-                    and isinstance(data.slice, ast.Name)
-                    and data.slice.id in names
-                    and loop in code.loops(other.node)
-                    and (code.same(op.x, other.x) or code.value(other.x) is op.node)
-                ):
-                    yield Hit(
-                        op.node,
-                        f"fitted on the same layer in every iteration ({code.unparsed(given)}) and scored on another "
-                        f"({code.unparsed(data)})",
-                        f"fit on the entry of {data.slice.id}",
-                    )
-                    return
+            scored = _scored_items(code, loop)
+            wanted = (op.node, code.unparsed(op.x)) if op.x is not None else (op.node,)
+            found = [scored[each] for each in wanted if each in scored]
+            if found:
+                _, data = min(found, key=lambda each: each[0])
+                yield Hit(
+                    op.node,
+                    f"fitted on the same layer in every iteration ({code.unparsed(given)}) and scored on another "
+                    f"({code.unparsed(data)})",
+                    f"fit on the entry of {code.unparsed(data.slice)}",
+                )
+                return
 
 
+@kept
+def _scored_items(code: Code, loop: ast.AST) -> dict[object, tuple[int, ast.Subscript]]:
+    """The first scoring of an item by a loop's variable: by the text of what is scored, and by the fit behind it."""
+    names = identifiers(loop.target) if isinstance(loop, ast.For) else frozenset()
+    found: dict[object, tuple[int, ast.Subscript]] = {}
+    calls = code.ops_in(loop, "score", "predict", "predict_proba", "decision_function")
+    for number, op in enumerate(calls):
+        data = op.arg(0, "X")
+        if (
+            isinstance(data, ast.Subscript)
+            and isinstance(data.slice, ast.Name)
+            and data.slice.id in names
+            and loop in code.loops(op.node)
+            and op.x is not None
+        ):
+            found.setdefault(code.unparsed(op.x), (number, data))
+            found.setdefault(code.value(op.x), (number, data))
+    return found
+
+
+@kept
 def _scores_test_too(code: Code, scope: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Call)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.shapes import axis, shape
 from gadfly.agent.review.tree import (
@@ -45,17 +47,10 @@ def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
     for text in texts:
         first |= {f"{text}.shape[0]", f"len({text})", f"{text}.size(0)"}
         last |= {f"{text}.shape[1]", f"{text}.shape[-1]", f"{text}.size(1)", f"{text}.size(-1)"}
-    for assign in code.all(ast.Assign):
-        if (
-            isinstance(assign.value, ast.Attribute)
-            and assign.value.attr == "shape"
-            and code.unparsed(assign.value.value) in texts
-            and isinstance(assign.targets[0], ast.Tuple)
-        ):
-            names = [code.unparsed(each) for each in assign.targets[0].elts]
-            if len(names) == 2:
-                first.add(names[0])
-                last.add(names[1])
+    shapes = _unpacked_shapes(code)
+    for one, other in (names for text in texts for names in shapes.get(text, ())):
+        first.add(one)
+        last.add(other)
     if isinstance(value, ast.Call) and code.op(value).name in ("zeros", "empty", "ones", "full"):
         op = code.op(value)
         sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
@@ -69,6 +64,23 @@ def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
     if axes is not None:
         return set(), set(), "?", "?"
     return first - last, last - first, "?", "?"
+
+
+@kept
+def _unpacked_shapes(code: Code) -> dict[str, set[tuple[str, str]]]:
+    """The two names that the shape of a tensor is unpacked into, by the text of the tensor."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        if (
+            isinstance(value, ast.Attribute)
+            and value.attr == "shape"
+            and isinstance(target, ast.Tuple)
+            and len(target.elts) == 2
+        ):
+            one, other = (code.unparsed(each) for each in target.elts)
+            found[code.unparsed(value.value)].add((one, other))
+    return found
 
 
 @rule("flat-index-wrong-divisor", "high")
@@ -169,10 +181,15 @@ def _counts_the_rows(code: Code, place: ast.AST, divisor: ast.AST) -> bool:
     ):
         return False
     scope = code.function(place) or code.module
-    return isinstance(first, ast.Name) and any(
-        isinstance(each, ast.Subscript)
-        and code.same(each.value, divisor.args[0])
-        and isinstance(each.slice, ast.Name)
-        and each.slice.id == first.id
+    text = code.unparsed(divisor.args[0])
+    return isinstance(first, ast.Name) and (text, first.id) in _indexed(code, scope)
+
+
+@kept
+def _indexed(code: Code, scope: ast.AST) -> frozenset[tuple[str, str]]:
+    """What is indexed by a plain name in a function, and that name."""
+    return frozenset(
+        (code.unparsed(each.value), each.slice.id)
         for each in inner(scope)
+        if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Name)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.batches import (
@@ -120,7 +121,7 @@ def softmax_then_temperature(code: Code) -> Iterator[Hit]:
 @rule("prompt-in-scored-text", "high")
 def prompt_scored(code: Code) -> Iterator[Hit]:
     """The decoded sequence still holds the prompt when it is searched or scored."""
-    for node in [*code.all(ast.Compare), *code.all(ast.Call)]:
+    for node in code.all(ast.Compare, ast.Call):
         subject: ast.AST | None = None
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
             subject = node.comparators[0]
@@ -187,7 +188,7 @@ def _decoded_generation(code: Code, node: ast.AST) -> ast.Call | None:
 @rule("generations-not-comparable", "medium")
 def not_comparable(code: Code) -> Iterator[Hit]:
     """Baseline and steered text decoded with different settings."""
-    for scope in [*code.defs(), code.module]:
+    for scope in code.scopes():
         calls = [
             each
             for each in inner(scope, nested=False)
@@ -198,26 +199,47 @@ def not_comparable(code: Code) -> Iterator[Hit]:
             and not isinstance(code.parents.get(each), ast.withitem)
             and not any(k.arg is None and not _is_batch(code, k.value) for k in each.keywords)
         ]
-        for n, call in enumerate(calls):
-            for other in calls[:n]:
-                if not code.same(code.op(call).x, code.op(other).x):
-                    continue
-                for name in ("do_sample", "temperature", "max_new_tokens", "top_p", "num_beams"):
-                    a, b = _setting(other, name), _setting(call, name)
-                    if a != b and not (name == "max_new_tokens" and None in (a, b)):
-                        if name != "do_sample" and "varies" in (a, b):
-                            continue
-                        yield Hit(
-                            call,
-                            f"the two generations are decoded with different settings ({name}: {a} and {b}): sampling "
-                            "against greedy, or other lengths, so their difference is not the "
-                            "effect of the intervention",
-                            "use the same decoding settings and seed for both",
-                        )
-                        break
-                else:
-                    continue
-                break
+        # Equal settings are compared once, however many calls have them.
+        seen: dict[str, list[_Settings]] = defaultdict(list)
+        known: set[tuple[str, _Settings]] = set()
+        compared: dict[tuple[str, _Settings], int] = defaultdict(int)
+        for call in calls:
+            model, mine = code.unparsed(code.op(call).x), _settings(call)
+            others = seen[model]
+            for number in range(compared[model, mine], len(others)):
+                found = _difference(others[number], mine)
+                if found is not None:
+                    name, a, b = found
+                    yield Hit(
+                        call,
+                        f"the two generations are decoded with different settings ({name}: {a} and {b}): sampling "
+                        "against greedy, or other lengths, so their difference is not the "
+                        "effect of the intervention",
+                        "use the same decoding settings and seed for both",
+                    )
+                    break
+                compared[model, mine] = number + 1
+            if (model, mine) not in known:
+                known.add((model, mine))
+                others.append(mine)
+
+
+_NAMES = ("do_sample", "temperature", "max_new_tokens", "top_p", "num_beams")
+_Settings = tuple[object, ...]
+
+
+def _settings(call: ast.Call) -> _Settings:
+    return tuple(_setting(call, name) for name in _NAMES)
+
+
+def _difference(one: _Settings, other: _Settings) -> tuple[str, object, object] | None:
+    """The first setting in which two generations differ."""
+    for name, a, b in zip(_NAMES, one, other, strict=True):
+        if a != b and not (name == "max_new_tokens" and None in (a, b)):
+            if name != "do_sample" and "varies" in (a, b):
+                continue
+            return name, a, b
+    return None
 
 
 def _setting(call: ast.Call, name: str) -> object:

@@ -38,7 +38,7 @@ def head_axis(code: Code) -> Iterator[Hit]:
             continue
         names = hooked_names(code, hook.function)
         want: int | None = None
-        for text in names:
+        for text in sorted(names):
             for short, place in (("hook_z", 2), ("hook_v", 2), ("hook_q", 2), ("hook_k", 2),
                                  ("hook_result", 2), ("hook_pattern", 1), ("attn_scores", 1)):  # fmt: skip
                 if short in text:

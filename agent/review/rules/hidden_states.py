@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gadfly.agent.review.concepts import is_block
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooks
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import inner, integer
@@ -43,15 +44,20 @@ def off_by_one(code: Code) -> Iterator[Hit]:
         said = words(text)
         if not (said & {"layer", "l"} or integer(node.slice) is not None):
             continue
-        hooked = {
-            code.unparsed(site.slice)
-            for op in code.ops("register_forward_hook")
-            for site in [code.value(op.x)]
-            if isinstance(site, ast.Subscript)
-            and code.unparsed(site.value).endswith(("layers", ".h", "blocks"))
-        }
-        if text in hooked:
+        if text in _hooked_layers(code):
             yield Hit(node, _OFF, f"hidden_states[{text} + 1]")
+
+
+@kept
+def _hooked_layers(code: Code) -> frozenset[str]:
+    """The indices of the blocks that a forward hook is put on."""
+    sites = (code.value(op.x) for op in code.ops("register_forward_hook"))
+    return frozenset(
+        code.unparsed(site.slice)
+        for site in sites
+        if isinstance(site, ast.Subscript)
+        and code.unparsed(site.value).endswith(("layers", ".h", "blocks"))
+    )
 
 
 _OFF = (

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.agent.review.concepts import forwards
+from gadfly.agent.review.concepts import forwards, forwards_in
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import Hook, hooks, returns_value, targets_of
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
     FUNCTIONS,
     Comprehension,
     Function,
+    below,
     inner,
+    position,
 )
 
 
 @rule("late-binding-in-hook", "high")
 def late_binding(code: Code) -> Iterator[Hit]:
     """Closures made in a loop that read the loop variable when they run."""
-    functions: list[Function | ast.Lambda] = [*code.defs(), *code.all(ast.Lambda)]
+    functions: list[Function | ast.Lambda] = code.all(
+        ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
+    )
     for function in functions:
         loops = code.loops(function)
         varying: dict[str, ast.AST] = {}
         for loop in loops:
             if isinstance(loop, ast.For):
-                names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
-                for statement in loop.body:
-                    for node in inner(statement, nested=False):
-                        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                            read = {e.id for e in inner(node.value) if isinstance(e, ast.Name)}
-                            if read & names:
-                                names.add(node.targets[0].id)
-                varying |= dict.fromkeys(names, loop)
+                varying |= dict.fromkeys(_varying(code, loop), loop)
         if isinstance(function, ast.Lambda):
             for above in code.up(function):
                 if isinstance(above, FUNCTIONS):
@@ -59,6 +58,30 @@ def late_binding(code: Code) -> Iterator[Hit]:
             )
 
 
+@kept
+def _varying(code: Code, loop: ast.For) -> frozenset[str]:
+    """The variables of a loop, and what its body makes of them."""
+    names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+    for statement in loop.body:
+        for node in inner(statement, nested=False):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                read = {e.id for e in inner(node.value) if isinstance(e, ast.Name)}
+                if read & names:
+                    names.add(node.targets[0].id)
+    return frozenset(names)
+
+
+@kept
+def _runs(code: Code, loop: ast.AST) -> bool:
+    """Whether a model is run in a loop, or its hooks are taken off there."""
+    return bool(
+        forwards_in(code, loop)
+        or code.ops_in(
+            loop, "run_with_hooks", "generate", "remove", "reset_hooks", "hooks", "clear"
+        )
+    )
+
+
 def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> bool:
     """Whether a function made in an iteration is kept beyond it."""
     if isinstance(loop, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
@@ -68,29 +91,10 @@ def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> boo
         return isinstance(loop, ast.ListComp | ast.DictComp) and isinstance(
             above, ast.Tuple | ast.ListComp | ast.DictComp | ast.List
         )
-    uses: list[ast.AST] = []
-    if isinstance(function, ast.Lambda):
-        uses = [function]
-    else:
-        uses = [
-            each
-            for each in inner(loop)
-            if isinstance(each, ast.Name)
-            and each.id == function.name
-            and isinstance(each.ctx, ast.Load)
-        ]
-    body = list(inner(loop))
-    runs_inside = {id(call) for call in forwards(code)}
-    runs = any(
-        isinstance(each, ast.Call)
-        and (
-            id(each) in runs_inside
-            or code.op(each).name
-            in ("run_with_hooks", "generate", "remove", "reset_hooks", "hooks", "clear")
-        )
-        for each in body
-    )
-    if runs:
+    uses: list[ast.AST] = [function]
+    if not isinstance(function, ast.Lambda):
+        uses = [*code.reads(function.name, loop)]
+    if _runs(code, loop):
         return False
     for use in uses:
         for above in code.up(use):
@@ -137,15 +141,10 @@ def never_removed(code: Code) -> Iterator[Hit]:
         ):
             continue
         loops = code.loops(call)
-        runs_in_loop = any(
-            each is not call and (each in set(forwards(code)) or _calls_a_run(code, each))
-            for loop in loops
-            for each in inner(loop)
-            if isinstance(each, ast.Call)
-        )
+        runs_in_loop = any(_runs_or_calls_one(code, loop) - {call} for loop in loops)
         given = call.args[1:2] if lens else call.args[:1]
         targets = targets_of(code, given[0] if given else None)
-        edits = [h for h in hooks(code) if h.function in targets and _changes(h)]
+        edits = [each for each in targets if each in _editing(code)]
         if not edits:
             continue
         function = code.function(call)
@@ -156,9 +155,7 @@ def never_removed(code: Code) -> Iterator[Hit]:
                 for each in code.calls_of(function.name)
             )
         )
-        runs_after = any(
-            code.function(each) is function and each.lineno > call.lineno for each in forwards(code)
-        )
+        runs_after = _last_runs(code).get(function, 0) > call.lineno
         if runs_in_loop or (repeated and runs_after):
             yield Hit(
                 call,
@@ -168,9 +165,29 @@ def never_removed(code: Code) -> Iterator[Hit]:
             )
 
 
+@kept
+def _runs_or_calls_one(code: Code, loop: ast.AST) -> frozenset[ast.AST]:
+    """The calls in a loop that run a model, at once or by a function of this file."""
+    runs = set(forwards_in(code, loop))
+    calls = (each for each in inner(loop) if isinstance(each, ast.Call))
+    return frozenset(each for each in calls if each in runs or _calls_a_run(code, each))
+
+
 def _calls_a_run(code: Code, call: ast.Call) -> bool:
     function = code.definition(call.func)
-    return function is not None and any(each in set(forwards(code)) for each in inner(function))
+    return function is not None and bool(forwards_in(code, function))
+
+
+@kept
+def _last_runs(code: Code) -> dict[ast.AST | None, int]:
+    """The line of the last run of a model in each function."""
+    return {code.function(each): each.lineno for each in sorted(forwards(code), key=position)}
+
+
+@kept
+def _editing(code: Code) -> frozenset[ast.AST]:
+    """The functions of the hooks that change something."""
+    return frozenset(each.function for each in hooks(code) if _changes(each))
 
 
 def _changes(hook: Hook) -> bool:
@@ -197,32 +214,38 @@ def only_last_removed(code: Code) -> Iterator[Hit]:
         loops = code.loops(assign)
         if not loops:
             continue
-        inside = {
-            each.attr
-            for each in inner(loops[0])
-            if isinstance(each, ast.Attribute)
-            and isinstance(each.value, ast.Name)
-            and each.value.id == target.id
-        }
-        kept = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name == "append"
-            and any(isinstance(a, ast.Name) and a.id == target.id for a in each.args)
-            for each in inner(loops[0])
-        )
+        removed, stored = _in_loop(code, target.id, loops[0])
         scope = code.function(assign) or code.module
-        after = any(
-            op.name == "remove"
-            and isinstance(op.x, ast.Name)
-            and op.x.id == target.id
-            and loops[0] not in code.up(op.node)
-            for op in code.ops("remove")
-            if (code.function(op.node) or code.module) is scope
-        )
-        if after and not kept and "remove" not in inside:
+        removals = _removals(code).get((scope, target.id), [])
+        after = len(below(loops[0], removals)) < len(removals)
+        if after and not stored and not removed:
             yield Hit(
                 assign,
                 f"{target.id} is overwritten in every iteration and removed once after the loop: only the last "
                 "hook is removed, the others stay on the model",
                 "collect the handles in a list and remove every one",
             )
+
+
+@kept
+def _in_loop(code: Code, name: str, loop: ast.AST) -> tuple[bool, bool]:
+    """Whether a handle is removed in a loop, and whether it is put on a list there."""
+    uses = [code.parents[each] for each in (*code.reads(name, loop), *code.writes(name, loop))]
+    removed = any(isinstance(each, ast.Attribute) and each.attr == "remove" for each in uses)
+    stored = any(
+        isinstance(each, ast.Call)
+        and code.op(each).name == "append"
+        and any(isinstance(a, ast.Name) and a.id == name for a in each.args)
+        for each in uses
+    )
+    return removed, stored
+
+
+@kept
+def _removals(code: Code) -> dict[tuple[ast.AST, str], list[ast.Call]]:
+    """The calls of ``name.remove()``, by function and name."""
+    found: dict[tuple[ast.AST, str], list[ast.Call]] = defaultdict(list)
+    for op in code.ops("remove"):
+        if isinstance(op.x, ast.Name):
+            found[code.function(op.node) or code.module, op.x.id].append(op.node)
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooks
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -30,7 +31,7 @@ def edited_in_place(code: Code) -> Iterator[Hit]:
     libraries = ("torch", "nnsight", "nnterp", "transformer_lens", "numpy", "jaxtyping")
     if not (code.imports_from(*libraries) or hooks(code)):
         return
-    for scope in [*code.defs(), code.module]:
+    for scope in code.scopes():
         saved: dict[str, tuple[str, ast.AST]] = {}  # base text -> (where it was kept, statement)
         for node in inner(scope, nested=False):
             if isinstance(node, ast.Assign):
@@ -139,28 +140,30 @@ def cache_edited(code: Code) -> Iterator[Hit]:
         repeated = code.loops(assign) or isinstance(scope, FUNCTIONS)
         if not repeated:
             continue
-        for node in inner(scope, nested=False):
-            edited: ast.AST | None = None
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-                edited = node.targets[0].value
-            elif isinstance(node, ast.AugAssign):
-                edited = (
-                    node.target.value if isinstance(node.target, ast.Subscript) else node.target
-                )
-            if (
-                isinstance(edited, ast.Name)
-                and edited.id == target.id
-                and position(node) > position(assign)
-            ):
-                found = code.binding(edited, position(node))
-                if found is not None and found.node is assign:
-                    yield Hit(
-                        node,
-                        f"{target.id} is the tensor inside {store.id}, not a copy: this in-place edit changes the "
-                        "cache, so every later iteration and comparison uses edited activations",
-                        f"{target.id} = {code.unparsed(value)}.clone()",
-                    )
-                    break
+        edit = _edits(code, scope).get((assign, target.id))
+        if edit is not None:
+            yield Hit(
+                edit,
+                f"{target.id} is the tensor inside {store.id}, not a copy: this in-place edit changes the "
+                "cache, so every later iteration and comparison uses edited activations",
+                f"{target.id} = {code.unparsed(value)}.clone()",
+            )
+
+
+@kept
+def _edits(code: Code, scope: ast.AST) -> dict[tuple[ast.AST, str], ast.AST]:
+    """In a function, the first edit in place of what a statement bound to a name."""
+    found: dict[tuple[ast.AST, str], ast.AST] = {}
+    for node in inner(scope, nested=False):
+        edited: ast.AST | None = None
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            edited = node.targets[0].value
+        elif isinstance(node, ast.AugAssign):
+            edited = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        bound = code.binding(edited, position(node)) if isinstance(edited, ast.Name) else None
+        if bound is not None and position(node) > position(bound.node):
+            found.setdefault((bound.node, bound.name), node)
+    return found
 
 
 _ROWS = frozenset({"mask", "idxs", "idx", "indices", "rows", "keep", "positions"})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooks
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import VECTOR_WORDS
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -43,7 +45,7 @@ def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
     arguments = function.args
     if _is_stub(function) or isinstance(code.parents.get(function), ast.ClassDef):
         return
-    hooked = {each.value for each in hooks(code) if each.function is function}
+    hooked = _values(code).get(function, set())
     names = parameters(function)
     dictated = (
         hooked or "hook" in names or arguments.kwarg is not None or arguments.vararg is not None
@@ -59,10 +61,10 @@ def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
     }
     if mentioned & {"locals", "vars"}:
         return
-    inside = [each.arg for each in inner(function) if isinstance(each, ast.arg)]
+    inside = Counter(each.arg for each in inner(function) if isinstance(each, ast.arg))
     for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         name = each.arg
-        if name in _KNOBS - hooked and name not in mentioned and inside.count(name) == 1:
+        if name in _KNOBS - hooked and name not in mentioned and inside[name] == 1:
             if _handed_over(code, function.name):
                 return
             yield Hit(
@@ -88,6 +90,15 @@ def _idle_values(code: Code, function: Function) -> Iterator[Hit]:
             )
 
 
+@kept
+def _values(code: Code) -> dict[ast.AST, set[str]]:
+    """The parameters that hold an activation, by hook function."""
+    found: dict[ast.AST, set[str]] = defaultdict(set)
+    for each in hooks(code):
+        found[each.function].add(each.value)
+    return found
+
+
 def _is_stub(function: Function) -> bool:
     body = [
         each
@@ -103,19 +114,24 @@ def _is_stub(function: Function) -> bool:
 
 
 def _passed(code: Code, function: str, name: str) -> bool:
-    return any(
-        each.arg == name and code.op(call).name == "partial"
-        for call in code.all(ast.Call)
-        if any(isinstance(a, ast.Name) and a.id == function for a in call.args)
-        for each in call.keywords
-    )
+    return name in _partials(code).get(function, ())
 
 
+@kept
+def _partials(code: Code) -> dict[str, set[str | None]]:
+    """The keywords that a function is given by partial, by the name of the function."""
+    found: dict[str, set[str | None]] = defaultdict(set)
+    for op in code.ops("partial"):
+        for each in op.node.args:
+            if isinstance(each, ast.Name):
+                found[each.id] |= {given.arg for given in op.node.keywords}
+    return found
+
+
+@kept
 def _handed_over(code: Code, name: str) -> bool:
     """Whether a function is passed on as a value: its signature is then its caller's."""
-    for each in code.all(ast.Name):
-        if each.id != name or not isinstance(each.ctx, ast.Load):
-            continue
+    for each in code.reads(name):
         above = code.parents.get(each)
         if isinstance(above, ast.Call) and (above.func is each or code.op(above).name == "partial"):
             continue
@@ -168,13 +184,8 @@ def _only_shown(code: Code, name: ast.AST) -> bool:
         if isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Store):
             base = above.value.id if isinstance(above.value, ast.Name) else ""
             loop = next((each for each in code.up(above) if isinstance(each, ast.For)), above)
-            return not any(
-                isinstance(each, ast.Name)
-                and each.id == base
-                and isinstance(each.ctx, ast.Load)
-                and each is not above.value
-                for each in inner(loop)
-            )  # a key of the result, not a place in something that is read again
+            # A key of the result, not a place in something that is read again.
+            return not base or code.times_read(base, loop) <= 1
         if isinstance(above, ast.stmt):
             return False
     return False
@@ -197,22 +208,10 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
         if not loops or not isinstance(loops[0], ast.For):
             continue
         target = word_set(loops[0].target)
-        draws = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name
-            in (
-                "randn",
-                "randn_like",
-                "permutation",
-                "randperm",
-                "choice",
-                "shuffle",
-                "standard_normal",
-                "normal",
-                "sample",
-            )
-            for each in inner(loops[0])
-        )
+        draws = code.calls_any(
+            loops[0], "randn", "randn_like", "permutation", "randperm", "choice", "shuffle",
+            "standard_normal", "normal", "sample",
+        )  # fmt: skip
         over = word_set(loops[0].iter)
         many = bool(
             target & {"seed", "trial", "repeat", "rep", "run"}
@@ -238,10 +237,7 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
             if op.name not in ("manual_seed", "seed", "default_rng", "set_seed")
             else many
         )
-        names = [each.id for each in inner(loops[0].target) if isinstance(each, ast.Name)]
-        idle = bool(names) and not any(
-            code.is_used(name, statement) for name in names for statement in loops[0].body
-        )
+        idle = _is_idle(code, loops[0])
         if (many and draws) or varied or (idle and draws and "range" in over):
             if code.is_used(
                 next(
@@ -256,6 +252,15 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
                 "over seeds or random controls is zero",
                 "seed with the loop variable, or once before the loop",
             )
+
+
+@kept
+def _is_idle(code: Code, loop: ast.For) -> bool:
+    """Whether the body of a loop reads none of its variables."""
+    names = [each.id for each in inner(loop.target) if isinstance(each, ast.Name)]
+    return bool(names) and not any(
+        code.is_used(name, statement) for name in names for statement in loop.body
+    )
 
 
 def _where_it_belongs(function: Function, name: str) -> ast.AST | None:

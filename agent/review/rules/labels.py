@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import METRICS, words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -51,13 +52,11 @@ def sorted_labels(code: Code) -> Iterator[Hit]:
         if truth(op.kw.get("shuffle")) is True or (len(op.args) >= 1 and truth(op.args[0]) is True):
             continue
         here = code.function(op.node) or code.module
-        labels = [
-            name
-            for name, found in code.bindings[here].items()
-            if words(name) & {"y", "labels", "label"}
-            and any(b.kind == "assign" and _sorted_labels(code, b.value) for b in found)
-        ]
-        if labels and "permutation" not in code.idents and "randperm" not in code.idents:
+        if (
+            _has_sorted_labels(code, here)
+            and "permutation" not in code.idents
+            and "randperm" not in code.idents
+        ):
             yield Hit(op.node, _SORTED, "StratifiedKFold(n, shuffle=True, random_state=seed)")
     if code.mentions("randperm", "permutation", "shuffle", "sample", "choice"):
         return
@@ -78,6 +77,16 @@ def sorted_labels(code: Code) -> Iterator[Hit]:
                 return
 
 
+@kept
+def _has_sorted_labels(code: Code, scope: ast.AST) -> bool:
+    return any(
+        b.kind == "assign" and _sorted_labels(code, b.value)
+        for name, found in code.bindings[scope].items()
+        if words(name) & {"y", "labels", "label"}
+        for b in found
+    )
+
+
 _SORTED = (
     "the labels are in class order (all of one class, then all of the other) and the split does not shuffle: training "
     "and test parts hold different classes"
@@ -87,7 +96,7 @@ _SORTED = (
 @rule("rows-and-labels-shuffled-apart", "high")
 def shuffled_apart(code: Code) -> Iterator[Hit]:
     """Two permutations for one data set."""
-    for scope in [*code.defs(), code.module]:
+    for scope in code.scopes():
         seen: list[tuple[str, ast.AST]] = []
         for node in inner(scope, nested=False):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
@@ -172,26 +181,31 @@ def shuffled_loader(code: Code) -> Iterator[Hit]:
         if not isinstance(target, ast.Name):
             continue
         scope = code.function(op.node) or code.module
-        walks = [each for each in inner(scope) if isinstance(each, ast.For | ast.comprehension)]
-        dropped = any(
-            isinstance(each.iter, ast.Name)
-            and each.iter.id == target.id
-            and any(isinstance(n, ast.Name) and n.id.startswith("_") for n in inner(each.target))
-            for each in walks
-        )
-        own_order = any(
-            isinstance(each.iter, ast.Name) and each.iter.id == op.x.id for each in walks
-        ) or any(
-            isinstance(each, ast.Attribute)
-            and isinstance(each.value, ast.Name)
-            and each.value.id == op.x.id
-            and each.attr in ("labels", "targets", "y")
-            for each in inner(scope)
-        )
-        if dropped and own_order:
+        dropped, ordered = _walked(code, scope)
+        if target.id in dropped and op.x.id in ordered:
             yield Hit(
                 op.node,
                 "the rows are read in shuffled order and the labels in the order of the dataset: they no longer belong "
                 "together",
                 "shuffle=False, or keep the labels that the loader gives",
             )
+
+
+@kept
+def _walked(code: Code, scope: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that are walked over with a part dropped; and those that are walked over or asked for labels."""
+    dropped: set[str] = set()
+    ordered: set[str] = set()
+    for each in inner(scope):
+        if isinstance(each, ast.For | ast.comprehension) and isinstance(each.iter, ast.Name):
+            ordered.add(each.iter.id)
+            names = (n.id for n in inner(each.target) if isinstance(n, ast.Name))
+            if any(name.startswith("_") for name in names):
+                dropped.add(each.iter.id)
+        elif (
+            isinstance(each, ast.Attribute)
+            and isinstance(each.value, ast.Name)
+            and each.attr in ("labels", "targets", "y")
+        ):
+            ordered.add(each.value.id)
+    return frozenset(dropped), frozenset(ordered)

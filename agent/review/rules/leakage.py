@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import CROSS_VALIDATION, SPLITS, TRAIN, words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -36,14 +38,23 @@ def _is_fitted_transform(code: Code, call: ast.Call) -> bool:
 
 def _fitted_on_same(code: Code, op: Op) -> bool:
     """``PCA().fit(x)`` in the chain or above, on the very rows that are transformed."""
-    made = code.value(op.x)
-    fits = [made] if isinstance(made, ast.Call) and code.op(made).name == "fit" else []
-    fits += [
-        each.node
-        for each in code.ops("fit")
-        if code.same(each.x, op.x) and code.function(each.node) is code.function(op.node)
-    ]
-    return any(code.same(code.op(each).arg(0, "X"), op.arg(0, "X")) for each in fits)
+    made, data = code.value(op.x), op.arg(0, "X")
+    fit = code.op(made) if isinstance(made, ast.Call) else None
+    if fit is not None and fit.name == "fit" and code.same(fit.arg(0, "X"), data):
+        return True
+    key = (code.function(op.node), code.unparsed(op.x))
+    return data is not None and code.unparsed(data) in _fitted_rows(code).get(key, ())
+
+
+@kept
+def _fitted_rows(code: Code) -> dict[tuple[ast.AST | None, str], set[str]]:
+    """The rows that each model is fitted on, by function and by the text of the model."""
+    found: dict[tuple[ast.AST | None, str], set[str]] = defaultdict(set)
+    for op in code.ops("fit"):
+        data = op.arg(0, "X")
+        if op.x is not None and data is not None:
+            found[code.function(op.node), code.unparsed(op.x)].add(code.unparsed(data))
+    return found
 
 
 def _split_points(code: Code) -> Iterator[tuple[ast.AST, ast.expr]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gadfly.agent.review.concepts import uses_lens
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooks
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -155,8 +156,13 @@ def _excepted(code: Code, call: ast.Call) -> bool:
         if isinstance(above, ast.If | ast.IfExp):
             return True
         if isinstance(above, ast.For | ast.FunctionDef):
-            return any(isinstance(each, ast.If | ast.IfExp) for each in inner(above))
+            return _has_condition(code, above)
     return False
+
+
+@kept
+def _has_condition(code: Code, node: ast.AST) -> bool:
+    return any(isinstance(each, ast.If | ast.IfExp) for each in inner(node))
 
 
 @rule("lens-without-final-norm", "high")
@@ -207,7 +213,7 @@ def _residual(code: Code, node: ast.AST) -> bool:
                 text = " ".join(code.vocab(each.slice))
                 if "resid_post" in text or "resid_pre" in text or "resid_mid" in text:
                     return True
-    recorded = {each.function for each in hooks(code) if _on_block(code, each.site)}
+    recorded = _recording(code)
     for each in code.flow(node)[:150]:
         if isinstance(each, ast.Name) and code.scope(each) in recorded:
             found = code.binding(each)
@@ -215,6 +221,12 @@ def _residual(code: Code, node: ast.AST) -> bool:
                 return True
     entry = _entry(code, node)
     return entry is not None and entry[0] == "all"
+
+
+@kept
+def _recording(code: Code) -> frozenset[ast.AST]:
+    """The functions of the hooks that sit on whole decoder blocks."""
+    return frozenset(each.function for each in hooks(code) if _on_block(code, each.site))
 
 
 def _on_block(code: Code, site: ast.AST | None) -> bool:
@@ -240,7 +252,7 @@ def attribution(code: Code) -> Iterator[Hit]:
     """Cached components times unembedding directions, without the final LayerNorm's scale."""
     if not uses_lens(code) or code.uses_text("ln_final", "apply_ln", "hook_scale", "logit_attrs"):
         return
-    products: list[ast.BinOp | ast.Call] = [*code.all(ast.BinOp), *code.all(ast.Call)]
+    products: list[ast.BinOp | ast.Call] = code.all(ast.BinOp, ast.Call)
     for node in products:
         if isinstance(node, ast.BinOp):
             if not isinstance(node.op, ast.MatMult):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import islice
 
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.names import words
@@ -11,7 +12,6 @@ from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
     identifiers,
     inner,
-    position,
     word_set,
 )
 
@@ -84,26 +84,13 @@ def last_batch(code: Code) -> Iterator[Hit]:
             name = statement.targets[0].id
             if words(name) & {"loss", "last", "final", "prev", "previous", "total", "best"}:
                 continue
-            bound = [
-                each for each in code.bindings[scope].get(name, ()) if each.node is not statement
-            ]
+            every = code.bindings[scope].get(name, ())
+            bound = list(islice((each for each in every if each.node is not statement), 2))
             if bound and not (len(bound) == 1 and _starts_a_sum(code, bound[0].value)):
                 continue
-            inside = any(
-                isinstance(e, ast.Name) and e.id == name and isinstance(e.ctx, ast.Load)
-                for e in inner(loop)
-            )
-            later = [
-                e
-                for e in inner(scope)
-                if isinstance(e, ast.Name)
-                and e.id == name
-                and isinstance(e.ctx, ast.Load)
-                and position(e) > (loop.end_lineno or 0, 999)
-            ]
             if (
-                not inside
-                and later
+                not code.is_used(name, loop)
+                and code.is_read_below(name, scope, loop.end_lineno)
                 and isinstance(statement.value, ast.Call | ast.Subscript | ast.BinOp)
             ):
                 yield Hit(
@@ -148,14 +135,7 @@ def overwritten(code: Code) -> Iterator[Hit]:
             continue
         if any(moving & code.vocab(each.iter) & {"enumerate"} for each in loops):
             continue
-        reads = any(
-            isinstance(each, ast.Name)
-            and each.id == name
-            and isinstance(each.ctx, ast.Load)
-            and each is not target.value
-            for each in inner(outer)
-        )
-        if not reads:
+        if code.times_read(name, outer) <= 1:  # here alone
             yield Hit(
                 node,
                 f"{name} is overwritten in every batch: what is read after the loop is the last batch only, nothing is "

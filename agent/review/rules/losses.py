@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.agent.review.concepts import is_forward, is_model, value_kind
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import constant, identifiers, indices, inner, integer, word_set
@@ -228,26 +229,28 @@ def mean_of_exp(code: Code) -> Iterator[Hit]:
             continue
         context = code.context(op.node)
         statement = code.statement(op.node)
-        kept = isinstance(statement, ast.AugAssign) or any(
+        stays = isinstance(statement, ast.AugAssign) or any(
             isinstance(each, ast.Call) and code.op(each).name == "append" for each in code.up(op.node)
         ) or comprehension  # fmt: skip
         function = code.function(op.node)
-        averages = function is not None and any(
-            (isinstance(each, ast.Call) and code.op(each).name in ("mean", "fmean"))
-            or (
-                isinstance(each, ast.BinOp)
-                and isinstance(each.op, ast.Div)
-                and each.lineno > op.node.lineno
-            )
-            for each in inner(function)
+        averages = function is not None and (
+            code.calls_any(function, "mean", "fmean")
+            or _last_division(code, function) > op.node.lineno
         )
-        if kept and averages and context & {"perplexity", "ppl", "perplexities"}:
+        if stays and averages and context & {"perplexity", "ppl", "perplexities"}:
             yield Hit(
                 op.node,
                 "perplexity is the exponential of the mean loss; the mean of exponentials is larger and dominated by "
                 "the worst batch",
                 "exp(total_loss / total_tokens)",
             )
+
+
+@kept
+def _last_division(code: Code, function: ast.AST) -> int:
+    """The line of the last division in a function."""
+    found = (e for e in inner(function) if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Div))
+    return max((each.lineno for each in found), default=0)
 
 
 def _starts_at_prompt_end(code: Code, node: ast.AST) -> bool:

@@ -30,7 +30,7 @@ def mixed_heads(code: Code) -> Iterator[Hit]:
             if _cuts_heads(code, node):
                 yield Hit(node, _MIXED, _MIXED_FIX)
                 break
-    places: list[ast.Call | ast.Subscript] = [*code.all(ast.Call), *code.all(ast.Subscript)]
+    places: list[ast.Call | ast.Subscript] = code.all(ast.Call, ast.Subscript)
     for node in places:
         if not _cuts_heads(code, node):
             continue

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import Trace, touches_model, traces, uses_nnsight
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
-from gadfly.agent.review.tree import identifiers, inner, integer, position
+from gadfly.agent.review.tree import FUNCTIONS, identifiers, inner, integer
 
 
 def _tops(code: Code) -> list[Trace]:
@@ -22,15 +24,14 @@ def _tops(code: Code) -> list[Trace]:
 @rule("missing-save", "high")
 def missing_save(code: Code) -> Iterator[Hit]:
     """A name bound in a trace and read after it, without save()."""
+    sessions = {each.block for each in traces(code) if each.kind == "session"}
     for trace in _tops(code):
         if any(
-            isinstance(each, ast.Call) and code.op(each).name in ("session",)
+            each in sessions or (isinstance(each, ast.Call) and code.op(each).name == "session")
             for each in code.up(trace.block)
         ):
             continue
-        session = any(t.kind == "session" and t.block in code.up(trace.block) for t in traces(code))
-        if session:
-            continue
+        saved = _saved_in(code, trace.block)
         scope = code.function(trace.block) or code.module
         for node in inner(trace.block):
             if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
@@ -41,33 +42,20 @@ def missing_save(code: Code) -> Iterator[Hit]:
                 continue
             if "trace" in {code.op(c).name for c in inner(value) if isinstance(c, ast.Call)}:
                 continue
-            saved_later = any(
-                (
-                    isinstance(each, ast.Call)
-                    and code.op(each).name == "save"
-                    and name in identifiers(code.op(each).x)
-                )
-                for each in inner(trace.block)
-            )
-            if saved_later:
+            if name in saved or code.is_rebound(name, scope, node):
                 continue
-            rebound = [b for b in code.bindings[scope].get(name, ()) if b.node is not node]
-            if any(b.kind != "def" and b.at > position(node) for b in rebound):
-                continue
-            after = [
-                each
-                for each in inner(scope)
-                if isinstance(each, ast.Name)
-                and each.id == name
-                and isinstance(each.ctx, ast.Load)
-                and position(each) > (trace.block.end_lineno or 0, 10_000)
-            ]
-            if after:
+            if code.is_read_below(name, scope, trace.block.end_lineno):
                 yield Hit(
                     node,
                     f"{name} is read after the trace but has no .save(): its value is gone when the trace ends",
                     f"{name} = ….save()",
                 )
+
+
+@kept
+def _saved_in(code: Code, block: ast.AST) -> frozenset[str]:
+    """The names in what a block calls ``save()`` on."""
+    return frozenset().union(*(identifiers(op.x) for op in code.ops_in(block, "save")))
 
 
 def _saves(code: Code, node: ast.AST) -> bool:
@@ -101,14 +89,8 @@ def not_written_back(code: Code) -> Iterator[Hit]:
                 and isinstance(value, ast.BinOp)
                 and name in {e.id for e in inner(value) if isinstance(e, ast.Name)}
             ):
-                used = [
-                    e
-                    for e in inner(code.function(trace.block) or code.module)
-                    if isinstance(e, ast.Name) and e.id == name and isinstance(e.ctx, ast.Load)
-                    and position(e) > position(node)
-                    and not (node.lineno <= e.lineno <= (node.end_lineno or node.lineno))
-                ]  # fmt: skip
-                if not used:
+                scope = code.function(trace.block) or code.module
+                if not code.is_read_below(name, scope, node.end_lineno):
                     yield Hit(
                         node,
                         f"{name} is rebound to a new tensor and never written back: the model's "
@@ -125,22 +107,21 @@ def threads(code: Code) -> Iterator[Hit]:
         return
     if code.mentions("Lock", "RLock", "Semaphore"):
         return
-    tracing = {f.name for f in code.defs() for t in _tops(code) if f in code.up(t.block)}
+    around = (above for each in _tops(code) for above in code.up(each.block))
+    tracing = {each.name for each in around if isinstance(each, FUNCTIONS)}
+    alone = any(
+        each.arg == "max_workers" and integer(each.value) == 1 for each in code.all(ast.keyword)
+    )
     for op in code.ops("map", "submit", "Thread", "starmap", "imap", "apply_async"):
         given = [*op.node.args[:1], *(k.value for k in op.node.keywords if k.arg == "target")]
-        if any(isinstance(each, ast.Name) and each.id in tracing for each in given):
-            workers = [
-                each
-                for each in code.all(ast.keyword)
-                if each.arg == "max_workers" and integer(each.value) == 1
-            ]
-            if not workers:
-                yield Hit(
-                    op.node,
-                    "traces of one model run in several threads: nnsight's objects are shared between threads and not "
-                    "thread-safe, so values mix or the trace fails",
-                    "one worker per loaded model, or a lock around the trace",
-                )
+        runs = any(isinstance(each, ast.Name) and each.id in tracing for each in given)
+        if runs and not alone:
+            yield Hit(
+                op.node,
+                "traces of one model run in several threads: nnsight's objects are shared between threads and not "
+                "thread-safe, so values mix or the trace fails",
+                "one worker per loaded model, or a lock around the trace",
+            )
 
 
 @rule("attention-probabilities-not-enabled", "medium")
@@ -168,6 +149,9 @@ def attention_off(code: Code) -> Iterator[Hit]:
 def same_prompt(code: Code) -> Iterator[Hit]:
     """A state saved in trace(clean) and written in another trace(clean)."""
     tops = [each for each in _tops(code) if each.kind == "trace" and len(each.call.args) == 1]
+    by_block: dict[ast.AST, list[Trace]] = defaultdict(list)
+    for each in tops:
+        by_block[each.block].append(each)
     for trace in tops:
         for node in inner(trace.block):
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)):
@@ -175,13 +159,12 @@ def same_prompt(code: Code) -> Iterator[Hit]:
             if not touches_model(code, node.targets[0]):
                 continue
             found = code.binding(node.value)
-            for other in tops:
+            if found is None or found.value is None or not touches_model(code, found.value):
+                continue
+            around = (each for above in code.up(found.node) for each in by_block.get(above, ()))
+            for other in around:
                 if (
                     other is not trace
-                    and found is not None
-                    and found.value is not None
-                    and touches_model(code, found.value)
-                    and other.block in code.up(found.node)
                     and isinstance(trace.call.args[0], ast.Name)
                     and code.same(other.call.args[0], trace.call.args[0])
                     and isinstance(code.value(found.value), ast.Call)

@@ -17,7 +17,7 @@ def unbounded(code: Code) -> Iterator[Hit]:
     """Statements after tracer.iter[:] or tracer.all() never run."""
     if not uses_nnsight(code):
         return
-    blocks: list[ast.With | ast.For] = [*code.all(ast.With), *code.all(ast.For)]
+    blocks: list[ast.With | ast.For] = code.all(ast.With, ast.For)
     for node in blocks:
         heads: list[ast.AST] = (
             [i.context_expr for i in node.items] if isinstance(node, ast.With) else [node.iter]

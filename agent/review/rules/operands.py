@@ -61,7 +61,7 @@ def column_against_row(code: Code) -> Iterator[Hit]:
     }
     if not heads:
         return
-    pairs: list[ast.BinOp | ast.Compare] = [*code.all(ast.BinOp), *code.all(ast.Compare)]
+    pairs: list[ast.BinOp | ast.Compare] = code.all(ast.BinOp, ast.Compare)
     for node in pairs:
         if isinstance(node, ast.BinOp):
             if not isinstance(node.op, ast.Sub):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import inner, truth, word_set
 
@@ -81,14 +82,7 @@ def not_reset(code: Code) -> Iterator[Hit]:
         loops = code.loops(op.node)
         if not loops:
             continue
-        steps = [
-            each
-            for each in inner(loops[-1])
-            if isinstance(each, ast.Call)
-            and code.op(each).name == "step"
-            and word_set(each.func) & {"opt", "optimizer", "optim", "optimiser", "adam", "sgd"}
-        ]
-        if steps:
+        if _steps(code, loops[-1]):
             yield Hit(
                 op.node,
                 "gradients are never reset (no zero_grad): they accumulate over steps",
@@ -100,25 +94,39 @@ def not_reset(code: Code) -> Iterator[Hit]:
         loops = code.loops(op.node)
         if not loops:
             continue
-        for each in inner(loops[0]):
-            if (
-                isinstance(each, ast.Attribute)
-                and each.attr == "grad"
-                and isinstance(each.value, ast.Name | ast.Attribute)
-            ):
-                name = each.value.id if isinstance(each.value, ast.Name) else ""
-                inside = any(
-                    isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
-                    for n in inner(loops[0])
-                )
-                if name and not inside:
-                    yield Hit(
-                        each,
-                        f"{name}.grad accumulates over the iterations: backward() adds to it and it is never reset to "
-                        "zero, so later values contain the earlier ones",
-                        f"{name}.grad = None before each backward(), or torch.autograd.grad",
-                    )
-                    return
+        found = _kept_gradient(code, loops[0])
+        if found is not None:
+            name = code.unparsed(found.value)
+            yield Hit(
+                found,
+                f"{name}.grad accumulates over the iterations: backward() adds to it and it is never reset to "
+                "zero, so later values contain the earlier ones",
+                f"{name}.grad = None before each backward(), or torch.autograd.grad",
+            )
+            return
+
+
+@kept
+def _steps(code: Code, loop: ast.AST) -> bool:
+    """Whether an optimiser steps in a loop."""
+    return any(
+        word_set(op.node.func) & {"opt", "optimizer", "optim", "optimiser", "adam", "sgd"}
+        for op in code.ops_in(loop, "step")
+    )
+
+
+@kept
+def _kept_gradient(code: Code, loop: ast.AST) -> ast.Attribute | None:
+    """The gradient that is read in a loop of a plain name that is not made there."""
+    for each in inner(loop):
+        if (
+            isinstance(each, ast.Attribute)
+            and each.attr == "grad"
+            and isinstance(each.value, ast.Name)
+            and not code.is_written(each.value.id, loop)
+        ):
+            return each
+    return None
 
 
 @rule("optimised-tensor-is-not-a-leaf", "high")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.agent.review.batches import (
+    Batches,
     comes_from,
     is_mask,
     is_tokenizer,
@@ -14,12 +15,14 @@ from gadfly.agent.review.batches import (
     padding_side,
 )
 from gadfly.agent.review.concepts import (
+    forwards_in,
     from_model,
     is_forward,
     model_names,
 )
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import uses_nnsight
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import indices, integer, is_full_slice, word_set
 
@@ -49,7 +52,7 @@ def last_position(code: Code) -> Iterator[Hit]:
             continue
         if isinstance(node.ctx, ast.Store):
             continue
-        if _recorded(code, node, batches):
+        if _recorded(code, node):
             yield Hit(node, _LAST, _LAST_FIX)
             continue
         if not comes_from(code, node.value, batches):
@@ -68,7 +71,19 @@ _LAST = (
 _LAST_FIX = "index with attention_mask.sum(1) - 1 per row, or set tokenizer.padding_side = 'left'"
 
 
-def _recorded(code: Code, node: ast.Subscript, batches: list[ast.Call]) -> bool:
+@kept
+def _first_run(code: Code, function: ast.AST) -> float:
+    """The line where a function first runs the model on a padded batch that it makes; infinity where it does not."""
+    here = {each for each in padded_batches(code) if code.function(each) is function}
+    runs = (
+        each.lineno
+        for each in forwards_in(code, function)
+        if code.function(each) is function and not here.isdisjoint(code.flow(each))
+    )
+    return min(runs, default=float("inf"))
+
+
+def _recorded(code: Code, node: ast.Subscript) -> bool:
     """Something that a hook kept while this function ran the model on a padded batch."""
     function = code.function(node)
     base = node.value
@@ -78,12 +93,7 @@ def _recorded(code: Code, node: ast.Subscript, batches: list[ast.Call]) -> bool:
             "stored", "recorded", "captured", "recorder", "saved"}  # fmt: skip
     if not word_set(base) & kept or word_set(base) & {"mask", "ids", "tokens"}:
         return False
-    here = [each for each in batches if code.function(each) is function]
-    runs = any(
-        is_forward(code, each) and any(b in code.flow(each) for b in here)
-        for each in code.all(ast.Call)
-        if code.function(each) is function and each.lineno < node.lineno
-    )
+    runs = _first_run(code, function) < node.lineno
     return runs and code.mentions("register_forward_hook") and not from_model(code, base)
 
 
@@ -175,7 +185,7 @@ def position_from_unpadded(code: Code) -> Iterator[Hit]:
             )
 
 
-def _cut_by_bare_length(code: Code, batches: list[ast.Call]) -> Iterator[Hit]:
+def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
     """``out[i, len(tokenizer(prompt).input_ids):]`` of a left-padded generation."""
     for node in code.all(ast.Subscript):
         last = indices(node)[-1]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 from gadfly.agent.review.concepts import is_block
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import Hook, hooked_names, hooks
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -66,14 +68,7 @@ _WHOLE = (
 
 def _kept_from_another_run(code: Code, hook: Hook) -> ast.AST | None:
     """``h[:] = kept[i]``, where a second hook filled ``kept`` with the outputs of blocks."""
-    kept = {
-        each.value.id
-        for other in hooks(code)
-        if other.function is not hook.function and other.kind == "forward"
-        for each in inner(other.function)
-        if isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) and isinstance(each.value, ast.Name)
-        and each.value.id != other.value
-    }  # fmt: skip
+    fillers = _fillers(code)
     for node in inner(hook.function):
         if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)):
             continue
@@ -82,11 +77,27 @@ def _kept_from_another_run(code: Code, hook: Hook) -> ast.AST | None:
             all(is_full_slice(each) or constant(each) is Ellipsis for each in indices(target))
             and isinstance(value, ast.Subscript)
             and isinstance(value.value, ast.Name)
-            and value.value.id in kept
+            and fillers.get(value.value.id, set()) - {hook.function}
             and not any(isinstance(each, ast.Slice) for each in indices(value))
         ):
             return node
     return None
+
+
+@kept
+def _fillers(code: Code) -> dict[str, set[ast.AST]]:
+    """The forward hooks that write into an item of a name other than their activation's, by the name."""
+    found: dict[str, set[ast.AST]] = defaultdict(set)
+    for hook in hooks(code):
+        for each in inner(hook.function) if hook.kind == "forward" else ():
+            if (
+                isinstance(each, ast.Subscript)
+                and isinstance(each.ctx, ast.Store)
+                and isinstance(each.value, ast.Name)
+                and each.value.id != hook.value
+            ):
+                found[each.value.id].add(hook.function)
+    return found
 
 
 def _whole_cache(code: Code, node: ast.AST, value: str) -> bool:

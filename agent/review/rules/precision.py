@@ -53,6 +53,7 @@ def half_precision(code: Code) -> Iterator[Hit]:
 @rule("half-precision-accumulator", "medium")
 def half_sum(code: Code) -> Iterator[Hit]:
     """A running sum kept in bf16 or fp16."""
+    seen: set[tuple[ast.AST, str]] = set()
     for node in code.all(ast.AugAssign):
         if (
             not isinstance(node.op, ast.Add)
@@ -60,8 +61,11 @@ def half_sum(code: Code) -> Iterator[Hit]:
             or not code.loops(node)
         ):
             continue
-        first = code.bindings[code.scope(node)].get(node.target.id, [])
-        for each in first:
+        scope, name = code.scope(node), node.target.id
+        if (scope, name) in seen:
+            continue
+        seen.add((scope, name))
+        for each in code.bindings[scope].get(name, ()):
             if each.kind == "assign" and isinstance(each.value, ast.Call):
                 op = code.op(each.value)
                 kind = op.kw.get("dtype")

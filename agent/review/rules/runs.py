@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gadfly.agent.review.concepts import is_forward, is_model
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import runs_in
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import CLEAN, CORRUPT, about, words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -30,6 +31,13 @@ _RUNS = {
 }
 
 
+@kept
+def _runs_inside(code: Code, function: ast.AST) -> bool:
+    """Whether a function runs a model."""
+    calls = (each for each in inner(function) if isinstance(each, ast.Call))
+    return any(is_forward(code, each) or code.op(each).name in _RUNS for each in calls)
+
+
 @rule("clean-and-corrupt-swapped", "high")
 def swapped(code: Code) -> Iterator[Hit]:
     """``_, clean_cache = model.run_with_cache(corrupted_tokens)``."""
@@ -43,8 +51,7 @@ def swapped(code: Code) -> Iterator[Hit]:
         run = op.name in _RUNS or is_model(code, value.func) or "tokenizer" in words(op.name)
         helper = code.definition(value.func)
         if helper is not None:
-            runs = [each for each in inner(helper) if isinstance(each, ast.Call)]
-            run = run or any(is_forward(code, each) or code.op(each).name in _RUNS for each in runs)
+            run = run or _runs_inside(code, helper)
         if not run or not value.args:
             continue
         target, given = assign.targets[0], value.args[0]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
 from gadfly.agent.review.hooking import hooks, runs_in
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.shapes import axis
@@ -24,7 +25,7 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
     biases = {"b_dec", "decoder_bias", "dec_bias", "bias_dec", "b_d", "pre_bias", "dec_b", "b_pre"}
     if not code.mentions(*biases):
         return
-    products: list[ast.BinOp | ast.Call] = [*code.all(ast.BinOp), *code.all(ast.Call)]
+    products: list[ast.BinOp | ast.Call] = code.all(ast.BinOp, ast.Call)
     for node in products:
         if isinstance(node, ast.BinOp):
             if not isinstance(node.op, ast.MatMult):
@@ -77,15 +78,12 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
         }:
             continue
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if isinstance(target, ast.Name) and function is not None:
-            later = any(
-                (isinstance(each, ast.BinOp | ast.AugAssign))
-                and target.id in identifiers(each)
-                and identifiers(each) & biases
-                for each in inner(function)
-            )
-            if later:
-                continue
+        if (
+            isinstance(target, ast.Name)
+            and function is not None
+            and target.id in _added_to_a_bias(code, function, frozenset(biases))
+        ):
+            continue
         yield Hit(
             statement,
             "the decoder bias b_dec is missing from the reconstruction: it was subtracted (or "
@@ -93,6 +91,13 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
             "the reconstruction is off by a constant vector",
             "f @ W_dec + b_dec",
         )
+
+
+@kept
+def _added_to_a_bias(code: Code, function: ast.AST, biases: frozenset[str]) -> frozenset[str]:
+    """The names that stand in one arithmetic expression of a function with a bias."""
+    sums = (each for each in inner(function) if isinstance(each, ast.BinOp | ast.AugAssign))
+    return frozenset().union(*(identifiers(e) for e in sums if identifiers(e) & biases))
 
 
 @rule("sae-at-another-hook", "high")
@@ -181,6 +186,12 @@ def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Iterator[Hit]:
             )
 
 
+@kept
+def _decoding(code: Code) -> frozenset[ast.AST]:
+    """The hook functions that decode."""
+    return frozenset(h.function for h in hooks(code) if "decode" in identifiers(h.function))
+
+
 @rule("feature-ablation-without-error", "medium")
 def without_error(code: Code) -> Iterator[Hit]:
     """A hook that zeroes a feature and returns the bare reconstruction."""
@@ -208,11 +219,7 @@ def without_error(code: Code) -> Iterator[Hit]:
             if isinstance(value, ast.Call) and code.op(value).name == "to":
                 inside = code.op(value).x
                 bare = isinstance(inside, ast.Call) and code.op(inside).name == "decode"
-            others = [
-                h
-                for h in hooks(code)
-                if h.function is not function and "decode" in identifiers(h.function)
-            ]
+            others = _decoding(code) - {function}
             if bare and not others and not isinstance(code.parents.get(zeroed[0]), ast.If):
                 yield Hit(
                     value,

@@ -99,7 +99,7 @@ def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
 @rule("train-and-test-drawn-apart", "high")
 def drawn_apart(code: Code) -> Iterator[Hit]:
     """Two independent samples of one pool, or overlapping slices."""
-    for scope in [*code.defs(), code.module]:
+    for scope in code.scopes():
         drawn: dict[str, dict[str, ast.AST]] = {}
         cut: dict[str, dict[str, tuple[int | None, int | None, ast.AST]]] = {}
         for node in inner(scope, nested=False):
@@ -122,7 +122,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
                 pool_name = _pool(code, value)
                 if side == "test" and pool_name and words(pool_name) & {"train", "training"}:
                     again = code.bindings[code.scope(node)].get(pool_name, ())
-                    if not any(each.at > position(node) for each in again):
+                    if not again or again[-1].at <= position(node):
                         yield Hit(
                             node,
                             _OVERLAP,

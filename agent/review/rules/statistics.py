@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import constant, identifiers, inner, parameters, word_set
@@ -83,14 +84,20 @@ def fvu(code: Code) -> Iterator[Hit]:
         )
 
 
+@kept
+def _first_added(code: Code, scope: ast.AST, name: str) -> ast.AST | None:
+    """What is added first to a name."""
+    found = code.bindings[scope].get(name, ())
+    return next((each.value for each in found if each.kind == "aug" and each.value), None)
+
+
 def _accumulated(code: Code, node: ast.AST) -> ast.AST:
     """What a running sum adds up, else the value of an expression."""
     value = code.value(node)
     if isinstance(value, ast.Name):
-        found = code.bindings[code.scope(value)].get(value.id, [])
-        added = [each.value for each in found if each.kind == "aug" and each.value is not None]
-        if added:
-            return added[0]
+        added = _first_added(code, code.scope(value), value.id)
+        if added is not None:
+            return added
     return value if value is not None else node
 
 

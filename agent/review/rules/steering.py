@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from gadfly.agent.review.flow import Code
@@ -129,10 +130,9 @@ def _returns_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
 
 
 def _removed_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
-    return any(
-        position(one) < position(op.node) < position(other)
-        for op in code.ops("remove", "reset_hooks", "remove_all_hooks")
-    )
+    found = code.ops("remove", "reset_hooks", "remove_all_hooks")
+    first = bisect_right(found, position(one), key=lambda op: position(op.node))
+    return first < len(found) and position(found[first].node) < position(other)
 
 
 @rule("steering-first-step-only", "high")

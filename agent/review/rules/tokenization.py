@@ -12,6 +12,7 @@ from gadfly.agent.review.batches import (
 )
 from gadfly.agent.review.concepts import uses_lens
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
@@ -41,18 +42,24 @@ def generation_prompt(code: Code) -> Iterator[Hit]:
             for key, value in zip(each.keys, each.values, strict=True)
             if constant(key) == "role"
         ]
-        feeds = any(
-            op.node in code.calls_in(argument)
-            for call in code.ops("generate")
-            for argument in [*call.node.args, *(k.value for k in call.node.keywords)]
-        )
-        if roles and roles[-1] == "user" and "assistant" not in roles and feeds:
+        if roles and roles[-1] == "user" and "assistant" not in roles and op.node in _fed(code):
             yield Hit(
                 op.node,
                 "no generation prompt: without the assistant header the model continues the user's turn instead of "
                 "answering",
                 "add_generation_prompt=True",
             )
+
+
+@kept
+def _fed(code: Code) -> frozenset[ast.AST]:
+    """The calls whose results go into a generation."""
+    return frozenset(
+        each
+        for call in code.ops("generate")
+        for argument in [*call.node.args, *(k.value for k in call.node.keywords)]
+        for each in code.calls_in(argument)
+    )
 
 
 @rule("zero-is-falsy", "medium")

@@ -13,6 +13,7 @@ from gadfly.agent.review.concepts import (
     without_grad,
 )
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.names import words
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import identifiers, inner
@@ -120,9 +121,19 @@ def kept_graphs(code: Code) -> Iterator[Hit]:
 
 def _called_without_grad(code: Code, node: ast.AST) -> bool:
     function = code.function(node)
-    return function is not None and any(
-        without_grad(code, call) for call in code.calls_of(function.name)
-    )
+    return function is not None and _each_without_grad(code, function.name)
+
+
+@kept
+def _each_without_grad(code: Code, name: str) -> bool:
+    return any(without_grad(code, call) for call in code.calls_of(name))
+
+
+@kept
+def _is_called(code: Code, name: str) -> bool:
+    """Whether a plain name is called."""
+    calls = ((each, code.parents[each]) for each in code.reads(name))
+    return any(isinstance(above, ast.Call) and above.func is each for each, above in calls)
 
 
 def _train_mode(code: Code) -> Iterator[Hit]:
@@ -156,15 +167,10 @@ def dropout_on(code: Code) -> Iterator[Hit]:
             and len(call.args) == 1
             and "config" in code.flow_words(call.args[0])
         )
-        kept = code.statement(call)
-        named = isinstance(kept, ast.Assign) and isinstance(kept.targets[0], ast.Name)
+        home = code.statement(call)
+        named = isinstance(home, ast.Assign) and isinstance(home.targets[0], ast.Name)
         runs = (
-            made
-            and named
-            and any(
-                isinstance(each.func, ast.Name) and each.func.id == kept.targets[0].id  # type: ignore[attr-defined]
-                for each in code.all(ast.Call)
-            )
+            made and named and _is_called(code, home.targets[0].id)  # type: ignore[attr-defined]
         )
         if runs and not any(code.ops("backward")) and not code.mentions("train"):
             yield Hit(
@@ -177,7 +183,7 @@ def dropout_on(code: Code) -> Iterator[Hit]:
     yield from _train_mode(code)
     if not layers or not any(code.ops("backward")):
         return
-    for block in [*code.all(ast.With)]:
+    for block in code.all(ast.With):
         if not any(
             identifiers(i.context_expr) & {"no_grad", "inference_mode"} for i in block.items
         ):

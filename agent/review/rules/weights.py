@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from gadfly.agent.review.concepts import MODEL_WORDS
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.memory import kept
 from gadfly.agent.review.registry import Hit, rule
 from gadfly.agent.review.tree import (
+    holds,
     inner,
+    place,
     word_set,
 )
 
@@ -21,7 +25,7 @@ def weights_not_restored(code: Code) -> Iterator[Hit]:
         "copy"
     ):
         return
-    for node in [*code.all(ast.Assign), *code.all(ast.AugAssign), *code.all(ast.Expr)]:
+    for node in code.all(ast.Assign, ast.AugAssign, ast.Expr):
         target: ast.AST | None = None
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             target = node.targets[0].value
@@ -58,31 +62,34 @@ def weights_not_restored(code: Code) -> Iterator[Hit]:
         if not loops:
             continue
         text = alias or code.unparsed(target)
-        loop_names = {
-            each.id
-            for each in inner(getattr(loops[0], "target", loops[0]))
-            if isinstance(each, ast.Name)
-        }
-        writes = [
-            each
-            for each in inner(loops[0])
-            if isinstance(each, ast.Subscript | ast.Attribute)
-            and isinstance(each.ctx, ast.Store)
-            and code.unparsed(each).startswith(text)
-        ]
-        evaluated = any(
-            isinstance(each, ast.Call)
-            and {"loss", "eval", "evaluate", "score", "accuracy", "logit", "metric", "model"}
-            & word_set(each.func)
-            for each in inner(loops[0])
-        )
-        if len(writes) <= 1 and evaluated and loop_names:
+        written, measures = _of_loop(code, loops[0])
+        first = bisect_left(written, text)
+        often = first + 1 < len(written) and written[first + 1].startswith(text)
+        if measures and not often:
             yield Hit(
                 node,
                 "the weights are edited in every iteration and never restored: from the second iteration on, all "
                 "earlier ablations are still in the model and effects accumulate",
                 "keep saved = weight.clone() and copy it back after each measurement",
             )
+
+
+@kept
+def _of_loop(code: Code, loop: ast.AST) -> tuple[list[str], bool]:
+    """What is written to in a loop, in order of its text; and whether it has a variable and measures something."""
+    written = sorted(
+        code.unparsed(each)
+        for each in inner(loop)
+        if isinstance(each, ast.Subscript | ast.Attribute) and isinstance(each.ctx, ast.Store)
+    )
+    has_names = any(isinstance(each, ast.Name) for each in inner(getattr(loop, "target", loop)))
+    measures = any(
+        isinstance(each, ast.Call)
+        and {"loss", "eval", "evaluate", "score", "accuracy", "logit", "metric", "model"}
+        & word_set(each.func)
+        for each in inner(loop)
+    )
+    return written, measures and has_names
 
 
 @rule("state-dict-not-copied", "high")
@@ -102,14 +109,8 @@ def state_dict_alias(code: Code) -> Iterator[Hit]:
                 continue
             if not word_set(owner) & (MODEL_WORDS | {"probe", "sae", "module", "autoencoder"}):
                 continue
-            back = any(
-                isinstance(each, ast.Name) and each.id == target.id
-                for op in code.ops("load_state_dict")
-                for each in inner(op.node)
-            )
-            if back and code.loops(assign)[0] not in code.up(
-                _first_load(code, target.id) or assign
-            ):
+            back = _first_loads(code).get(target.id)
+            if back is not None and not holds(code.loops(assign)[0], place(back)):
                 yield Hit(
                     assign,
                     "state_dict() holds references to the parameters, which training goes on changing: what is loaded "
@@ -118,8 +119,12 @@ def state_dict_alias(code: Code) -> Iterator[Hit]:
                 )
 
 
-def _first_load(code: Code, name: str) -> ast.AST | None:
+@kept
+def _first_loads(code: Code) -> dict[str, ast.Call]:
+    """The first call of ``load_state_dict`` that each plain name stands in."""
+    found: dict[str, ast.Call] = {}
     for op in code.ops("load_state_dict"):
-        if any(isinstance(each, ast.Name) and each.id == name for each in inner(op.node)):
-            return op.node
-    return None
+        for each in inner(op.node):
+            if isinstance(each, ast.Name):
+                found.setdefault(each.id, op.node)
+    return found

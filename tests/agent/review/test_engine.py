@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import random
+import re
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gadfly.agent.critic import markdown
+from gadfly.agent.critic.material import Material, text_file
+from gadfly.agent.jobs.review import review as run
 from gadfly.agent.review import engine
 from gadfly.agent.review.anchors import anchors
 from gadfly.agent.review.diff import parse
 from gadfly.agent.review.engine import review, review_diff, review_files, review_source
 from gadfly.agent.review.findings import Finding, anchored, fingerprint
 from gadfly.agent.review.flow import Code
+from gadfly.agent.review.registry import Check, Hit, Rule, rules
 from gadfly.agent.review.source import from_text
 from gadfly.corpus.tokens import count
 
@@ -278,7 +285,79 @@ def test_any_change_is_survived(old: list[str], new: list[str], crlf: bool) -> N
         assert all(each.start_line in shown for each in done.findings)
 
 
-def test_a_file_that_takes_too_long_gives_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_LONGEST_REVIEW", -1.0)
-    done = review({"x.py": LIST})
-    assert not done.findings and "takes too long" in done.notices[0]
+SLOW = "a-slow-rule"
+
+
+def _with(check: Check, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.05) -> None:
+    """All rules, and first of all one more."""
+    every = {SLOW: Rule(SLOW, "low", check), **rules()}
+    monkeypatch.setattr(engine, "rules", lambda: every)
+    monkeypatch.setattr(engine, "LONGEST_RULE", seconds)
+
+
+def _slow(code: Code) -> Iterator[Hit]:
+    """Every assignment is a finding; from the fifth on each takes long."""
+    for number, assign in enumerate(code.all(ast.Assign)):
+        yield Hit(assign, "an assignment", "none")
+        began = time.thread_time()
+        while number >= 4 and time.thread_time() - began < 0.02:
+            pass
+
+
+ASSIGNMENTS = "".join(f"x{n} = {n}\n" for n in range(100))
+
+
+def test_a_rule_that_takes_too_long_says_so_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _with(_slow, monkeypatch)
+    done = review({"x.py": f"{ASSIGNMENTS}{LIST}\n"})
+    found = [each.start_line for each in done.findings if each.rule == SLOW]
+    assert found[:4] == [1, 2, 3, 4] and len(found) < 100, "what it found until then stands"
+    assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
+    (notice,) = done.notices
+    assert f"the rule {SLOW} took longer than 0.05 s" in notice
+    said = re.search(r"did not look at lines (\d+) to 101", notice)
+    assert said is not None and int(said[1]) <= found[-1] + 1
+
+
+def test_a_rule_within_its_time_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _with(_slow, monkeypatch, seconds=30.0)
+    done = review({"x.py": ASSIGNMENTS})
+    assert len([each for each in done.findings if each.rule == SLOW]) == 100 and not done.notices
+
+
+def test_a_rule_that_fails_keeps_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(code: Code) -> Iterator[Hit]:
+        for number, assign in enumerate(code.all(ast.Assign)):
+            if number == 2:
+                raise RuntimeError
+            yield Hit(assign, "an assignment", "none")
+
+    _with(failing, monkeypatch, seconds=30.0)
+    done = review({"x.py": f"{ASSIGNMENTS}{LIST}\n"})
+    assert [e.start_line for e in done.findings if e.rule == SLOW] == [1, 2]
+    assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
+    assert done.notices == [
+        f"x.py: the rule {SLOW} failed (RuntimeError); it did not look at lines 3 to 101"
+    ]
+
+
+def test_a_rule_that_stops_nowhere_in_particular_says_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(code: Code) -> Iterator[Hit]:
+        while True:
+            code.watch.check()
+        yield
+
+    _with(elsewhere, monkeypatch)
+    (notice,) = review({"x.py": LIST}).notices
+    assert notice.endswith("it did not look at all of the file")
+
+
+def test_the_notice_reaches_every_reader_of_a_review(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People, ``--json``, MCP and pull requests are all shown this report."""
+    _with(_slow, monkeypatch)
+    report = run(Material("x", [text_file("x.py", ASSIGNMENTS)]), rules_only=True)
+    assert SLOW in report.notices[0] and SLOW in report.model_dump_json()
+    assert any(SLOW in each for each in markdown.notes(report))
+    assert SLOW in markdown.summary(report, 10)

@@ -1,0 +1,89 @@
+"""Twice the code, at most 2.4 times the time: every rule, on its own examples and on code that only looks like it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from tests.doubling import code
+from tests.doubling.measure import MOST, elapsed, growth
+
+from gadfly.agent.review.engine import review
+from gadfly.agent.review.flow import Code
+from gadfly.agent.review.registry import rules
+from gadfly.agent.review.source import from_text
+from gadfly.agent.review.tree import BrokenCodeError
+
+# Flows are followed for some hundred nodes: only on code that is longer is the time for more of it the same.
+LARGE, DOUBLINGS = 48_000, 2
+QUICK = (
+    "hooks",
+    "hook pairs",
+    "registrations of one hook",
+    "elifs",
+    "sums",
+    "statements of one function",
+)
+
+
+def _parsed(text: str) -> Code | None:
+    try:
+        return Code(from_text("x.py", text).text)
+    except BrokenCodeError:
+        return None
+
+
+def _without_parsing(text: str, check: Any) -> float:
+    """The time of a rule on code that was parsed before."""
+    parsed = _parsed(text)
+    return 0.0 if parsed is None else elapsed(parsed, lambda each: list(check(each)))
+
+
+def _every_rule(text: str) -> None:
+    assert not [each for each in review({"x.py": text}).notices if "the rule" in each]
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_all_rules_on_some_code(kind: str) -> None:
+    found = growth(code.GENERAL[kind], _every_rule)
+    assert found.ratio <= MOST, str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", code.GENERAL)
+def test_all_rules(kind: str) -> None:
+    found = growth(code.GENERAL[kind], _every_rule, large=LARGE, doublings=DOUBLINGS)
+    assert found.ratio <= MOST, str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", rules())
+def test_a_rule_on_its_own_examples(name: str) -> None:
+    """A rule that is added is tried here by the wrong example of its page."""
+    slow = []
+    for arrangement, make in code.arranged(rules()[name].page.wrong[0]).items():
+        found = growth(
+            make, rules()[name].check, large=LARGE, doublings=DOUBLINGS, seconds=_without_parsing
+        )
+        if found.ratio > MOST:
+            slow.append(f"{arrangement}: {found}")
+    assert not slow, "; ".join(slow)
+
+
+def test_four_thousand_hooks_hide_no_bug() -> None:
+    """The time of the whole review was over before the rule that finds the last line had its turn."""
+    hooks = code.GENERAL["hooks"](4_000 * 80)
+    assert hooks.count("def hook") >= 4_000
+    began = time.process_time()
+    done = review({"x.py": f"{hooks}\nacts = [[]] * n_layers\n"})
+    assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
+    assert not done.notices
+    assert time.process_time() - began < 60  # was 10 seconds of the clock, and then nothing
+
+
+def test_twenty_thousand_lines_hide_no_bug() -> None:
+    padding = "".join(f"value_{n} = compute(values, {n})\n" for n in range(20_000))
+    done = review({"x.py": f"{padding}acts = [[]] * n_layers\n"})
+    assert [each.rule for each in done.findings] == ["shared-list-in-every-slot"]
+    assert done.findings[0].start_line == 20_001 and not done.notices
