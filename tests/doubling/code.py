@@ -98,7 +98,7 @@ def snippets() -> dict[str, str]:
 
 def arranged(example: str) -> dict[str, Make]:
     """One example many times: below itself, in one function, in a function each, in one class, beside padding."""
-    padding = "".join(f"value_{n} = compute(value, {n})\n" for n in range(20))
+    padding = "".join(f"value_{n} = compute(value, {n})\n" for n in range(4))
     return {
         "below itself": times(f"{example}\n"),
         "in one function": _block("def f(model, x):\n", f"{example}\n"),

@@ -63,9 +63,16 @@ def test_a_rule_on_its_own_examples(name: str) -> None:
     """A rule that is added is tried here by the wrong example of its page."""
     slow = []
     for arrangement, make in code.arranged(rules()[name].page.wrong[0]).items():
-        found = growth(
-            make, rules()[name].check, large=LARGE, doublings=DOUBLINGS, seconds=_without_parsing
-        )
+        for large in (LARGE, 4 * LARGE):  # a flow that still grows up to its bound is no fault
+            found = growth(
+                make,
+                rules()[name].check,
+                large=large,
+                doublings=DOUBLINGS,
+                seconds=_without_parsing,
+            )
+            if found.ratio <= MOST:
+                break
         if found.ratio > MOST:
             slow.append(f"{arrangement}: {found}")
     assert not slow, "; ".join(slow)

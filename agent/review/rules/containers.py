@@ -66,7 +66,7 @@ def iterator_twice(code: Code) -> Iterator[Hit]:
         scope = code.scope(target)
         if not lazy or len(code.bindings[scope].get(target.id, ())) != 1:
             continue
-        uses = [each for each in code.reads(target.id) if _seen_from(code, each) is scope]
+        uses = _reads_by_scope(code).get((scope, target.id), [])
         walks = [
             each for each in uses if isinstance(code.parents.get(each), ast.For | ast.comprehension)
         ]
@@ -85,6 +85,16 @@ def iterator_twice(code: Code) -> Iterator[Hit]:
                     f"{target.id} = list(...)",
                 )
                 break
+
+
+@kept
+def _reads_by_scope(code: Code) -> dict[tuple[ast.AST, str], list[ast.Name]]:
+    """Where names are read, by the scope that they are read in."""
+    found: dict[tuple[ast.AST, str], list[ast.Name]] = {}
+    for each in code.all(ast.Name):
+        if isinstance(each.ctx, ast.Load):
+            found.setdefault((_seen_from(code, each), each.id), []).append(each)
+    return found
 
 
 def _seen_from(code: Code, node: ast.AST) -> ast.AST:
