@@ -174,7 +174,7 @@ class Loop:
             calls,
             declined=state["declined"],
             repeated=talk.repeated(calls, state["messages"], turn),
-            since=state["started"],
+            since=state.get("since"),  # a turn begun by an earlier version has none
             emit=self._emit,
             stop=self._stopped,
         )

@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -89,6 +89,12 @@ class Sessions:
         return self._database.saver(JsonPlusSerializer(allowed_msgpack_modules=None))
 
     def save(self, info: SessionInfo) -> None:
+        """Write the session's row. It is then the one used last: also where the clock was set back."""
+        others = "SELECT updated FROM sessions WHERE id <> ? ORDER BY updated DESC LIMIT 1"
+        for other in self._database.query(others, [info.id]):
+            last = datetime.fromisoformat(other["updated"])
+            if info.updated <= last:
+                info.updated = last + timedelta(seconds=1)
         row = info.model_dump(mode="json")
         row["settings"] = json.dumps(row["settings"])
         anew = ", ".join(f"{name} = excluded.{name}" for name in row)

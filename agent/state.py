@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict
 
 from gadfly.agent.budget import Spending, nothing
 from gadfly.agent.conversation import merge
 from gadfly.agent.llm.model import Message
+from gadfly.tools.ledger import Ledger
 
 
 class State(TypedDict, total=False):
@@ -17,8 +17,8 @@ class State(TypedDict, total=False):
     turns: list[dict[str, Any]]
     """Each ``question``, ``answer`` (an Answer's JSON, or None) and ``matter`` (what was put forward for judgement)."""
     total: Spending
-    started: str
-    """When the turn began, ISO 8601."""
+    since: int
+    """Where the ledger stood when the turn began: no time, for the clock may be set back."""
     question: str
     context: str
     content: str
@@ -44,7 +44,7 @@ class State(TypedDict, total=False):
 def begin(question: str, context: str = "") -> State:
     """The input that starts a turn: what an earlier one left is reset, the conversation stays."""
     return State(
-        started=datetime.now(UTC).isoformat(), question=question, context=context, content=question, aside=[],
+        since=Ledger().mark(), question=question, context=context, content=question, aside=[],
         calls=[], declined=[], draft="", rounds=0, repaired=False, revised=False, concluding=False, objections=[],
         examined=[], unexamined="", judgement=None, runs=[], spent=nothing(),
     )  # fmt: skip

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import wait
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -137,13 +136,13 @@ class Toolbox:
         *,
         declined: Collection[str] = (),
         repeated: Collection[str] = (),
-        since: str = "",
+        since: int | None = None,
         emit: Emit | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> list[Outcome]:
         """Run the calls of one round; results in their order. What goes wrong is told to the model.
 
-        An experiment that was finished since ``since`` (ISO 8601) with the same arguments is not run again: a round
+        An experiment that the ledger got after its mark ``since``, with the same arguments, is not run again: a round
         that was cut short goes on with what the ledger holds of it.
 
         Raises:
@@ -201,7 +200,12 @@ class Toolbox:
         return self._on_model if tool is not None and tool.extra == "interp" else self._reading
 
     def _call(
-        self, call: ToolCall, progress: Progress, *, declined: bool = False, since: str = ""
+        self,
+        call: ToolCall,
+        progress: Progress,
+        *,
+        declined: bool = False,
+        since: int | None = None,
     ) -> Outcome:
         tool = self._tools.get(call.name)
         if tool is None:
@@ -229,15 +233,15 @@ class Toolbox:
         return Outcome(content, summary(result), True, result.run, figures(result))
 
 
-def _recorded(tool: Tool[Any, Any], args: ToolArgs, since: str) -> Result | None:
+def _recorded(tool: Tool[Any, Any], args: ToolArgs, since: int | None) -> Result | None:
     """The result of this very experiment, if the ledger has it from this turn. Free code is never taken as done."""
-    if not (since and tool.is_experiment and tool.read_only):
+    if since is None or not (tool.is_experiment and tool.read_only):
         return None
     from gadfly.tools.ledger import Ledger
 
     wanted = args.model_dump(mode="json")
-    for run in Ledger().recent(tool=tool.name):
-        if run.result and run.started >= datetime.fromisoformat(since) and run.arguments == wanted:
+    for run in Ledger().recent(tool=tool.name, since=since):
+        if run.result and run.arguments == wanted:
             result: Result = tool.result.model_validate(run.result.model_dump())
             result.run = run.id
             return result

@@ -119,15 +119,26 @@ class Ledger:
             row = db.execute("SELECT * FROM runs WHERE id = ?", [run_id]).fetchone()
         return None if row is None else _run(row)
 
-    def recent(self, limit: int = 20, *, tool: str | None = None) -> list[Run]:
-        """The latest runs, newest first."""
-        where, values = ("WHERE tool = ?", [tool]) if tool else ("", [])
+    def recent(self, limit: int = 20, *, tool: str | None = None, since: int = 0) -> list[Run]:
+        """The latest runs, newest first: in the order in which they were written, which no clock can change.
+
+        Args:
+            since: only those written after this :meth:`mark`.
+        """
+        where, values = ("AND tool = ?", [tool]) if tool else ("", [])
         with self._connect() as db:
             rows = db.execute(
-                f"SELECT * FROM runs {where} ORDER BY started DESC, rowid DESC LIMIT ?",
-                [*values, limit],
+                f"SELECT * FROM runs WHERE rowid > ? {where} ORDER BY rowid DESC LIMIT ?",
+                [since, *values, limit],
             ).fetchall()
         return [_run(row) for row in rows]
+
+    def mark(self) -> int:
+        """Where the ledger stands, to ask later what came since. Writes nothing."""
+        if not (self._folder / "ledger.sqlite").exists():
+            return 0
+        with self._connect() as db:
+            return int(db.execute("SELECT coalesce(max(rowid), 0) FROM runs").fetchone()[0])
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:

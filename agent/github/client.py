@@ -252,7 +252,11 @@ def _limit(answer: httpx.Response, attempt: int) -> float | None:
         return float(after)
     if answer.headers.get("x-ratelimit-remaining") == "0":
         reset = answer.headers.get("x-ratelimit-reset", "")
-        return max(float(reset) - time.time(), 1.0) if reset.isdigit() else 60.0
+        if not reset.isdigit():
+            return 60.0
+        from gadfly.corpus.fetch.network import told_time
+
+        return max(float(reset) - told_time(answer.headers.get("date", "")), 1.0)
     if answer.status_code == 429 or "rate limit" in answer.text[:2000].lower():
         return float(60 * 2 ** (attempt - 1))  # GitHub asks for a minute, then longer each time
     return None

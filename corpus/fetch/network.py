@@ -163,14 +163,23 @@ class _Again(Exception):
 
 
 def _wait(headers: dict[str, str]) -> float | None:
-    """``Retry-After`` in seconds: a number, or a date."""
+    """``Retry-After`` in seconds: a number, or a date, by the server's own clock where it tells it."""
     text = headers.get("retry-after", "").strip()
     if text.isdigit():
         return float(text)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+        until = email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return max(0.0, until - told_time(headers.get("date", "")))
+
+
+def told_time(date: str) -> float:
+    """The time that a server's ``Date`` tells: ours may be wrong, and only differences of one clock count."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return time.time()
 
 
 def _because(status: int, page: bytes) -> str:

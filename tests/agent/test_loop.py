@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +201,7 @@ def test_an_experiment_of_this_turn_is_not_run_twice() -> None:
         return Result(headline="h", verdict=Verdict.SUPPORTED, why="w", values={"grams": 4.0})
 
     box = Toolbox([weigh])
-    before = datetime.now(UTC).isoformat()
+    before = Ledger().mark()
     call = ToolCall("c", "weigh", '{"word": "a"}')
     first = box.run([call], since=before)[0]
     again = box.run([call], since=before)[0]
@@ -210,7 +209,7 @@ def test_an_experiment_of_this_turn_is_not_run_twice() -> None:
     assert again.run == first.run
     assert json.loads(again.content.split("\n")[1]) == json.loads(first.content.split("\n")[1])
     box.run([ToolCall("c", "weigh", '{"word": "b"}')], since=before)
-    box.run([call], since=datetime.now(UTC).isoformat())  # another turn measures anew
+    box.run([call], since=Ledger().mark())  # another turn measures anew
     assert ran == ["a", "b", "a"]
 
 
