@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -85,12 +85,14 @@ def _parse(name: str, field: FieldInfo, value: Any) -> Any:
 
 
 def _bare(annotation: Any) -> Any:
-    """``X | None`` is X."""
+    """``X | None`` is X, and so is an X that says what it names."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         members = [member for member in get_args(annotation) if member is not types.NoneType]
-        return members[0] if len(members) == 1 else annotation
+        return _bare(members[0]) if len(members) == 1 else annotation
     return annotation
 
 
 def _is_flat_list(kind: Any) -> bool:
-    return get_origin(kind) is list and get_args(kind)[0] in (str, int, float)
+    return get_origin(kind) is list and _bare(get_args(kind)[0]) in (str, int, float)

@@ -11,7 +11,7 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -174,7 +174,7 @@ def unquoted(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any
         field = model.model_fields.get(name)
         if field is None or not isinstance(given, str) or given[:1] not in ("[", "{"):
             return given
-        if field.annotation is str or "str" in str(field.annotation).split("[")[0]:
+        if _is_text(field.annotation):
             return given  # a text that happens to begin like that
         try:
             return json.loads(given)
@@ -182,6 +182,13 @@ def unquoted(model: type[BaseModel], arguments: dict[str, Any]) -> dict[str, Any
             return given
 
     return {name: value(name, given) for name, given in arguments.items()}
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether it takes a plain text: ``str``, one that says what it names, or either of them or None."""
+    if get_origin(annotation) in (list, dict):
+        return False
+    return annotation is str or any(map(_is_text, get_args(annotation)))
 
 
 def _validated(name: str, model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:

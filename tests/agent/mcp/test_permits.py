@@ -161,3 +161,7 @@ def test_the_options_reach_the_server(tmp_path: Path, work: Path) -> None:
     assert not done.is_error and hints.open_world_hint is True and hints.read_only_hint is False
     wrong = CliRunner().invoke(mcp, ["--allow", str(tmp_path / "nowhere")])
     assert wrong.exit_code == 2 and "does not exist" in wrong.stderr
+
+
+def test_a_text_that_begins_like_json_stays_text() -> None:
+    assert not call("review", {"code": "[1, 2]"}).is_error
