@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gadfly import leaving
 from gadfly.agent.kernel import sandbox
 from gadfly.agent.kernel.box import Box
 from gadfly.agent.kernel.sandbox import Limits
@@ -53,7 +54,8 @@ class Kernel:
         self._box: Box | None = None
         self._lines = _Lines()
         self._shared = Path(tempfile.mkdtemp(prefix="gadfly-kernel-"))
-        atexit.register(self._forget)
+        atexit.register(self._forget)  # in a user's program
+        leaving.closing(self._forget)  # in ours, which ends without exit handlers
 
     def run(self, code: str, seconds: float, progress: Progress) -> Done:
         """Execute code; variables of earlier executions are there.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,19 @@ class TestInside:
         ended: Any = python(code="import os; os._exit(3)")
         assert "the process ended" in ended.error
         assert python(code="1 + 1").value == "2"  # type: ignore[attr-defined]
+
+    def test_a_program_of_ours_leaves_neither_process_nor_folder(self, tmp_path: Path) -> None:
+        code = (
+            "from gadfly.leaving import program\n"
+            "def main():\n"
+            "    from gadfly.agent.kernel.process import kernel\n"
+            "    from gadfly.corpus.progress import Silent\n"
+            "    assert kernel('demo').run('1 + 1', 60, Silent()).value == '2'\n"
+            "program(main)\n"
+        )
+        places = {**os.environ, "TMPDIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", code], check=True, env=places)
+        assert list(tmp_path.glob("gadfly-kernel-*")) == []
 
     @pytest.mark.slow
     def test_the_model_and_earlier_results_are_at_hand(self) -> None:
