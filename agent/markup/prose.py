@@ -44,7 +44,10 @@ def phrase(text: str) -> str:
     found = phrase_tokens(text)
     if not found or len(text) > _MOST:
         return plain(text)
-    written = _inline(SyntaxTreeNode(found).children[0])
+    try:
+        written = _inline(SyntaxTreeNode(found).children[0])
+    except RecursionError:  # marks within marks, hundreds deep
+        return plain(text)
     return written if harmless(written) and words(written) == seen(found) else plain(text)
 
 

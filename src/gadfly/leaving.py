@@ -13,9 +13,8 @@ thread, no exit handler of a C++ library and no import lock can hold it up, and 
 needs this: SQLite has what was committed, and locks fall with the process. But a database that is closed is one
 file again.
 
-Left out: a signal before the first line of Gadfly finds Python's own handlers. C code that never lets go of the
-interpreter holds the watcher up too; the longest found is the loading of torch's libraries. On Windows there is no
-SIGHUP and no watcher.
+Left out: a signal before the first line of Gadfly finds Python's own handlers. C code that does not let go of the
+interpreter, as the loading of a shared library, holds the watcher up too. On Windows there is no SIGHUP and no watcher.
 """
 
 from __future__ import annotations

@@ -16,11 +16,14 @@ from tests.doubling.texts import EVERY, Make
 from gadfly.agent import receipts, rewriting, sentences
 from gadfly.agent.answer import Claim, Receipt
 from gadfly.agent.critic import hunks
+from gadfly.agent.markup import phrase
+from gadfly.agent.markup import prose as prose_of_anybody
 from gadfly.agent.offline import extract
 from gadfly.agent.redteam import blocks, claims, overclaims, trace
 from gadfly.agent.review import diff
 from gadfly.agent.review.suppress import Suppressions
 from gadfly.agent.skeptic import cues, outrank, split
+from gadfly.agent.visible import visible
 from gadfly.corpus import chunks, documents, markup, plain, quotes
 from gadfly.corpus.convert import (
     article,
@@ -418,6 +421,7 @@ ENTRIES: dict[str, Entry] = {
     "chunks": Entry(lambda t: chunks.chunks(_document(t)), (chunks,)),
     "normalise": Entry(lambda t: (documents.normalise(t), documents.slug(t), documents.year_of(t)), (documents,)),
     "plain": Entry(lambda t: _fresh(plain.plain)(t), (plain,)), "quotes": Entry(_quotes, (quotes,)),
+    "pages": Entry(lambda t: (prose_of_anybody(t), phrase(t)), (prose_of_anybody, phrase)), "visible": Entry(visible, (visible,)),
     "markup": Entry(lambda t: (markup.sections(t), markup.split_front_matter(f"---\n{t}")), (markup,)),
     "receipts": Entry(_verify, (receipts, outrank)), "sentences": Entry(sentences.segments, (sentences,)),
     "verdicts": Entry(lambda t: outrank.hold_to_verdicts(_verified(t), _Runs()), (outrank,)),

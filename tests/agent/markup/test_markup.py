@@ -206,6 +206,14 @@ def test_time_grows_with_length(unit: str) -> None:
     assert min(twice / once for once, twice in rounds) <= 2.4, rounds
 
 
+@pytest.mark.parametrize("depth", [10, 5_000])
+def test_marks_within_marks_are_no_error(depth: int) -> None:
+    text = "*a " * depth + "a*" * depth
+    for written in (prose(text), phrase(text)):
+        assert written.count("a") >= 2 * depth
+        assert acting(written) == []
+
+
 def test_a_very_long_text_becomes_code() -> None:
     assert prose("a " * 30_000).startswith("```")
     assert not prose("a " * 20_000).startswith("```")
