@@ -215,7 +215,7 @@ def test_a_shell_command_has_the_users_environment() -> None:
         "from gadfly import surroundings; from gadfly.agent.chat import shell\n"
         "surroundings.start()\nprint(shell.run('env', lambda _: None).text)"
     )
-    environment = {**os.environ, "LITELLM_LOG": "DEBUG", "PYTHONPATH": str(ROOT / "src")}
+    environment = {**surroundings.users(), "LITELLM_LOG": "DEBUG", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )

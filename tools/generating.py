@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import ties
 from gadfly.tools.contract import Context, ExperimentArgs, tool
 from gadfly.tools.model import Batch, LocalModel
 
@@ -195,6 +194,8 @@ def decode(
         ToolInputError: prompt and new tokens are longer than the model takes.
     """
     import torch
+
+    from gadfly.tools import ties
 
     check_length(model, batch, max_tokens)
     stops = torch.tensor(sorted(stop_ids(model)), device=batch.ids.device)

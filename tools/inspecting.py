@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
-from gadfly.tools import ties
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.contract import Context, ExperimentArgs, ToolArgs, tool
 from gadfly.tools.reach import Elsewhere, LocalPath, ModelName, PlainText
@@ -486,6 +485,8 @@ def _sites(model: LocalModel, site: str) -> list[Any]:
 
 
 def _size(layer: int, values: Tensor) -> LayerSize:
+    from gadfly.tools import ties
+
     squares = values.square().mean(0)
     largest = ties.first(squares.cpu(), ties.noise("float32", squares))
     return LayerSize(

@@ -368,7 +368,8 @@ def test_what_libraries_write_is_shown_too(monkeypatch: Patch) -> None:
 
     def writing() -> None:
         print(TEXT)  # noqa: T201
-        warnings.warn_explicit(TEXT, UserWarning, LINE, 1)
+        # As a warning is shown; pytest would keep it, and tell it at the end, past the door.
+        sys.stderr.write(warnings.formatwarning(TEXT, UserWarning, LINE, 1))
         logging.getLogger("library").warning(TEXT)
         logging.StreamHandler().emit(logging.makeLogRecord({"msg": TEXT}))
         click.echo(TEXT + SURROGATE, err=True)

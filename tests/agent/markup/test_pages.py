@@ -90,8 +90,14 @@ def test_a_session_as_a_file(text: str, tmp_path: Path) -> None:
     assert visible(html) == html
 
 
-def test_a_project_in_its_folder(tmp_path: Path) -> None:
-    folder = start(proposal("\n".join(SAMPLES) + TEXT), tmp_path / "project")
+@pytest.mark.parametrize("text", [*SAMPLES, TEXT])
+def test_a_project_in_its_folder(text: str, tmp_path: Path) -> None:
+    said = f"{text} and enough words of it to be taken"
+    found = proposal(said)
+    many = {"wrong": [said] * 2, "plan": [said] * 4, "kill": [said] * 3}
+    work = [each.model_copy(update={"what": said[-120:]}) for each in found.draft.work]
+    draft = found.draft.model_copy(update={**many, "title": said[:160], "work": work})
+    folder = start(found.model_copy(update={"draft": draft}), tmp_path / "project")
     for name in ("README.md", "LOG.md"):
         judged((folder / name).read_text("utf-8"))
     assert (folder / "LOG.md").read_text("utf-8").count(HEADING) == 1
