@@ -363,6 +363,7 @@ def test_a_command_of_the_chat(name: str, terminal: bool, monkeypatch: Patch) ->
 
 def test_what_libraries_write_is_shown_too(monkeypatch: Patch) -> None:
     import logging
+    import sys
     import traceback
     import warnings
 
