@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Protocol
 
 from gadfly.agent.answer import Claim, Receipt
@@ -29,6 +29,7 @@ from gadfly.errors import CorpusError, LedgerError
 from gadfly.tools.ledger import Run
 
 NUMBER = re.compile(r"(?<![\w.\-–/])[+\-−]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?%?(?![\w\-]|\.\d)")
+_LONGEST_EXPONENT = 400  # of a number that is compared as text; a float has 308
 _QUOTE_MARKS = "\"'“”„«»‘’ \n\t"
 
 
@@ -206,15 +207,15 @@ def equals(written: str, actual: float) -> bool:
         exact = Decimal(repr(float(actual)))
         if written.endswith("%"):
             number = number.scaleb(-2)
-    except InvalidOperation:
+        if not (number.is_finite() and exact.is_finite()):
+            return False
+        exponent = number.as_tuple().exponent
+        assert isinstance(exponent, int)
+        half_unit = Decimal((0, (5,), exponent - 1))
+        coarse = max(abs(exact) * Decimal("0.05"), Decimal("0.005"))
+        return abs(number - exact) <= min(half_unit * Decimal("1.000001"), coarse)
+    except ArithmeticError:  # no number, or one whose exponent no arithmetic takes
         return False
-    if not (number.is_finite() and exact.is_finite()):
-        return False
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    half_unit = Decimal((0, (5,), exponent - 1))
-    coarse = max(abs(exact) * Decimal("0.05"), Decimal("0.005"))
-    return abs(number - exact) <= min(half_unit * Decimal("1.000001"), coarse)
 
 
 def _plain(number: str) -> str:
@@ -222,9 +223,10 @@ def _plain(number: str) -> str:
     text = number.replace("−", "-").replace(",", "").lstrip("+").rstrip("%")
     try:
         value = Decimal(text).normalize()
-    except InvalidOperation:
+    except ArithmeticError:
         return text
-    return f"{value:f}"
+    # Written out it would be as long as its exponent says.
+    return f"{value:f}" if abs(value.adjusted()) < _LONGEST_EXPONENT else text
 
 
 def _ordered_numbers(text: str) -> list[str]:

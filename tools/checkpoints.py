@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gadfly.errors import ModelError
+from gadfly.home import expanded
 
 # name -> the module and its function that gives the folder
 BUILT_IN = {
@@ -29,7 +30,7 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
         module, function = BUILT_IN[name]
         folder: Path = getattr(import_module(module), function)()
         return folder
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         if not (path / "config.json").exists():
             raise ModelError(f"{path} holds no model: there is no config.json in it")
@@ -48,9 +49,7 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
 def hub() -> Path:
     """The folder where models of the hub are kept, by the variables of its library."""
     named = os.environ.get("HF_HUB_CACHE")
-    return Path(
-        named or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub"
-    ).expanduser()
+    return expanded(named or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub")
 
 
 def cached(name: str, *, whole: bool = True) -> bool:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from gadfly.home import expanded, home
+
 
 class Names(Enum):
     """What the text of an argument is."""
@@ -90,8 +92,6 @@ def declared(model: type[BaseModel]) -> dict[str, Names]:
 def home_ground() -> tuple[Path, ...]:
     """Where files may be read without a question: the working folder and what earlier runs wrote. A working folder
     that holds the user's whole home is none."""
-    from gadfly.home import home
-
     own = (home() / "ledger" / "artifacts").resolve()
     try:
         here = Path.cwd().resolve()
@@ -124,7 +124,7 @@ class _Ground:
     def outside(self, path: Path, *, hidden: bool = False) -> str | None:
         """Where it really leads, if that is outside."""
         try:
-            real = path.expanduser().resolve()
+            real = expanded(path).resolve()
         except (
             OSError,
             ValueError,
@@ -160,12 +160,12 @@ def _one(
         if place is not None:
             yield Reached("read", place, name)
 
-    folder = Path(getattr(arguments, "folder", ".")).expanduser()
+    folder = expanded(getattr(arguments, "folder", "."))
     match names:
         case Names.FILE:
             yield from read(Path(value))
         case Names.BELOW:
-            yield from read(folder / Path(value).expanduser())
+            yield from read(folder / expanded(value))
         case Names.FOLDER_CONTENT:
             yield from read(folder)
         case Names.REPOSITORY:
@@ -197,7 +197,7 @@ def _weights(name: str, names: Names, value: str, ground: _Ground) -> Iterator[R
         return
     path = Path(value)
     try:
-        local = _path_like(value) or path.expanduser().exists()
+        local = _path_like(value) or expanded(path).exists()
     except (OSError, ValueError, RuntimeError):
         local = True
     if local:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from gadfly.errors import ToolInputError
+from gadfly.home import expanded
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -17,7 +17,7 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 def lines_of(path: str) -> Sequence[str]:
     """The lines of a text file. Raises ToolInputError if it cannot be read."""
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+        return expanded(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ToolInputError(f"cannot read {path}: {error}") from error
 

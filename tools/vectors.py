@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import ToolInputError
+from gadfly.home import expanded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +73,7 @@ def load(reference: str) -> Vector:
 
 
 def _locate(reference: str) -> Path:
-    path = Path(reference).expanduser()
+    path = expanded(reference)
     if path.is_file():
         return path
     from gadfly.tools.ledger import Ledger

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gadfly.agent.llm.choose import redacted
 from gadfly.errors import CorpusError, UsageError
+from gadfly.home import expanded
 
 MOST_CHARACTERS = 150_000  # of one file; a turn takes 200,000 in all
 _AT = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')
@@ -101,14 +102,14 @@ def _text(path: Path, name: str) -> str:
 
 def _bare(token: str) -> str:
     """An unquoted name ends before the punctuation of its sentence, unless a file is really called so."""
-    while token and token[-1] in _TAIL and not Path(token).expanduser().exists():
+    while token and token[-1] in _TAIL and not expanded(token).exists():
         token = token[:-1]
     return token
 
 
 def _path(name: str, *, surely: bool) -> Path | None:
     try:
-        path = Path(name).expanduser()
+        path = expanded(name)
         if name and path.exists():
             return path
     except (OSError, RuntimeError, ValueError):  # too long, or no such user's home

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from gadfly.agent.chat import lines
@@ -16,6 +15,7 @@ from gadfly.agent.chat.registry import COMMANDS as COMMANDS
 from gadfly.agent.chat.registry import Completes, Words, command
 from gadfly.agent.settings import Window
 from gadfly.errors import UsageError
+from gadfly.home import expanded
 
 if TYPE_CHECKING:
     from gadfly.agent.chat.talk import Chat
@@ -192,7 +192,7 @@ def export(chat: Chat, words: Words) -> None:
 
     if len(words) != 2:
         raise UsageError("/export takes a format and a path, such as /export notebook talk.ipynb")
-    path = write(chat.session, words[0], Path(words[1]).expanduser())
+    path = write(chat.session, words[0], expanded(words[1]))
     chat.terminal.say(f"written: {path}")
 
 

@@ -9,6 +9,8 @@ Of a pull request the file of the base branch counts, so that no change can swit
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from gadfly.agent.review.registry import rules
 from gadfly.errors import UsageError
 
 FILES = (".gadfly.toml", "pyproject.toml")
+_LONGEST = 1_000_000
 
 
 class Config(BaseModel):
@@ -62,7 +65,7 @@ def from_folder(folder: Path) -> Config:
     places = [folder, *folder.parents]
     root = next((n for n, place in enumerate(places) if (place / ".git").exists()), 0)
     for place in places[: root + 1]:
-        if any((place / name).is_file() for name in FILES):
+        if any(os.path.lexists(place / name) for name in FILES):
             return load(lambda name, place=place: _text(place / name))  # type: ignore[misc]
     return Config()
 
@@ -85,7 +88,13 @@ def _checked(name: str, data: object) -> Config:
 
 
 def _text(path: Path) -> str | None:
+    """A settings file is a plain, short one: a link may lead anywhere, a pipe or device never ends."""
     try:
+        kind = path.lstat()
+        if not stat.S_ISREG(kind.st_mode) or kind.st_size > _LONGEST:
+            raise UsageError(
+                f"{path} is no plain file of at most {_LONGEST:,} bytes; put the settings into one, or take it away"
+            )
         return path.read_text(encoding="utf-8")
     except OSError:
         return None

@@ -67,17 +67,20 @@ class Critique:
 
     def add_to(self, report: Report, material: Material, found: list[Remark]) -> list[Remark]:
         """The remarks with the model's among them; what it took and what was dropped goes into the report."""
-        report.read.model, report.read.framings = self._asker.chat.name, list(self._framings)
         seen = [view for file in material.files for view in views(file)]
         kept, estimated = self._affordable(seen, report)
         try:
             said, asked = self._detect(kept, report)
+            answered = {way for ways in asked.values() for way in ways}
+            report.read.framings = [way for way in self._framings if way in answered]
+            report.read.model = self._asker.chat.name if answered else None
             remarks, claims = beside_rules(found, by_place(said), asked)
             tried = self._each("refuting", claims, lambda each: self._survivor(each, asked, report))
         finally:
             self._progress.finish()
         report.spent = self._asker.spent.model_copy(update={"estimated_dollars": estimated})
         if self._stopped:
+            report.complete = False
             report.notices.append(f"the critique stopped early: {self._stopped}")
         return remarks + [each for each in tried if each is not None]
 
@@ -91,6 +94,7 @@ class Critique:
             cost = estimate(kept, ways, model)
         left = sorted({view.file.path for view in seen if not any(view is each for each in kept)})
         if left:
+            report.complete = False
             report.notices.append(
                 f"sampled: {model} reads the riskiest {len(kept)} of {len(seen)} pieces of code, at most "
                 f"{_MOST_VIEWS} and what ${self._budget:.2f} (--budget) take; left out: {', '.join(left[:5])}"
@@ -123,6 +127,7 @@ class Critique:
                 where, what = view.file.path, lost.problem
                 report.dropped.append(Dropped(path=where, message=what, reason=lost.reason))
         if odd:
+            report.complete = False
             report.notices.append(
                 f"{odd} replies of the model were not a list and count for nothing"
             )

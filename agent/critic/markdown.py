@@ -61,7 +61,9 @@ def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str
 def headline(report: Report) -> str:
     """How many findings, of which kind."""
     if not report.findings:
-        return "Nothing found"
+        if not report.read.files:
+            return "Nothing was read"
+        return "Nothing found" if report.complete else "Nothing found in what could be checked"
     kinds: dict[str, int] = {}
     for each in report.findings:
         kinds[each.severity] = kinds.get(each.severity, 0) + 1

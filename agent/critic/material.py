@@ -71,9 +71,15 @@ class Material:
     notices: list[str] = field(default_factory=list)
 
     def without(self, patterns: Sequence[str]) -> Material:
-        """Without the files that one of the patterns excludes."""
+        """Without the files that one of the patterns excludes, and a notice of them."""
         kept = [f for f in self.files if not excluded(f.path, patterns)]
-        return Material(self.what, kept, self.notices)
+        notices = list(self.notices)
+        if left := [f.path for f in self.files if excluded(f.path, patterns)]:
+            more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+            notices.append(
+                f"the repository's settings exclude {', '.join(left[:5])}{more}; not read"
+            )
+        return Material(self.what, kept, notices)
 
 
 def fits(path: str, pattern: str) -> bool:

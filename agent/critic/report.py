@@ -104,6 +104,8 @@ class Report(BaseModel):
     findings: list[Remark] = []
     read: Read
     notices: list[str] = []
+    complete: bool = True
+    """Whether all of it was checked; if not, the notices say what was not, and "nothing found" is no all-clear."""
     dropped: list[Dropped] = []
     spent: Spent | None = None
 

@@ -289,6 +289,7 @@ def _run(own: Path, where: Path, arguments: tuple[str, ...]) -> subprocess.Compl
         "HOME": str(own), "XDG_CONFIG_HOME": str(own), "GIT_DIR": str(own), "GIT_WORK_TREE": str(where),
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1",
         "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat",
+        "GIT_NO_REPLACE_OBJECTS": "1",
     }  # fmt: skip
     try:
         return subprocess.run(

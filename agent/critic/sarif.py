@@ -39,7 +39,7 @@ def sarif(report: Report) -> dict[str, Any]:
                 "columnKind": "unicodeCodePoints",
                 "invocations": [
                     {
-                        "executionSuccessful": True,
+                        "executionSuccessful": report.complete,
                         "toolExecutionNotifications": [
                             {"level": "note", "message": {"text": _short(each)}}
                             for each in report.notices

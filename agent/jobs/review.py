@@ -52,6 +52,9 @@ def review(
     chat = None if rules_only else _model(llm, progress)
     material = material.without(config.exclude)
     notices = list(material.notices)
+    if config.ignore:
+        notices.append(f"the repository's settings switch off {', '.join(config.ignore)}")
+    before = len(notices)
     found = _by_rules(material, notices, progress)
     found = [each for each in found if each.rule not in config.ignore]
     report = Report(
@@ -64,6 +67,7 @@ def review(
             rules=len(set(rules()) - set(config.ignore)),
         ),
         notices=notices,
+        complete=len(notices) == before,
     )
     if chat is None:
         if llm is None and not rules_only:

@@ -29,7 +29,7 @@ _DENIED: dict[str, tuple[int, ...]] = {
     "fork": (57,), "vfork": (58,),
     "unshare": (272, 97), "setns": (308, 268), "keyctl": (250, 219), "add_key": (248, 217),
     "request_key": (249, 218), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
-    "shmget": (29, 194),
+    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "ptrace": (101, 117), "open_by_handle_at": (304, 265), "mount": (165, 40), "umount2": (166, 39),
     "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "mount_setattr": (442, 442),
 }  # fmt: skip

@@ -27,6 +27,7 @@ from gadfly.agent.kernel.box import Box
 from gadfly.agent.kernel.sandbox import Limits
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.home import expanded
 
 _RESULTS = 50  # earlier runs at hand
 _LONGEST = 32 << 20  # bytes of one answer
@@ -233,4 +234,4 @@ def kernel(model: str) -> Kernel:
 
 def _hub() -> Path:
     """The folder of downloaded weights. Not its parent: the hub's token lies there."""
-    return Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser() / "hub"
+    return expanded(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
+from gadfly.home import expanded
 from gadfly.tools.contract import Tool, ToolArgs
 from gadfly.tools.reach import ON_HUB, SENDS, Reached, declared, home_ground, reached
 
@@ -33,7 +34,7 @@ class Permits:
         Raises:
             UsageError: it reaches what this server may not; says which option adds it.
         """
-        inside = (*home_ground(), *(each.expanduser().resolve() for each in self.folders))
+        inside = (*home_ground(), *(expanded(each).resolve() for each in self.folders))
         for each in reached(arguments, inside, known=self.models):
             if (each.kind == "fetch" and self.fetch) or (each.kind == "send" and self.send):
                 continue

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from gadfly.agent.critic.report import Report
 from gadfly.errors import UsageError
+from gadfly.home import expanded
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.reach import FolderContent, InRepository, LlmName, LocalPath, PathBelow, PlainText
 
@@ -47,7 +46,7 @@ def review(args: ReviewArgs, context: Context) -> Report:
     if len(given) != 1:
         said = f"{' and '.join(given)} were given" if given else "nothing was given"
         raise UsageError(f"review: {said}; give exactly one of code, paths, diff, base")
-    folder = Path(args.folder).expanduser().resolve()
+    folder = expanded(args.folder).resolve()
     if not folder.is_dir():
         raise UsageError(f"review: no folder {args.folder!r}")
     if args.code:

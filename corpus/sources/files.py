@@ -22,6 +22,7 @@ from gadfly.corpus.readers.encoding import text_of
 from gadfly.corpus.readers.page import Page
 from gadfly.corpus.readers.report import Report
 from gadfly.errors import CorpusError
+from gadfly.home import expanded
 
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SUFFIXES = (*PROSE, ".ipynb", ".py")
@@ -47,7 +48,7 @@ class FilesSource:
     reports: list[Report] = field(init=False, default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
-        root = self.path.expanduser().resolve()
+        root = expanded(self.path).resolve()
         if not root.exists():
             raise CorpusError(f"no such file or folder: {self.path}")
         if root.is_file() and root.suffix.lower() not in (*SUFFIXES, PACKED):

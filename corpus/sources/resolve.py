@@ -25,6 +25,7 @@ from gadfly.corpus.sources.lesswrong import LessWrongSource, is_post_url
 from gadfly.corpus.sources.pdf import PdfSource
 from gadfly.corpus.sources.pypi import PypiSource
 from gadfly.errors import CorpusError
+from gadfly.home import expanded
 
 FORMS = (
     "a file or folder",
@@ -104,7 +105,7 @@ def _installed(name: str) -> InstalledSource:
 
 
 def _path(text: str, fetching: Fetching) -> Source:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if text and _exists(path):
         suffix = path.suffix.lower()
         if path.is_dir():

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from gadfly.corpus.documents import Document, slug
 from gadfly.errors import CorpusError
+from gadfly.home import expanded
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class SavedFile:
     root: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        root = self.path.expanduser().resolve()
+        root = expanded(self.path).resolve()
         if not root.is_file():
             raise CorpusError(f"no such file: {self.path}")
         object.__setattr__(self, "root", root)

@@ -12,11 +12,16 @@ from pathlib import Path
 from gadfly.errors import HomeError
 
 
+def expanded(path: str | Path) -> Path:
+    """A path as its user wrote it: ``~`` is his home, and a ``~name`` that nobody has is a name like any other."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises there)
+
+
 def home() -> Path:
     """The data folder, not yet created."""
     named = os.environ.get("GADFLY_HOME")
     if named:
-        return Path(named).expanduser().resolve()
+        return expanded(named).resolve()
     from platformdirs import user_data_path
 
     return user_data_path("gadfly", appauthor=False)

@@ -95,8 +95,8 @@ found"""
         home = os.environ["GADFLY_HOME"]
         code = f"""
 import os, glob
-found = [p for p in ('/etc/passwd', '/etc/shadow', '/root/.ssh', '/run', '/var', {home!r} + '/ledger.sqlite') if os.path.exists(p)]
-found += [p for p in glob.glob({home!r} + '/*') if not p.endswith(('runs', 'artifacts'))]
+found = [p for p in ('/etc/passwd', '/etc/shadow', '/root/.ssh', '/run', '/var', {home!r} + '/ledger/ledger.sqlite') if os.path.exists(p)]
+found += [p for p in glob.glob({home!r} + '/*') + glob.glob({home!r} + '/ledger/*') if not p.endswith(('/ledger', '/artifacts'))]
 found += [open(p, 'rb').read() for p in glob.glob('/proc/[0-9]*/environ') if b'GADFLY_TEST_SECRET' in open(p, 'rb').read()]
 found += [p for p in glob.glob('/proc/[0-9]*/cmdline') if b'pytest' in open(p, 'rb').read().split(b'\\0')[0]]
 found, len(glob.glob('/proc/[0-9]*'))"""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.shelf import Shelf, patch_run
 
 from gadfly.agent.answer import Grade
-from gadfly.agent.receipts import Verified, equals, quote_marker, run_marker, verify
+from gadfly.agent.receipts import Verified, _plain, equals, quote_marker, run_marker, verify
 from gadfly.tools.ledger import Ledger, Run
 
 TEXT = (
@@ -191,3 +191,11 @@ def test_rounding_to_three_digits_is_equal_and_a_moved_digit_is_not(value: float
 class _NoRuns:
     def find(self, run_id: str) -> None:
         return None
+
+
+@pytest.mark.parametrize(
+    "number", ["1e1000000", "-1e999999999", "1e-1000000", "9" * 5_000, "1e400"]
+)
+def test_a_number_beyond_all_arithmetic_is_no_receipt_and_no_error(number: str) -> None:
+    assert not equals(number, 1.0)
+    assert len(_plain(number)) <= len(number) + 1

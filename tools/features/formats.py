@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import ToolInputError
+from gadfly.home import expanded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -161,7 +162,7 @@ def _guess(weights: dict[str, Tensor]) -> str:
 
 
 def _find(reference: str) -> tuple[Path, dict[str, Any] | None, float | None]:
-    path = Path(reference).expanduser()
+    path = expanded(reference)
     if path.suffix in _REFUSED:
         raise ToolInputError(
             f"{path} is no safetensors file; pickles and archives are refused, because opening one may run its code"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
+from gadfly.home import expanded
 from gadfly.tools import curves, stats, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length
@@ -73,7 +74,7 @@ def _neutral(args: SteerArgs) -> list[str] | None:
     if args.neutral_file is None:
         return args.neutral
     try:
-        text = Path(args.neutral_file).expanduser().read_text(encoding="utf-8")
+        text = expanded(args.neutral_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ToolInputError(
             f"cannot read the neutral texts in {args.neutral_file}: {error}"

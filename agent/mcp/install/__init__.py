@@ -18,6 +18,7 @@ from gadfly.agent.mcp.install import entries, rules
 from gadfly.agent.mcp.install.change import Change, backup_of, read
 from gadfly.agent.mcp.install.clients import CLIENTS, Client
 from gadfly.errors import UsageError
+from gadfly.home import expanded
 
 
 def installing(
@@ -66,7 +67,7 @@ def _entry(client: Client, scope: str, options: Sequence[str]) -> dict[str, Any]
         entry = {"type": "stdio", **entry}
     entry |= client.more
     if data := os.environ.get("GADFLY_HOME"):
-        entry["env"] = {"GADFLY_HOME": str(Path(data).expanduser().resolve())}
+        entry["env"] = {"GADFLY_HOME": str(expanded(data).resolve())}
     return entry
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from gadfly.home import expanded
+
 Form = Literal["json", "toml"]
 
 
@@ -40,12 +42,12 @@ class Client(NamedTuple):
 def _claude(name: str) -> Path:
     """Below CLAUDE_CONFIG_DIR where it is set: then the state file lies inside it, else beside ``.claude``."""
     named = os.environ.get("CLAUDE_CONFIG_DIR")
-    folder = Path(named).expanduser() if named else Path.home()
+    folder = expanded(named) if named else Path.home()
     return folder / name if named or name == ".claude.json" else folder / ".claude" / name
 
 
 def _codex(name: str) -> Path:
-    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").expanduser() / name
+    return expanded(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / name
 
 
 def _vscode() -> Path:

@@ -9,6 +9,8 @@ import pytest
 from support.buggy import NORM, NORM_FIXED, NORM_RULE, notebook
 from support.critic import MARKS, critic, entry, task
 
+from gadfly.agent.critic.config import Config
+from gadfly.agent.critic.markdown import headline
 from gadfly.agent.critic.material import Material, text_file
 from gadfly.agent.critic.report import CRITIQUE, Report
 from gadfly.agent.jobs.review import review
@@ -217,6 +219,37 @@ def test_a_provider_that_fails_half_way_costs_only_the_rest() -> None:
     report = run(model, NORM)
     assert [each.rule for each in report.findings] == [NORM_RULE]
     assert any("stopped early" in each for each in report.notices)
+
+
+def test_a_model_that_never_answered_is_not_said_to_have_read_it() -> None:
+    for model in (ScriptedModel([]), ScriptedModel([says("Looks good to me!")] * 4)):
+        report = run(model, NORM_FIXED)
+        assert report.findings == []
+        assert (report.read.model, report.read.framings, report.complete) == (None, [], False)
+        assert headline(report) == "Nothing found in what could be checked"
+        assert "framings" not in str(report.read)
+    answered = run(critic(lambda _, __: []), NORM_FIXED)
+    assert (answered.complete, headline(answered)) == (True, "Nothing found")
+
+
+def test_what_the_settings_leave_out_is_told() -> None:
+    file = text_file("x.py", NORM)
+    for config, said in (
+        (Config(exclude=["*"]), "x.py; not read"),
+        (Config(ignore=[NORM_RULE]), NORM_RULE),
+    ):
+        report = review(Material("a test", [file]), rules_only=True, config=config)
+        assert report.findings == []
+        assert any(said in each for each in report.notices)
+    assert (
+        headline(review(Material("a test", [file]), rules_only=True, config=Config(exclude=["*"])))
+        == "Nothing was read"
+    )
+
+
+def test_a_file_that_cannot_be_parsed_is_no_all_clear() -> None:
+    report = review(Material("a test", [text_file("x.py", "def f(:")]), rules_only=True)
+    assert (report.complete, headline(report)) == (False, "Nothing found in what could be checked")
 
 
 def test_what_was_found_before_the_provider_failed_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,26 @@ def test_settings_above_count_up_to_the_root_of_the_repository_alone(tmp_path: P
     assert from_folder(below).ignore == []
     (tmp_path / "repository" / ".gadfly.toml").write_text('ignore = ["critique"]')
     assert from_folder(below).ignore == ["critique"]
+
+
+def test_settings_that_are_no_plain_file_are_refused(tmp_path: Path) -> None:
+    """A link may lead to /dev/zero or to what is not the repository's, a pipe never ends."""
+    outside = tmp_path / "outside.toml"
+    outside.write_text("secret-name = 1\n")
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    settings = folder / ".gadfly.toml"
+    for make in (
+        lambda: settings.symlink_to(outside),
+        lambda: settings.symlink_to("/dev/zero"),
+        lambda: os.mkfifo(settings),
+        lambda: settings.write_text("#" * 1_000_001),
+        settings.mkdir,
+    ):
+        make()
+        with pytest.raises(UsageError, match="no plain file") as caught:
+            from_folder(folder)
+        assert "secret-name" not in str(caught.value)
+        settings.rmdir() if settings.is_dir() and not settings.is_symlink() else settings.unlink()
+    settings.write_text("#" * 999_000)
+    assert from_folder(folder).ignore == []

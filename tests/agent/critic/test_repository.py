@@ -406,7 +406,7 @@ FORMS = {
     "new format": ["update-index", "--index-version", "4"], "intended": ["add", "--intent-to-add", "new.py"],
     "assumed": ["update-index", "--assume-unchanged", "gone.py"], "sparse": ["sparse-checkout", "set", "sub"],
     "sparse index": ["sparse-checkout", "set", "--cone", "--sparse-index", "sub"],
-    "replaced": ["replace", "base:a.py", "base:gone.py"], "conflict": ["merge", "--quiet", "other"],
+    "conflict": ["merge", "--quiet", "other"],
     "forgotten": ["rm", "--quiet", "--cached", "gone.py"],
 }  # fmt: skip
 
@@ -429,6 +429,16 @@ def test_forms_of_the_index_mean_what_git_means(repository: Repository, form: st
     assert told(from_base("base", folder=repository.path)) == told(
         as_git_shows_it(repository, "base")
     )
+
+
+def test_a_replacement_hides_no_change(repository: Repository) -> None:
+    """``git replace`` shows another object in the place of one: a base that equals the work has no changes."""
+    repository.git("branch", "--force", "base")
+    repository.commit({"a.py": NORM})
+    honest = told(from_base("base", folder=repository.path))
+    repository.git("replace", "base:a.py", "HEAD:a.py")
+    assert told(from_base("base", folder=repository.path)) == honest
+    assert honest != told(from_base("HEAD", folder=repository.path))
 
 
 def as_git_shows_it(repository: Repository, base: str) -> Material:
