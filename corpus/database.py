@@ -49,7 +49,8 @@ REBUILD = "run: gadfly corpus rebuild"
 
 
 class Database:
-    """An open file of this schema. Safe to use from several threads: each has its own connection."""
+    """An open file of this schema. Safe to use from several threads: each has its own connection, which is closed
+    when that thread ends or the object is dropped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,22 +63,14 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            # With WAL a power cut may lose the last commits, never integrity; a kill loses neither.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            self._local.connection = connection
-        return connection
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = _Held(self.path)
+        return held.connection
 
     def close(self) -> None:
         """Close this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        self._local.held = None
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -141,6 +134,28 @@ class Database:
     def generation(self) -> int:
         """Raised by every change that a reader should notice."""
         return int(self.get("generation") or 0)
+
+
+class _Held:
+    """One thread's connection, closed when nobody holds it any more.
+
+    Python's own connection is in a cycle with its cache of statements: dropped and not closed, it keeps its files open
+    and its pages in memory until the collector comes, which may be hundreds of searches later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # The thread that drops it may be another one; only its own ever uses it.
+        self.connection = sqlite3.connect(
+            path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        self.connection.row_factory = sqlite3.Row
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        # With WAL a power cut may lose the last commits, never integrity; a kill loses neither.
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+
+    def __del__(self) -> None:
+        if hasattr(self, "connection"):
+            self.connection.close()
 
 
 def fold_at_the_end(path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gadfly.corpus.words import words
@@ -47,12 +49,20 @@ def default_embedder() -> Choice:
     """
     if os.environ.get("GADFLY_EMBEDDER") == "none":
         return Choice(None, "searching by words only, as GADFLY_EMBEDDER=none asks")
-    from gadfly.corpus.minilm import MiniLM, find_model
+    from gadfly.corpus.minilm import find_model
 
     found = find_model()
     if isinstance(found, str):
         return Choice(None, f"searching by words only: {found}")
-    return Choice(MiniLM(found), None)
+    return Choice(_minilm(found), None)
+
+
+@cache
+def _minilm(folder: Path) -> Embedder:
+    """One for the process: a server opens its index at every call, and the weights are 90 MB to read and check."""
+    from gadfly.corpus.minilm import MiniLM
+
+    return MiniLM(folder)
 
 
 class HashEmbedder:

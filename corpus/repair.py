@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from gadfly import home
@@ -63,7 +64,7 @@ def _start_again(folder: Path, progress: Progress | None) -> SyncReport:
 def _added_paths(file: Path) -> list[Path]:
     """The paths that were added, if this part of a damaged file can still be read."""
     try:
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
             rows = db.execute("SELECT name FROM sources WHERE name LIKE 'files:%'").fetchall()
     except sqlite3.Error:
         return []

@@ -50,6 +50,11 @@ def test_order_and_batching_do_not_matter(model: minilm.MiniLM) -> None:
     assert model.embed([]).shape == (0, 384)
 
 
+def test_the_weights_are_held_once(model: minilm.MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GADFLY_EMBEDDER", raising=False)
+    assert default_embedder().embedder is default_embedder().embedder is not None
+
+
 def test_other_weights_are_refused(model: minilm.MiniLM, tmp_path: Path) -> None:
     folder = minilm.find_model()
     assert isinstance(folder, Path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from gadfly.corpus import lexical
 from gadfly.corpus.chunks import chunks
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.models import Filters
-from gadfly.corpus.sources.memory import note
+from gadfly.corpus.sources.memory import MemorySource, note
 from gadfly.corpus.store import Store
 from gadfly.corpus.words import content_words, identifier_parts
 from gadfly.errors import CorpusError
@@ -100,6 +103,47 @@ def test_a_failed_write_leaves_the_old_document(tmp_path: Path) -> None:
     assert store.document("notes/a") == old
     assert lexical.ranked(store, "old", 5)
     assert not lexical.ranked(store, "new", 5)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """The collector of cycles does not come, as it does not for hundreds of calls of a server."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_dropped_index_is_closed_at_once(tmp_path: Path) -> None:
+    opened = Corpus.open(tmp_path, embedder=None)
+    opened.sync([MemorySource([note("a", "Old text.")])])
+    opened.search("text")
+    here = opened.store.connection
+    assert _open(here)
+    del opened
+    assert not _open(here)
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_connection_ends_with_its_thread_or_with_the_store(tmp_path: Path) -> None:
+    held = [Store(tmp_path / "s.sqlite")]
+    with ThreadPoolExecutor(1) as brief:
+        ended = brief.submit(lambda: held[0].connection).result()
+    here = held[0].connection
+    assert not _open(ended) and _open(here)
+    with ThreadPoolExecutor(1) as living:
+        there = living.submit(lambda: held[0].connection).result()
+        assert _open(there) and _open(here)
+        held.clear()
+        assert not _open(there) and not _open(here)
 
 
 def test_filters(corpus: Corpus) -> None:
