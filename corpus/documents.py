@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060\x00\x0c"))
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u00ad\u200b\u2060\x00\x0c"))
 _SPACES_AT_END = re.compile(r"(?<![ \t])[ \t]++$", re.MULTILINE)
 _MANY_BLANKS = re.compile(r"\n{4,}")
 

@@ -180,7 +180,7 @@ def _one(
             kind, _, local = str(value).partition("/")
             if kind == "local" and local:
                 yield from _weights(name, Names.MODEL, local, ground)
-            elif kind not in ("", "offline", "local"):
+            elif value and kind not in ("offline", "local"):
                 yield Reached("send", str(value), name)
         case Names.NDIF:
             yield Reached("send", "NDIF", name)

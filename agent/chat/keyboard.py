@@ -20,6 +20,7 @@ def unechoed() -> Iterator[None]:
         return
     quiet = list(before)
     quiet[3] &= ~termios.ECHO
+    quiet[3] |= termios.NOFLSH  # Ctrl-C stops the turn, and leaves what was typed
     quiet[6] = [*before[6]]
     quiet[6][termios.VEOF] = b"\0"  # a Ctrl-D is kept too: it leaves as soon as there is a prompt
     termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)

@@ -10,6 +10,7 @@ from gadfly.agent.chat.screen import Screen
 from gadfly.agent.events import ApprovalRequest, Event, Final, Stopped, as_dict
 from gadfly.agent.session import Session
 from gadfly.errors import Cancelled, GadflyError
+from gadfly.leaving import Ended
 
 if TYPE_CHECKING:
     from gadfly.agent.door.screen import Screen as Console
@@ -51,12 +52,21 @@ def once(
             match last:
                 case Final(answer):
                     return answer
-                case ApprovalRequest():
+                case ApprovalRequest(calls):
+                    if not approve:
+                        for each in calls:
+                            progress.print(
+                                f"not run: {each.name}, because {each.why}; --approve allows it"
+                            )
                     events = session.resume(approve=approve)
                 case Stopped(reason):
                     raise Cancelled(reason)
                 case _:
                     raise GadflyError("the turn ended without an answer; see: gadfly --continue")
+    except (KeyboardInterrupt, Ended):
+        if write is not None:
+            write(as_dict(Stopped("a signal")))
+        raise
     except GadflyError as error:
         if write is not None:
             write({"event": "error", "error": " ".join(str(error).split())})

@@ -40,7 +40,7 @@ def runs(ctx: click.Context, tool: str | None, limit: int, as_json_: bool) -> No
         return
     from gadfly.agent.door.screen import row, table
 
-    shown = table("run", "tool", "when (UTC)", "seconds", "verdict", "headline")
+    shown = table("run", "tool", "when (UTC)", "seconds", "verdict", "headline", whole=True)
     for run in found:
         verdict = run.result.verdict if run.result else run.status
         text = run.result.headline if run.result else (run.error or "")

@@ -45,7 +45,7 @@ def sessions(ctx: click.Context, limit: int, as_json_: bool) -> None:
         return
     from gadfly.agent.door.screen import row, table
 
-    shown = table("session", "last used (UTC)", "turns", "cost", "first question")
+    shown = table("session", "last used (UTC)", "turns", "cost", "first question", whole=True)
     for each in found:
         price = "unknown" if each.dollars is None else f"${each.dollars:.2f}"
         when = f"{each.updated:%Y-%m-%d %H:%M}"

@@ -44,7 +44,7 @@ def show_rules(listed: list[dict[str, str]]) -> None:
     """Every rule in a line."""
     from gadfly.agent.door.screen import row, table
 
-    shown = table("rule", "severity", "what it finds")
+    shown = table("rule", "severity", "what it finds", whole=True)
     for each in listed:
         row(shown, each["rule"], each["severity"], each["title"])
     out().print(shown)

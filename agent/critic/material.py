@@ -15,6 +15,7 @@ from gadfly.agent.review.source import Place, Source
 from gadfly.errors import UsageError
 
 SUFFIXES = (".py", ".ipynb")
+_DIFF = "--diff FILE, or --diff - from standard input"
 
 
 @dataclass
@@ -110,10 +111,10 @@ def from_paths(paths: Sequence[str | Path]) -> Material:
     for each in paths:
         path = Path(each)
         if not path.exists():
-            raise UsageError(f"no file or folder {str(each)!r}")
+            raise UsageError(f"no file or folder {str(each)!r}; a diff is given with {_DIFF}")
         if path.is_file() and path.suffix not in SUFFIXES:
             raise UsageError(
-                f"{each} is neither Python nor a notebook ({', '.join(SUFFIXES)} are read)"
+                f"{each} is neither Python nor a notebook ({', '.join(SUFFIXES)} are read); a diff: {_DIFF}"
             )
     what = ", ".join(map(str, paths)) if len(paths) <= 3 else f"{len(paths)} paths"
     material = Material(what)

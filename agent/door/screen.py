@@ -35,11 +35,13 @@ def prose(text: str) -> Markdown:
     return shown
 
 
-def table(*columns: str, **how: Any) -> Table:
-    """An empty table as all of ours look."""
-    from rich.table import Table
+def table(*columns: str, whole: bool = False, **how: Any) -> Table:
+    """An empty table as all of ours look. The first column is what one copies: it is never cut, and with ``whole`` not
+    broken either, where its names are short."""
+    from rich.table import Column, Table
 
-    return Table(*columns, box=None, **how)
+    first = [Column(each, no_wrap=whole, overflow="fold") for each in columns[:1]]
+    return Table(*first, *columns[1:], box=None, **how)
 
 
 def row(into: Table, *cells: object) -> None:

@@ -27,7 +27,7 @@ from gadfly.home import expanded
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SUFFIXES = (*PROSE, ".ipynb", ".py")
 PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
-_READER = "2"  # raise it when files come out differently, so that they are read again
+_READER = "3"  # raise it when files come out differently, so that they are read again
 _KNOWN = {"title", "kind", "year", "authors", "author", "url", "licence", "license", "version"}
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 

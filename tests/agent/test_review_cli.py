@@ -10,6 +10,8 @@ from support.buggy import AUC, AUC_RULE, NORM, NORM_FIXED, NORM_RULE
 from support.cli import gadfly
 from support.repository import Repository
 
+from gadfly.agent.review.registry import rules
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
@@ -183,3 +185,8 @@ def test_escape_sequences_in_code_do_not_reach_the_terminal(desk: Path, tmp_path
     done = gadfly("review", "norm.py", home=tmp_path, cwd=desk)
     assert NORM_RULE in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_the_names_of_rules_are_whole_in_a_pipe(tmp_path: Path) -> None:
+    listed = gadfly("review", "--list-rules", home=tmp_path).stdout
+    assert all(f" {name} " in listed for name in rules())

@@ -17,6 +17,7 @@ from gadfly.agent.cli import show
 from gadfly.agent.cli.console import err
 from gadfly.agent.events import ApprovalRequest, Final, PendingCall, Stopped
 from gadfly.errors import Cancelled, LLMError
+from gadfly.leaving import Ended
 
 QUESTION = "What is selectivity in probing?"
 
@@ -137,6 +138,30 @@ def test_nobody_is_there_to_approve(word: bool) -> None:
     found = once(session, "x", progress=err(), approve=word)  # type: ignore[arg-type]
     assert found == answer()
     assert session.approvals == [word, word]
+
+
+def test_a_call_that_nobody_can_approve_says_why_and_the_way_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for word in (True, False):
+        session = FakeSession(turns=[[WAITS], [Final(answer())]])
+        once(session, "x", progress=err(), approve=word)  # type: ignore[arg-type]
+        told = " ".join(capsys.readouterr().err.split())
+        assert ("not run: python, because why; --approve allows it" in told) is not word
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, Ended(15)])
+def test_a_signal_is_told_as_a_stop(end: Any) -> None:
+    told: list[dict[str, Any]] = []
+
+    def turns() -> Any:
+        raise end
+
+    session = FakeSession(turns=[])
+    session.turn = lambda *_, **__: turns()  # type: ignore[method-assign]
+    with pytest.raises((KeyboardInterrupt, Ended)):
+        once(session, "x", progress=err(), write=told.append)  # type: ignore[arg-type]
+    assert told == [{"event": "stopped", "reason": "a signal"}]
 
 
 def test_a_stop_and_a_failure_are_told() -> None:
