@@ -165,7 +165,7 @@ def test_autoencoders_vectors_and_what_is_sent(tmp_path: Path, work: Path) -> No
         "remote sends content to NDIF"
     ]
     assert of(ActivationsArgs, texts=["a"], remote=False) == []
-    for llm, kinds in (("offline", []), ("/x", ["send"]), ("/", ["send"]), 
+    for llm, kinds in (("offline", []), ("/x", ["send"]), ("/", ["send"]),
                        ("local", []), ("local/demo", []), ("local/b/c", ["fetch"]),
                        ("openai/gpt-5", ["send"]), ("anything", ["send"])):  # fmt: skip
         assert [each.kind for each in of(ReviewArgs, code="x", llm=llm)] == kinds, llm
