@@ -111,6 +111,10 @@ def _keys(pastes: dict[str, str]) -> KeyBindings:
     def newline(event: Any) -> None:
         event.current_buffer.newline(copy_margin=False)
 
+    @keys.add(Keys.Vt100MouseEvent)
+    def no_mouse(_: Any) -> None:
+        """None is asked for: what looks like one was typed or pasted, and the library takes its numbers as given."""
+
     @keys.add(Keys.BracketedPaste)
     def paste(event: Any) -> None:
         text = event.data.replace("\r\n", "\n").replace("\r", "\n")
