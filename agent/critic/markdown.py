@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gadfly.agent.critic.report import Remark, Report
-from gadfly.agent.markup import code, document, plain, span
+from gadfly.agent.markup import code, document, posted, span
 from gadfly.agent.visible import visible
 
 _LONGEST_QUOTE = 12  # lines
@@ -23,7 +23,7 @@ _WORDS = {
 
 def comment(remark: Remark) -> str:
     """One remark, as a review comment: what is wrong, the way out, how it is known."""
-    parts = [f"**{remark.severity}** · {plain(remark.message)}"]
+    parts = [f"**{remark.severity}** · {posted(remark.message)}"]
     fix, suggestion = remark.fix, remark.suggestion
     if suggestion is not None and visible(suggestion) != suggestion:
         # One click would put into the code what nobody sees in it.
@@ -31,9 +31,9 @@ def comment(remark: Remark) -> str:
     if suggestion is not None:
         parts.append(code(suggestion, _SUGGESTION))
     if fix:
-        parts.append(f"Instead: {plain(fix)}")
+        parts.append(f"Instead: {posted(fix)}")
     parts.append(f"<sub>{_known(remark)}</sub>")
-    return document(parts, fences=[_SUGGESTION])
+    return document(parts, fences=[_SUGGESTION], public=True)
 
 
 def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str:
@@ -47,15 +47,15 @@ def summary(report: Report, limit: int, commented: Sequence[Remark] = ()) -> str
     room = max(limit - len(commented), 0)
     first, rest = here[:room], here[room:]
     if commented:
-        parts.append("\n".join(f"- {_place(each)} {plain(each.message)}" for each in commented))
+        parts.append("\n".join(f"- {_place(each)} {posted(each.message)}" for each in commented))
     parts += [_in_full(each) for each in first]
     if rest:
         listed = "\n".join(
-            f"- {_place(each)} {span(each.rule)}: {plain(each.message)}" for each in rest
+            f"- {_place(each)} {span(each.rule)}: {posted(each.message)}" for each in rest
         )
         parts.append(f"<details><summary>{len(rest)} more</summary>\n\n{listed}\n\n</details>")
     parts += _foot(report)
-    return document(parts) + "\n"
+    return document(parts, public=True) + "\n"
 
 
 def headline(report: Report) -> str:
@@ -99,10 +99,10 @@ def _in_full(remark: Remark) -> str:
     lines = [
         f"**{remark.severity}** {_place(remark)} {span(remark.rule)}",
         code(quote, "python"),
-        plain(remark.message),
+        posted(remark.message),
     ]
     if remark.fix:
-        lines.append(f"Instead: {plain(remark.fix)}")
+        lines.append(f"Instead: {posted(remark.fix)}")
     lines.append(f"<sub>{_known(remark)}</sub>")
     return "\n\n".join(lines)
 
@@ -118,12 +118,12 @@ def _known(remark: Remark) -> str:
         ways = ", ".join(
             f"{name} {'yes' if found else 'no'}" for name, found in remark.framings.items()
         )
-        said.append(f"framings: {plain(ways)}")
+        said.append(f"framings: {posted(ways)}")
     if remark.note:
-        said.append(plain(remark.note))
+        said.append(posted(remark.note))
     return " · ".join(said)
 
 
 def _foot(report: Report) -> list[str]:
-    listed = "\n".join(f"- {plain(each)}" for each in notes(report)[:20])
-    return [f"<sub>Read: {plain(str(report.read))}.</sub>", *([listed] if listed else [])]
+    listed = "\n".join(f"- {posted(each)}" for each in notes(report)[:20])
+    return [f"<sub>Read: {posted(str(report.read))}.</sub>", *([listed] if listed else [])]

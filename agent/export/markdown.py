@@ -16,7 +16,7 @@ from gadfly.agent.export.transcript import (
     doubts,
     receipt_line,
 )
-from gadfly.agent.markup import code, document, plain, prose, span
+from gadfly.agent.markup import cell, code, document, plain, prose, span
 
 
 def render(transcript: Transcript, path: Path) -> str:
@@ -33,7 +33,7 @@ def render(transcript: Transcript, path: Path) -> str:
     return document(parts, images=images) + "\n"
 
 
-def about(transcript: Transcript, shown: Callable[[str], str] = plain) -> str:
+def about(transcript: Transcript, shown: Callable[[str], str] = span) -> str:
     """Where it comes from and what it took; ``shown`` writes the names in it."""
     cost = transcript.cost
     price = "price unknown" if cost.dollars is None else f"${cost.dollars:.4f}"
@@ -78,7 +78,7 @@ def control_table(exhibit: Exhibit) -> list[str]:
     if not rows:
         return []
     lines = ["| control | value | interval | if the effect were no larger |", "|---|---|---|---|"]
-    lines += ["| " + " | ".join(plain(cell) for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
     return ["\n".join(lines)]
 
 
@@ -86,7 +86,7 @@ def _run(exhibit: Exhibit) -> list[str]:
     run = exhibit.run
     assert run.result is not None
     parts = [
-        f"### Run {plain(run.id)}: {plain(run.tool)}",
+        f"### Run {span(run.id)}: {plain(run.tool)}",
         verdict(exhibit),
         *control_table(exhibit),
     ]

@@ -13,7 +13,7 @@ from typing import Any
 from gadfly import __version__
 from gadfly.agent.export.markdown import about, answer, control_table, quoted
 from gadfly.agent.export.transcript import Exhibit, Transcript
-from gadfly.agent.markup import document, plain
+from gadfly.agent.markup import document, plain, span
 from gadfly.agent.notebooks import code, markdown, notebook
 
 _MOST_BYTES = 2_000_000  # of one figure inside the notebook
@@ -57,7 +57,7 @@ def render(transcript: Transcript, path: Path) -> str:
         cells.append(markdown(document(parts)))
         for exhibit in chapter.exhibits:
             about_run = [
-                f"### Run {plain(exhibit.run.id)}: {plain(exhibit.run.tool)}",
+                f"### Run {span(exhibit.run.id)}: {plain(exhibit.run.tool)}",
                 *control_table(exhibit),
             ]
             cells += [markdown(document(about_run)), code(_source(exhibit), _outputs(exhibit))]

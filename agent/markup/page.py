@@ -9,14 +9,21 @@ from gadfly.agent.markup.words import code
 
 
 def document(
-    parts: Iterable[str], *, images: Collection[str] = (), fences: Collection[str] = ()
+    parts: Iterable[str],
+    *,
+    images: Collection[str] = (),
+    fences: Collection[str] = (),
+    public: bool = False,
 ) -> str:
     """Blocks of Markdown, each whole in itself, with blank lines between them.
 
     Args:
         images: addresses of images that are ours.
         fences: info strings that are ours.
+        public: for GitHub, see ``reader.harmless``.
     """
     return "\n\n".join(
-        each if harmless(each, images, fences) else code(each) for each in parts if each
+        each if harmless(each, images, fences, public=public) else code(each)
+        for each in parts
+        if each
     )

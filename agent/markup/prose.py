@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gadfly.agent.markup.reader import harmless, is_carried_out, phrase_tokens, seen, tokens, words
-from gadfly.agent.markup.words import code, line, plain, span
+from gadfly.agent.markup.reader import harmless, is_carried_out, pieces, seen, words
+from gadfly.agent.markup.words import Marks, code, line, plain, source, span
 from gadfly.agent.visible import visible
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 _MOST = 50_000  # characters; a parser may take a longer text as long as its length squared
-_WORDS = ("text", "code_inline")
+_TEXT = ("text", "text_special")
+_WORDS = (*_TEXT, "code_inline")
 _AROUND = {"em": "*", "strong": "**", "s": "~~"}
 
 
@@ -28,7 +29,7 @@ def prose(text: str) -> str:
     text = visible(text)
     if len(text) > _MOST:
         return code(text)
-    found = tokens(text)
+    found = pieces(text, whole=True)
     try:
         written = "\n\n".join(map(_block, SyntaxTreeNode(found).children))
     except RecursionError:
@@ -41,11 +42,11 @@ def phrase(text: str) -> str:
     from markdown_it.tree import SyntaxTreeNode
 
     text = " ".join(visible(text).split())
-    found = phrase_tokens(text)
+    found = pieces(text, whole=False)
     if not found or len(text) > _MOST:
         return plain(text)
     try:
-        written = _inline(SyntaxTreeNode(found).children[0])
+        written = _inline(SyntaxTreeNode(found).children[0], marks="meant")
     except RecursionError:  # marks within marks, hundreds deep
         return plain(text)
     return written if harmless(written) and words(written) == seen(found) else plain(text)
@@ -94,21 +95,41 @@ def _table(node: SyntaxTreeNode) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _inline(node: SyntaxTreeNode, *, in_table: bool = False) -> str:
-    """The content of a paragraph or a cell. Each of its lines begins as no block does."""
+def _inline(node: SyntaxTreeNode, *, marks: Marks = "all", in_table: bool = False) -> str:
+    """The content of a paragraph or a cell: mathematics as it is if a parser still sees the same words."""
+    written = _line(node, marks=marks)
+    full = _line(node, marks="none")
+    if written != full and not (harmless(written) and words(written) == words(full)):
+        written = full
+    return written.replace("|", "\\|") if in_table else written
+
+
+def _line(node: SyntaxTreeNode, *, marks: Marks) -> str:
+    """Each line of it begins as no block does."""
     said: list[str] = []
+    run = ""
+
+    def close() -> None:
+        nonlocal run
+        if run:
+            starts = not said or said[-1].endswith("\n")
+            if len(run) - len(run.rstrip("\\")) & 1:
+                run += "\\"
+            said.append(line(run.lstrip() if starts else run, starts=starts, marks=marks))
+        run = ""
+
     for each in node.children:
-        starts = not said or said[-1].endswith("\n")
+        if each.type in _TEXT:
+            run += each.markup if each.info == "escape" else source(visible(each.content))
+            continue
+        close()
         match each.type:
-            case "text":
-                text = visible(each.content)
-                said.append(line(text.lstrip() if starts else text, starts=starts))
             case "softbreak" | "hardbreak":
                 said.append("\n" if each.type == "softbreak" else "\\\n")
             case "code_inline":
-                shown = span(each.content)
-                said.append(shown.replace("|", "\\|") if in_table else shown)
+                said.append(span(each.content))
             case _:
                 mark = _AROUND[each.type]
-                said.append(f"{mark}{_inline(each, in_table=in_table)}{mark}")
+                said.append(f"{mark}{_line(each, marks=marks)}{mark}")
+    close()
     return "".join(said)

@@ -1,36 +1,88 @@
-"""Short texts in Markdown: a line, a code span, a code block."""
+"""Short texts in Markdown: a line, a cell of a table, a code span, a code block."""
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
+from gadfly.agent.markup.reader import ACTS, words
 from gadfly.agent.visible import name, visible
 
-BREAK = "&#8203;"  # unseen; ends what GitHub would turn into a mention, a link or a reference
+BREAK = "&#8203;"  # unseen; ends what a page would make more of than words
+_PUNCTUATION = r"!-/:-@\[-`{-~"
 _MARK = re.compile(
-    r"(?P<comment><!-(?=-))"
-    r"|(?P<escape>[`*\[\]<>|~{}]|(?<![^\W_])_|_(?![^\W_]))"
-    r"|(?P<math>[\\$]+)"  # a notebook finds mathematics in the text that is rendered, so an escape is not enough
-    r"|(?P<entity>&(?=[#\w]))"
-    r"|(?P<number>\#)"
-    r"|(?P<broken>@|GH-(?=\d)|www(?=\.)|:(?=//))"
-    r"|(?P<commit>(?<![^\W_])(?!\d+(?![^\W_]))[0-9a-f]{7,40}(?![^\W_]))",  # never shorter than 7
-    re.IGNORECASE,
+    rf"(?P<command>\\{{1,2}}(?={ACTS}))"
+    r"|(?P<comment>\\?<!-(?=-))"
+    rf"|(?P<kept>\\[{_PUNCTUATION}])"
+    # A less-than sign stays before a blank, a number or a name in mathematics: no tag begins so.
+    r"|(?P<escape>`|<(?![\s=\\]|[\d.]+(?:[\s,;)$%]|$)|[A-Za-z\d\\]+\$)|\[(?=[\^!])|\](?=[(\[:]))"
+    r"|(?P<entity>&(?=\#?\w+;))"
+    r"|(?P<mark>(?<!\s)\*|\*(?!\s)|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_]))"
 )
-_START = re.compile(r"^(?:[-+=:](?![^\W_])|(?P<digits>\d+)(?=[.)](?:\s|$)))")
+# Where marks of emphasis mean something else.
+_MEANT = re.compile(r"\$\$?(?=[^\s$])[^$\n]+?(?<!\s)\$\$?|https?://[^\s<>`\"]+")
+_START = re.compile(
+    r"^(?:\#{1,6}(?=\s|$)|>|=(?=[=\s]*$)|[-+](?=[\s|:+-]|$)|\*(?=\s|$)|:(?=[\s:-]|$)|\|(?=[\s|:-]|$)"
+    r"|\[(?=[ xX]\])|(?P<digits>\d+)(?=[.)](?:\s|$)))"
+)
+_ADDRESS = re.compile(
+    r"https?://[^\s<>&\\]+", re.ASCII
+)  # an entity would be another address than the one shown
+_LONE = re.compile(rf"\\(?=[{_PUNCTUATION}]|$)")
 _TICKS = re.compile(r"`+")
 _MARKER = re.compile(r"<!-(?=-\s*gadfly:)", re.IGNORECASE)
+Marks = Literal["none", "meant", "all"]
+_MOST = 50_000  # characters that are looked at twice
 
 
 def plain(text: str) -> str:
-    """``text`` on one line in which nothing is markup."""
-    return line(" ".join(visible(text).split()))
+    """``text`` on one line in which nothing is markup; addresses and mathematics stay as they were."""
+    shown = " ".join(visible(text).split())
+    whole = source(shown)
+    light = line(whole)
+    full = line(whole, marks="none")
+    if light == full or (len(shown) <= _MOST and words(light) == words(full)):
+        return light
+    return full
 
 
-def line(text: str, *, starts: bool = True) -> str:
-    """Visible text with nothing in it that is markup; ``starts``: as the start of a line, where more would be."""
-    text = _MARK.sub(_escaped, text)
-    return _begun(text) if starts else text
+def cell(text: str) -> str:
+    """``text`` as a cell of a table."""
+    return plain(text).replace("|", "\\|")
+
+
+def source(text: str) -> str:
+    """Words as Markdown has them: a backslash that a parser would take is two."""
+    return _LONE.sub(r"\\\\", text)
+
+
+def line(text: str, *, starts: bool = True, marks: Marks = "meant") -> str:
+    """``source`` of visible text with nothing in it that is markup.
+
+    Args:
+        starts: as the start of a line, where more would be.
+        marks: which marks of emphasis stay: none, those in addresses and mathematics, all. Whoever lets them stay
+            looks at what a parser sees.
+    """
+    meant = [found.span() for found in _MEANT.finditer(text)] if marks == "meant" else []
+    if marks == "all":
+        meant = [(0, len(text))]
+    at = 0
+
+    def kept(found: re.Match[str]) -> str:
+        nonlocal at
+        while at < len(meant) and meant[at][1] <= found.start():
+            at += 1
+        inside = at < len(meant) and meant[at][0] <= found.start()
+        return found[0] if inside and found.lastgroup == "mark" else _escaped(found)
+
+    written = _MARK.sub(kept, text)
+    return _begun(written) if starts else written
+
+
+def address(text: str) -> str:
+    """An address that can be followed and copied; what is none is a line of words."""
+    return f"<{text}>" if _ADDRESS.fullmatch(text) and visible(text) == text else plain(text)
 
 
 def span(text: str) -> str:
@@ -61,20 +113,16 @@ def _begun(text: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     match found.lastgroup:
+        case "command":
+            return f"\\\\{BREAK}"  # a notebook finds mathematics in what is rendered too
         case "comment":
-            return f"\\{found[0]}{BREAK}"
-        case "escape":
+            return f"\\<!-{BREAK}"
+        case "escape" | "mark":
             return f"\\{found[0]}"
-        case "math":
-            return "<span>" + "".join(f"&#{ord(each)};" for each in found[0]) + "</span>"
         case "entity":
             return "&amp;"
-        case "number":
-            return f"\\#{BREAK}"
-        case "commit":
-            return BREAK.join(found[0][at : at + 6] for at in range(0, len(found[0]), 6))
         case _:
-            return found[0] + BREAK
+            return found[0]
 
 
 def _longest(text: str) -> int:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from gadfly import files
-from gadfly.agent.markup import phrase, plain
+from gadfly.agent.markup import cell, phrase
 from gadfly.agent.projects import log, notebook
 from gadfly.agent.projects.state import FILE, Project, now, save
 from gadfly.agent.propose.page import page
@@ -53,7 +53,7 @@ def start(proposal: Proposal, where: Path | None = None) -> Path:
 
 def _readme(project: Project) -> str:
     boxes = "\n".join(
-        f"| {s.day} | {s.start:g} to {s.end:g} | {plain(s.what)} | {plain(s.kill)} |"
+        f"| {s.day} | {s.start:g} to {s.end:g} | {cell(s.what)} | {cell(s.kill)} |"
         for s in project.proposal.stages
     )
     return (

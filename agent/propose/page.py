@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gadfly.agent.markup import code, document, phrase, prose
+from gadfly.agent.markup import address, code, document, phrase, prose
 from gadfly.agent.markup import span as short
 from gadfly.agent.propose.draft import Call, Draft
 from gadfly.agent.propose.feasible import HOURS, Feasibility, price_note
-from gadfly.agent.propose.proposal import Pilot, Proposal, Proposals, Stage
+from gadfly.agent.propose.proposal import Pilot, Proposal, Proposals, Reference, Stage
 
 _PILOT = {
     "supported": "the effect it builds on is there",
@@ -47,7 +47,7 @@ def page(proposal: Proposal) -> str:
         _section("Pilot", pilot(proposal.pilot, draft)),
         "## Plan\n\n" + "\n".join(stage(each) for each in proposal.stages),
         _section("Compute", compute(proposal.feasibility)),
-        _list("Reading, in order of use", [_reference(r.title, r.document or r.url) for r in grounds.reading]),
+        _section("Reading, in order of use", "\n".join(map(_reference, grounds.reading))),
         _section("Nearest works", _nearest(proposal)),
         _critique(proposal),
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def _why(proposal: Proposal) -> str:
     lines = []
     for claim in grounds.claims:
         quotes = "; ".join(
-            f"“{phrase(r.quote or '')}” [{phrase(r.document or '')}]" for r in claim.receipts
+            f"“{phrase(r.quote or '')}” {short(r.document or '')}" for r in claim.receipts
         )
         lines.append(f"- {phrase(claim.text)} {quotes}")
     if not lines:
@@ -127,7 +127,7 @@ def _why(proposal: Proposal) -> str:
 
 def _nearest(proposal: Proposal) -> str:
     lines = [
-        f"- {phrase(n.title)} [{phrase(n.document)}], section {phrase(repr(n.heading))}"
+        f"- {phrase(n.title)} {short(n.document)}, section {phrase(repr(n.heading))}"
         for n in proposal.grounds.nearest
     ]
     if proposal.draft.differs:
@@ -162,5 +162,7 @@ def _list(title: str, items: list[str]) -> str:
     return _section(title, "\n".join(f"- {phrase(item)}" for item in items))
 
 
-def _reference(title: str, place: str | None) -> str:
-    return f"{title} [{place}]" if place else title
+def _reference(found: Reference) -> str:
+    """A work with where it is, to be copied."""
+    place = short(found.document) if found.document else address(found.url or "")
+    return f"- {phrase(found.title)} {place}".rstrip()

@@ -19,8 +19,11 @@ _SILENT = re.compile(
 
 @dataclass(frozen=True)
 class Line:
+    """``text`` has blanks for what is no claim; ``raw`` is as long and has the words as they are written."""
+
     number: int
     text: str
+    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ class Block:
             at = self.text.index(sentence, at)
             yield at, sentence
             at += len(sentence)
+
+    def quote(self, at: int, length: int) -> str:
+        """A part of ``text`` as it is written."""
+        return self._raw[at : at + length].strip()
+
+    @cached_property
+    def _raw(self) -> str:
+        said = []
+        for line in self.lines:
+            begin = len(line.text) - len(line.text.lstrip())
+            said.append((line.raw or line.text)[begin : begin + len(line.text.strip())])
+        return " ".join(said)
 
     def line(self, at: int) -> int:
         """The number of the line that a place of ``text`` stands in."""
@@ -74,7 +89,7 @@ def blocks(markdown: str) -> list[Block]:
             continue
         if re.match(r"\s*(?:[-*+]|\d+[.)])\s|#", line):
             close()
-        held.append(Line(number, _blanked(line)))
+        held.append(Line(number, _blanked(line), line))
         raw.append(line)
     close()
     return found

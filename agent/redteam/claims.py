@@ -56,7 +56,9 @@ def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
             if kind is not None:
                 is_method = kind.re is _METHOD
                 words = rival if is_method else chance
-                claims.append(_held(sentence, block.line(at), runs, is_method, words))
+                held = _held(sentence, block.line(at), runs, is_method, words)
+                quote = block.quote(at, len(sentence))
+                claims.append(held.model_copy(update={"text": quote}))
     return claims
 
 

@@ -120,10 +120,11 @@ def find(found: list[Block]) -> list[Overclaim]:
                 match = pattern.words.search(sentence)
                 if match is None or (pattern.excuse and pattern.excuse.search(sentence)):
                     continue
+                begin, end = _around(sentence, match)
                 out.append(
                     Overclaim(
                         line=block.line(at + match.start()),
-                        quote=_around(sentence, match),
+                        quote=block.quote(at + begin, end - begin),
                         because=pattern.because,
                         instead=pattern.instead,
                     )
@@ -131,9 +132,10 @@ def find(found: list[Block]) -> list[Overclaim]:
     return out
 
 
-def _around(sentence: str, match: re.Match[str], words: int = 6) -> str:
-    """The match with some words on each side, verbatim."""
+def _around(sentence: str, match: re.Match[str], words: int = 6) -> tuple[int, int]:
+    """Where the match with some words on each side begins and ends."""
     # Backwards, the words before are the words behind.
     before = re.match(rf"\S*(?:\s+\S+){{0,{words}}}", sentence[: match.start()][::-1])
     after = re.match(rf"\S*(?:\s+\S+){{0,{words}}}", sentence[match.end() :])
-    return (before[0][::-1] if before else "") + match[0] + (after[0] if after else "")
+    begin, end = match.span()
+    return begin - (len(before[0]) if before else 0), end + (len(after[0]) if after else 0)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from gadfly.agent.markup import document, phrase, plain
+from gadfly.agent.markup import document, phrase, plain, span
 
 State = Literal["traced", "uncited", "setting", "convention", "small", "untraced"]
 
@@ -66,30 +66,27 @@ class Report(BaseModel):
 
 
 def page(report: Report) -> str:
-    """The report as Markdown: what must be mended first."""
+    """The report as Markdown: what must be mended first. What the text says is code, found again as it is written."""
     counts = Counter(number.state for number in report.numbers)
     total = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
     parts = [
-        f"# Red team\n\nNumbers: {total}. Runs named: {plain(', '.join(report.runs)) or 'none'}."
+        f"# Red team\n\nNumbers: {total}. Runs named: {', '.join(map(span, report.runs)) or 'none'}."
     ]
     parts += [
-        f"- line names run {plain(run)}, which the ledger does not hold"
+        f"- line names run {span(run)}, which the ledger does not hold"
         for run in report.unknown_runs
     ]
     if report.flagged:
         rows = [
-            f"- line {n.line}: **{plain(n.text)}** {plain(_flag(n))} … {plain(n.context)}"
-            for n in report.flagged
+            f"- line {n.line}: {span(n.text)} {_flag(n)}: {span(n.context)}" for n in report.flagged
         ]
         parts.append("## Numbers without a run\n\n" + "\n".join(rows))
     if report.claims:
-        rows = [
-            f"- line {c.line}, {c.kind}: {_held(c)}\n  > {phrase(c.text)}" for c in report.claims
-        ]
+        rows = [f"- line {c.line}, {c.kind}: {_held(c)}\n  {span(c.text)}" for c in report.claims]
         parts.append("## Claims and their baselines\n\n" + "\n".join(rows))
     if report.overclaims:
         rows = [
-            f"- line {o.line} ({plain(o.by)}): “{phrase(o.quote)}”: {phrase(o.because)}"
+            f"- line {o.line} ({plain(o.by)}): {span(o.quote)}: {phrase(o.because)}"
             + (f" Say: {phrase(o.instead)}" if o.instead else "")
             for o in report.overclaims
         ]
@@ -100,7 +97,9 @@ def page(report: Report) -> str:
 
 def _flag(number: Number) -> str:
     if number.state == "uncited":
-        return f"equals {number.field} of run {number.run}, which the text does not name"
+        return (
+            f"equals {plain(number.field)} of run {span(number.run)}, which the text does not name"
+        )
     return "matches no run of the ledger"
 
 

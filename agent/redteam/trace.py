@@ -69,7 +69,8 @@ def _number(
     conventions: list[tuple[int, int]],
 ) -> Number:
     text = match[0]
-    around = line.text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT].strip()
+    written = line.raw or line.text
+    around = written[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT].strip()
 
     def made(state: State, run: str = "", field: str = "") -> Number:
         return Number(

@@ -55,11 +55,19 @@ SAMPLES = [
     "<details>\n\n*x*\n\n</details>\n<http://evil.example> <a@b.example> www.evil.example https://evil.example",
     "| a | b |\n|---|---|\n| `x\\|<b>` | ![i](u) |\n| <img src=x> | $1$ |",
     "- a\n- b\n\n  1. c\n     ```\n     d\n     ```\n\n> q\n>> r\n\n    indented <b>",
+    "$\\href{javascript:x}{y}$ \\\\href{u}{v} &#92;href{u}{v} \\\\\\def\\x{y} $$\n\\require{html}\n$$ \\*\\url{x}",
+    "$\\hat{y}_{i} < \\{a\\,b\\}$ [1.00, 1.01] [a](b) [a][b] [a]: b [^c] - [ ] d | $x_{i}$ and $y_{j}$ a*b c*d",
     "{{ site.x }} {% raw %} :smile: <? php ?> <![CDATA[x]]> <!DOCTYPE x>",
     TEXT,
 ]  # fmt: skip
 # The second opinion on Markdown: a parser that lets HTML through, as GitHub's and a notebook's do.
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+COMMANDS = re.compile(
+    r"\\(?:href|url|html\w*|require|class|style|cssId|data|unicode|includegraphics|[gex]?def|let|(?:re)?newcommand"
+    r"|newenvironment|catcode|csname|input)(?![A-Za-z])"
+)
+CODE = re.compile(r"(?ms)^[ >]*(`{3,})[^`\n]*\n.*?^[ >]*\1`*$|(?<![`\\])(`+)(?!`).*?(?<!`)\2(?!`)")
 
 
 def made(kind: Any, text: str = TEXT, depth: int = 0) -> Any:
@@ -99,18 +107,32 @@ def made(kind: Any, text: str = TEXT, depth: int = 0) -> Any:
     return text
 
 
-def acting(page: str) -> list[Any]:
-    """The tokens of a page that act, but the spans that keep mathematics from being found."""
+def acting(page: str, *, public: bool = False) -> list[Any]:
+    """The tokens of a page that act.
+
+    Args:
+        public: as on GitHub, where no address may be a link, and spans keep mathematics from being found. In a file
+            no HTML stands, and an address that shows where it leads may be a link.
+    """
     environment: dict[str, Any] = {}
-    found = []
+    found: list[Any] = []
     for each in GITHUB.parse(page, environment):
-        for token in (each, *(each.children or [])):
-            if token.type in ("html_block", "image", "link_open"):
+        inside = each.children or []
+        for at, token in enumerate((each, *inside)):
+            if token.type in ("html_block", "image"):
                 found.append(token)
-            if token.type == "html_inline" and token.content not in ("<span>", "</span>"):
+            if token.type == "link_open" and (public or token.attrs["href"] != inside[at].content):
+                found.append(token)
+            if token.type == "html_inline" and not (
+                public and token.content in ("<span>", "</span>")
+            ):
                 found.append(token)
             if token.type == "fence" and token.info in ("math", "mermaid", "geojson", "suggestion"):
                 found.append(token)
+            if token.type == "text":  # of mathematics
+                found += COMMANDS.findall(token.content)
+    found += re.findall(r"(?<!\\)\[\^[^\]]+\]", CODE.sub("x", page))  # a footnote
+    found += re.findall(r"(?m)^\s*(?:[-*+]|\d+[.)]) \[[ xX]\]", CODE.sub("x", page))  # a task
     return [*found, *environment.get("references", {})]
 
 

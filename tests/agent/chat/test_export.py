@@ -89,12 +89,24 @@ def test_markdown_holds_questions_receipts_runs_and_figures(
     assert "2. run r0a1b2c3d: effect = 0.93" in text
     assert "struck: no: not there" in text
     assert "opinion, no receipt: I think." in text
-    assert text.count("### Run r0a1b2c3d") == 1  # shown where it first comes
+    assert text.count("### Run `r0a1b2c3d`") == 1  # shown where it first comes
     assert "````python\nprint('```')\n````" in text
     assert "*(unfinished)*" in text
     assert "| placebo | 0.1 | 0 … 0.2 | m |" in text
     assert (tmp_path / "talk_files" / "r0a1b2c3d-patch.png").is_file()
     assert "![Map](talk_files/r0a1b2c3d-patch.png)" in text
+
+
+@pytest.mark.parametrize(("kind", "name"), [("markdown", "a.md"), ("notebook", "a.ipynb")])
+def test_what_does_nothing_stays_as_it_was_written(tmp_path: Path, kind: str, name: str) -> None:
+    said = r"The estimate $\hat{y}_{i}$ of @name, #tag, #12 is 1.0 [1.00, 1.01], see https://arxiv.org/abs/2502.03407"
+    page = write(FakeSession(said=[Turn(said, answer(said))]), kind, tmp_path / name)
+    if kind == "notebook":
+        page = "\n".join(cell["source"] for cell in json.loads(page)["cells"])
+    assert page.count(said) >= 2  # the question, its answer
+    assert f"> {said}" in page
+    assert "<span>" not in page
+    assert "&#8203;" not in page
 
 
 def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:

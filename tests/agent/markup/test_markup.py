@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support.hostile import GITHUB, SAMPLES, acting
 
-from gadfly.agent.markup import code, document, phrase, plain, prose, span
+from gadfly.agent.markup import address, cell, code, document, phrase, plain, posted, prose, span
 from gadfly.agent.markup.reader import harmless, html
 from gadfly.agent.visible import visible
 
@@ -51,25 +51,50 @@ def squeezed(text: str) -> str:
 
 
 def every(text: str) -> dict[str, str]:
-    """Each way in which a text is written, as part of a page."""
+    """Each way in which a text is written, as part of a file."""
     return {
         "prose": prose(text),
         "quoted": "\n".join(f"> {line}" for line in prose(text).split("\n")),
         "phrase": f"- **x** {phrase(text)}",
+        "first": f"- {phrase(text)}",
         "plain": f"# {plain(text)}\n\n- {plain(text)}",
-        "cell": f"| a | b |\n|---|---|\n| {plain(text)} | x |",
+        "two": f"- {phrase(text)} {plain(text)} {phrase(text)}: {plain(text)}",
+        "cell": f"| a | b |\n|---|---|\n| {cell(text)} | x |",
         "span": f"x {span(text)} y",
         "code": code(text, "python"),
-        "document": document([f"### {plain(text)}", prose(text), f"<sub>{plain(text)}</sub>"]),
+        "document": document([f"### {plain(text)}", prose(text), f"{plain(text)} {phrase(text)}"]),
     }
+
+
+def every_public(text: str) -> dict[str, str]:
+    """The same on GitHub."""
+    return {
+        "line": f"# {posted(text)}\n\n- {posted(text)}",
+        "cell": f"| a | b |\n|---|---|\n| {posted(text)} | x |",
+        "span": f"x {span(text)} y",
+        "code": code(text, "python"),
+        "document": document([f"### {posted(text)}", f"<sub>{posted(text)}</sub>"], public=True),
+    }
+
+
+def shown(page: str) -> str:
+    return page.replace("<sub>", "").replace("</sub>", "")
 
 
 @CASES
 @given(texts)
 def test_nothing_acts(text: str) -> None:
     for way, page in every(text).items():
-        shown = page.replace("<sub>", "").replace("</sub>", "")
-        assert acting(shown) == [], (way, page)
+        assert acting(page) == [], (way, page)
+        assert "<!-- gadfly" not in page, way
+        assert visible(page) == page, way
+
+
+@CASES
+@given(texts)
+def test_nothing_acts_in_public(text: str) -> None:
+    for way, page in every_public(text).items():
+        assert acting(shown(page), public=True) == [], (way, page)
         assert "<!-- gadfly" not in page, way
         assert visible(page) == page, way
 
@@ -80,6 +105,9 @@ def test_the_words_stay(text: str) -> None:
     """Up to the escapes for what cannot be seen. A text of several lines may come as code, just as it was."""
     whole = squeezed(visible(text))
     assert words(plain(text)) == whole
+    assert words(posted(text)) == whole
+    if whole:
+        assert words(f"| a |\n|---|\n| {cell(text)} |") == f"a{whole}"
     assert words(prose(text)) in (
         words(visible(text), INERT),
         squeezed(code(text).partition("\n")[2]),
@@ -98,12 +126,21 @@ def inert_line(text: str) -> str:
 @pytest.mark.parametrize("text", SAMPLES)
 def test_a_sample(text: str) -> None:
     for way, page in every(text).items():
-        assert acting(page.replace("<sub>", "").replace("</sub>", "")) == [], (way, page)
+        assert acting(page) == [], (way, page)
         assert "<!-- gadfly" not in page, way
-        tokens = GITHUB.parse(page)
+    tokens = GITHUB.parse(prose(text))
+    assert not [each for each in tokens if each.type == "heading_open"]
+    assert not prose(text).startswith("---")
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_a_sample_in_public(text: str) -> None:
+    for way, page in every_public(text).items():
+        assert acting(shown(page), public=True) == [], (way, page)
+        assert "<!-- gadfly" not in page, way
         said = " ".join(
             token.content
-            for each in tokens
+            for each in GITHUB.parse(page)
             for token in each.children or []
             if token.type == "text"
         )
@@ -121,21 +158,28 @@ def test_a_sample(text: str) -> None:
             "$x",
         ):
             assert way == "span" or mark not in said, (way, mark, page)
-        if way == "prose":
-            assert not [each for each in tokens if each.type == "heading_open"]
-            assert not page.startswith("---")
-            assert not re.search(r"(?<!\\)\[", re.sub(r"(?s)(`{3,}).*?\1", "", page))
 
 
 @pytest.mark.parametrize("text", SAMPLES)
-def test_another_parser_finds_no_link_in_bare_text(text: str) -> None:
+def test_another_parser_finds_no_link_but_one_that_says_where(text: str) -> None:
     pytest.importorskip("linkify_it")
     finder = MarkdownIt("gfm-like", {"html": True, "linkify": True})
-    for way, page in every(text).items():
-        page = page.replace("evil.example", "evil").replace("b.example", "b").replace("e.io", "e")
-        for each in finder.parse(page):
-            links = [one for one in each.children or [] if one.type == "link_open"]
-            assert links == [], (way, page)
+    for public, pages in ((False, every(text)), (True, every_public(text))):
+        for way, page in pages.items():
+            page = page.replace("evil.example", "evil.com").replace("b.example", "b.com")
+            for each in finder.parse(page):
+                inside = each.children or []
+                for at, one in enumerate(inside):
+                    if one.type == "link_open":
+                        target = re.sub("^(?:https?://|mailto:)", "", str(one.attrs["href"]))
+                        assert not public, (way, page)
+                        assert target in unquoted(inside[at + 1].content), (way, page)
+
+
+def unquoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return text + quote(text, safe="/:@?=&%#~+,;!$'()*[]")
 
 
 @pytest.mark.parametrize("text", SAMPLES)
@@ -161,16 +205,118 @@ def test_what_is_kept() -> None:
     assert prose(kept) == kept
     assert prose("```python\nx = '```'\n```") == "````python\nx = '```'\n````"
     assert prose("# A *title*\n\ntext") == "**A title**\n\ntext"
-    assert (
-        prose("see [the paper](http://a.example/x)")
-        == "see \\[the paper\\](http:&#8203;//a.example/x)"
-    )
+    assert prose("see [the paper](http://a.example/x)") == "see [the paper\\](http://a.example/x)"
     assert phrase("`a_b` is *x*,\nposition_ids too: 1. 2") == "`a_b` is *x*, position_ids too: 1. 2"
-    assert plain("a | *b*\n<c>") == "a \\| \\*b\\* \\<c\\>"
+    assert plain("a | *b*\n<c>") == "a | \\*b\\* \\<c>"
+    assert cell("a | b") == "a \\| b"
     assert plain("- 1. x") == "\\- 1. x"
     assert plain("1. x") == "1\\. x"
     assert plain("2.5 and -3") == "2.5 and -3"
     assert words(plain("it cost $5 and \\x")) == "itcost$5and\\x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"the estimate $\hat{y}$ of $x_{i}$ and $y_{j}$",
+        r"$\hat{y}_i < \hat{z}_j$ and $|x| <j$, p<0.05",
+        "@name and #tag, #12, org/repo#1, deadbeef1234567",
+        "[1.00, 1.01] (48 pairs)",
+        "see https://arxiv.org/abs/2502.03407 and http://a.b/c_d_(e)~f?g=*h",
+        "attn[0, :] is {a: 1}; ~5 and R&D, 2 * 3, snake_case",
+        "#tag",
+        "-$x$",
+        "it cost $5",
+    ],
+)
+def test_in_a_file_it_stays_as_it_is(text: str) -> None:
+    assert plain(text) == text
+    assert phrase(text) == text
+    assert prose(text) == text
+    assert document([text]) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"$\{a\,b\}$ and $a*b$ and $c*d$ \\ x",
+        "$$\nx_{i} = y_{j}\\,z\n$$\n\nand *so* `on`",
+        "- $x_{i}$ and $y_{j}$\n- https://a.b/c_\n\n| a |\n| --- |\n| $x_{i} y_{j}$ |",
+    ],
+)
+def test_mathematics_of_a_model_stays_as_it_is(text: str) -> None:
+    assert prose(text) == text
+
+
+def test_one_paragraph_that_cannot_stay_is_escaped_alone() -> None:
+    kept = "$x_{i}$ and $y_{j}$"
+    assert prose(f"{kept}\n\n&#42;x&#42; `a`") == f"{kept}\n\n\\*x\\* `a`"
+
+
+@pytest.mark.parametrize(
+    "command", ["href", "url", "htmlClass", "require", "style", "cssId", "unicode", "def", "let", "newcommand",
+    "renewcommand", "catcode", "csname", "input", "class", "data", "includegraphics"],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["$\\", "$\\\\\\", "\\*\\", "&#92;", "*a*\\"])
+def test_a_command_that_acts_is_broken(command: str, before: str) -> None:
+    text = f"{before}{command}{{x}}{{y}}$"
+    for page in (plain(text), phrase(text), prose(text)):
+        assert "&#8203;" in page or "&amp;" in page
+        assert acting(page) == []
+        assert not re.search(rf"(?<!\\)\\{command}", page), page
+    assert not harmless(f"a $\\{command}{{x}}$")
+    assert not harmless(f"a $\\\\{command}{{x}}$")
+
+
+@pytest.mark.parametrize("text", [r"$\Href{x}$", r"$\hrefx$", r"$\delta \letter$", r"$\text{a}$"])
+def test_a_command_that_only_shows_is_not(text: str) -> None:
+    assert plain(text) == prose(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[a](b)", "[a\\](b)"),
+        ("[a][b]", "[a\\][b]"),
+        ("[a]: b", "[a\\]: b"),
+        ("x[^a]", "x\\[^a]"),
+        ("[ ] a", "\\[ ] a"),
+        ("a [ ] b", "a [ ] b"),
+        ("# a", "\\# a"),
+        ("===", "\\==="),
+        ("+ a", "\\+ a"),
+        ("> a", "\\> a"),
+        ("a > b", "a > b"),
+        (r"a \* b", r"a \\\* b"),
+    ],
+)
+def test_what_would_be_more_is_escaped(text: str, written: str) -> None:
+    assert plain(text) == written
+
+
+def test_an_address_of_ours_is_one() -> None:
+    assert address("https://arxiv.org/abs/2502.03407") == "<https://arxiv.org/abs/2502.03407>"
+    assert document([address("https://a.b/c_d")]) == "<https://a.b/c_d>"
+    assert document([address("https://a.b/c")], public=True).startswith("```")
+    for no in (
+        "javascript:x",
+        "https://a b",
+        "https://a>b",
+        "https://a\u202e",
+        "https://a&amp;",
+        "",
+    ):
+        assert "<h" not in address(no)
+        assert acting(address(no)) == []
+    for no in ("<ftp://a.b>", "<a@b.c>"):
+        assert not harmless(no)
+
+
+def test_in_public_everything_is_broken() -> None:
+    assert posted("@a #1 https://b.c") == "@&#8203;a \\#&#8203;1 https:&#8203;//b.c"
+    assert posted("$x$") == "<span>&#36;</span>x<span>&#36;</span>"
+    assert posted("[a]") == "\\[a\\]"
+    assert posted("deadbeef1") == "deadbe&#8203;ef1"
 
 
 def test_a_name_stays_on_its_line_and_in_its_span() -> None:
@@ -183,7 +329,8 @@ def test_a_name_stays_on_its_line_and_in_its_span() -> None:
 
 def test_what_is_ours_passes_and_the_rest_becomes_code() -> None:
     folded = "<details><summary>3 more</summary>\n\n- x\n\n</details>"
-    assert document([folded]) == folded
+    assert document([folded], public=True) == folded
+    assert document([folded]).startswith("```")
     assert document(["![f](a/b.png)"], images=["a/b.png"]) == "![f](a/b.png)"
     assert document(["```suggestion\nx\n```"], fences=["suggestion"]) == "```suggestion\nx\n```"
     for part in (
@@ -193,8 +340,9 @@ def test_what_is_ours_passes_and_the_rest_becomes_code() -> None:
         "[x](y)",
         "<details onclick=x>\n",
     ):
-        assert document([part]).startswith("```"), part
-        assert not harmless(part)
+        for public in (False, True):
+            assert document([part], public=public).startswith("```"), part
+            assert not harmless(part, public=public)
 
 
 @pytest.mark.parametrize(

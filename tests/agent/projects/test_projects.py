@@ -79,6 +79,13 @@ def test_the_folder_is_whole(folder: Path) -> None:
         start(proposal(), folder)
 
 
+def test_what_the_user_writes_stays_as_it_is(folder: Path) -> None:
+    said = r"@name expects $\hat{y}_{i}$ in [0.1, 0.2] (#12, https://arxiv.org/abs/2502.03407)"
+    log.predict(folder, said, Ledger())
+    assert f": {said}\n" in (folder / "LOG.md").read_text(encoding="utf-8")
+    assert "&#" not in (folder / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_notebook_is_valid(folder: Path) -> None:
     book = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
     assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_offline_json_and_pages(ready: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "template of the packaged bank" in text
     assert "gadfly steer --model" in text
+    assert "&#" not in text
+    reading = [
+        line
+        for part in text.split("## Reading")[1:]
+        for line in part.split("##")[0].splitlines()
+        if "http" in line
+    ]
+    assert reading
+    assert all(re.search(r" <https?://[^\s<>\\]+>$", line) for line in reading)
+    assert re.search(r" `guide/[\w/-]+`$", text, re.MULTILINE)
     assert max(map(len, text.split("\n---\n"))) < 9000
     shown = gadfly("propose", "--topic", "steering", "--no-pilot", "-n", "1", home=ready)
     assert shown.stdout.startswith("# ")

@@ -81,7 +81,7 @@ def test_a_changed_digit_is_flagged() -> None:
 def test_a_run_that_is_not_named_is_weaker() -> None:
     report = attack("The effect is 0.7344.")
     assert [(n.state, n.run) for n in report.numbers] == [("uncited", GOOD)]
-    assert f"of run {GOOD}, which the text does not name" in page(report)
+    assert f"of run `{GOOD}`, which the text does not name" in page(report)
 
 
 def test_what_is_no_result_is_left_alone() -> None:
@@ -207,6 +207,25 @@ def test_a_long_text_takes_no_long_time() -> None:
     assert "only the first 2,000" in report.notices[0]
 
 
+def test_the_users_own_lines_are_found_again() -> None:
+    """As grep does it: what stands in the report stands in the text, sign for sign."""
+    lines = [
+        r"Our method detects `foo_bar` and $\hat{y}_{i}$ [see](https://a.b/c_d) in **all** cases.",
+        "| layer | it *clearly* reaches 0.4321 at <s> | #12 |",
+        "- `W_U` There is a head that carries it, at 0.1357 [1.00, 1.01].",
+    ]
+    report = attack("\n\n".join(lines))
+    said = page(report)
+    quotes = [c.text for c in report.claims] + [o.quote for o in report.overclaims]
+    quotes += [n.context for n in report.flagged]
+    assert len(quotes) >= 5
+    for quote in quotes:
+        assert any(quote in line for line in lines), quote
+        assert quote in said
+    assert lines[0] in said
+    assert lines[2][2:] in said
+
+
 def test_empty_and_endless_are_refused() -> None:
     for text in (" \n", "x" * 200_001):
         with pytest.raises(UsageError):
@@ -216,10 +235,13 @@ def test_empty_and_endless_are_refused() -> None:
 def test_on_the_command_line(tmp_path: Path) -> None:
     home = tmp_path / "home"
     path = tmp_path / "w.md"
-    path.write_text("We found a head with 0.5152.\n", encoding="utf-8")
+    own = r"We found a head *with* $\hat{y}$ at 0.5152 [0.50, 0.53], see #12."
+    path.write_text(own + "\n", encoding="utf-8")
     done = gadfly("redteam", str(path), "--llm", "offline", "--json", "--strict", home=home)
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["numbers"][0]["state"] == "untraced"
+    report = gadfly("redteam", str(path), "--llm", "offline", home=home)
+    assert own in report.stdout
     piped = gadfly("redteam", "-", home=home, stdin="Modest words.\n")
     assert piped.returncode == 0
     assert piped.stdout.startswith("# Red team")
