@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from gadfly.agent.markup.words import BREAK
+from gadfly.agent.markup.words import BREAK, begun
 from gadfly.agent.visible import visible
 
 _MARK = re.compile(
@@ -25,12 +25,7 @@ _START = re.compile(r"^(?:[-+=:](?![^\W_])|(?P<digits>\d+)(?=[.)](?:\s|$)))")
 
 def posted(text: str) -> str:
     """``text`` on one line in which nothing is markup, a mention, a reference, an address or mathematics."""
-    written = _MARK.sub(_escaped, " ".join(visible(text).split()))
-    found = _START.match(written)
-    if not found:
-        return written
-    at = found.end() if found["digits"] else 0
-    return f"{written[:at]}\\{written[at:]}"
+    return begun(_MARK.sub(_escaped, " ".join(visible(text).split())), _START)
 
 
 def _escaped(found: re.Match[str]) -> str:

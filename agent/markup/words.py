@@ -77,7 +77,7 @@ def line(text: str, *, starts: bool = True, marks: Marks = "meant") -> str:
         return found[0] if inside and found.lastgroup == "mark" else _escaped(found)
 
     written = _MARK.sub(kept, text)
-    return _begun(written) if starts else written
+    return begun(written, _START) if starts else written
 
 
 def address(text: str) -> str:
@@ -102,9 +102,9 @@ def code(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{shown.rstrip()}\n{fence}"
 
 
-def _begun(text: str) -> str:
+def begun(text: str, start: re.Pattern[str]) -> str:
     """What would begin a list, a heading or a table at the start of a line."""
-    found = _START.match(text)
+    found = start.match(text)
     if not found:
         return text
     at = found.end() if found["digits"] else 0
