@@ -49,7 +49,7 @@ ABSENT = "Does {model} know the harbour of a ship that it has never read of?"
 _ABSENT_ENDS = ABSENT.rpartition("}")[2]
 _SHOWN = 2
 _RUBRIC = ("hypothesis", "baseline", "falsifiable")
-_QUOTED = re.compile(r"“([^”]+)” \[([^\]\s]+)\]|\[\[quote (\S+) \| ([^\]]+)\]\]")
+_QUOTED = re.compile(r"“([^”]+)” `([^`\s]+)`|\[\[quote (\S+) \| ([^\]]+)\]\]")
 _STOP = re.compile(r"Stop at hour ([\d.]+) if: \S+")
 _RUN = re.compile(r"Run `(r[0-9a-f]{8})`")
 _NOVEL = re.compile(r"\bnovel(?:ty)?\b", re.IGNORECASE)
@@ -256,7 +256,7 @@ def _piloted(text: str) -> bool:
 def _neighbours(text: str) -> bool:
     section = text.partition("## Nearest works\n")[2].partition("\n## ")[0]
     documents = {document.id for document in default_corpus().documents()}
-    return any(each in documents for each in re.findall(r"\[([^\]\s]+)\]", section))
+    return any(each in documents for each in re.findall(r"`([^`\s]+)`", section))
 
 
 def _prose(draft: Draft) -> list[str]:

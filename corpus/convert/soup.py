@@ -51,23 +51,29 @@ class Element(Tag):
     """An element that knows where its children stand. ``bs4`` goes through all of them for each that is taken out."""
 
     def index(self, element: PageElement) -> int:
-        """The place of a child, looked for where it was last seen, moved by as much as the one before it."""
+        """The place of a child: near the one asked for before it, or where it was last seen, moved by as much."""
         places: dict[int, int] = self.__dict__.setdefault("places", {})
-        shift: int = self.__dict__.get("shift", 0)
         contents = self.contents
         known = places.get(id(element))
+        guesses = [self.__dict__.get("last", 0)]  # what was put in since stands beside it
         if known is not None:
-            for near in range(_NEAR):
-                for at in (known + shift + near, known + shift - near):
-                    if 0 <= at < len(contents) and contents[at] is element:
-                        self.__dict__["shift"] = at - known
-                        return at
+            guesses.insert(0, known + self.__dict__.get("shift", 0))
+        for guess in guesses:
+            for at in range(max(0, guess - _NEAR), min(guess + _NEAR + 1, len(contents))):
+                if contents[at] is element:
+                    return self._found(at, known)
         places.clear()
         places.update((id(child), at) for at, child in enumerate(contents))
-        self.__dict__["shift"] = 0
         if id(element) not in places:
             raise ValueError("not a child of this element")
-        return places[id(element)]
+        known = places[id(element)]
+        return self._found(known, known)
+
+    def _found(self, at: int, known: int | None) -> int:
+        self.__dict__["last"] = at
+        if known is not None:
+            self.__dict__["shift"] = at - known
+        return at
 
 
 def parse(html: str) -> BeautifulSoup:

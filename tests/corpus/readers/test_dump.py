@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from corpus.readers.miniature import Miniature, build
-from corpus.readers.packers import STYLES, Files, by_hand, files_to_prompt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.corpus.readers.miniature import Miniature, build
+from tests.corpus.readers.packers import STYLES, Files, by_hand, files_to_prompt
 
 from gadfly.corpus.documents import normalise
 from gadfly.corpus.markup import sections

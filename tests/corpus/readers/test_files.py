@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from corpus.readers.miniature import build
-from corpus.readers.packers import by_hand, repomix_xml
+from tests.corpus.readers.miniature import build
+from tests.corpus.readers.packers import by_hand, repomix_xml
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.readers.cells import cell_at
