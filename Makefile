@@ -25,7 +25,7 @@ test: $(VENV)/.dev  ## lint, types, tests
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE \
-	  $(BIN)/pytest tests/tools -n auto --maxprocesses 4 --dist worksteal -m "not slow"
+	  $(BIN)/pytest tests/tools --ignore tests/tools/review --ignore tests/tools/kernel -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 slow: $(VENV)/.dev  ## the tests that take long: kills, signals, real clients and programs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow

@@ -1,9 +1,7 @@
-"""Thinking: the loop, the LLM and the receipts; the jobs built on them; the faces.
+"""Thinking: whatever an LLM has a part in, and the faces.
 
-- ``jobs``       what Gadfly does for a user, as typed functions: ``ask``
-- ``loop``       the LangGraph loop: think, act, check
-- ``llm``        the one road to every provider, and the shipped scripted model
-- ``offline``    the engine that answers with no LLM
-- ``receipts``   markers in a text, verified mechanically
-- ``cli``        the terminal face
+- ``turn``      one turn: rounds of evidence, a draft, the skeptic    - ``answers``   claims and their receipts
+- ``sessions``  what outlives a turn: resume, export, projects        - ``jobs``      ask, review, propose, redteam
+- ``critic``    code read by a model under opposed framings           - ``llm``       the one road to every provider
+- ``markup``    Markdown that text of others cannot break             - ``faces``     cli, chat, mcp, github
 """

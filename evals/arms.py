@@ -16,19 +16,19 @@ from __future__ import annotations
 import json
 from typing import get_args
 
-from gadfly.agent.answer import Answer, Judgement
-from gadfly.agent.events import Final
+from gadfly.agent.answers.answer import Answer, Judgement
+from gadfly.agent.answers.receipts import verify
 from gadfly.agent.jobs.ask import ask
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.loop import Loop
-from gadfly.agent.prompting import fence, prompt
-from gadfly.agent.receipts import verify
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
-from gadfly.agent.skeptic.framings import read
-from gadfly.agent.skeptic.refute import evidence
-from gadfly.agent.skeptic.skeptic import Skeptic
-from gadfly.agent.toolbox import Toolbox
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.events import Final
+from gadfly.agent.turn.loop import Loop
+from gadfly.agent.turn.settings import Settings
+from gadfly.agent.turn.skeptic.framings import read
+from gadfly.agent.turn.skeptic.refute import evidence
+from gadfly.agent.turn.skeptic.skeptic import Skeptic
+from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.corpus import default_corpus
 from gadfly.errors import UsageError
 from gadfly.tools.ledger import Ledger

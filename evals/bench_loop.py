@@ -21,13 +21,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gadfly.agent.budget import Budget
 from gadfly.agent.llm.model import Message
 from gadfly.agent.llm.scripted import ScriptedModel, calls, says
-from gadfly.agent.loop import Loop
-from gadfly.agent.sessions import Sessions
-from gadfly.agent.state import begin
-from gadfly.agent.toolbox import Toolbox
+from gadfly.agent.sessions.store import Sessions
+from gadfly.agent.turn.budget import Budget
+from gadfly.agent.turn.loop import Loop
+from gadfly.agent.turn.state import begin
+from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.errors import CorpusError
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.ledger import Ledger

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gadfly.agent.answer import Answer, Grade
+from gadfly.agent.answers.answer import Answer, Grade
 from gadfly.agent.jobs.ask import ask
 from gadfly.evals.arms import Dialogue, answered, pressure
 from gadfly.evals.place import rows

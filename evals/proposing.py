@@ -21,20 +21,20 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.jobs.propose import propose
+from gadfly.agent.jobs.propose import opposed
+from gadfly.agent.jobs.propose.asking import Asker
+from gadfly.agent.jobs.propose.bank import templates
+from gadfly.agent.jobs.propose.draft import Draft
+from gadfly.agent.jobs.propose.feasible import HOURS, Feasibility, Limits, fit
+from gadfly.agent.jobs.propose.job import propose
+from gadfly.agent.jobs.propose.machines import machine
+from gadfly.agent.jobs.propose.page import page
+from gadfly.agent.jobs.propose.proposal import Proposals
+from gadfly.agent.jobs.propose.rubric import judge
+from gadfly.agent.jobs.propose.write import write
 from gadfly.agent.llm.model import ChatModel, Message, Reply
-from gadfly.agent.prompting import fence, prompt
-from gadfly.agent.propose import opposed
-from gadfly.agent.propose.asking import Asker
-from gadfly.agent.propose.bank import templates
-from gadfly.agent.propose.draft import Draft
-from gadfly.agent.propose.feasible import HOURS, Feasibility, Limits, fit
-from gadfly.agent.propose.machines import machine
-from gadfly.agent.propose.page import page
-from gadfly.agent.propose.proposal import Proposals
-from gadfly.agent.propose.rubric import judge
-from gadfly.agent.propose.write import write
-from gadfly.agent.skeptic.split import read_json
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.agent.turn.skeptic.split import read_json
 from gadfly.corpus import default_corpus, quotes
 from gadfly.corpus.index import Corpus
 from gadfly.errors import CorpusError, UsageError

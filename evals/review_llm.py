@@ -21,19 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.agent.critic.framings import NAMES, fenced, question
-from gadfly.agent.critic.hunks import by_file, unapplied
 from gadfly.agent.critic.judge import Candidate, candidates
-from gadfly.agent.critic.material import File, Material, text_file
-from gadfly.agent.critic.report import Remark
 from gadfly.agent.critic.views import views
 from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.choose import choose
 from gadfly.agent.llm.model import ChatModel, Message, Reply
+from gadfly.agent.llm.prompting import prompt
 from gadfly.agent.llm.scripted import ScriptedModel, says
-from gadfly.agent.prompting import prompt
-from gadfly.agent.review.engine import review_source
-from gadfly.agent.review.source import from_text
 from gadfly.evals.review_rules import DEFAULT, Case, Score, score
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.hunks import by_file, unapplied
+from gadfly.tools.review.material import File, Material, text_file
+from gadfly.tools.review.report import Remark
+from gadfly.tools.review.source import from_text
 
 _NEAR = 3  # lines
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from statistics import NormalDist, median
 from typing import Any
 
-from gadfly.agent.review import source as reading
-from gadfly.agent.review.diff import parse
-from gadfly.agent.review.engine import review_source
-from gadfly.agent.review.findings import Finding
-from gadfly.agent.review.registry import rules
 from gadfly.errors import GadflyError
+from gadfly.tools.review import source as reading
+from gadfly.tools.review.diff import parse
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.findings import Finding
+from gadfly.tools.review.registry import rules
 
 DEFAULT = Path(__file__).resolve().parents[1].parent / "shared" / "review_samples"
 _NEAR = 3  # lines

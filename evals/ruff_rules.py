@@ -36,12 +36,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gadfly.agent.review import source as reading
-from gadfly.agent.review.engine import review_source
-from gadfly.agent.review.registry import rules
 from gadfly.errors import GadflyError, MissingExtraError
 from gadfly.evals.place import rows, told
 from gadfly.evals.review_rules import _NEAR, DEFAULT, _changed, _read
+from gadfly.tools.review import source as reading
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.registry import rules
 
 
 class Remark(NamedTuple):

@@ -21,11 +21,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from gadfly.agent.events import Final
 from gadfly.agent.llm.model import Message, Reply
 from gadfly.agent.llm.scripted import ScriptedModel, calls, says
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.events import Final
+from gadfly.agent.turn.settings import Settings
 from gadfly.errors import UsageError
 from gadfly.evals.place import own_home, rows, told, write
 from gadfly.evals.scaling_lines import quantile, slope

@@ -1,1 +1,1 @@
-"""Every prompt, one Markdown file each. No code: ``gadfly.agent.prompting`` reads them."""
+"""Every prompt, one Markdown file each. No code: ``gadfly.agent.llm.prompting`` reads them."""

@@ -14,6 +14,8 @@ from support.cli import gadfly
 os.environ["HF_HUB_OFFLINE"] = "1"
 # A shell's background job ignores Ctrl-C, and so would the programs that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

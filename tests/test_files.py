@@ -68,15 +68,15 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
 def test_no_file_that_is_read_again_is_written_in_place() -> None:
     """Only what goes with this process may be, or is recorded last, as a run's artifacts are."""
     allowed = {
-        "agent/critic/repository.py",
+        "tools/review/repository.py",
         "agent/critic/repro.py",
-        "agent/kernel/__init__.py",
-        "agent/kernel/process.py",
+        "tools/kernel/__init__.py",
+        "tools/kernel/process.py",
     }
     root = Path(__file__).parents[1]
     found = {
         str(path.relative_to(root))
-        for folder in ("agent", "corpus", "evals/peers")
+        for folder in ("agent", "corpus", "evals/peers", "tools/kernel", "tools/review")
         for path in (root / folder).rglob("*.py")
         if ".write_text(" in path.read_text(encoding="utf-8")
         or ".write_bytes(" in path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from support.loopback import serve, text
 from test_architecture import imports, modules
 
 from gadfly import surroundings
-from gadfly.agent.chat import shell
+from gadfly.agent.faces.chat import shell
 
 ASK = ["--llm", "openai/own", "--no-experiment"]
 ANSWERING = {
@@ -82,7 +82,7 @@ def test_the_users_own_proxy_is_the_way_out(place: Checkout) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "command"), STARTS)
 def test_nothing_of_the_folder_arrives(how: str, command: str, place: Checkout) -> None:
-    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.cli"]
+    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.faces.cli"]
     done = place.run(*start, *OFFLINE[command], "--json")
     assert done.returncode == 0, done.stderr
     assert place.arrived(named=["study.py"]) == []
@@ -91,7 +91,7 @@ def test_nothing_of_the_folder_arrives(how: str, command: str, place: Checkout) 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["script", "-m"])
 def test_nor_at_a_server_that_a_client_starts(how: str, place: Checkout) -> None:
-    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.cli"]
+    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.faces.cli"]
     done = place.run(*start, "mcp", stdin=HELLO)
     assert '"serverInfo"' in done.stdout, done.stderr
     assert place.arrived() == []
@@ -212,7 +212,7 @@ def test_what_is_imported_sealed_leaves_the_environment_as_it_was(
 def test_a_shell_command_has_the_users_environment() -> None:
     """His own programs read their ``.env`` as ever."""
     code = (
-        "from gadfly import surroundings; from gadfly.agent.chat import shell\n"
+        "from gadfly import surroundings; from gadfly.agent.faces.chat import shell\n"
         "surroundings.start()\nprint(shell.run('env', lambda _: None).text)"
     )
     environment = {**surroundings.users(), "LITELLM_LOG": "DEBUG", "PYTHONPATH": str(ROOT / "src")}

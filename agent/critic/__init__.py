@@ -1,11 +1,5 @@
-"""The critic: what is to be read, what rules and models say about it, one ranked report.
+"""The critic: what models say about code that the rules have read (``tools.review``), added to their report.
 
-- ``material``   what is reviewed: paths on disk, with the lines that count
-- ``hunks``      a unified diff as text: cut by file, applied, or read as it stands
-- ``changes``    a diff or a git base turned into material
-- ``notebooks``  from a line of a cell to a line of the notebook's JSON
-- ``config``     ``.gadfly.toml``: three settings
-- ``report``     remarks, ranked; what was read, what was dropped, what it cost
 - ``blind``      what the judge does not see: authors and praise
 - ``framings``   the opposed ways of asking
 - ``judge``      one question to a model, one list of anchored candidates

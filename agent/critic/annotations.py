@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gadfly.agent.critic import markdown
-from gadfly.agent.critic.report import Report
-from gadfly.agent.visible import visible
+from gadfly.tools.review.report import Report
+from gadfly.visible import visible
 
 PER_KIND = 10
 _KIND = {"error": "error", "warning": "warning", "note": "notice"}

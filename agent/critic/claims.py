@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from gadfly.agent.critic.framings import NAMES
 from gadfly.agent.critic.judge import Candidate
-from gadfly.agent.critic.report import CRITIQUE, Remark
-from gadfly.agent.review.suppress import Suppressions
+from gadfly.tools.review.report import CRITIQUE, Remark
+from gadfly.tools.review.suppress import Suppressions
 
 Asked = Mapping[int, Sequence[str]]
 """The framings that were answered, by the ``id`` of the view."""

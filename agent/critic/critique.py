@@ -14,16 +14,16 @@ from gadfly.agent.critic.claims import Asked, Claim, beside_rules, by_place
 from gadfly.agent.critic.fixes import replaced
 from gadfly.agent.critic.framings import chosen, fenced, question, shuffled
 from gadfly.agent.critic.judge import Asker, Candidate, candidates, repair, verdict
-from gadfly.agent.critic.material import Material
 from gadfly.agent.critic.price import estimate
-from gadfly.agent.critic.report import CRITIQUE, Dropped, Remark, Report
 from gadfly.agent.critic.risk import risk
 from gadfly.agent.critic.views import View, views
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.prompting import fence, prompt
-from gadfly.agent.review.findings import fingerprint
+from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.corpus.progress import Progress
 from gadfly.errors import LLMError
+from gadfly.tools.review.findings import fingerprint
+from gadfly.tools.review.material import Material
+from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report
 
 _MOST_VIEWS = 60  # pieces of code in one review, for models whose price is not known
 _In = TypeVar("_In")

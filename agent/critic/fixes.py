@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from gadfly.agent.critic.material import File
 from gadfly.agent.critic.views import Spot
+from gadfly.tools.review.material import File
 
 _LONGEST = 30  # lines; a longer one is a rewrite and no repair
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from gadfly.agent.prompting import fence, prompt
+from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.errors import UsageError
 
 NAMES = ("neutral", "bugged", "invalidate", "passed")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from gadfly.agent.critic.report import Level, Spent, level
 from gadfly.agent.critic.views import Spot, View
 from gadfly.agent.llm.model import ChatModel, Message
+from gadfly.tools.review.report import Level, Spent, level
 
 _LONGEST = 600  # characters of a sentence that a model wrote
 _MOST = 12  # entries of one reply

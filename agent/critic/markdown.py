@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gadfly.agent.critic.report import Remark, Report
 from gadfly.agent.markup import code, document, posted, span
-from gadfly.agent.visible import visible
+from gadfly.tools.review.report import Remark, Report
+from gadfly.visible import visible
 
 _LONGEST_QUOTE = 12  # lines
 _SUGGESTION = "suggestion"  # the fence that GitHub offers as a change

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from gadfly.agent.critic.views import View
-from gadfly.agent.prompting import prompt
+from gadfly.agent.llm.prompting import prompt
 from gadfly.corpus.tokens import count
 from gadfly.surroundings import sealed
 

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gadfly.agent.critic.fixes import with_replacement
-from gadfly.agent.critic.material import File
-from gadfly.agent.critic.report import Remark
 from gadfly.agent.critic.views import Spot
-from gadfly.agent.kernel import sandbox
-from gadfly.agent.kernel.box import Box
-from gadfly.agent.kernel.sandbox import Limits
-from gadfly.agent.prompting import fence, prompt
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.tools.kernel import sandbox
+from gadfly.tools.kernel.box import Box
+from gadfly.tools.kernel.sandbox import Limits
+from gadfly.tools.review.material import File
+from gadfly.tools.review.report import Remark
 
 _SECONDS = 60
 _LIMITS = Limits(file=10 << 20, cpu=_SECONDS, address=16 << 30, memory=8 << 30)

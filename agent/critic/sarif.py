@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from gadfly import __version__
-from gadfly.agent.critic.report import CRITIQUE, Remark, Report, level
-from gadfly.agent.review.registry import Rule, rules
-from gadfly.agent.visible import visible
+from gadfly.tools.review.registry import Rule, rules
+from gadfly.tools.review.report import CRITIQUE, Remark, Report, level
+from gadfly.visible import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _MOST_RESULTS = 5_000  # of a larger run the service keeps only as many

@@ -15,11 +15,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gadfly.agent.critic.blind import blinded
-from gadfly.agent.critic.material import File
-from gadfly.agent.review.anchors import anchors
-from gadfly.agent.review.flow import Code
-from gadfly.agent.review.tree import BrokenCodeError
 from gadfly.corpus.tokens import count
+from gadfly.tools.review.anchors import anchors
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.material import File
+from gadfly.tools.review.tree import BrokenCodeError
 
 BUDGET = 6_000  # tokens of code in one question
 _SHORTEST_QUOTE = 8  # characters that are not space; a shorter one stands everywhere

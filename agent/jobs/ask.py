@@ -1,15 +1,15 @@
-"""The job ``ask``: a question in, an :class:`~gadfly.agent.answer.Answer` out, by whichever engine is there."""
+"""The job ``ask``: a question in, an :class:`~gadfly.agent.answers.answer.Answer` out, by whichever engine is there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from gadfly.agent.answer import Answer
-from gadfly.agent.engine import Engine, check_question
-from gadfly.agent.events import Event, Notice, Text, ToolFinished, ToolProgress, ToolStarted
+from gadfly.agent.answers.answer import Answer
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.settings import Settings
+from gadfly.agent.turn.engine import Engine, check_question
+from gadfly.agent.turn.events import Event, Notice, Text, ToolFinished, ToolProgress, ToolStarted
+from gadfly.agent.turn.settings import Settings
 from gadfly.corpus.progress import Progress, Silent
 
 

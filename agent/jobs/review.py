@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gadfly.agent.critic.config import Config
-from gadfly.agent.critic.material import File, Material
-from gadfly.agent.critic.report import CRITIQUE, Read, Remark, Report, ranked, remark
 from gadfly.agent.llm.choose import Choice, choose
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.review import source as reading
-from gadfly.agent.review.engine import review_source
-from gadfly.agent.review.registry import rules
 from gadfly.corpus.progress import Progress, Silent
+from gadfly.tools.review import source as reading
+from gadfly.tools.review.config import Config
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.material import File, Material
+from gadfly.tools.review.registry import rules
+from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked, remark
 
 _WORKERS = 4
 _QUICK = 20  # files; so many take a second, and need no progress bar

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Document(Protocol):
-    """What is cited; :class:`gadfly.agent.context.whole.Piece` fits."""
+    """What is cited; :class:`gadfly.agent.turn.context.whole.Piece` fits."""
 
     @property
     def id(self) -> str: ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from gadfly.agent.markup.words import BREAK, begun
-from gadfly.agent.visible import visible
+from gadfly.visible import visible
 
 _MARK = re.compile(
     r"(?P<comment><!-(?=-))"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gadfly.agent.markup.reader import harmless, is_carried_out, pieces, seen, words
 from gadfly.agent.markup.words import Marks, code, line, plain, source, span
-from gadfly.agent.visible import visible
+from gadfly.visible import visible
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gadfly.agent.visible import visible
+from gadfly.visible import visible
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from gadfly.agent.markup.reader import ACTS, words
-from gadfly.agent.visible import name, visible
+from gadfly.visible import name, visible
 
 BREAK = "&#8203;"  # unseen; ends what a page would make more of than words
 _PUNCTUATION = r"!-/:-@\[-`{-~"

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from gadfly.agent.receipts import run_marker
+from gadfly.agent.answers.receipts import run_marker
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest

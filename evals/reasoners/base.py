@@ -15,10 +15,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gadfly.agent.critic.framings import NAMES as REVIEWING
+from gadfly.agent.jobs.propose.opposed import FRAMINGS as OPPOSED
 from gadfly.agent.llm.model import Message, Reply, ToolCall
-from gadfly.agent.prompting import prompt
-from gadfly.agent.propose.opposed import FRAMINGS as OPPOSED
-from gadfly.agent.skeptic.framings import FRAMINGS
+from gadfly.agent.llm.prompting import prompt
+from gadfly.agent.turn.skeptic.framings import FRAMINGS
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from gadfly.agent.propose.proposal import BEST, CRITERIA, WORST
-from gadfly.agent.receipts import quote_marker
+from gadfly.agent.answers.receipts import quote_marker
+from gadfly.agent.jobs.propose.proposal import BEST, CRITERIA, WORST
 from gadfly.corpus.words import content_words, words
 
 _PASSAGE = re.compile(r"^\[(guide/\S+)\] [^\n]*\n(.*?)(?=^\[guide/|\Z)", re.MULTILINE | re.DOTALL)

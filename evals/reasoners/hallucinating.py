@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gadfly.agent.receipts import quote_marker, run_marker
+from gadfly.agent.answers.receipts import quote_marker, run_marker
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest

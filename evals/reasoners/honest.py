@@ -6,16 +6,16 @@ import json
 import re
 from typing import Any
 
-from gadfly.agent.offline.experiment import claims
-from gadfly.agent.offline.extract import choose
-from gadfly.agent.receipts import quote_marker
-from gadfly.agent.review.engine import review_source
-from gadfly.agent.review.source import from_text
+from gadfly.agent.answers.offline.experiment import claims
+from gadfly.agent.answers.offline.extract import choose
+from gadfly.agent.answers.receipts import quote_marker
 from gadfly.corpus.models import Passage
 from gadfly.corpus.words import content_words, words
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Outcome, Reasoner, Turn, unfenced
 from gadfly.tools.contract import Result
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.source import from_text
 
 _PASSAGES = 12
 _NEAR = 0.5  # share of a statement's words that make a passage speak of it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gadfly.agent.propose.proposal import BEST, WORST
+from gadfly.agent.jobs.propose.proposal import BEST, WORST
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest

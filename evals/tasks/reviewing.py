@@ -17,13 +17,13 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.agent.critic.framings import fenced, question
 from gadfly.agent.critic.judge import candidates
-from gadfly.agent.critic.material import Material, text_file
 from gadfly.agent.critic.views import views
 from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.prompting import prompt
+from gadfly.agent.llm.prompting import prompt
 from gadfly.evals.place import rows
 from gadfly.evals.tasks.solving import among, engine
+from gadfly.tools.review.material import Material, text_file
 
 ARMS = ("gadfly", "rules", "one framing", "bare")
 _NEAR = 2  # lines

@@ -17,7 +17,7 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from gadfly.agent.answer import Answer
+from gadfly.agent.answers.answer import Answer
 from gadfly.evals.arms import MEASURING, answered
 from gadfly.evals.false_positives import chosen, weakened
 from gadfly.evals.tasks.solving import among, engine

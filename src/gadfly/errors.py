@@ -13,7 +13,7 @@ Faces turn it into an exit code and one line, an MCP ``ToolError``, or a review 
     ├── ToolInputError      arguments a tool refuses (exit code 2)
     ├── LedgerError         a run that is unknown or unreadable
     ├── LLMError            the language-model provider failed
-    ├── GitHubError         github refused, or cannot be reached (agent/github)
+    ├── GitHubError         github refused, or cannot be reached (agent/faces/github)
     └── Cancelled           the user stopped it (exit code 130)
 """
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from tests.doubling.texts import Make, times
 
-from gadfly.agent.review.registry import rules
+from gadfly.tools.review.registry import rules
 
 _HEAD = "import torch\nimport numpy as np\nfrom transformers import AutoModelForCausalLM\nmodel = AutoModelForCausalLM.from_pretrained('gpt2')\n"
 

@@ -13,17 +13,14 @@ from typing import Any
 
 from tests.doubling.texts import EVERY, Make
 
-from gadfly.agent import receipts, rewriting, sentences
-from gadfly.agent.answer import Claim, Receipt
-from gadfly.agent.critic import hunks
+from gadfly.agent.answers import receipts, sentences
+from gadfly.agent.answers.answer import Claim, Receipt
+from gadfly.agent.answers.offline import extract
+from gadfly.agent.jobs.redteam import blocks, claims, overclaims, trace
 from gadfly.agent.markup import phrase
 from gadfly.agent.markup import prose as prose_of_anybody
-from gadfly.agent.offline import extract
-from gadfly.agent.redteam import blocks, claims, overclaims, trace
-from gadfly.agent.review import diff
-from gadfly.agent.review.suppress import Suppressions
-from gadfly.agent.skeptic import cues, outrank, split
-from gadfly.agent.visible import visible
+from gadfly.agent.turn import rewriting
+from gadfly.agent.turn.skeptic import cues, outrank, split
 from gadfly.corpus import chunks, documents, markup, plain, quotes
 from gadfly.corpus.convert import (
     article,
@@ -88,6 +85,9 @@ from gadfly.corpus.readers import (
 from gadfly.corpus.sources.memory import note
 from gadfly.errors import CorpusError
 from gadfly.tools.ledger import Run
+from gadfly.tools.review import diff, hunks
+from gadfly.tools.review.suppress import Suppressions
+from gadfly.visible import visible
 
 QUOTE = "words that nowhere stand in this long document"
 

@@ -97,7 +97,7 @@ def test_a_judge_does_not_see_the_pages_own_critique() -> None:
 
 @pytest.mark.slow
 def test_the_planted_project_is_well_written_and_its_effect_is_not_there() -> None:
-    from gadfly.agent.propose.draft import Draft
+    from gadfly.agent.jobs.propose.draft import Draft
 
     draft = Draft.model_validate(absent())
     assert draft.title == ABSENT and "[[quote" in as_written(draft)

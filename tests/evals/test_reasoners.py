@@ -7,8 +7,8 @@ import json
 import pytest
 
 from gadfly.agent.jobs.ask import ask
-from gadfly.agent.prompting import fence, prompt
-from gadfly.agent.skeptic.framings import FRAMINGS
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.agent.turn.skeptic.framings import FRAMINGS
 from gadfly.errors import UsageError
 from gadfly.evals.place import rows
 from gadfly.evals.reasoners import REASONERS, reasoner

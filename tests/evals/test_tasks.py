@@ -11,7 +11,7 @@ inspect_ai = pytest.importorskip("inspect_ai", reason="needs the [evals] extra")
 
 from support.loopback import serve, text  # noqa: E402
 
-from gadfly.agent.prompting import fence  # noqa: E402
+from gadfly.agent.llm.prompting import fence  # noqa: E402
 from gadfly.errors import UsageError  # noqa: E402
 from gadfly.evals.tasks import chat, registry  # noqa: E402
 from gadfly.tools.registry import all_tools  # noqa: E402

@@ -9,9 +9,9 @@ import pytest
 
 from gadfly.agent.llm.model import ToolCall
 from gadfly.agent.llm.scripted import ScriptedModel, says
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
-from gadfly.agent.toolbox import Toolbox
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.settings import Settings
+from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.corpus.fetch.network import told_time
 from gadfly.tools.contract import Context, Result, Tool, ToolArgs, Verdict, tool
 from gadfly.tools.ledger import Ledger
@@ -36,7 +36,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     ours = Clock()
-    for name in ("gadfly.tools.ledger.now", "gadfly.tools.runner.now", "gadfly.agent.session.now"):
+    for name in (
+        "gadfly.tools.ledger.now",
+        "gadfly.tools.runner.now",
+        "gadfly.agent.sessions.session.now",
+    ):
         monkeypatch.setattr(name, ours)
     return ours
 

@@ -12,8 +12,8 @@ from support.ending import databases
 from support.kills import Killer
 
 from gadfly.agent.llm.scripted import ScriptedModel, says
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.settings import Settings
 from gadfly.corpus.index import Corpus
 from gadfly.tools.ledger import Ledger
 
@@ -56,8 +56,8 @@ def test_50_kills_of_corpus_add(tmp_path: Path) -> None:
         text = "\n\n".join(f"marker{number} paragraph {n} says words." for n in range(60))
         (notes / f"w{number}.md").write_text(f"# Note {number}\n\n{text}\n")
     program = f"""
-from gadfly.agent.cli.main import run
-import gadfly.agent.cli.corpus, gadfly.corpus.index, gadfly.corpus.sources.files
+from gadfly.agent.faces.cli.main import run
+import gadfly.agent.faces.cli.corpus, gadfly.corpus.index, gadfly.corpus.sources.files
 def work(done):
     try: run(["corpus", "add", {str(notes)!r}])
     except SystemExit as end: assert not end.code, end.code
@@ -92,9 +92,9 @@ def test_60_kills_of_chat_turns(
     monkeypatch.setenv("GADFLY_EMBEDDER", "none")
     program = """
 from gadfly.agent.llm.scripted import ScriptedModel, calls, says
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
-import gadfly.agent.loop, gadfly.corpus, langgraph.checkpoint.sqlite, gadfly.agent.skeptic.skeptic
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.settings import Settings
+import gadfly.agent.turn.loop, gadfly.corpus, langgraph.checkpoint.sqlite, gadfly.agent.turn.skeptic.skeptic
 def work(done):
     turns = [calls("search", {"query": "logit lens"}), says("One."), says("Two."), says("Three.")]
     session = Session.start(Settings(llm=ScriptedModel(turns), skeptic=False))
@@ -138,8 +138,8 @@ def work(done):
 def test_30_kills_of_a_real_patch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     program = """
-from gadfly.agent.cli.main import run
-import torch, nnterp, transformers, gadfly.agent.cli.tools, gadfly.tools.patching, gadfly.tools.model
+from gadfly.agent.faces.cli.main import run
+import torch, nnterp, transformers, gadfly.agent.faces.cli.tools, gadfly.tools.patching, gadfly.tools.model
 import matplotlib.pyplot
 def work(done):
     try: run(["patch", "--behaviour", "capital-of", "--n", "4", "--json"])

@@ -11,13 +11,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from gadfly.agent.answer import Answer, Claim, Cost
-from gadfly.agent.chat.talk import Chat
-from gadfly.agent.chat.terminal import Terminal
-from gadfly.agent.door.screen import Screen
-from gadfly.agent.events import Event, Final
-from gadfly.agent.session import Turn
-from gadfly.agent.settings import Settings
+from gadfly.agent.answers.answer import Answer, Claim, Cost
+from gadfly.agent.faces.chat.talk import Chat
+from gadfly.agent.faces.chat.terminal import Terminal
+from gadfly.agent.faces.door.screen import Screen
+from gadfly.agent.sessions.session import Turn
+from gadfly.agent.turn.events import Event, Final
+from gadfly.agent.turn.settings import Settings
 
 
 def answer(text: str = "Patching restores the answer.", **more: Any) -> Answer:

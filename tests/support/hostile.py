@@ -17,10 +17,10 @@ import pytest
 from markdown_it import MarkdownIt
 from pydantic import BaseModel
 
-from gadfly.agent import door
-from gadfly.agent.answer import Answer, Cost
-from gadfly.agent.cli import console
-from gadfly.agent.visible import visible
+from gadfly.agent.answers.answer import Answer, Cost
+from gadfly.agent.faces import door
+from gadfly.agent.faces.cli import console
+from gadfly.visible import visible
 
 LINE = (
     "a\x1b[3Jb\x1b[31;107mc\x1b]52;c;AAAA\x07d\x1b]8;;http://evil.example\x1b\\e\x1b]0;t\x9cf\x1bPq\x1b\\g\x1b_h\x1b\\"

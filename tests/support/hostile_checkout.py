@@ -155,7 +155,7 @@ def _environment(place: Path) -> Path:
     assert found is not None and found.origin is not None
     packages.symlink_to(Path(found.origin).parents[1])
     script = place / "bin" / "gadfly"
-    script.write_text("from gadfly.agent.cli import main\nmain()\n")
+    script.write_text("from gadfly.agent.faces.cli import main\nmain()\n")
     return place / "bin" / "python"
 
 

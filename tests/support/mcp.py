@@ -128,7 +128,7 @@ async def refusal(request: Awaitable[Any]) -> MCPError:
 
 def command(home: Path, *arguments: str) -> StdioServerParameters:
     """``gadfly mcp`` as a client starts it."""
-    return _started(home, "-m", "gadfly.agent.cli", "mcp", *arguments)
+    return _started(home, "-m", "gadfly.agent.faces.cli", "mcp", *arguments)
 
 
 def made_command(home: Path) -> StdioServerParameters:
@@ -146,8 +146,8 @@ def _started(home: Path, *arguments: str) -> StdioServerParameters:
 
 def serve() -> None:
     """The server of ``made_command``."""
-    from gadfly.agent.mcp.server import build
-    from gadfly.agent.mcp.serving import log_to_stderr, stdio
+    from gadfly.agent.faces.mcp.server import build
+    from gadfly.agent.faces.mcp.serving import log_to_stderr, stdio
     from gadfly.leaving import program
 
     log_to_stderr()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gadfly.agent.propose import rubric
-from gadfly.agent.propose.bank import templates
-from gadfly.agent.propose.feasible import Limits, fit
-from gadfly.agent.propose.machines import machine
-from gadfly.agent.propose.proposal import Grounds, Pilot, Proposal, identify, stages
+from gadfly.agent.jobs.propose import rubric
+from gadfly.agent.jobs.propose.bank import templates
+from gadfly.agent.jobs.propose.feasible import Limits, fit
+from gadfly.agent.jobs.propose.machines import machine
+from gadfly.agent.jobs.propose.proposal import Grounds, Pilot, Proposal, identify, stages
 
 
 def proposal() -> Proposal:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gadfly.agent.events import Event, Final
-from gadfly.agent.session import Session
-from gadfly.agent.settings import Settings
+from gadfly.agent.sessions.session import Session
+from gadfly.agent.turn.events import Event, Final
+from gadfly.agent.turn.settings import Settings
 from support.loopback import Script, error, text
 
 KEY = "sk-secret-key-9876543210"

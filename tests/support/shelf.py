@@ -14,7 +14,7 @@ class Page:
 
 
 class Shelf:
-    """Fits the ``Library`` protocol of ``gadfly.agent.receipts``."""
+    """Fits the ``Library`` protocol of ``gadfly.agent.answers.receipts``."""
 
     def __init__(self, **pages: str) -> None:
         self._pages = {

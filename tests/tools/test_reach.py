@@ -10,13 +10,13 @@ from typing import Any, get_args
 
 import pytest
 
-from gadfly.agent.kernel import python
-from gadfly.agent.mcp import ledger, proposing, reviewing
-from gadfly.agent.mcp.reviewing import ReviewArgs
+from gadfly.agent.faces.mcp import ledger, proposing, reviewing
+from gadfly.agent.faces.mcp.reviewing import ReviewArgs
 from gadfly.tools.ablation import AblateArgs
 from gadfly.tools.contract import ExperimentArgs, Tool
 from gadfly.tools.features import SaeArgs
 from gadfly.tools.inspecting import ActivationsArgs
+from gadfly.tools.kernel import python
 from gadfly.tools.reach import Reached, declared, home_ground, reached
 from gadfly.tools.registry import all_tools
 

@@ -9,15 +9,15 @@ import pytest
 from support.buggy import NORM, NORM_FIXED, NORM_RULE, notebook
 from support.critic import MARKS, critic, entry, task
 
-from gadfly.agent.critic.config import Config
 from gadfly.agent.critic.markdown import headline
-from gadfly.agent.critic.material import Material, text_file
-from gadfly.agent.critic.report import CRITIQUE, Report
 from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.model import Reply
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.corpus.progress import Silent
 from gadfly.errors import LLMError
+from gadfly.tools.review.config import Config
+from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.report import CRITIQUE, Report
 
 CODE = """def mean_effect(effects, keep):
     kept = [e for e, k in zip(effects, keep) if k]

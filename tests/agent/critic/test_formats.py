@@ -14,12 +14,12 @@ from support.buggy import AUC, NORM, notebook
 from gadfly.agent.critic import markdown
 from gadfly.agent.critic.annotations import commands
 from gadfly.agent.critic.blind import blinded
-from gadfly.agent.critic.config import from_folder, load
-from gadfly.agent.critic.material import Material, text_file
-from gadfly.agent.critic.report import CRITIQUE, Read, Remark, Report, ranked
 from gadfly.agent.critic.sarif import sarif
 from gadfly.agent.jobs.review import review
 from gadfly.errors import UsageError
+from gadfly.tools.review.config import from_folder, load
+from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked
 
 
 def remark(**more: Any) -> Remark:
@@ -102,7 +102,7 @@ def test_sarif_paths_are_below_the_working_folder(
 
 
 def test_every_rule_has_a_description_that_sarif_takes() -> None:
-    from gadfly.agent.review.registry import rules
+    from gadfly.tools.review.registry import rules
 
     checked(sarif(report(*(remark(rule=name) for name in rules()))))
 

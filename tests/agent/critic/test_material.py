@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from support.buggy import AUC, AUC_RULE, NORM, NORM_FIXED, NORM_RULE, notebook
 from support.repository import Repository
 
-from gadfly.agent.critic.changes import from_base, from_diff
-from gadfly.agent.critic.hunks import applied, by_file, is_new_side
-from gadfly.agent.critic.material import Material, fits, from_paths, text_file
-from gadfly.agent.critic.notebooks import json_lines
 from gadfly.agent.jobs.review import review
-from gadfly.agent.review.source import Place
 from gadfly.errors import UsageError
+from gadfly.tools.review.changes import from_base, from_diff
+from gadfly.tools.review.hunks import applied, by_file, is_new_side
+from gadfly.tools.review.material import Material, fits, from_paths, text_file
+from gadfly.tools.review.notebooks import json_lines
+from gadfly.tools.review.source import Place
 
 
 def found(material: Material) -> set[tuple[str, int, str]]:

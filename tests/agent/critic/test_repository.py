@@ -17,11 +17,11 @@ from support.buggy import NORM, NORM_FIXED, NORM_RULE, notebook
 from support.cli import gadfly
 from support.repository import Repository
 
-from gadfly.agent.critic import changes
-from gadfly.agent.critic.changes import from_base
-from gadfly.agent.critic.material import SUFFIXES, Material, text_file
 from gadfly.agent.jobs.review import review
 from gadfly.errors import UsageError
+from gadfly.tools.review import changes
+from gadfly.tools.review.changes import from_base
+from gadfly.tools.review.material import SUFFIXES, Material, text_file
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_the_traps_are_live(repository: Repository, tmp_path: Path, name: str) -
 def test_no_command_of_the_repository_runs(
     repository: Repository, trapped: Traps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gadfly.agent.mcp.reviewing import review as tool
+    from gadfly.agent.faces.mcp.reviewing import review as tool
 
     before = state(repository.path / ".git")
     trap = trapped.command("environment")
@@ -342,7 +342,7 @@ def test_odd_files_of_the_work_tree(repository: Repository) -> None:
 def test_a_reference_that_never_ends_is_given_up(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gadfly.agent.critic.repository._SECONDS", 1)
+    monkeypatch.setattr("gadfly.tools.review.repository._SECONDS", 1)
     os.mkfifo(repository.path / ".git" / "refs" / "heads" / "pipe")
     with pytest.raises(UsageError, match=r"took longer than 1 s.*--diff -"):
         from_base("pipe", folder=repository.path)

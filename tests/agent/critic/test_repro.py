@@ -11,10 +11,10 @@ import pytest
 from support.critic import critic, entry, task
 
 from gadfly.agent.critic import repro
-from gadfly.agent.critic.material import Material, text_file
-from gadfly.agent.critic.report import Remark
 from gadfly.agent.jobs.review import review
-from gadfly.agent.kernel import sandbox
+from gadfly.tools.kernel import sandbox
+from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.report import Remark
 
 CODE = "def mean(kept, effects):\n    return sum(kept) / len(effects)\n"
 WRONG = entry("    return sum(kept) / len(effects)", "divides by all effects")

@@ -17,7 +17,7 @@ from support.hostile import GITHUB, SAMPLES, acting
 
 from gadfly.agent.markup import address, cell, code, document, phrase, plain, posted, prose, span
 from gadfly.agent.markup.reader import harmless, html
-from gadfly.agent.visible import visible
+from gadfly.visible import visible
 
 INERT = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 INERT.disable(["link", "image", "autolink", "html_inline", "html_block", "reference"])
@@ -378,7 +378,7 @@ def spent(unit: str, size: int) -> float:
 
 
 def test_a_notebooks_cells_too() -> None:
-    from gadfly.agent.notebooks import markdown, notebook
+    from gadfly.agent.sessions.notebooks import markdown, notebook
 
     cell = json.loads(notebook([markdown(document([prose(text) for text in SAMPLES]))]))["cells"][0]
     assert acting(cell["source"]) == []
@@ -387,7 +387,7 @@ def test_a_notebooks_cells_too() -> None:
 @example("\u202e")
 @given(st.text(max_size=40))
 def test_json_keeps_every_character(text: str) -> None:
-    from gadfly.agent.visible import as_json
+    from gadfly.visible import as_json
 
     told = as_json({"x": text})
     assert json.loads(told)["x"] == text

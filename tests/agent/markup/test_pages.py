@@ -12,20 +12,21 @@ import pytest
 from support.chat import FakeSession
 from support.hostile import SAMPLES, TEXT, acting, made
 
-from gadfly.agent.answer import Answer
-from gadfly.agent.critic import markdown, report
-from gadfly.agent.export import export
-from gadfly.agent.projects import notebook
-from gadfly.agent.projects.folder import start
-from gadfly.agent.projects.log import HEADING
-from gadfly.agent.projects.retro import Retro
-from gadfly.agent.projects.retro import page as retro_page
-from gadfly.agent.propose.page import page, pages
-from gadfly.agent.propose.proposal import Proposal, Proposals
-from gadfly.agent.redteam.report import Report as Attack
-from gadfly.agent.redteam.report import page as attack_page
-from gadfly.agent.session import Turn
-from gadfly.agent.visible import visible
+from gadfly.agent.answers.answer import Answer
+from gadfly.agent.critic import markdown
+from gadfly.agent.jobs.propose.page import page, pages
+from gadfly.agent.jobs.propose.proposal import Proposal, Proposals
+from gadfly.agent.jobs.redteam.report import Report as Attack
+from gadfly.agent.jobs.redteam.report import page as attack_page
+from gadfly.agent.sessions.export import export
+from gadfly.agent.sessions.projects import notebook
+from gadfly.agent.sessions.projects.folder import start
+from gadfly.agent.sessions.projects.log import HEADING
+from gadfly.agent.sessions.projects.retro import Retro
+from gadfly.agent.sessions.projects.retro import page as retro_page
+from gadfly.agent.sessions.session import Turn
+from gadfly.tools.review import report
+from gadfly.visible import visible
 
 HOSTILE = [*SAMPLES, "\n".join(SAMPLES)]
 OURS = ("<sub>", "</sub>")

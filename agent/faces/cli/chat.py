@@ -1,0 +1,203 @@
+"""``gadfly chat``: a dialogue in the terminal; with ``-p`` one turn for a script."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gadfly.agent.faces.cli.console import as_json, err, json_option, line, out, piped
+from gadfly.agent.faces.cli.show import show_answer
+from gadfly.errors import UsageError
+from gadfly.leaving import Ended
+
+if TYPE_CHECKING:
+    from gadfly.agent.sessions.session import Session
+    from gadfly.agent.sessions.store import SessionInfo
+
+# Commands that make no sense inside a chat, or that it has itself.
+_NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  gadfly chat\n"
+    "  gadfly --continue\n"
+    "  gadfly chat --llm offline --model ./my-checkpoint\n"
+    '  git diff | gadfly -p "Is the patching in this diff denoising or noising?"\n'
+    '  gadfly -p "And at layer 3?" --continue --jsonl\n'
+    "\nExit codes: 0 answered, also where the answer is that the corpus has none; 1 an error; 2 a wrong request; "
+    "130 stopped by Ctrl-C (gadfly --continue goes on)."
+)
+@click.option("-c", "--continue", "latest", is_flag=True, help="Go on with the session used last.")
+@click.option("-r", "--resume", metavar="ID", help="Go on with this session; see: gadfly sessions")
+@click.option("--fork", is_flag=True, help="Go on in a copy of it.")
+@click.option("-p", "--print", "text", metavar="TEXT", help="Ask TEXT, print the answer, leave.")
+@click.option(
+    "--llm", metavar="NAME", help="PROVIDER/MODEL, 'local' or 'offline'. [default: by the keys set]"
+)
+@click.option(
+    "--model", metavar="NAME", help="The local model that experiments run on. [default: demo]"
+)
+@click.option("--no-experiment", is_flag=True, help="Answer from the corpus alone.")
+@click.option(
+    "--context",
+    type=click.Choice(["auto", "rag", "full"]),
+    help="Search the corpus, read it whole, or what costs less. [default: rag]",
+)
+@click.option(
+    "--budget", type=click.FloatRange(0), help="US dollars that a turn may take. [default: 1]"
+)
+@click.option(
+    "--no-skeptic", is_flag=True, help="Leave out refutation and opposed framings: fewer LLM calls."
+)
+@click.option("--shell", is_flag=True, help="Let !command run shell commands.")
+@click.option(
+    "--approve", is_flag=True, help="With -p: approve every call that asks. [default: decline]"
+)
+@click.option(
+    "--jsonl", is_flag=True, help="With -p: every event as a line of JSON, the answer last."
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of an answer, and leave.")
+@json_option
+def chat(
+    latest: bool,
+    resume: str | None,
+    fork: bool,
+    text: str | None,
+    shell: bool,
+    approve: bool,
+    jsonl: bool,
+    schema: bool,
+    as_json_: bool,
+    **how: Any,
+) -> None:
+    """Talk in the terminal; every claim carries a receipt, every experiment its controls.
+
+    Enter sends, Esc Enter or a backslash at the end begins a new line, /help lists the commands, @file attaches
+    a file. Ctrl-C stops a turn, Ctrl-D leaves. Sessions are kept; a turn that was interrupted goes on with /resume.
+    Without a key the offline engine answers: quotes and experiments. With -p, text on standard input goes along as
+    material; the answer is on standard output, everything else on standard error.
+    """
+    if schema:
+        from gadfly.agent.answers.answer import Answer
+
+        as_json(Answer.model_json_schema(mode="serialization"))
+        return
+    _check(latest, resume, fork, text, approve, jsonl, as_json_)
+    session = _session(latest, resume, fork, how)
+    if text is not None:
+        _once(session, text, approve=approve, jsonl=jsonl, json_=as_json_)
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError('the chat needs a terminal; for one question: gadfly -p "QUESTION"')
+    from gadfly.agent.faces.chat.preferences import preferences
+    from gadfly.agent.faces.chat.talk import Chat
+    from gadfly.agent.faces.chat.terminal import Terminal
+
+    terminal = Terminal(out(), show_answer, _run, _commands)
+    fresh = not (latest or resume)
+    Chat(session, terminal, fresh=fresh, shell=shell or preferences().shell).talk()
+
+
+def _check(
+    latest: bool,
+    resume: str | None,
+    fork: bool,
+    text: str | None,
+    approve: bool,
+    jsonl: bool,
+    json_: bool,
+) -> None:
+    if latest and resume is not None:
+        raise UsageError("--continue and --resume name two sessions; give one of them")
+    if fork and not (latest or resume):
+        raise UsageError("--fork copies a session: name it with --continue or --resume ID")
+    if text is None and (approve or jsonl or json_):
+        raise UsageError("--approve, --json and --jsonl go with -p TEXT")
+    if jsonl and json_:
+        raise UsageError("--json and --jsonl are two outputs; give one of them")
+
+
+def _session(latest: bool, resume: str | None, fork: bool, how: dict[str, Any]) -> Session:
+    """The session that the options name, with the settings that they change."""
+    from gadfly.agent.sessions.session import Session
+    from gadfly.agent.turn.settings import Settings
+
+    kept = _kept(latest, resume)
+    settings = Settings.read(kept.settings) if kept else Settings()
+    told = ("llm", "model", "context")
+    changes = {name: how[name] for name in told if how[name] is not None}
+    if how["no_experiment"]:
+        changes["experiments"] = False
+    if how["no_skeptic"]:
+        changes["skeptic"] = False
+    if how["budget"] is not None:
+        changes["budget"] = replace(settings.budget, dollars=how["budget"])
+    settings = replace(settings, **changes)
+    if kept is None:
+        return Session.start(settings)
+    # Opened with its new settings: the model that it was kept with may have no key any more.
+    session = Session.open(kept.id, settings)
+    return session.fork() if fork else session
+
+
+def _kept(latest: bool, resume: str | None) -> SessionInfo | None:
+    from contextlib import closing
+
+    from gadfly.agent.sessions.store import Sessions
+
+    if not latest and resume is None:
+        return None
+    with closing(Sessions()) as store:
+        if resume is not None:
+            return store.find(resume)
+        found = store.listing(1)
+    if not found:
+        raise UsageError("there is no session yet; start one with: gadfly chat")
+    return found[0]
+
+
+def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: bool) -> None:
+    from gadfly.agent.faces.chat.once import once
+
+    answer = once(
+        session,
+        text,
+        context=piped(),
+        progress=err(),
+        approve=approve,
+        write=line if jsonl else None,
+    )
+    if json_:
+        as_json({"session": session.id, **answer.model_dump(mode="json")})
+    elif not jsonl:
+        show_answer(answer)
+
+
+def _commands() -> Mapping[str, str]:
+    """What a chat may run of gadfly, with a line each."""
+    from gadfly.agent.faces.cli.main import gadfly
+
+    context = click.Context(gadfly)
+    names = [name for name in gadfly.list_commands(context) if name not in _NOT_INSIDE]
+    return {name: gadfly.line(name) for name in names}
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """A command of gadfly, inside the chat. GadflyError and KeyboardInterrupt are for the caller."""
+    from gadfly.agent.faces.cli.main import gadfly
+
+    try:
+        gadfly.main(args=list(arguments), prog_name="gadfly", standalone_mode=False)
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except Ended:
+        raise
+    except SystemExit:
+        return  # its exit code says what its output has said

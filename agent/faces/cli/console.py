@@ -1,0 +1,103 @@
+"""Printing: progress on stderr, results on stdout, JSON where it is asked for."""
+
+from __future__ import annotations
+
+import select
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gadfly import leaving
+from gadfly.agent.faces.door import say_json
+from gadfly.corpus.progress import Progress
+from gadfly.visible import name
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from gadfly.agent.faces.door.screen import Screen
+
+_STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
+
+
+@cache
+def err() -> Screen:
+    """The console for everything that is not the result."""
+    from gadfly.agent.faces.door.screen import Screen
+
+    return Screen(stderr=True)
+
+
+@cache
+def out() -> Screen:
+    """The console for results. Long lines wrap only on a terminal: a file gets them whole."""
+    from gadfly.agent.faces.door.screen import Screen
+
+    return Screen(soft_wrap=not sys.stdout.isatty())
+
+
+def as_json(model: BaseModel | dict[str, Any]) -> None:
+    """One JSON object on stdout."""
+    say_json(model if isinstance(model, dict) else model.model_dump(mode="json"), indent=2)
+
+
+def line(data: dict[str, Any]) -> None:
+    """One line of a stream of events. Ends the program where nobody reads them any more."""
+    say_json(data)
+    leaving.heard()
+
+
+json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
+
+
+class Bars:
+    """Progress as a bar on a terminal, as single lines elsewhere (a log, a CI job)."""
+
+    def __init__(self) -> None:
+        self._live: Any = None
+        self._task: Any = None
+
+    def start(self, label: str, total: int | None = None) -> None:
+        self.finish()
+        if not err().is_terminal:
+            err().print(f"{name(label)} ...")
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30)]
+        if total is not None:
+            columns.append(MofNCompleteColumn())
+        self._live = RichProgress(*columns, TimeElapsedColumn(), console=err(), transient=True)
+        self._live.start()
+        self._task = self._live.add_task(name(label), total=total)
+
+    def advance(self, n: int = 1) -> None:
+        if self._live is not None:
+            self._live.advance(self._task, n)
+
+    def finish(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def note(self, message: str) -> None:
+        err().print(name(message), style="dim")
+
+
+def bars() -> Progress:
+    """A fresh progress display."""
+    return Bars()
+
+
+def piped() -> str:
+    """Text on standard input, if any comes. An open pipe that nobody writes to must not hang the command."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return ""
+    try:
+        ready, _, _ = select.select([sys.stdin], [], [], _STDIN_WAIT)
+    except (OSError, ValueError):  # no real file behind it, or a platform without select on files
+        return ""
+    return sys.stdin.read() if ready else ""

@@ -1,0 +1,199 @@
+"""Documents, cards, runs and figures as resources.
+
+Nothing of an address becomes a path: a card is looked up in the list of cards, a document in the index, a run in the
+ledger, a figure among the figures of its run. Reading a card needs no index; reading never builds one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp_types import Resource
+
+from gadfly.errors import GadflyError
+from gadfly.home import home
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
+    from gadfly.corpus.documents import Document
+    from gadfly.tools.ledger import Run
+
+CARD = "gadfly://cards/{+card}"
+DOCUMENT = "gadfly://documents/{+document}{?start,characters}"
+RUN = "gadfly://runs/{run}"
+FIGURE = "gadfly://runs/{run}/figures/{number}"
+_GUIDE = "guide/"
+_MARKDOWN = "text/markdown"
+_RECENT = 20
+_PAGE = 40_000  # characters
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def add(server: MCPServer[Any]) -> None:
+    """Register the two indexes and the templates."""
+    server.resource(
+        "gadfly://documents",
+        name="documents",
+        description="ids and titles of every document",
+        mime_type="text/plain",
+    )(_found(_documents))
+    server.resource(
+        "gadfly://runs",
+        name="runs",
+        description="the latest experiments, one line each",
+        mime_type="text/plain",
+    )(_found(_runs))
+    server.resource(
+        CARD, name="card", description="a card of the field guide", mime_type=_MARKDOWN
+    )(_found(_card))
+    server.resource(
+        DOCUMENT,
+        name="document",
+        description="a document of the corpus, in pages",
+        mime_type=_MARKDOWN,
+    )(_found(_document))
+    server.resource(
+        FIGURE, name="figure", description="a figure of a run, from 1", mime_type="image/png"
+    )(_found(_figure))
+    server.resource(
+        RUN, name="run", description="an experiment whole", mime_type="application/json"
+    )(_found(_run))
+
+
+@cache
+def cards() -> dict[str, Document]:
+    """The cards of the packaged guide, by their place: ``techniques/ablation``."""
+    from gadfly.corpus.sources.guide import GuideSource
+
+    return {each.id.removeprefix(_GUIDE): each for each in GuideSource().documents()}
+
+
+def document_ids() -> list[str]:
+    """The ids that can be read now: of the index where there is one, of the guide else."""
+    if not (home() / "corpus" / "corpus.sqlite").exists():
+        return [_GUIDE + place for place in cards()]
+    return [each.id for each in _index().documents()]
+
+
+def latest(limit: int = _RECENT) -> list[Run]:
+    """The newest runs. Looking makes no ledger where there is none."""
+    from gadfly.tools.ledger import Ledger
+
+    if not (home() / "ledger" / "ledger.sqlite").exists():
+        return []
+    try:
+        return Ledger().recent(limit)
+    except GadflyError:  # a damaged ledger must not hide the cards
+        return []
+
+
+def entries() -> list[Resource]:
+    """What a client lists beside the two indexes: every card, and the newest runs."""
+    guide = [
+        Resource(
+            uri=f"gadfly://cards/{place}",
+            name=place,
+            title=each.title,
+            description=str(each.meta.get("summary") or each.title),
+            mime_type=_MARKDOWN,
+        )
+        for place, each in cards().items()
+    ]
+    return guide + [
+        Resource(
+            uri=f"gadfly://runs/{each.id}",
+            name=each.id,
+            title=f"{each.tool} {each.id}",
+            description=each.result.headline if each.result else f"{each.status}: {each.error}",
+            mime_type="application/json",
+        )
+        for each in latest()
+    ]
+
+
+def _documents() -> str:
+    if not (home() / "corpus" / "corpus.sqlite").exists():
+        return "\n".join(f"{_GUIDE}{place}\t{each.title}" for place, each in cards().items())
+    return "\n".join(f"{each.id}\t{each.title}" for each in _index().documents())
+
+
+def _card(card: str) -> str:
+    if card not in cards():
+        raise ResourceNotFoundError(f"no card {card!r}; cards are such as techniques/ablation")
+    return cards()[card].text
+
+
+def _document(document: str, start: int = 0, characters: int = _PAGE) -> str:
+    place = document.removeprefix(_GUIDE)
+    found = cards().get(place) if document.startswith(_GUIDE) else None
+    text = (found or _index().document(document)).text
+    start, characters = max(start, 0), min(max(characters, 1), _PAGE)
+    end = start + characters
+    more = f"\n\n[goes on at start={end} of {len(text)}]" if end < len(text) else ""
+    return text[start:end] + more
+
+
+def _runs() -> str:
+    lines = [
+        f"{each.id}\t{each.tool}\t{each.result.verdict if each.result else each.status}\t"
+        f"{each.result.headline if each.result else each.error or ''}"
+        for each in latest(200)
+    ]
+    return "\n".join(lines) or "no runs yet"
+
+
+def _run(run: str) -> str:
+    return json.dumps(_recorded(run).model_dump(mode="json"), ensure_ascii=False, indent=1)
+
+
+def _figure(run: str, number: str) -> bytes:
+    from gadfly.agent.faces.mcp.results import picture
+
+    recorded = _recorded(run)
+    figures = recorded.result.figures if recorded.result else []
+    if number not in [str(each + 1) for each in range(len(figures))]:
+        raise ResourceNotFoundError(f"run {recorded.id} has {len(figures)} figures")
+    data = picture(recorded.id, figures[int(number) - 1])
+    if data is None:
+        raise ResourceNotFoundError(f"the picture of figure {number} of {recorded.id} is gone")
+    return data
+
+
+def _recorded(run: str) -> Run:
+    from gadfly.tools.ledger import Ledger
+
+    found = Ledger().find(run) if latest(1) else None
+    if found is None:
+        raise ResourceNotFoundError(f"no run {run!r} in the ledger; gadfly://runs lists them")
+    return found
+
+
+def _index() -> Any:
+    from gadfly.corpus import Corpus
+
+    if not (home() / "corpus" / "corpus.sqlite").exists():
+        raise ResourceNotFoundError(
+            "the corpus is not indexed yet, only the cards can be read; the tool search builds the index"
+        )
+    return Corpus.open(embedder=None)
+
+
+def _found(function: Callable[P, T]) -> Callable[P, T]:
+    """What the engine refuses is a resource that is not there, with the engine's own words."""
+    from functools import wraps
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except GadflyError as error:
+            raise ResourceNotFoundError(" ".join(str(error).split())) from error
+
+    return wrapped

@@ -1,0 +1,69 @@
+"""All of the attack in order: numbers, claims, overclaims, then a model if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gadfly.agent.jobs.redteam import claims, overclaims
+from gadfly.agent.jobs.redteam.blocks import blocks, named_runs
+from gadfly.agent.jobs.redteam.report import Report
+from gadfly.agent.jobs.redteam.trace import MOST, trace
+from gadfly.errors import UsageError
+from gadfly.tools.ledger import Ledger, Run
+
+if TYPE_CHECKING:
+    from gadfly.agent.jobs.propose.asking import Asker
+
+LONGEST = 200_000  # characters
+_RUNS = 500  # of the ledger, for numbers whose run is not named
+
+
+def attack(markdown: str, *, ledger: Ledger | None = None, asker: Asker | None = None) -> Report:
+    """Attack a write-up.
+
+    Raises:
+        UsageError: it is empty or too long.
+        LLMError: the provider failed for good.
+    """
+    if not markdown.strip():
+        raise UsageError("the write-up is empty")
+    if len(markdown) > LONGEST:
+        raise UsageError(
+            f"the write-up has {len(markdown):,} characters; at most {LONGEST:,} are taken"
+        )
+    ledger = ledger or Ledger()
+    names = sorted(named_runs(markdown))
+    named = {name: run for name in names if (run := ledger.find(name)) is not None}
+    others = [run for run in ledger.recent(_RUNS) if run.id not in named]
+    found = blocks(markdown)
+    report = Report(
+        numbers=trace(found, named, others),
+        claims=claims.tag(found, named),
+        overclaims=overclaims.find(found),
+        runs=list(named),
+        unknown_runs=[name for name in names if name not in named],
+    )
+    if len(report.numbers) >= MOST:
+        report.notices.append(f"only the first {MOST:,} numbers were traced")
+    if asker is not None:
+        from gadfly.agent.jobs.redteam.refuter import refute
+
+        more, dropped = refute(markdown, "\n".join(_told(run) for run in named.values()), asker)
+        report.overclaims += more
+        report.dollars = asker.dollars
+        if dropped:
+            report.notices.append(
+                f"{dropped} attacks of {asker.name} were dropped: their quotes are not in the text"
+            )
+    return report
+
+
+def _told(run: Run) -> str:
+    if run.result is None:
+        return f"[{run.id}] {run.tool}: {run.status}"
+    controls = "; ".join(f"{c.name} = {c.value:.4g}" for c in run.result.controls)
+    result = run.result
+    return (
+        f"[{run.id}] {run.tool}: {result.headline} VERDICT {result.verdict}. {result.why} "
+        f"Controls: {controls}"
+    )

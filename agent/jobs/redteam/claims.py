@@ -1,0 +1,99 @@
+"""Each claim tagged as existence proof or method claim, and held to the baseline that its kind needs.
+
+"There is a head that does X" needs what chance, other heads or a placebo would have shown. "Our method detects X" needs
+the strongest cheap alternative. A named run's own controls count for the first kind only. By words alone: it can miss
+a claim.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gadfly.agent.answers.answer import Claim, Receipt
+from gadfly.agent.jobs.redteam.blocks import Block
+from gadfly.agent.jobs.redteam.report import Tagged
+from gadfly.agent.turn.skeptic.outrank import contradiction
+from gadfly.tools.contract import Verdict
+from gadfly.tools.ledger import Run
+
+_METHOD = re.compile(
+    r"\b(?:(?:our|the|this) (?:\w+ ){0,2}(?:method|approach|technique|detector|classifier|metric|procedure|monitor)\b"
+    r".{0,60}\b(?:detects?|finds?|works?|improves?|reduces?|recovers?|predicts?|identif\w+|is)"
+    r"|outperform\w*|state of the art|better than|more (?:accurate|faithful|reliable|efficient) than"
+    r"|can be used to (?:detect|monitor|control|steer|predict)|generali[sz]es? (?:to|across|well))",
+    re.IGNORECASE,
+)
+_EXISTENCE = re.compile(
+    r"\b(?:there (?:is|are|exists?)|we (?:find|found|identif\w+|discover\w*|observe\w*|show\w*) (?:a|an|one|that|the)"
+    r"|(?:head|layer|neuron|feature|latent|direction)s? [\w.]+ (?:\w+ )?"
+    r"(?:represent|encod|carr|mediat|comput|control|stor)\w*"
+    r"|the model (?:\w+ )?(?:represent|encod|stor|comput|know|understand|track)\w*"
+    r"|is (?:represented|encoded|stored|mediated|located|computed|carried) (?:in|at|by|as)|is responsible for)",
+    re.IGNORECASE,
+)
+_CHANCE = re.compile(
+    r"\b(?:random|controls?|placebo|shuffl\w+|permut\w+|chance|null|other heads|other directions|untrained|matched|"
+    r"baseline\w*|bag[- ]of[- ]words)\b",
+    re.IGNORECASE,
+)
+_RIVAL = re.compile(
+    r"\b(?:baseline\w*|compared (?:to|with)|prompt(?:ing|ed)?|system prompt|bag[- ]of[- ]words|tf-?idf|linear probe|"
+    r"difference[- ]of[- ]means|majority|judge|logistic regression|few-shot|random)\b",
+    re.IGNORECASE,
+)
+
+
+def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
+    """The claims of the blocks, in order."""
+    claims = []
+    for block in found:
+        if block.lines[0].text.lstrip().startswith(("#", "|")):
+            continue
+        runs = [named[run] for run in sorted(block.runs) if run in named]
+        rival, chance = _RIVAL.search(block.text), _CHANCE.search(block.text)
+        for at, sentence in block.sentences():
+            kind = _METHOD.search(sentence) or _EXISTENCE.search(sentence)
+            if kind is not None:
+                is_method = kind.re is _METHOD
+                words = rival if is_method else chance
+                held = _held(sentence, block.line(at), runs, is_method, words)
+                quote = block.quote(at, len(sentence))
+                claims.append(held.model_copy(update={"text": quote}))
+    return claims
+
+
+def _held(
+    sentence: str, line: int, runs: list[Run], is_method: bool, words: re.Match[str] | None
+) -> Tagged:
+    passed = [
+        run
+        for run in runs
+        if run.result and run.result.controls and run.result.verdict == Verdict.SUPPORTED
+    ]
+    baseline = f"{words[0]!r} in its paragraph" if words else ""
+    if not baseline and passed and not is_method:
+        baseline = f"the controls of run {passed[0].id}"
+    missing = ""
+    if not baseline:
+        missing = (
+            "no cheap rival beside it: prompting, a bag of words, a difference of means at equal effort"
+            if is_method
+            else "nothing says what chance, a placebo or another component would have shown"
+        )
+    return Tagged(
+        text=sentence,
+        line=line,
+        kind="method" if is_method else "existence",
+        baseline=baseline,
+        missing=missing,
+        contradicts=_contradicts(sentence, runs),
+    )
+
+
+def _contradicts(sentence: str, runs: list[Run]) -> str:
+    receipts = [
+        Receipt(kind="run", state="verified", run=run.id, verdict=str(run.result.verdict))
+        for run in runs
+        if run.result
+    ]
+    return contradiction(Claim(text=sentence, receipts=receipts))

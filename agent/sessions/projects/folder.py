@@ -1,0 +1,89 @@
+"""Starting a project: a folder with the plan, the first notebook, a log, the form of its data, a write-up to fill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gadfly import files
+from gadfly.agent.jobs.propose.page import page
+from gadfly.agent.jobs.propose.proposal import Proposal
+from gadfly.agent.markup import cell, phrase
+from gadfly.agent.sessions.projects import log, notebook
+from gadfly.agent.sessions.projects.state import FILE, Project, now, save
+from gadfly.corpus.documents import slug
+from gadfly.errors import HomeError, UsageError
+from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+NOTEBOOK = "01_first.ipynb"
+WRITEUP = "WRITEUP.md"
+_EXAMPLES = 20
+
+
+def start(proposal: Proposal, where: Path | None = None) -> Path:
+    """Make the folder, with the proposal's own predictions sealed.
+
+    Args:
+        where: the folder; by default one named after the project in the current folder.
+
+    Raises:
+        UsageError: the folder is there already and is not empty.
+        HomeError: it cannot be written.
+    """
+    folder = where or Path(slug(proposal.draft.title, 40))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already; give another with --folder")
+    project = Project(started=now(), proposal=proposal)
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        files.write(folder / "README.md", _readme(project))
+        files.write(folder / NOTEBOOK, notebook.render(proposal))
+        files.write(folder / log.FILE, log.new(proposal.draft.title))
+        files.write(folder / WRITEUP, _writeup(proposal))
+        _data(folder / "data", proposal)
+    except OSError as error:
+        raise HomeError(f"cannot write {folder} ({error.strerror or error})") from error
+    # Last: a folder that a kill left half made is no project.
+    for text in (f"True if: {proposal.draft.positive}", f"False if: {proposal.draft.negative}"):
+        project.unwritten.append(project.seal(" ".join(text.split()), runs=0).name)
+    save(folder, project)
+    log.together(folder)
+    return folder
+
+
+def _readme(project: Project) -> str:
+    boxes = "\n".join(
+        f"| {s.day} | {s.start:g} to {s.end:g} | {cell(s.what)} | {cell(s.kill)} |"
+        for s in project.proposal.stages
+    )
+    return (
+        f"{page(project.proposal)}\n\n## Time boxes\n\nStarted {project.started:%Y-%m-%d %H:%M} UTC, "
+        f"{project.box:g} working hours.\n\n| day | hours | what | stop if |\n|---|---|---|---|\n{boxes}\n\n"
+        f"## Working here\n\n- `{NOTEBOOK}`: the pilot again, then the subject\n"
+        '- `gadfly project log "what I did"`; `--predict "..."` seals a prediction before its run\n'
+        "- `gadfly project check`: the uncomfortable questions; `gadfly project retro` at the end\n"
+        f"- `gadfly redteam {WRITEUP}` before anybody else reads it. `{FILE}` keeps the seals: leave it alone.\n"
+    )
+
+
+def _writeup(proposal: Proposal) -> str:
+    return (
+        f"# {phrase(proposal.draft.title)}\n\n"
+        "<!-- One claim with its number, control and scope, or one clean negative. Name the run "
+        "behind each number by its id. Delete this line. -->\n\n"
+        "## Claim\n\n## Evidence and controls\n\n## What was tried and did not work\n\n## What was not done\n"
+    )
+
+
+def _data(folder: Path, proposal: Proposal) -> None:
+    """The form of a prompts file, from a behaviour of the demo language; one's own prompts replace it."""
+    name = proposal.draft.pilot.arguments.get("behaviour")
+    if name not in BEHAVIOURS:
+        return
+    behaviour = BEHAVIOURS[str(name)]
+    records = [
+        {"clean": each.clean, "corrupt": each.corrupt, "answer": each.answer, "wrong": each.wrong}
+        for each in behaviour.pairs(_EXAMPLES)
+    ]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    files.write(folder / f"{name}.pairs.example.jsonl", lines)

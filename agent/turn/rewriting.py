@@ -1,0 +1,116 @@
+"""Search with a language model beside it: the question rewritten into queries, the passages found judged for relevance.
+
+A reply that is not what was asked for costs nothing but its effect: the plain search stands, with a notice. The model
+only chooses among passages of the corpus; it never writes one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gadfly.agent.llm.model import ChatModel
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.corpus import Corpus, Filters, Passage, SearchResults
+from gadfly.errors import LLMError
+
+_QUERIES = 3
+_POOL = 24  # passages that are judged
+
+
+def search(
+    llm: ChatModel,
+    corpus: Corpus,
+    query: str,
+    *,
+    k: int = 8,
+    filters: Filters | None = None,
+    token_budget: int | None = None,
+) -> SearchResults:
+    """Hybrid search over the query and its rewritings, then only the passages that the model finds to the point.
+
+    ``answerable`` is False where the model finds none; then the best of the plain search are still given.
+    """
+    notices: list[str] = []
+    queries = [query, *_rewritten(llm, query, notices)]
+    found = [corpus.search(each, k=_POOL, filters=filters) for each in queries]
+    pool = _merged(found)[:_POOL]
+    chosen = _judged(llm, query, pool, notices)
+    best = pool if chosen is None else chosen or pool
+    plain = found[0]
+    return plain.model_copy(
+        update={
+            "results": _within(best, k, token_budget),
+            "answerable": plain.answerable if chosen is None else bool(chosen),
+            "notices": [*plain.notices, *notices],
+        }
+    )
+
+
+def _rewritten(llm: ChatModel, query: str, notices: list[str]) -> list[str]:
+    reply = _ask(llm, prompt("rewrite_query").render(question=fence("question", query)), notices)
+    queries = [each.strip() for each in reply or [] if isinstance(each, str) and each.strip()]
+    return [each[:400] for each in queries[:_QUERIES] if each != query]
+
+
+def _judged(
+    llm: ChatModel, query: str, pool: list[Passage], notices: list[str]
+) -> list[Passage] | None:
+    """The passages that the model picked, or None where its reply was of no use."""
+    if not pool:
+        return None
+    shown = "\n\n".join(
+        fence(f"passage {number}", f"{passage.heading}\n{passage.text}")
+        for number, passage in enumerate(pool, 1)
+    )
+    asked = prompt("judge_passages").render(question=fence("question", query), passages=shown)
+    reply = _ask(llm, asked, notices)
+    if reply is None:
+        return None
+    numbers = [each for each in reply if isinstance(each, int) and 1 <= each <= len(pool)]
+    return [pool[number - 1] for number in dict.fromkeys(numbers)]
+
+
+def _ask(llm: ChatModel, text: str, notices: list[str]) -> list[Any] | None:
+    """The JSON list in the model's reply, or None, with a notice."""
+    try:
+        reply = llm.reply([{"role": "user", "content": text}], [], lambda _: None).text
+    except LLMError as error:
+        notices.append(f"searched without a language model: {error}")
+        return None
+    try:
+        value = json.loads(_list(reply))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, list):
+        notices.append(f"{llm.name} did not reply with a list; the plain search stands")
+        return None
+    return value
+
+
+def _list(reply: str) -> str:
+    """From the first opening bracket to the last closing one."""
+    return reply[reply.find("[") : reply.rfind("]") + 1] if "[" in reply else ""
+
+
+def _merged(found: list[SearchResults]) -> list[Passage]:
+    """Each passage once with its best score; a passage that several queries find gains a little."""
+    best: dict[str, Passage] = {}
+    times: dict[str, int] = {}
+    for results in found:
+        for passage in results.results:
+            times[passage.id] = times.get(passage.id, 0) + 1
+            known = best.get(passage.id)
+            if known is None or passage.score > known.score:
+                best[passage.id] = passage
+    return sorted(best.values(), key=lambda p: -(p.score + 0.05 * (times[p.id] - 1)))
+
+
+def _within(passages: list[Passage], k: int, token_budget: int | None) -> list[Passage]:
+    kept, spent = [], 0
+    for passage in passages[:k]:
+        spent += passage.tokens
+        if token_budget is not None and spent > token_budget:
+            break
+        kept.append(passage)
+    return kept

@@ -1,0 +1,93 @@
+"""One verdict under opposed framings: the same material as a friend's, as the writer's own, as nobody's.
+
+Each framing is a prompt file and a context of its own. Where they agree, that is the verdict; where the framing
+decides, the verdict is ``disagreement`` and is shown as such. Leaves out finding flaws in code (the review).
+"""
+
+from __future__ import annotations
+
+import re
+
+from gadfly.agent.answers.answer import Judgement, Opinion
+from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.agent.turn.skeptic.split import Ask, Split, read_json
+from gadfly.agent.turn.workers import side_by_side
+
+FRAMINGS = ("friend", "own", "neutral")
+_SHORT = 60  # words; a longer message stands by itself
+_VERDICTS = ("holds", "fails", "undecided")
+_OWN = (
+    r"(?:\w+ ){0,3}(?:code|probe|patch\w*|result|hypothesis|finding|claim|experiment|plot|head|circuit|notebook|"
+    r"analysis|conclusion|accuracy|method|setup|script|sae|vector|ablation)s?\b"
+)
+# The researcher puts something forward: a result, a claim, code. A question about the field is none of these.
+_SUBMITS = re.compile(
+    rf"```|\b(?:my|our) {_OWN}|"
+    r"\b(?:i|we) (?:\w+ )?(?:found|find|showed?|measured|observed?|get|got|see|saw|conclude[ds]?)\b"
+    r"|\b(?:is|are|was|does|do|did) (?:this|that|it|these) (?:\w+ ){0,4}(?:right|correct|wrong|valid|"
+    r"sound|bug\w*|hold|show|mean|prove|evidence|true|ok(?:ay)?|enough|convincing)\b"
+    r"|\b(?:so|therefore|hence|which means|this (?:shows|proves|means|demonstrates))\b"
+    r"|what do you think|\bbugged\b",
+    re.IGNORECASE,
+)
+
+
+def submits(split: Split, context: str = "") -> bool:
+    """Whether there is something to judge: attached material, a claim, a result, code."""
+    return (
+        bool(context)
+        or any(aside.kind in ("belief", "authorship") for aside in split.pressure)
+        or bool(_SUBMITS.search(split.content))
+    )
+
+
+_REFERS = re.compile(r"\b(?:it|its|this|that|they|these|those|still|same|then)\b", re.IGNORECASE)
+_OTHER = re.compile(rf"```|\b(?:another|other|new|next|second|different) {_OWN}", re.IGNORECASE)
+
+
+def refers_back(split: Split, context: str) -> bool:
+    """Whether a message speaks of what was put forward before: it points there and brings no work of its own."""
+    short = len(split.content.split()) <= _SHORT
+    return (
+        short
+        and not context
+        and bool(_REFERS.search(split.content))
+        and not _OTHER.search(split.content)
+    )
+
+
+def judge(material: str, evidence: str, ask: Ask) -> Judgement:
+    """Ask for a verdict under each framing at once, and compare.
+
+    Args:
+        material: what the researcher put forward, without its pressure.
+        evidence: quotes and runs found so far, as text.
+        ask: a prompt to the judge model, each in a fresh context; called from several threads.
+    """
+
+    def opinion(framing: str) -> Opinion:
+        text = prompt(f"framing_{framing}").render(
+            material=fence("material", material), evidence=fence("evidence", evidence or "none")
+        )
+        return read(framing, ask(text))
+
+    return combine(side_by_side(opinion, FRAMINGS))
+
+
+def read(framing: str, reply: str) -> Opinion:
+    """An opinion out of a reply. One that does not parse is undecided, and says so."""
+    data = read_json(reply, dict) or {}
+    verdict = str(data.get("verdict", "")).strip().lower()
+    if verdict not in _VERDICTS:
+        return Opinion(framing=framing, verdict="undecided", why="the reply was not readable")
+    why = " ".join(str(data.get("why", "")).split())[:600]
+    return Opinion.model_validate({"framing": framing, "verdict": verdict, "why": why})
+
+
+def combine(opinions: list[Opinion]) -> Judgement:
+    """The common verdict. ``holds`` against ``fails`` is disagreement; one undecided leaves the whole undecided."""
+    found = {opinion.verdict for opinion in opinions}
+    if {"holds", "fails"} <= found:
+        return Judgement(verdict="disagreement", opinions=opinions)
+    verdict = found.pop() if len(found) == 1 else "undecided"
+    return Judgement(verdict=verdict, opinions=opinions)

@@ -1,0 +1,26 @@
+"""Reviewing a text in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.findings import Finding
+from gadfly.tools.review.source import from_text
+
+Reviewed = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def reviewed() -> Reviewed:
+    """The findings in a text; a rule that fails is a failure of the test."""
+
+    def run(text: str, path: str = "code.py") -> list[Finding]:
+        notices: list[str] = []
+        found = review_source(from_text(path, text), notices)
+        assert not [each for each in notices if "rule" in each], notices
+        return found
+
+    return run

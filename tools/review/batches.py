@@ -1,0 +1,121 @@
+"""Tokenizers and padded batches: which side is padded, what came out of a batch, what is a mask."""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.tree import (
+    constant,
+)
+from gadfly.tools.review.watch import Watched
+
+
+@kept
+def is_tokenizer(code: Code, node: ast.AST | None) -> bool:
+    """Whether an expression is a tokenizer, by its name or where it was loaded."""
+    if isinstance(node, ast.Attribute):
+        return bool(words(node.attr) & {"tokenizer", "tokeniser", "tok"})
+    if not isinstance(node, ast.Name):
+        return False
+    if words(node.id) & {"tokenizer", "tokeniser"} or node.id in ("tok", "tk"):
+        return True
+    value = code.value(node)
+    return isinstance(value, ast.Call) and "Tokenizer" in code.dotted(value.func)
+
+
+@kept
+def tokenizer_calls(code: Code) -> list[ast.Call]:
+    """Calls of a tokenizer: ``tokenizer(...)``, ``.encode(...)``, ``.batch_encode_plus(...)``."""
+    found = [
+        call
+        for call in code.all(ast.Call)
+        if is_tokenizer(code, call.func)
+        or (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr in ("encode", "batch_encode_plus", "encode_plus")
+            and is_tokenizer(code, call.func.value)
+        )
+    ]
+    return Watched(found, code.watch)
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """A keyword argument."""
+    return next((each.value for each in call.keywords if each.arg == name), None)
+
+
+def pads(call: ast.Call) -> bool:
+    """Whether a tokenizer call pads."""
+    padding = keyword(call, "padding")
+    return padding is not None and constant(padding) not in (False, None, "do_not_pad")
+
+
+class Padding(NamedTuple):
+    """What a file says about the side on which it pads."""
+
+    left: bool
+    right: bool
+
+
+@kept
+def padding_side(code: Code) -> Padding:
+    """Which sides are set or demanded anywhere in the file."""
+    sides: set[object] = set()
+    for assign in code.all(ast.Assign):
+        if any(isinstance(t, ast.Attribute) and t.attr == "padding_side" for t in assign.targets):
+            sides.add(constant(code.value(assign.value)))
+        for target in assign.targets:
+            if isinstance(target, ast.Tuple) and isinstance(assign.value, ast.Tuple):
+                for part, value in zip(target.elts, assign.value.elts, strict=False):
+                    if isinstance(part, ast.Attribute) and part.attr == "padding_side":
+                        sides.add(constant(code.value(value)))
+    for each in code.all(ast.keyword):
+        if each.arg in ("padding_side", "default_padding_side"):
+            sides.add(constant(code.value(each.value)))
+    for compare in code.all(ast.Compare):
+        if "padding_side" in code.identifiers(compare.left):
+            sides |= {constant(right) for right in compare.comparators}
+    return Padding("left" in sides, "right" in sides)
+
+
+Batches = dict[ast.Call, None]
+"""Calls in their order."""
+
+
+@kept
+def padded_batches(code: Code) -> Batches:
+    """Tokenizer calls that pad more than one text."""
+    stacked = [op.node for op in code.ops("pad_sequence") if "padding_value" in op.kw]
+    made = [
+        call
+        for call in tokenizer_calls(code)
+        if pads(call) and not (call.args and isinstance(constant(code.value(call.args[0])), str))
+    ]
+    return dict.fromkeys([*stacked, *made])
+
+
+def comes_from(code: Code, node: ast.AST, batches: Batches) -> bool:
+    return any(each in batches for each in code.flow(node))
+
+
+def is_mask(code: Code, node: ast.AST | None) -> bool:
+    """``attention_mask``, ``mask[..., None].float()``, or a name for it."""
+    if isinstance(node, ast.Name) and "mask" not in words(node.id):
+        value = code.value(node)
+        node = value if isinstance(value, ast.Subscript | ast.Call | ast.Attribute) else node
+    while isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
+        if isinstance(node, ast.Subscript):
+            if constant(node.slice) == "attention_mask":
+                return True
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = code.op(node).x
+        else:
+            if node.attr == "attention_mask":
+                return True
+            node = node.value
+    return isinstance(node, ast.Name) and "mask" in words(node.id)

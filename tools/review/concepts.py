@@ -1,0 +1,230 @@
+"""Models, their outputs and their values. Shared by the rules; hooks are in ``hooking``, tokenizers in ``batches``."""
+
+from __future__ import annotations
+
+import ast
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.tree import (
+    FUNCTIONS,
+    below,
+    constant,
+    identifiers,
+    inner,
+    returned,
+    truth,
+)
+from gadfly.tools.review.watch import Watched
+
+MODEL_WORDS = {"model", "lm", "llm", "net", "gpt", "transformer", "network", "models"}
+
+
+OUTPUT_ATTRS = {"logits", "hidden_states", "last_hidden_state", "attentions"}
+
+
+NO_GRAD = {"no_grad", "inference_mode"}
+
+
+@kept
+def is_model(code: Code, node: ast.AST | None) -> bool:
+    """Whether an expression is a whole language model."""
+    if isinstance(node, ast.Attribute):
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            return bool(words(node.attr) & MODEL_WORDS)
+        return False
+    if not isinstance(node, ast.Name):
+        return False
+    if words(node.id) & MODEL_WORDS and not words(node.id) & {"name", "names", "config", "id"}:
+        return True
+    value = code.value(node)
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        name = code.dotted(value.func)
+        if "from_pretrained" in name:
+            return not any(each in name for each in ("Tokenizer", "SAE", "Config", "Processor"))
+        value = value.func.value  # .eval(), .to(device)
+    return False
+
+
+@kept
+def is_forward(code: Code, node: ast.AST | None) -> bool:
+    """Whether an expression runs the whole model once."""
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr in (
+        "run_with_cache",
+        "run_with_hooks",
+        "forward",
+    ):
+        return is_model(code, node.func.value)
+    return is_model(code, node.func)
+
+
+@kept
+def forwards(code: Code) -> list[ast.Call]:
+    """Every run of a whole model, in the order of the source."""
+    return Watched([call for call in code.all(ast.Call) if is_forward(code, call)], code.watch)
+
+
+def forwards_in(code: Code, node: ast.AST) -> list[ast.Call]:
+    """Those below one node."""
+    return below(node, forwards(code))
+
+
+@kept
+def from_model(code: Code, node: ast.AST | None) -> bool:
+    """Whether activations or logits of a model flow into an expression."""
+    return any(
+        (isinstance(each, ast.Attribute) and each.attr in OUTPUT_ATTRS)
+        or (isinstance(each, ast.Call) and is_forward(code, each))
+        for each in code.flow(node)
+    )
+
+
+@kept
+def uses_lens(code: Code) -> bool:
+    """Whether the file is written for TransformerLens."""
+    return code.imports_from("transformer_lens", "sae_lens") or code.mentions(
+        "run_with_cache", "run_with_hooks", "HookedTransformer"
+    )
+
+
+@kept
+def grad_switch(code: Code, node: ast.AST) -> ast.AST | None:
+    """The decorator or ``with`` that turns gradients off around a node."""
+    for above in code.up(node):
+        if isinstance(above, ast.With) and any(
+            identifiers(item.context_expr) & NO_GRAD for item in above.items
+        ):
+            return above
+        for decorator in getattr(above, "decorator_list", []):
+            if identifiers(decorator) & NO_GRAD:
+                return decorator  # type: ignore[no-any-return]
+    return None
+
+
+@kept
+def without_grad(code: Code, node: ast.AST) -> bool:
+    """Whether a node runs with gradients off, by a decorator, a ``with`` or a switch of the file."""
+    for function in (each for each in code.up(node) if isinstance(each, FUNCTIONS)):
+        for decorator in function.decorator_list:
+            if code.identifiers(decorator) & NO_GRAD:
+                return True
+    for _, item in code.withs(node):
+        if code.identifiers(item.context_expr) & NO_GRAD:
+            return True
+    return _switched_off(code)
+
+
+@kept
+def _switched_off(code: Code) -> bool:
+    """Whether the file switches gradients off, and nowhere on."""
+    said = {truth(op.x) for op in code.ops("set_grad_enabled") if op.x is not None}
+    return False in said and True not in said
+
+
+@kept
+def model_names(code: Code) -> set[str]:
+    """Literals that name a model: 'gpt2', 'meta-llama/Llama-3.2-1B'."""
+    found = set()
+    for call in code.all(ast.Call):
+        name = code.dotted(call.func)
+        if name.endswith("from_pretrained") or name.rsplit(".", 1)[-1] in (
+            "LanguageModel",
+            "StandardizedTransformer",
+            "load_model",
+        ):
+            named = ("pretrained_model_name_or_path", "model_name", "name", "repo_id")
+            values = [*call.args[:1], *(k.value for k in call.keywords if k.arg in named)]
+            for each in values:
+                value = constant(code.value(each))
+                if isinstance(value, str):
+                    found.add(value)
+    for assign in code.all(ast.Assign):
+        value = constant(assign.value)
+        if isinstance(value, str) and any(
+            isinstance(t, ast.Name) and "model" in t.id.lower() for t in assign.targets
+        ):
+            found.add(value)
+    for function in code.defs() if code.mentions("from_pretrained") else ():
+        given = [*function.args.posonlyargs, *function.args.args]
+        for parameter, default in zip(given[::-1], function.args.defaults[::-1], strict=False):
+            value = constant(default)
+            if isinstance(value, str) and words(parameter.arg) & {"name", "model"}:
+                found.add(value)
+    return found
+
+
+@kept
+def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
+    """Whether an expression holds log-probabilities, probabilities or logits."""
+    value = code.value(node)
+    if value is None or depth == 0:
+        return None
+    if isinstance(value, ast.Call):
+        op = code.op(value)
+        if op.name in ("log_softmax", "logsigmoid"):
+            return "log"
+        if op.name in ("softmax", "sigmoid"):
+            return "prob"
+        if op.name == "log":
+            return "log"
+        if op.name == "exp":
+            return "prob"
+        if op.name in ("float", "to", "detach", "cpu", "clamp", "view", "reshape", "flatten", "double", "squeeze",
+                       "clamp_min", "gather", "unsqueeze"):  # fmt: skip
+            return value_kind(code, op.x, depth - 1)
+        function = code.definition(value.func)
+        if function is not None:
+            kinds = {value_kind(code, each.value, depth - 1) for each in inner(function, nested=False)
+                     if isinstance(each, ast.Return)}  # fmt: skip
+            return kinds.pop() if len(kinds) == 1 else None
+        kind = _forward_kind(code, value.func, depth)
+        if kind is not None:
+            return kind
+        return "logit" if is_forward(code, value) and uses_lens(code) else None
+    if isinstance(value, ast.Subscript):
+        return value_kind(code, value.value, depth - 1)
+    if isinstance(value, ast.Attribute):
+        return "logit" if value.attr == "logits" else None
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+        return value_kind(code, value.left, depth - 1)
+    if isinstance(value, ast.Name):
+        found = code.binding(value)
+        if (
+            found is not None
+            and found.kind == "unpack"
+            and isinstance(found.value, ast.GeneratorExp)
+        ):
+            return value_kind(code, found.value.elt, depth - 1)
+    return None
+
+
+def _forward_kind(code: Code, node: ast.AST, depth: int) -> str | None:
+    """What a module of this file returns: one that a name was made from, or is called like."""
+    if not isinstance(node, ast.Name):
+        return None
+    made = code.value(node)
+    name = code.dotted(made.func) if isinstance(made, ast.Call) else ""
+    for each in code.all(ast.ClassDef):
+        if each.name != name and each.name.lower() != node.id.lower().replace("_", ""):
+            continue
+        for function in each.body:
+            if isinstance(function, ast.FunctionDef) and function.name == "forward":
+                kinds = {value_kind(code, value, depth - 1) for value in returned(function)}
+                return kinds.pop() if len(kinds) == 1 else None
+    return None
+
+
+@kept
+def is_block(code: Code, node: ast.AST | None) -> bool:
+    """A block of the model: ``layers[i]``, or the variable of a loop over them."""
+    if isinstance(node, ast.Name):
+        found = code.binding(node)
+        if found is not None and found.kind == "for":
+            return bool(identifiers(found.value) & {"layers", "h", "blocks"})
+    value = code.value(node)
+    return isinstance(value, ast.Subscript) and code.unparsed(value.value).endswith(
+        ("layers", ".h", "blocks")
+    )

@@ -1,0 +1,94 @@
+"""How a rule is written and found: a small generator function under ``@rule``, and a page.
+
+The page (``rules/pages/<id>.md``) holds a wrong and a right example, why, and the source; the examples are
+tests. A rule needs positive evidence of the bug *and* of the absence of its usual repair.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import NamedTuple
+
+from gadfly.tools.review.findings import Severity
+from gadfly.tools.review.flow import Code
+
+PAGES = Path(__file__).parent / "rules" / "pages"
+_SECTION = re.compile(r"^## (Wrong|Right|Why|Source)\s*$", re.MULTILINE)
+_FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+class Hit(NamedTuple):
+    """What a rule yields: the node that is wrong, what is wrong with it, what to write."""
+
+    node: ast.AST
+    message: str
+    fix: str
+
+
+Check = Callable[[Code], Iterator[Hit]]
+
+
+class Rule(NamedTuple):
+    """A registered check."""
+
+    id: str
+    severity: Severity
+    check: Check
+
+    @property
+    def page(self) -> Page:
+        """The rule's page."""
+        return read_page(self.id)
+
+
+class Page(NamedTuple):
+    """A rule explained."""
+
+    title: str
+    wrong: list[str]
+    right: list[str]
+    why: str
+    source: str
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, severity: Severity) -> Callable[[Check], Check]:
+    """Registers a check under its id."""
+
+    def register(check: Check) -> Check:
+        assert name not in _RULES, f"two rules are called {name}"
+        _RULES[name] = Rule(name, severity, check)
+        return check
+
+    return register
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Every rule by id; imports the families on first use."""
+    package = import_module("gadfly.tools.review.rules")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    return dict(sorted(_RULES.items()))
+
+
+def read_page(name: str) -> Page:
+    """The page of a rule, read from its file."""
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    head, *parts = _SECTION.split(text)
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    return Page(
+        title=head.lstrip("# ").split("\n", 1)[0].strip(),
+        wrong=_FENCE.findall(sections.get("Wrong", "")),
+        right=_FENCE.findall(sections.get("Right", "")),
+        why=sections.get("Why", "").strip(),
+        source=sections.get("Source", "").strip(),
+    )

@@ -1,0 +1,269 @@
+"""BOS: taken for the answer, doubled, missing, or on one side only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.batches import (
+    is_tokenizer,
+    keyword,
+    tokenizer_calls,
+)
+from gadfly.tools.review.concepts import model_names, uses_lens
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    constant,
+    identifiers,
+    indices,
+    inner,
+    integer,
+    returned,
+    run_side,
+    truth,
+)
+
+_NO_BOS = (
+    "gpt2",
+    "gpt-neo",
+    "gpt_neo",
+    "pythia",
+    "qwen",
+    "distilgpt",
+    "phi",
+    "opt-",
+    "bloom",
+    "olmo",
+    "gpt-j",
+)
+
+
+_ANSWERS = {"answer", "target", "correct", "incorrect", "wrong", "right", "label", "ans", "yes", "no", "token",
+            "tok", "id", "word", "ids", "candidate", "option", "expected"}  # fmt: skip
+
+
+def _adds_no_bos(code: Code) -> bool:
+    """Whether every model of the file is one whose tokenizer adds nothing."""
+    names = {each.lower() for each in model_names(code)}
+    if not names and "gpt2" in code.text.lower():
+        return True
+    return bool(names) and all(any(part in each for part in _NO_BOS) for each in names)
+
+
+def _bosless(name: str) -> bool:
+    return any(part in name.lower() for part in _NO_BOS)
+
+
+def _model_behind(code: Code, node: ast.AST | None) -> str:
+    """The name of the model whose tokenizer this is, where the nearest assignment says it."""
+    value = code.value(node)
+    if isinstance(value, ast.Attribute) and value.attr == "tokenizer":
+        value = code.value(value.value)
+    if not isinstance(value, ast.Call):
+        return ""
+    given = [
+        *value.args[:1],
+        *(each.value for each in value.keywords if "name" in (each.arg or "")),
+    ]
+    text = constant(code.value(given[0])) if given else None
+    return text if isinstance(text, str) else ""
+
+
+@rule("first-token-is-bos", "high")
+def first_is_bos(code: Code) -> Iterator[Hit]:
+    """``tokenizer.encode(" Paris")[0]`` is BOS for Llama, Gemma and Mistral."""
+    if _adds_no_bos(code) or code.mentions("add_bos_token"):
+        return
+    for node in code.all(ast.Subscript):
+        parts = indices(node)
+        numbers = [integer(each) for each in parts]
+        base = code.value(node.value)
+        if isinstance(base, ast.Attribute) and base.attr == "input_ids":
+            base = code.value(base.value)
+        elif isinstance(base, ast.Subscript):
+            if constant(base.slice) == "input_ids":
+                base = code.value(base.value)
+            elif integer(base.slice) == 0 and numbers == [0]:
+                inside = code.value(base.value)
+                if isinstance(inside, ast.Attribute) and inside.attr == "input_ids":
+                    base, numbers = code.value(inside.value), [0, 0]
+                elif isinstance(inside, ast.Call):
+                    base, numbers = inside, [0, 0]
+        if not isinstance(base, ast.Call):
+            continue
+        op = code.op(base)
+        if op.name == "to_tokens":
+            if numbers == [0, 0] and truth(op.kw.get("prepend_bos")) is not False:
+                yield Hit(node, _BOS, "model.to_single_token(' Paris')")
+            continue
+        tokenizes = is_tokenizer(code, base.func) or (
+            op.name == "encode" and is_tokenizer(code, op.x)
+        )
+        if not tokenizes or truth(keyword(base, "add_special_tokens")) is False:
+            continue
+        tensors = keyword(base, "return_tensors") is not None
+        first = numbers == [0, 0] if tensors else numbers == [0]
+        if not first:
+            continue
+        if _bosless(_model_behind(code, base.func if is_tokenizer(code, base.func) else op.x)):
+            continue
+        if isinstance(code.parents.get(node), ast.Compare):
+            continue  # asks whether it is BOS
+        text = base.args[0] if base.args else None
+        value = constant(code.value(text))
+        given = words(code.unparsed(text)) if text is not None else frozenset()
+        if given & {"prompt", "prompts", "text", "texts", "batch", "sentence", "sentences"}:
+            continue
+        single = isinstance(value, str) or isinstance(
+            text, ast.JoinedStr | ast.BinOp | ast.Name | ast.Subscript
+        )
+        context = {
+            w for t in getattr(code.statement(node), "targets", []) for w in words(code.unparsed(t))
+        }
+        function = code.function(node)
+        context |= words(function.name) if function is not None else set()
+        if single and ((context | given) & _ANSWERS or isinstance(value, str)):
+            yield Hit(
+                node,
+                _BOS,
+                "tokenizer.encode(' Paris', add_special_tokens=False), and assert that it is one token",
+            )
+
+
+_BOS = (
+    "the first id is BOS for tokenizers that add special tokens (Llama, Gemma, Mistral): every "
+    "answer then gets the same "
+    "token id"
+)
+
+
+@rule("double-bos-from-template", "high")
+def double_bos(code: Code) -> Iterator[Hit]:
+    """A rendered chat template that is tokenised again, with special tokens."""
+    if not code.mentions("apply_chat_template") or code.uses_text("encoder_decoder"):
+        return
+    for call in [*tokenizer_calls(code), *[op.node for op in code.ops("to_tokens", "trace")]]:
+        stated = keyword(call, "prepend_bos")
+        if truth(keyword(call, "add_special_tokens")) is False or (
+            stated is not None and truth(stated) is not True
+        ):
+            continue
+        if not call.args or any(each.arg is None for each in call.keywords):
+            continue
+        for each in code.calls_in(call.args[0]):
+            inside = code.op(each)
+            if inside.name == "apply_chat_template" and truth(inside.kw.get("tokenize")) is False:
+                if {"removeprefix", "replace", "lstrip", "bos_token"} & code.vocab(call.args[0]):
+                    continue
+                yield Hit(
+                    call,
+                    "double BOS: the chat template already contains the special tokens, and tokenising the rendered "
+                    "text adds BOS a second time",
+                    "tokenizer(text, add_special_tokens=False), or apply_chat_template(..., tokenize=True)",
+                )
+                break
+
+
+@rule("position-without-bos", "high")
+def position_without_bos(code: Code) -> Iterator[Hit]:
+    """Positions counted in ids without BOS, used in a run that prepends it."""
+    if not uses_lens(code) or _sets_no_bos(code):
+        return
+    for function in code.defs():
+        said = words(function.name)
+        if not said & {
+            "position",
+            "pos",
+            "index",
+            "positions",
+            "span",
+            "locate",
+            "find",
+            "idx",
+            "indices",
+            "subject",
+        }:
+            continue
+        bare = []
+        for node in inner(function):
+            if not isinstance(node, ast.Call):
+                continue
+            op = code.op(node)
+            no_special = truth(keyword(node, "add_special_tokens")) is False and (
+                is_tokenizer(code, node.func) or is_tokenizer(code, op.x)
+            )
+            no_bos = (
+                op.name in ("to_tokens", "to_str_tokens")
+                and truth(keyword(node, "prepend_bos")) is False
+            )
+            tokenize = op.name == "tokenize" and is_tokenizer(code, op.x)
+            bosless = any(
+                each.lower().startswith(("gpt2", "pythia", "gpt-neo", "qwen"))
+                for each in model_names(code)
+            )
+            tokenize = tokenize or (bosless and op.name == "encode" and is_tokenizer(code, op.x))
+            if no_special or no_bos or tokenize:
+                text = words(code.unparsed(node.args[0])) if node.args else frozenset()
+                if op.name == "encode" and text & {"before", "prefix"}:
+                    bare.append(node)
+                if text & {"prompt", "text", "sentence", "input", "string", "prompts"} and not text & {
+                    "subject", "needle", "word", "target", "name", "answer",
+                }:  # fmt: skip
+                    bare.append(node)
+        if not bare:
+            continue
+        corrected = any(
+            isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add)
+            and 1 in (integer(each.left), integer(each.right))
+            for value in returned(function)
+            for each in inner(value)
+        ) or {"bos", "offset", "bos_token_id"} & identifiers(function)  # fmt: skip
+        if not corrected:
+            yield Hit(
+                bare[0],
+                "positions are searched in token ids without BOS, but the model runs on prompts with BOS prepended: "
+                "every position is one too early (off by one)",
+                "search in model.to_tokens(prompt)[0], or add 1",
+            )
+
+
+@kept
+def _sets_no_bos(code: Code) -> bool:
+    if any(
+        each.arg in ("prepend_bos", "default_prepend_bos") and truth(each.value) is False
+        and isinstance(code.parents.get(each), ast.Call)
+        and code.op(code.parents[each]).name not in ("to_tokens", "to_str_tokens")  # type: ignore[arg-type]
+        for each in code.all(ast.keyword)
+    ):  # fmt: skip
+        return True
+    # The model is run on ids that were made without BOS as well: then both agree.
+    return any(
+        truth(keyword(call, "add_special_tokens")) is False
+        and keyword(call, "return_tensors") is not None
+        for call in tokenizer_calls(code)
+    )
+
+
+@rule("bos-on-one-side-only", "high")
+def one_sided_bos(code: Code) -> Iterator[Hit]:
+    """Two prompts that are compared by position, one with BOS and one without."""
+    seen: dict[ast.AST, tuple[bool, str, ast.AST]] = {}
+    for op in code.ops("to_tokens"):
+        given = op.node.args[0] if op.node.args else None
+        side = run_side(given)
+        if side is None:
+            continue
+        stated = truth(op.kw.get("prepend_bos"))
+        home = code.function(op.node) or code.module
+        with_bos = stated is not False
+        earlier = seen.setdefault(home, (with_bos, side, op.node))
+        if earlier[1] != side and earlier[0] != with_bos:
+            yield Hit(
+                op.node,
+                "one prompt is tokenised with BOS and the other without: every position of one is shifted against the "
+                "other",
+                "the same prepend_bos for both",
+            )

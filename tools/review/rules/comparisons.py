@@ -1,0 +1,354 @@
+"""Two runs, hooks, models or samples that must match and do not."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import is_forward
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooked_names, hooks, runs_in
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import CLEAN, CORRUPT, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    Position,
+    constant,
+    identifiers,
+    inner,
+    integer,
+    position,
+    truth,
+    word_set,
+)
+
+_KIND = re.compile(
+    r"hook_(resid_pre|resid_mid|resid_post|mlp_out|attn_out|z|q|k|v|pattern|result|embed)\b"
+)
+
+
+_TESTS = {"test", "heldout", "eval", "val", "validation"}
+
+
+def _kinds(code: Code, node: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for each in inner(node):
+        text = constant(each)
+        if isinstance(text, str):
+            found |= set(_KIND.findall(text))
+            if text in (
+                "resid_pre",
+                "resid_mid",
+                "resid_post",
+                "mlp_out",
+                "attn_out",
+                "z",
+                "pattern",
+            ):
+                found.add(text)
+    return found
+
+
+@rule("patched-at-another-hook", "high")
+def another_hook(code: Code) -> Iterator[Hit]:
+    """An activation cached at one hook point is written at another."""
+    for hook in hooks(code):
+        if hook.kind != "lens":
+            continue
+        at: set[str] = set()
+        for name in hooked_names(code, hook.function):
+            at |= set(_KIND.findall(name))
+            if name in (
+                "resid_pre",
+                "resid_mid",
+                "resid_post",
+                "mlp_out",
+                "attn_out",
+                "z",
+                "pattern",
+            ):
+                at.add(name)
+        if len(at) != 1:
+            continue
+        for node in inner(hook.function):
+            if isinstance(node, ast.Subscript) and "cache" in word_set(node.value):
+                read = _kinds(code, node.slice)
+                if len(read) == 1 and read != at:
+                    yield Hit(
+                        node,
+                        f"the activation was cached at {min(read)} but is written at {min(at)}: another point of the "
+                        "residual stream (one block apart, or another quantity)",
+                        "cache[hook.name]",
+                    )
+                    break
+
+
+@rule("patched-from-a-fixed-layer", "high")
+def fixed_layer(code: Code) -> Iterator[Hit]:
+    """A hook that is put on every layer and always reads the cache of one."""
+    for hook in hooks(code):
+        if hook.kind != "lens" or hook.function not in _moving(code):
+            continue
+        for node in inner(hook.function):
+            if not (isinstance(node, ast.Subscript) and "cache" in word_set(node.value)):
+                continue
+            if _names_one_layer(code, node.slice):
+                yield Hit(
+                    node,
+                    "the hook is put on every layer in turn, but it always reads the same layer of the cache",
+                    "cache[hook.name]",
+                )
+                break
+
+
+@kept
+def _moving(code: Code) -> frozenset[ast.AST]:
+    """The hooks that are registered at a name that a loop over layers builds."""
+    found: set[ast.AST] = set()
+    for pair in code.all(ast.Tuple):
+        if len(pair.elts) == 2 and _names_a_layer(code, pair):
+            found |= set(runs_in(code, pair.elts[1]))
+    return frozenset(found)
+
+
+def _names_a_layer(code: Code, pair: ast.Tuple) -> bool:
+    for loop in code.loops(pair):
+        if isinstance(loop, ast.For) and "layer" in word_set(loop.target):
+            names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+            if names & {each.id for each in inner(pair.elts[0]) if isinstance(each, ast.Name)}:
+                return True
+    return False
+
+
+def _names_one_layer(code: Code, node: ast.AST) -> bool:
+    """``("z", 0)``, ``"blocks.0.attn.hook_z"`` or ``get_act_name("z", 0)``."""
+    if isinstance(node, ast.Tuple):
+        named = isinstance(constant(node.elts[0]), str) if node.elts else False
+        return named and len(node.elts) >= 2 and integer(node.elts[1]) is not None
+    if isinstance(node, ast.Call) and code.op(node).name == "get_act_name":
+        return len(node.args) >= 2 and integer(node.args[1]) is not None
+    text = constant(node)
+    return isinstance(text, str) and re.search(r"blocks\.\d+\.", text) is not None
+
+
+@rule("processed-and-raw-compared", "medium")
+def processed(code: Code) -> Iterator[Hit]:
+    """Logits of a HookedTransformer with processed weights against those of the raw model."""
+    lens: set[str] = set()
+    raw: set[str] = set()
+    for assign in code.all(ast.Assign):
+        if not (isinstance(assign.targets[0], ast.Name) and isinstance(assign.value, ast.Call)):
+            continue
+        call = assign.value
+        while isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+            call = call.func.value  # .eval(), .to(…)
+        name = code.dotted(call.func)
+        if name.endswith("HookedTransformer.from_pretrained"):
+            off = [
+                k
+                for k in call.keywords
+                if k.arg in ("center_unembed", "fold_ln", "center_writing_weights")
+                and truth(k.value) is False
+            ]
+            if not off:
+                lens.add(assign.targets[0].id)
+        elif name.endswith("from_pretrained") and ("ForCausalLM" in name or "LMHeadModel" in name):
+            raw.add(assign.targets[0].id)
+    if not (lens and raw):
+        return
+    places: list[tuple[ast.AST, ast.AST | None, ast.AST | None]] = [
+        (node, node.left, node.right)
+        for node in code.all(ast.BinOp)
+        if isinstance(node.op, ast.Sub)
+    ]
+    places += [
+        (op.node, op.x, op.arg(0)) for op in code.ops("allclose", "assert_close", "mse_loss")
+    ]
+    for place, left, right in places:
+        names = [_runs_of(code, each) for each in (left, right)]
+        if (names[0] & lens and names[1] & raw) or (names[0] & raw and names[1] & lens):
+            kinds = code.vocab(left) | code.vocab(right)
+            if {"log_softmax", "softmax", "argmax", "log_probs"} & kinds:
+                continue
+            yield Hit(
+                place,
+                "raw logits are compared with those of a HookedTransformer whose weights are processed (folded "
+                "LayerNorm, centred unembedding): the logits differ by a constant per position",
+                "from_pretrained_no_processing, or compare log-probabilities",
+            )
+            return
+
+
+def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
+    return {
+        each.func.id
+        for each in code.flow(node)
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and is_forward(code, each)
+    }
+
+
+@rule("gradient-of-the-other-run", "medium")
+def other_gradient(code: Code) -> Iterator[Hit]:
+    """Attribution patching: (clean - corrupted) goes with the gradient of the corrupted run."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Mult):
+            continue
+        for difference, gradient in ((node.left, node.right), (node.right, node.left)):
+            seen = code.value(difference)
+            if not (isinstance(seen, ast.BinOp) and isinstance(seen.op, ast.Sub)):
+                continue
+            difference = seen
+            said = word_set(gradient)
+            if not said & {"grad", "grads", "gradient", "gradients"}:
+                continue
+            base, to = word_set(difference.right), word_set(difference.left)
+            for one, other in ((CLEAN, CORRUPT), (CORRUPT, CLEAN)):
+                if base & one and to & other and said & other and not said & one:
+                    yield Hit(
+                        node,
+                        "the gradient is of the wrong run: the linear approximation of moving from the subtracted "
+                        "activation needs the gradient at that activation, not at the other one",
+                        "(clean - corrupted) * corrupted_grad",
+                    )
+
+
+@rule("best-of-seeds-reported", "medium")
+def best_seed(code: Code) -> Iterator[Hit]:
+    """max over seeds, with no mean or spread."""
+    for op in code.ops("max"):
+        if (
+            not isinstance(op.node.func, ast.Name)
+            and op.name == "max"
+            and not isinstance(op.x, ast.Name)
+        ):
+            continue
+        given = op.x
+        seeded = False
+        if isinstance(given, ast.GeneratorExp | ast.ListComp):
+            seeded = "seed" in word_set(given.generators[0].target)
+        elif isinstance(given, ast.Name):
+            value = code.value(given)
+            if isinstance(value, ast.ListComp):
+                seeded = "seed" in word_set(value.generators[0].target)
+            seeded = seeded or given.id in _appended_by_seed(code)
+        scope = code.function(op.node) or code.module
+        spread = code.calls_any(scope, "mean", "std", "median", "stdev", "sem")
+        validated = _has_validation(code, scope)
+        if seeded and not spread and not validated and op.kw.get("key") is None:
+            yield Hit(
+                op.node,
+                "only the best of several seeds is reported: the maximum grows with the number of seeds",
+                "report mean and spread over all seeds",
+            )
+
+
+@kept
+def _appended_by_seed(code: Code) -> frozenset[str]:
+    """The lists that are appended to in a loop over seeds."""
+    return frozenset(
+        op.x.id
+        for op in code.ops("append")
+        if isinstance(op.x, ast.Name)
+        and any("seed" in word_set(getattr(loop, "target", None)) for loop in code.loops(op.node))
+    )
+
+
+@kept
+def _has_validation(code: Code, scope: ast.AST) -> bool:
+    return "val" in words(" ".join(identifiers(scope)))
+
+
+@rule("evaluated-on-training-prompts", "high")
+def on_training_prompts(code: Code) -> Iterator[Hit]:
+    """A test set is made and never used; the evaluation is given the training set."""
+    stored = {
+        each.id: each
+        for each in code.all(ast.Name)
+        if isinstance(each.ctx, ast.Store) and words(each.id) & {"test", "heldout"}
+    }
+    read = {each.id for each in code.all(ast.Name) if isinstance(each.ctx, ast.Load)}
+    idle = [each for name, each in stored.items() if name not in read and not name.startswith("_")]
+    if not idle:
+        return
+    for call in code.all(ast.Call):
+        name = words(code.dotted(call.func).rsplit(".", 1)[-1])
+        if not name & {
+            "evaluate",
+            "eval",
+            "accuracy",
+            "score",
+            "rate",
+            "success",
+            "effect",
+            "test",
+            "auc",
+        }:
+            continue
+        if "eval" in name and len(call.args) == 0:
+            continue
+        given = [
+            a
+            for a in call.args
+            if isinstance(a, ast.Name) and "train" in words(a.id) and not words(a.id) & _TESTS
+        ]
+        scope = code.function(call)
+        target = word_set(getattr(code.statement(call), "targets", [None])[0])
+        if (
+            given
+            and "train" not in target
+            and any(code.function(each) is scope for each in idle)
+            and "train" not in name
+        ):
+            yield Hit(
+                call,
+                f"evaluated on the training data: {idle[0].id} is held out but never used, and "
+                f"{given[0].id} is passed to the "
+                "evaluation",
+                f"pass {idle[0].id}",
+            )
+            return
+
+
+@rule("shuffled-in-place", "high")
+def shuffled_alias(code: Code) -> Iterator[Hit]:
+    """A control that shuffles the original labels too, or stores None."""
+    for assign in code.all(ast.Assign):
+        value = assign.value
+        if isinstance(value, ast.Call) and code.op(value).name == "shuffle":
+            owner = code.dotted(value.func)
+            if owner in ("random.shuffle", "numpy.random.shuffle") or "rng" in owner:
+                yield Hit(
+                    assign,
+                    "shuffle works in place and returns None: the name holds None, and the original order is lost",
+                    "rng.permutation(labels)",
+                )
+        target = assign.targets[0]
+        if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
+            continue
+        last = _last_shuffles(code).get((code.function(assign), target.id))
+        if (
+            last is not None
+            and last > position(assign)
+            and words(target.id)
+            & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
+        ):
+            yield Hit(
+                assign,
+                f"{target.id} is another name for {value.id}, not a copy: shuffling it in "
+                "place shuffles the true labels "
+                "as well",
+                f"{target.id} = rng.permutation({value.id})",
+            )
+
+
+@kept
+def _last_shuffles(code: Code) -> dict[tuple[ast.AST | None, str], Position]:
+    """Where each plain name is last shuffled, by function and name."""
+    found: dict[tuple[ast.AST | None, str], Position] = {}
+    for op in code.ops("shuffle"):
+        data = op.node.args[0] if op.node.args else None
+        if isinstance(data, ast.Name):
+            key = code.function(op.node), data.id
+            found[key] = max(position(op.node), found.get(key, (0, 0)))
+    return found

@@ -1,0 +1,203 @@
+"""Random controls: their norm."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import (
+    VECTOR_WORDS,
+    words,
+)
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    identifiers,
+    inner,
+    parameters,
+    place,
+    word_set,
+)
+
+
+@rule("random-control-not-norm-matched", "medium")
+def random_control(code: Code) -> Iterator[Hit]:
+    """A random vector of norm sqrt(d) beside a unit (or otherwise scaled) steering vector."""
+    yield from _random_in_place(code)
+    yield from _random_beside(code)
+    for assign in code.all(ast.Assign):
+        target = assign.targets[0]
+        if not isinstance(target, ast.Name) or not words(target.id) & {
+            "random",
+            "rand",
+            "control",
+            "rnd",
+        }:
+            continue
+        if words(target.id) & {"state", "seed", "generator", "idx", "indices", "baseline_acc"}:
+            continue
+        value = assign.value
+        while isinstance(value, ast.Call) and code.op(value).name in ("to", "float", "cuda"):
+            inside = code.op(value).x
+            if not isinstance(inside, ast.expr) or inside is value:
+                break
+            value = inside
+        if not isinstance(value, ast.Call):
+            continue
+        op = code.op(value)
+        if op.name in ("rand", "rand_like") and words(target.id) & {
+            "direction",
+            "vector",
+            "vec",
+            "dir",
+        }:
+            yield Hit(
+                assign,
+                "rand draws from [0, 1): all coordinates are positive, so this is not a random direction; and its norm "
+                "does not match the steering vector",
+                "torch.randn_like(v), then scale to v.norm()",
+            )
+            continue
+        if op.name not in ("randn_like", "randn", "standard_normal"):
+            continue
+        if not words(target.id) & {"direction", "vector", "vec", "dir", "control"} and not (
+            op.x is not None and word_set(op.x) & VECTOR_WORDS
+        ):
+            continue
+        scope = code.function(assign) or code.module
+        rescaled = target.id in _normed(code, scope)
+        if rescaled or {"normalize", "unit"} & {
+            w for n in _called_with(code, target.id) for w in words(n)
+        }:
+            continue
+        normed = any(target.id not in names for names in _normed_vectors(code))
+        if normed:
+            yield Hit(
+                assign,
+                "the random control is not norm-matched: randn has norm about sqrt(d_model), "
+                "the steering vector another "
+                "one, so the comparison is between magnitudes, not directions",
+                "r = r / r.norm() * v.norm()",
+            )
+
+
+def _random_in_place(code: Code) -> Iterator[Hit]:
+    """``alpha * v`` beside ``alpha * torch.randn_like(v)``, in a function that never takes a norm."""
+    for op in code.ops("randn_like", "randn", "standard_normal"):
+        function = code.function(op.node)
+        if function is None or code.loops(op.node) == []:
+            continue
+        said = word_set(op.x) | frozenset(word for each in op.args for word in word_set(each))
+        vectors = {each for each in parameters(function) if words(each) & VECTOR_WORDS}
+        if not vectors & set(identifiers(op.node)) or not said & VECTOR_WORDS:
+            continue
+        if {"norm", "normalize", "normalise", "vector_norm", "unit"} & identifiers(function):
+            continue
+        statement = code.statement(op.node)
+        target = getattr(statement, "targets", [None])[0]
+        name = target.id if isinstance(target, ast.Name) else ""
+        scales = _scales(code, function)
+        above = code.parents.get(op.node)
+        scaled = set(scales.get(name, ()))
+        if isinstance(above, ast.BinOp) and isinstance(above.op, ast.Mult):
+            scaled |= {code.unparsed(above.left)} if above.right is op.node else set()
+        if any(scaled & scales.get(each, set()) for each in vectors):
+            yield Hit(
+                _last_use(code, name, function) or op.node,
+                "the random control is not norm-matched: randn has norm about sqrt(d_model), the vector another one, "
+                "and both get the same coefficient, so magnitudes are compared and not directions",
+                "r = r / r.norm() * v.norm()",
+            )
+
+
+def _random_beside(code: Code) -> Iterator[Hit]:
+    """``measure(vec)`` beside ``measure(torch.randn_like(vec))``, with no norm anywhere in the function."""
+    if not code.mentions("randn_like", "randn"):
+        return
+    for function in code.defs():
+        if any("norm" in each or "unit" in each for each in code.identifiers(function)):
+            continue
+        calls = [each for each in inner(function) if isinstance(each, ast.Call)]
+        named = Counter(
+            (code.unparsed(call.func), number, given.id)
+            for call in calls
+            for number, given in enumerate(call.args)
+            if isinstance(given, ast.Name) and words(given.id) & VECTOR_WORDS
+        )
+        for call in calls:
+            for number, given in enumerate(call.args):
+                value = code.value(given)
+                if not (
+                    isinstance(value, ast.Call) and code.op(value).name in ("randn_like", "randn")
+                ):
+                    continue
+                like = identifiers(value) & {
+                    each for each in parameters(function) if words(each) & VECTOR_WORDS
+                }
+                text = code.unparsed(call.func)
+                own = given.id if isinstance(given, ast.Name) else ""
+                if any(named[text, number, name] > (name == own) for name in like):
+                    yield Hit(
+                        value,
+                        "the random control is not norm-matched: randn has norm about sqrt(d_model), the "
+                        "vector another "
+                        "one, so the comparison is between magnitudes, not directions",
+                        "r = r / r.norm() * vector.norm()",
+                    )
+
+
+def _called_with(code: Code, name: str) -> set[str]:
+    return _calls_by_argument(code).get(name, set())
+
+
+@kept
+def _calls_by_argument(code: Code) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for call in code.all(ast.Call):
+        for each in call.args:
+            if isinstance(each, ast.Name):
+                found[each.id].add(code.op(call).name)
+    return found
+
+
+@kept
+def _normed(code: Code, scope: ast.AST) -> frozenset[str]:
+    """The plain names whose norm is taken in a function."""
+    return frozenset(
+        each.id
+        for op in code.ops_in(scope, "norm", "normalize", "vector_norm")
+        for each in (inner(op.x) if op.x is not None else ())
+        if isinstance(each, ast.Name)
+    )
+
+
+@kept
+def _normed_vectors(code: Code) -> frozenset[frozenset[str]]:
+    """The names in each vector whose norm is taken."""
+    return frozenset(
+        identifiers(op.x)
+        for op in code.ops("norm", "normalize")
+        if op.x is not None and word_set(op.x) & (VECTOR_WORDS | {"steering"})
+    )
+
+
+@kept
+def _scales(code: Code, function: ast.AST) -> dict[str, set[str]]:
+    """What a plain name on the right of a product is multiplied by, in a function."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in inner(function):
+        if (
+            isinstance(each, ast.BinOp)
+            and isinstance(each.op, ast.Mult)
+            and isinstance(each.right, ast.Name)
+        ):
+            found[each.right.id].add(code.unparsed(each.left))
+    return found
+
+
+@kept
+def _last_use(code: Code, name: str, function: ast.AST) -> ast.AST | None:
+    uses = [*code.reads(name, function), *code.writes(name, function)]
+    return max(uses, key=place, default=None)

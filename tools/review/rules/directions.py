@@ -1,0 +1,208 @@
+"""Directions in activation space: sign, length, and what they are compared with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import (
+    NEGATIVE,
+    POSITIVE,
+    words,
+)
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    inner,
+    truth,
+    word_set,
+)
+
+
+@rule("centred-pair-differences", "high")
+def centred_differences(code: Code) -> Iterator[Hit]:
+    """PCA of paired differences removes their mean, which is the wanted direction."""
+    for op in code.ops("fit", "fit_transform"):
+        owner = {code.op(each).name for each in code.calls_in(op.x)}
+        data = op.arg(0, "X")
+        if "PCA" in owner and data is not None and _pair_difference(code, data):
+            yield Hit(op.node, _CENTRED, _CENTRED_FIX)
+    for op in code.ops("svd", "pca_lowrank"):
+        rows = code.value(op.x)
+        if op.name == "pca_lowrank":
+            if truth(op.kw.get("center")) is False or not _pair_difference(code, rows):
+                continue
+            yield Hit(op.node, _CENTRED, _CENTRED_FIX)
+            continue
+        if isinstance(rows, ast.BinOp) and isinstance(rows.op, ast.Sub):
+            mean = code.value(rows.right)
+            if (
+                isinstance(mean, ast.Call)
+                and code.op(mean).name == "mean"
+                and code.same(code.op(mean).x, rows.left)
+                and _pair_difference(code, rows.left)
+            ):
+                yield Hit(op.node, _CENTRED, _CENTRED_FIX)
+
+
+_CENTRED = (
+    "PCA subtracts the mean of the paired differences, and that mean is the direction that was wanted: the first "
+    "component is then only the largest variation around it"
+)
+
+
+_CENTRED_FIX = "use the mean difference itself, or an SVD of the uncentred differences"
+
+
+def _pair_difference(code: Code, node: ast.AST | None) -> bool:
+    value = code.value(node)
+    while isinstance(value, ast.Call) and code.op(value).name in (
+        "numpy", "float", "cpu", "detach", "array", "stack", "cat", "asarray", "to",
+    ):  # fmt: skip
+        value = code.value(code.op(value).x)
+    if isinstance(value, ast.ListComp):
+        value = value.elt
+    if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub)):
+        return False
+    left, right = words(code.unparsed(value.left)), words(code.unparsed(value.right))
+    pairs = (("pos", "neg"), ("positive", "negative"), ("true", "false"), ("harmful", "harmless"), ("a", "b"),
+             ("honest", "dishonest"), ("plus", "minus"), ("good", "bad"), ("happy", "sad"),
+             ("love", "hate"))  # fmt: skip
+    return any((a in left and b in right) or (b in left and a in right) for a, b in pairs)
+
+
+@rule("direction-sign-flipped", "high")
+def direction_sign(code: Code) -> Iterator[Hit]:
+    """A positive direction computed as negative minus positive."""
+    names = {
+        "vector",
+        "vec",
+        "direction",
+        "dir",
+        "steer",
+        "steering",
+        "probe",
+        "axis",
+        "mean_diff",
+        "diff",
+    }
+    pairs = [(POSITIVE, NEGATIVE), (frozenset({"harmful"}), frozenset({"harmless"})),
+             (frozenset({"true", "truth", "truthful"}), frozenset({"false", "untruthful"})),
+             (frozenset({"honest"}), frozenset({"dishonest"})), (frozenset({"happy"}), frozenset({"sad"})),
+             (frozenset({"love"}), frozenset({"hate"}))]  # fmt: skip
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub):
+            continue
+        statement = code.statement(node)
+        said: frozenset[str] = frozenset()
+        if isinstance(statement, ast.Assign) and (
+            statement.value is node or isinstance(code.parents.get(node), ast.Call)
+        ):
+            said = word_set(statement.targets[0])
+        function = code.function(node)
+        if function is not None and (said or isinstance(statement, ast.Return)):
+            said |= words(function.name)
+        if not said & names:
+            continue
+        left, right = word_set(node.left), word_set(node.right)
+        for good, bad in pairs:
+            goal = said & bad
+            if left & bad and right & good and not left & good and not right & bad and not goal:
+                doc = ((ast.get_docstring(function) if function else "") or "").lower()
+                line = code.lines[node.lineno - 1].lower()
+                if (
+                    any(f"{w} -" in doc or f"{w} minus" in doc or f"toward {w}" in doc for w in bad)
+                    or "#" in line
+                ):
+                    continue
+                if good == frozenset({"harmful"}) and "refusal" not in said:
+                    continue
+                yield Hit(
+                    node,
+                    "the sign of the direction is flipped: it points from the positive to the negative examples, so a "
+                    "positive coefficient steers away from the concept",
+                    "positive.mean(0) - negative.mean(0)",
+                )
+
+
+@rule("projection-without-unit-norm", "high")
+def projection(code: Code) -> Iterator[Hit]:
+    """x - (x @ d) d with a d that was never normalised."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub):
+            continue
+        name = _projected(code, node.right)
+        if name is None:
+            continue
+        vocab = code.vocab(name)
+        if _normalises(vocab):
+            continue
+        # `/ (d @ d)` or `/ d.norm() ** 2` is the other correct form.
+        if any(
+            isinstance(each, ast.BinOp) and isinstance(each.op, ast.Div)
+            for each in inner(node.right)
+        ):
+            continue
+        means = next((each for each in code.flow(name) if _mean_difference(code, each)), None)
+        if means is not None:
+            yield Hit(
+                means,
+                "projection onto a direction that is not unit length: the difference of means is never normalised, so "
+                "x - (x @ d) d removes |d|² times the component",
+                "d = d / d.norm() first",
+            )
+
+
+def _mean_difference(code: Code, node: ast.AST) -> bool:
+    """``a.mean(0) - b.mean(0)``"""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and all(
+            any(code.op(each).name == "mean" for each in code.calls_in(side))
+            or "mean" in word_set(side)
+            for side in (node.left, node.right)
+        )
+    )
+
+
+def _normalises(vocab: frozenset[str]) -> bool:
+    return bool(
+        {"norm", "normalize", "normalise", "unit", "normalized", "vector_norm", "normed"} & vocab
+    ) or any("norm" in each or "unit" in each for each in vocab)
+
+
+def _projected(code: Code, node: ast.AST) -> ast.AST | None:
+    """d of ``(x @ d)[..., None] * d`` or of torch.outer(x @ d, d)."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        for coefficient, direction in ((node.left, node.right), (node.right, node.left)):
+            value = code.value(coefficient)
+            text = code.unparsed(direction)
+            if not isinstance(direction, ast.Name):
+                continue
+            for each in inner(value) if value is not None else ():
+                if isinstance(each, ast.Call) and code.op(each).name == "einsum" and text in [
+                    code.unparsed(part) for part in each.args
+                ]:  # fmt: skip
+                    return direction
+                if (
+                    isinstance(each, ast.BinOp)
+                    and isinstance(each.op, ast.MatMult)
+                    and code.unparsed(each.right) == text
+                ):
+                    return direction
+                if (
+                    isinstance(each, ast.BinOp)
+                    and isinstance(each.op, ast.Mult)
+                    and code.unparsed(each.right) == text
+                ):
+                    above = code.parents.get(each)
+                    if isinstance(above, ast.Attribute) and above.attr == "sum":
+                        return direction
+    if isinstance(node, ast.Call) and code.op(node).name == "outer" and len(node.args) == 2:
+        direction = node.args[1]
+        if isinstance(direction, ast.Name) and direction.id in code.unparsed(
+            code.value(node.args[0])
+        ):
+            return direction
+    return None

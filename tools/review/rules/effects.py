@@ -1,0 +1,191 @@
+"""What an effect is divided by, and with which sign."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import value_kind
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import RIGHT, WRONG, about, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    identifiers,
+    indices,
+    run_side,
+    word_set,
+)
+
+
+@rule("recovery-baseline-swapped", "high")
+def recovery(code: Code) -> Iterator[Hit]:
+    """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Div):
+            continue
+        above, below = _bare(code, node.left), _bare(code, node.right)
+        if not (_is_difference(above) and _is_difference(below)):
+            continue
+        assert isinstance(above, ast.BinOp) and isinstance(below, ast.BinOp)
+        zero, one, base = run_side(above.right), run_side(below.left), run_side(below.right)
+        if zero is None or one is None or base is None or one == base or run_side(above.left):
+            continue
+        if zero != base:
+            yield Hit(
+                node,
+                f"normalised effect with swapped baselines: the numerator is zero at the {zero} run, the "
+                f"denominator at the {base} run, so the sign is wrong",
+                "(patched - corrupted) / (clean - corrupted)",
+            )
+    for node in code.all(ast.BinOp):
+        # a / b - c without parentheses, where a, b - c are the runs
+        if isinstance(node.op, ast.Sub) and isinstance(node.left, ast.BinOp):
+            inside = node.left
+            if isinstance(inside.op, ast.Div) and _is_difference(inside.left):
+                sides = {run_side(inside.right), run_side(node.right)}
+                if sides == {"clean", "corrupt"}:
+                    yield Hit(
+                        node,
+                        "missing parentheses: the division binds before the subtraction, so only one baseline is "
+                        "divided by",
+                        "(patched - corrupted) / (clean - corrupted)",
+                    )
+
+
+def _bare(code: Code, node: ast.AST) -> ast.AST | None:
+    value = code.value(node)
+    if isinstance(value, ast.Call) and code.op(value).name in (
+        "abs",
+        "item",
+        "max",
+        "clamp",
+        "float",
+    ):
+        return _bare(code, code.op(value).x or value) if code.op(value).x is not value else value
+    return value
+
+
+def _is_difference(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+
+
+@rule("recovered-is-lost", "high")
+def recovered(code: Code) -> Iterator[Hit]:
+    """(patched - clean) / (ablated - clean), called recovered: it is the share that is lost."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Div) or code.up(node) is None:
+            continue
+        above, below = _bare(code, node.left), _bare(code, node.right)
+        if not (_is_difference(above) and _is_difference(below)):
+            continue
+        assert isinstance(above, ast.BinOp) and isinstance(below, ast.BinOp)
+        if not code.same(above.right, below.right) or run_side(above.left):
+            continue
+        full = word_set(above.right)
+        if not full & _FULL or word_set(above.left) & _FULL:
+            continue
+        around = code.parents.get(node)
+        if (
+            isinstance(around, ast.BinOp)
+            and isinstance(around.op, ast.Sub)
+            and around.right is node
+        ):
+            continue  # 1 - …
+        statement = code.statement(node)
+        said = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
+        function = code.function(node)
+        if function is not None and isinstance(statement, ast.Return):
+            said |= words(function.name)
+        if said & {"recovered", "recovery", "recover", "faithfulness"} and not said & {
+            "lost",
+            "error",
+        }:
+            yield Hit(
+                node,
+                "this is the share that is lost, not recovered: the numerator is zero where the intervention changes "
+                "nothing, so a perfect reconstruction scores 0 (inverted baseline)",
+                "(ablated - patched) / (ablated - clean)",
+            )
+
+
+_FULL = frozenset({"clean", "original", "orig", "full", "base", "baseline"})
+
+
+@rule("logit-difference-sign", "high")
+def logit_sign(code: Code) -> Iterator[Hit]:
+    """A logit difference that subtracts the right answer from the wrong one."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub):
+            continue
+        function = code.function(node)
+        statement = code.statement(node)
+        names = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
+        if function is not None:
+            names |= words(function.name)
+        if not ({"diff", "difference", "ld", "metric", "score", "margin"} & names):
+            continue
+        if names & WRONG - {"s", "false", "bad"}:
+            continue
+        left, right = _picked(code, node.left), _picked(code, node.right)
+        if left is None or right is None:
+            continue
+        left_wrong = about(left, WRONG - {"s"}) and not about(left, RIGHT)
+        right_right = about(right, RIGHT) and not about(right, WRONG)
+        if not (left_wrong and right_right):
+            continue
+        text = (ast.get_docstring(function) or "").lower() if function is not None else ""
+        if (
+            "incorrect -" in text
+            or "wrong -" in text
+            or "incorrect minus" in text
+            or "wrong minus" in text
+        ):
+            continue
+        if code.function(node) and "loss" in names:
+            continue
+        yield Hit(
+            node,
+            "sign of the logit difference: the correct answer is subtracted from the incorrect one, so a positive "
+            "value means the model is wrong",
+            "logits[correct] - logits[incorrect]",
+        )
+
+
+def _picked(code: Code, node: ast.AST) -> str | None:
+    """The name that says which answer an expression is about."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Subscript):
+        last = indices(node)[-1]
+        names = identifiers(last) - {"self"}
+        if names:
+            return "_".join(sorted(names))
+        return _picked(code, node.value)
+    if isinstance(node, ast.Call):
+        op = code.op(node)
+        if op.name == "gather" and op.args:
+            return code.unparsed(op.args[-1])
+        return _picked(code, op.x) if op.x is not None and op.x is not node else None
+    return None
+
+
+@rule("probability-called-logit", "medium")
+def probability_difference(code: Code) -> Iterator[Hit]:
+    """A logit difference taken of softmax probabilities."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub):
+            continue
+        if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):
+            continue
+        if not code.same(node.left.value, node.right.value):
+            continue
+        said = code.context(node)
+        if ("logit" in said and not said & {"prob", "probs", "probability"}) and (
+            value_kind(code, node.left.value) == "prob"
+        ):
+            yield Hit(
+                node,
+                "a logit difference of softmax probabilities: after the softmax it is a difference of "
+                "probabilities, which saturates and is not linear in the residual stream",
+                "take the difference of the logits (or of log-probabilities)",
+            )

@@ -1,0 +1,195 @@
+"""An index into a flattened tensor, decoded."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.shapes import axis, shape
+from gadfly.tools.review.tree import (
+    inner,
+    integer,
+)
+
+_FLAT = {"flatten", "ravel", "view", "reshape"}
+
+
+def _flat_source(code: Code, node: ast.AST) -> ast.AST | None:
+    """The tensor whose flattened positions an index counts, if that is visible."""
+    for each in code.flow(node):
+        if not isinstance(each, ast.Call):
+            continue
+        op = code.op(each)
+        if op.name in _FLAT and op.x is not None:
+            flat = op.name in ("flatten", "ravel") and not op.args and not op.kw
+            if flat or [integer(a) for a in op.args] == [-1]:
+                return op.x
+        already = isinstance(op.x, ast.Call) and code.op(op.x).name in _FLAT
+        if op.name in ("argmax", "argmin") and not op.args and not op.kw and not already:
+            return op.x
+    return None
+
+
+def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
+    """How the first and the last size of a two-dimensional tensor are written, and their axes."""
+    texts = {code.unparsed(tensor)}
+    value = code.value(tensor)
+    texts.add(code.unparsed(value))
+    for each in code.flow(tensor)[:120]:
+        if isinstance(each, ast.Name):
+            texts.add(each.id)
+    first: set[str] = set()
+    last: set[str] = set()
+    for text in texts:
+        first |= {f"{text}.shape[0]", f"len({text})", f"{text}.size(0)"}
+        last |= {f"{text}.shape[1]", f"{text}.shape[-1]", f"{text}.size(1)", f"{text}.size(-1)"}
+    shapes = _unpacked_shapes(code)
+    for one, other in (names for text in texts for names in shapes.get(text, ())):
+        first.add(one)
+        last.add(other)
+    if isinstance(value, ast.Call) and code.op(value).name in ("zeros", "empty", "ones", "full"):
+        op = code.op(value)
+        sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
+        sizes = [each for each in sizes if each is not None]
+        if len(sizes) == 2:
+            first.add(code.unparsed(sizes[0]))
+            last.add(code.unparsed(sizes[1]))
+    axes = shape(code, tensor)
+    if axes is not None and len(axes) == 2:
+        return first - last, last - first, axes[0], axes[1]
+    if axes is not None:
+        return set(), set(), "?", "?"
+    return first - last, last - first, "?", "?"
+
+
+@kept
+def _unpacked_shapes(code: Code) -> dict[str, set[tuple[str, str]]]:
+    """The two names that the shape of a tensor is unpacked into, by the text of the tensor."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        if (
+            isinstance(value, ast.Attribute)
+            and value.attr == "shape"
+            and isinstance(target, ast.Tuple)
+            and len(target.elts) == 2
+        ):
+            one, other = (code.unparsed(each) for each in target.elts)
+            found[code.unparsed(value.value)].add((one, other))
+    return found
+
+
+@rule("flat-index-wrong-divisor", "high")
+def flat_index(code: Code) -> Iterator[Hit]:
+    """divmod(flat, n_rows): a row-major index is divided by the size of the last axis."""
+    places: list[tuple[ast.AST, ast.AST, ast.AST]] = [
+        (op.node, op.x, op.args[0]) for op in code.ops("divmod") if op.x is not None and op.args
+    ]
+    places += [
+        (node, node.left, node.right)
+        for node in code.all(ast.BinOp)
+        if isinstance(node.op, ast.FloorDiv | ast.Mod) and not isinstance(node.left, ast.Constant)
+    ]
+    seen: set[int] = set()
+    for place, index, divisor in places:
+        if isinstance(divisor, ast.Constant):
+            continue
+        size = code.value(index)
+        if isinstance(size, ast.Subscript) and code.unparsed(size.value).endswith(".shape"):
+            continue  # a size, not an index
+        tensor = _flat_source(code, index)
+        if tensor is None:
+            continue
+        first, last, first_axis, last_axis = _sizes(code, tensor)
+        texts = {code.unparsed(divisor), code.unparsed(code.value(divisor))}
+        known = axis(code.unparsed(divisor))
+        by_axis = "?" not in (first_axis, last_axis, known) and first_axis != last_axis
+        wrong = (texts & first and not texts & last) or (by_axis and known == first_axis)
+        wrong = wrong or _counts_the_rows(code, place, divisor)
+        line = getattr(place, "lineno", 0)
+        if wrong and line not in seen:
+            seen.add(line)
+            yield Hit(
+                place,
+                "a flat index into a row-major tensor is decoded with the size of the first axis; divmod needs the "
+                "size of the last one (shape[1], e.g. the sequence length), so the wrong row and column come out",
+                "divmod(index, x.shape[1]) or torch.unravel_index(index, x.shape)",
+            )
+    for op in code.ops("unravel_index"):
+        order = op.arg(0, "shape", "dims")
+        tensor = _flat_source(code, op.x) if op.x is not None else None
+        if tensor is None or not isinstance(order, ast.Tuple) or len(order.elts) != 2:
+            continue
+        first, last, _, _ = _sizes(code, tensor)
+        given = [code.unparsed(each) for each in order.elts]
+        if given[0] in last and given[1] in first:
+            yield Hit(
+                op.node,
+                "unravel_index is given the axes in the wrong order: the flat index counts the shape of the tensor",
+                "np.unravel_index(index, x.shape)",
+            )
+
+
+@rule("flat-index-halves-swapped", "high")
+def halves_swapped(code: Code) -> Iterator[Hit]:
+    """``layer = i % n_heads; head = i // n_heads``."""
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        pairs: list[tuple[ast.expr, ast.expr, type[ast.operator]]] = []
+        if isinstance(target, ast.Tuple) and len(target.elts) == 2:
+            if isinstance(value, ast.Tuple) and len(value.elts) == 2:
+                for name, part in zip(target.elts, value.elts, strict=True):
+                    if isinstance(part, ast.BinOp):
+                        pairs.append((name, part.right, type(part.op)))
+            elif isinstance(value, ast.Call) and code.op(value).name == "divmod":
+                size = code.op(value).arg(0)
+                if size is not None:
+                    pairs = [(target.elts[0], size, ast.FloorDiv), (target.elts[1], size, ast.Mod)]
+        elif isinstance(target, ast.Name) and isinstance(value, ast.BinOp):
+            pairs = [(target, value.right, type(value.op))]
+        for name, size, operator in pairs:
+            mine, its = axis(code.unparsed(name)), axis(code.unparsed(size))
+            if mine not in ("layer", "head", "pos") or its not in ("layer", "head", "pos"):
+                continue
+            quotient_of_itself = operator is ast.FloorDiv and mine == its
+            remainder_of_other = operator is ast.Mod and mine != its
+            if quotient_of_itself or remainder_of_other:
+                yield Hit(
+                    assign,
+                    f"quotient and remainder are swapped: dividing a flat index by the number of {its}s gives the "
+                    f"other axis as quotient and the {its} as remainder, so the wrong (layer, head) is decoded",
+                    "layer, head = divmod(index, n_heads)",
+                )
+                break
+
+
+def _counts_the_rows(code: Code, place: ast.AST, divisor: ast.AST) -> bool:
+    """``row = i // len(texts)`` and then ``texts[row]``: the divisor is the size of the first axis."""
+    if not (isinstance(divisor, ast.Call) and code.op(divisor).name == "len" and divisor.args):
+        return False
+    statement = code.statement(place)
+    if not isinstance(statement, ast.Assign):
+        return False
+    target = statement.targets[0]
+    first = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
+    if not isinstance(place, ast.Call) and not (
+        isinstance(place, ast.BinOp) and isinstance(place.op, ast.FloorDiv)
+    ):
+        return False
+    scope = code.function(place) or code.module
+    text = code.unparsed(divisor.args[0])
+    return isinstance(first, ast.Name) and (text, first.id) in _indexed(code, scope)
+
+
+@kept
+def _indexed(code: Code, scope: ast.AST) -> frozenset[tuple[str, str]]:
+    """What is indexed by a plain name in a function, and that name."""
+    return frozenset(
+        (code.unparsed(each.value), each.slice.id)
+        for each in inner(scope)
+        if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Name)
+    )

@@ -1,0 +1,196 @@
+"""transformers' hidden_states: one longer than the blocks, and normalised at its end."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import is_block
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import inner, integer
+
+
+@rule("hidden-states-off-by-one", "high")
+def off_by_one(code: Code) -> Iterator[Hit]:
+    """hidden_states[i] is the input of block i, not its output."""
+    yield from _beside_output(code)
+    for call in code.all(ast.Call):
+        if not (isinstance(call.func, ast.Attribute) and call.func.attr == "register_forward_hook"):
+            continue
+        site = code.value(call.func.value)
+        if not (isinstance(site, ast.Subscript) and call.args):
+            continue
+        layer = code.unparsed(site.slice)
+        if not isinstance(site.slice, ast.Name | ast.Constant):
+            continue
+        if not code.unparsed(site.value).endswith(("layers", ".h", "blocks")):
+            continue
+        for entry in _entries(code, call.args[0]):
+            if code.unparsed(entry.slice) == layer:
+                yield Hit(entry, _OFF, f"hidden_states[{layer} + 1]")
+                break
+    # A vector read at hidden_states[layer], added by a hook on layers[layer] in another function.
+    for node in code.all(ast.Subscript):
+        base = code.value(node.value)
+        if not (isinstance(base, ast.Attribute) and base.attr == "hidden_states"):
+            continue
+        if not isinstance(node.slice, ast.Name | ast.Constant) or integer(node.slice) in (-1, 0):
+            continue
+        text = code.unparsed(node.slice)
+        said = words(text)
+        if not (said & {"layer", "l"} or integer(node.slice) is not None):
+            continue
+        if text in _hooked_layers(code):
+            yield Hit(node, _OFF, f"hidden_states[{text} + 1]")
+
+
+@kept
+def _hooked_layers(code: Code) -> frozenset[str]:
+    """The indices of the blocks that a forward hook is put on."""
+    sites = (code.value(op.x) for op in code.ops("register_forward_hook"))
+    return frozenset(
+        code.unparsed(site.slice)
+        for site in sites
+        if isinstance(site, ast.Subscript)
+        and code.unparsed(site.value).endswith(("layers", ".h", "blocks"))
+    )
+
+
+_OFF = (
+    "off by one: hidden_states[0] is the embedding, so hidden_states[i] is the input of block i; the output of block i "
+    "(where the hook sits) is hidden_states[i + 1]"
+)
+
+
+def _beside_output(code: Code) -> Iterator[Hit]:
+    """``hidden_states[layer] - captured[layer]`` where a hook captured the outputs of the blocks."""
+    outputs = {
+        each.value.id
+        for hook in hooks(code)
+        if hook.kind == "forward"
+        for each in inner(hook.function)
+        if isinstance(each, ast.Subscript)
+        and isinstance(each.ctx, ast.Store)
+        and isinstance(each.value, ast.Name)
+        and each.value.id != hook.value
+    }
+    if not outputs or not any(is_block(code, op.x) for op in code.ops("register_forward_hook")):
+        return
+    pairs = [
+        (each.left, each.right) for each in code.all(ast.BinOp) if isinstance(each.op, ast.Sub)
+    ]
+    pairs += [
+        (op.x, op.args[0])
+        for op in code.ops("allclose", "assert_close", "mse_loss", "cosine_similarity", "equal")
+        if op.x is not None and op.args
+    ]
+    for pair in pairs:
+        for one, other in (pair, pair[::-1]):
+            state, kept = _outermost(code, one), _outermost(code, other)
+            if (
+                state is not None
+                and kept is not None
+                and getattr(code.value(state.value), "attr", "") == "hidden_states"
+                and isinstance(kept.value, ast.Name)
+                and kept.value.id in outputs
+                and code.same(state.slice, kept.slice)
+            ):
+                yield Hit(state, _OFF, "hidden_states[layer + 1]")
+
+
+def _outermost(code: Code, node: ast.AST) -> ast.Subscript | None:
+    """The first subscript of a chain: ``states[i]`` of ``states[i][:, -1].float()``."""
+    found: ast.Subscript | None = None
+    current = code.value(node)
+    while True:
+        if isinstance(current, ast.Subscript):
+            found, current = current, current.value
+            if isinstance(current, ast.Name):
+                value = code.value(current)
+                if not isinstance(value, ast.Subscript):
+                    return found
+                current = value
+        elif isinstance(current, ast.Call) and code.op(current).x is not current:
+            current = code.op(current).x
+        else:
+            return found
+
+
+def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
+    return [
+        each
+        for each in code.flow(node)
+        if isinstance(each, ast.Subscript)
+        and isinstance(code.value(each.value), ast.Attribute)
+        and getattr(code.value(each.value), "attr", "") == "hidden_states"
+        and not isinstance(each.slice, ast.Slice)
+    ]
+
+
+@rule("last-hidden-state-is-normed", "medium")
+def last_is_normed(code: Code) -> Iterator[Hit]:
+    """Differences of neighbouring hidden states that include the normalised last one."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub):
+            continue
+        left, right = node.left, node.right
+        while isinstance(left, ast.Subscript) and isinstance(left.value, ast.Subscript):
+            left = left.value
+        while isinstance(right, ast.Subscript) and isinstance(right.value, ast.Subscript):
+            right = right.value
+        if not (isinstance(left, ast.Subscript) and isinstance(right, ast.Subscript)):
+            continue
+        bases = [code.value(each.value) for each in (left, right)]
+        if not all(isinstance(b, ast.Attribute) and b.attr == "hidden_states" for b in bases):
+            continue
+        if code.unparsed(left.slice) != f"{code.unparsed(right.slice)} + 1":
+            continue
+        index = right.slice
+        if not isinstance(index, ast.Name):
+            continue
+        found = code.binding(index)
+        over = code.unparsed(found.value) if found is not None and found.value is not None else ""
+        if "- 2" in over:
+            continue
+        if ("len(" in over and "- 1" in over) or (
+            "- 1" not in over
+            and any(
+                each in over for each in ("n_layers", "num_hidden_layers", "num_layers", "layers)")
+            )
+        ):
+            yield Hit(
+                node,
+                "the last entry of hidden_states is after the final norm: hidden_states[i + 1] "
+                "- hidden_states[i] of the "
+                "last block is not its contribution to the residual stream",
+                "take the last block's output with a hook, before the final norm",
+            )
+
+
+@rule("normed-state-called-residual", "medium")
+def called_residual(code: Code) -> Iterator[Hit]:
+    """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
+    for node in code.all(ast.Subscript):
+        base = code.value(node.value)
+        if (
+            not (isinstance(base, ast.Attribute) and base.attr == "hidden_states")
+            or integer(node.slice) != -1
+        ):
+            continue
+        function = code.function(node)
+        document = (ast.get_docstring(function) or "").lower() if function is not None else ""
+        said = code.context(node)
+        if (
+            said & {"resid", "residual", "prenorm"}
+            or "before the final norm" in document
+            or "residual stream after the last" in document
+        ):
+            yield Hit(
+                node,
+                "hidden_states[-1] is after the final norm, so it is not the residual stream of the last layer",
+                "take the last block's output with a hook",
+            )

@@ -1,0 +1,251 @@
+"""Hooks in loops: what they bind, and when they are taken off."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import forwards, forwards_in
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import Hook, hooks, returns_value, targets_of
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    FUNCTIONS,
+    Comprehension,
+    Function,
+    below,
+    inner,
+    position,
+)
+
+
+@rule("late-binding-in-hook", "high")
+def late_binding(code: Code) -> Iterator[Hit]:
+    """Closures made in a loop that read the loop variable when they run."""
+    functions: list[Function | ast.Lambda] = code.all(
+        ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
+    )
+    for function in functions:
+        loops = code.loops(function)
+        varying: dict[str, ast.AST] = {}
+        for loop in loops:
+            if isinstance(loop, ast.For):
+                varying |= dict.fromkeys(_varying(code, loop), loop)
+        if isinstance(function, ast.Lambda):
+            for above in code.up(function):
+                if isinstance(above, FUNCTIONS):
+                    break
+                if isinstance(above, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                    names = {
+                        each.id
+                        for part in above.generators
+                        for each in inner(part.target)
+                        if isinstance(each, ast.Name)
+                    }
+                    varying |= dict.fromkeys(names, above)
+        if not varying:
+            continue
+        late = code.free_names(function) & set(varying)
+        if late and _outlives(code, function, varying[min(late)]):
+            name = min(late)
+            yield Hit(
+                function,
+                f"late binding: the closure reads the loop variable {name} when it runs, after the loop, so every "
+                "hook uses the value of the last iteration (last layer)",
+                f"bind it: a default argument {name}={name}, functools.partial, or a factory function",
+            )
+
+
+@kept
+def _varying(code: Code, loop: ast.For) -> frozenset[str]:
+    """The variables of a loop, and what its body makes of them."""
+    names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+    for statement in loop.body:
+        for node in inner(statement, nested=False):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                read = {e.id for e in inner(node.value) if isinstance(e, ast.Name)}
+                if read & names:
+                    names.add(node.targets[0].id)
+    return frozenset(names)
+
+
+@kept
+def _runs(code: Code, loop: ast.AST) -> bool:
+    """Whether a model is run in a loop, or its hooks are taken off there."""
+    return bool(
+        forwards_in(code, loop)
+        or code.ops_in(
+            loop, "run_with_hooks", "generate", "remove", "reset_hooks", "hooks", "clear"
+        )
+    )
+
+
+def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> bool:
+    """Whether a function made in an iteration is kept beyond it."""
+    if isinstance(loop, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        above = code.parents[function]
+        if isinstance(above, ast.Call):  # sorted(key=lambda …), partial(lambda …), immediately used
+            return isinstance(above.func, ast.Attribute) and "register" in above.func.attr
+        return isinstance(loop, ast.ListComp | ast.DictComp) and isinstance(
+            above, ast.Tuple | ast.ListComp | ast.DictComp | ast.List
+        )
+    uses: list[ast.AST] = [function]
+    if not isinstance(function, ast.Lambda):
+        uses = [*code.reads(function.name, loop)]
+    if _runs(code, loop):
+        return False
+    for use in uses:
+        for above in code.up(use):
+            if isinstance(above, ast.stmt):
+                if isinstance(above, ast.Assign) and any(
+                    isinstance(target, ast.Subscript | ast.Attribute) for target in above.targets
+                ):
+                    return True
+                if isinstance(above, ast.AugAssign):
+                    return True
+                break
+            if isinstance(above, ast.Call):
+                name = code.op(above).name
+                if name in ("append", "extend", "add_hook", "add", "insert") or name.startswith(
+                    "register_"
+                ):
+                    return True
+                if name in ("sorted", "max", "min", "map", "filter", "partial", "sort"):
+                    break
+    return False
+
+
+@rule("hooks-never-removed", "medium")
+def never_removed(code: Code) -> Iterator[Hit]:
+    """Hooks registered in a loop, or by a function that runs a model, with no remove in the file."""
+    if code.mentions("remove", "reset_hooks", "remove_all_hooks", "remove_hooks", "ExitStack"):
+        return
+    for call in code.all(ast.Call):
+        if not isinstance(call.func, ast.Attribute):
+            continue
+        lens = call.func.attr == "add_hook" and code.mentions("HookedTransformer")
+        if not lens and call.func.attr not in (
+            "register_forward_hook",
+            "register_forward_pre_hook",
+        ):
+            continue
+        if any(each.arg in ("is_permanent", "always_call") for each in call.keywords):
+            continue
+        if any(isinstance(each, ast.Return | ast.Yield) for each in code.up(call)):
+            continue  # the caller gets the handle
+        kept = code.statement(call)
+        if isinstance(kept, ast.Assign) and any(
+            isinstance(each, ast.Attribute) for target in kept.targets for each in inner(target)
+        ):
+            continue
+        loops = code.loops(call)
+        runs_in_loop = any(_runs_or_calls_one(code, loop) - {call} for loop in loops)
+        given = call.args[1:2] if lens else call.args[:1]
+        targets = targets_of(code, given[0] if given else None)
+        edits = [each for each in targets if each in _editing(code)]
+        if not edits:
+            continue
+        function = code.function(call)
+        repeated = function is not None and (
+            len(code.calls_of(function.name)) > 1
+            or any(
+                code.loops(each) or isinstance(code.scope(each), Comprehension)
+                for each in code.calls_of(function.name)
+            )
+        )
+        runs_after = _last_runs(code).get(function, 0) > call.lineno
+        if runs_in_loop or (repeated and runs_after):
+            yield Hit(
+                call,
+                "this hook is never removed: it stays on the model, so later runs (baselines, other layers) are "
+                "still edited and the interventions accumulate",
+                "handle = …register_forward_hook(…); try: … finally: handle.remove()",
+            )
+
+
+@kept
+def _runs_or_calls_one(code: Code, loop: ast.AST) -> frozenset[ast.AST]:
+    """The calls in a loop that run a model, at once or by a function of this file."""
+    runs = set(forwards_in(code, loop))
+    calls = (each for each in inner(loop) if isinstance(each, ast.Call))
+    return frozenset(each for each in calls if each in runs or _calls_a_run(code, each))
+
+
+def _calls_a_run(code: Code, call: ast.Call) -> bool:
+    function = code.definition(call.func)
+    return function is not None and bool(forwards_in(code, function))
+
+
+@kept
+def _last_runs(code: Code) -> dict[ast.AST | None, int]:
+    """The line of the last run of a model in each function."""
+    return {code.function(each): each.lineno for each in sorted(forwards(code), key=position)}
+
+
+@kept
+def _editing(code: Code) -> frozenset[ast.AST]:
+    """The functions of the hooks that change something."""
+    return frozenset(each.function for each in hooks(code) if _changes(each))
+
+
+def _changes(hook: Hook) -> bool:
+    if isinstance(hook.function, ast.Lambda):
+        return True
+    return returns_value(hook.function) or any(
+        isinstance(each, ast.AugAssign) and isinstance(each.target, ast.Subscript)
+        for each in inner(hook.function)
+    )
+
+
+@rule("only-last-hook-removed", "high")
+def only_last_removed(code: Code) -> Iterator[Hit]:
+    """One name for the handles of a loop, removed once after it."""
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        if not (
+            isinstance(target, ast.Name)
+            and isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr.startswith("register_forward")
+        ):
+            continue
+        loops = code.loops(assign)
+        if not loops:
+            continue
+        removed, stored = _in_loop(code, target.id, loops[0])
+        scope = code.function(assign) or code.module
+        removals = _removals(code).get((scope, target.id), [])
+        after = len(below(loops[0], removals)) < len(removals)
+        if after and not stored and not removed:
+            yield Hit(
+                assign,
+                f"{target.id} is overwritten in every iteration and removed once after the loop: only the last "
+                "hook is removed, the others stay on the model",
+                "collect the handles in a list and remove every one",
+            )
+
+
+@kept
+def _in_loop(code: Code, name: str, loop: ast.AST) -> tuple[bool, bool]:
+    """Whether a handle is removed in a loop, and whether it is put on a list there."""
+    uses = [code.parents[each] for each in (*code.reads(name, loop), *code.writes(name, loop))]
+    removed = any(isinstance(each, ast.Attribute) and each.attr == "remove" for each in uses)
+    stored = any(
+        isinstance(each, ast.Call)
+        and code.op(each).name == "append"
+        and any(isinstance(a, ast.Name) and a.id == name for a in each.args)
+        for each in uses
+    )
+    return removed, stored
+
+
+@kept
+def _removals(code: Code) -> dict[tuple[ast.AST, str], list[ast.Call]]:
+    """The calls of ``name.remove()``, by function and name."""
+    found: dict[tuple[ast.AST, str], list[ast.Call]] = defaultdict(list)
+    for op in code.ops("remove"):
+        if isinstance(op.x, ast.Name):
+            found[code.function(op.node) or code.module, op.x.id].append(op.node)
+    return found

@@ -1,0 +1,266 @@
+"""Hook functions: what they are given and whether what they do arrives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import is_forward
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import Hook, hooks, returns_value
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    inner,
+    parameters,
+    word_set,
+)
+
+_IN_PLACE = {
+    "add_", "mul_", "sub_", "zero_", "copy_", "fill_", "div_", "index_add_", "index_copy_", "scatter_",
+    "scatter_add_", "masked_fill_", "normal_", "clamp_", "index_fill_", "addcmul_", "set_", "lerp_",
+}  # fmt: skip
+
+
+def _views_and_copies(code: Code, hook: Hook) -> tuple[set[str], set[str]]:
+    """Names in a hook that are the activation itself, and names of copies or new tensors made from it."""
+    views, copies = {hook.value}, set[str]()
+    if isinstance(hook.function, ast.Lambda):
+        return views, copies
+    for node in inner(hook.function, nested=False):
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        names = [each.id for each in inner(node.targets[0]) if isinstance(each, ast.Name)]
+        if isinstance(node.targets[0], ast.Subscript):
+            continue
+        value = node.value
+        read = {each.id for each in inner(value) if isinstance(each, ast.Name)}
+        if not read & (views | copies):
+            continue
+        fresh = any(
+            isinstance(each, ast.BinOp)
+            or (isinstance(each, ast.Call) and not isinstance(each.func, ast.Name))
+            or (isinstance(each, ast.Call) and code.op(each).name.endswith("_like"))
+            for each in inner(value)
+            if not _is_test(code, each)
+        )
+        if fresh:
+            copies |= set(names)
+            views -= set(names)
+        elif read & views:
+            views |= set(names)
+            copies -= set(names)
+        else:
+            copies |= set(names)
+    return views, copies
+
+
+def _is_test(code: Code, node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and code.op(node).name in ("isinstance", "type", "len")
+
+
+@rule("hook-without-effect", "high")
+def no_effect(code: Code) -> Iterator[Hit]:
+    """A hook that computes a new activation and neither returns it nor writes it in place."""
+    for hook in hooks(code):
+        function = hook.function
+        if isinstance(function, ast.Lambda) or returns_value(function):
+            continue
+        if any(isinstance(each, ast.Yield) for each in inner(function)):
+            continue
+        views, copies = _views_and_copies(code, hook)
+        last: ast.stmt | None = None
+        rescued = False
+        for node in inner(function, nested=False):
+            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    base = target
+                    while isinstance(base, ast.Subscript | ast.Attribute):
+                        base = base.value
+                    if not isinstance(base, ast.Name):
+                        continue
+                    if isinstance(target, ast.Attribute):
+                        rescued = True  # stores something elsewhere: a recording hook
+                    elif isinstance(target, ast.Subscript):
+                        if base.id in copies:
+                            last = node
+                        else:
+                            rescued = True  # writes into the activation, or into a store
+                    elif isinstance(node, ast.AugAssign):
+                        if base.id in copies:
+                            last = node
+                        elif base.id in views:
+                            rescued = True
+                        else:
+                            rescued = True
+                    elif base.id in copies and _edits(code, node, hook, views | copies):
+                        last = node
+            elif isinstance(node, ast.Global | ast.Nonlocal):
+                rescued = True
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                call = node.value
+                if isinstance(call.func, ast.Attribute) and call.func.attr in _IN_PLACE:
+                    base_node: ast.AST = call.func.value
+                    chained = False
+                    while isinstance(base_node, ast.Subscript | ast.Attribute | ast.Call):
+                        if isinstance(base_node, ast.Call):
+                            chained = True
+                            base_node = base_node.func
+                        else:
+                            base_node = base_node.value
+                    if isinstance(base_node, ast.Name) and (base_node.id in copies or chained):
+                        last = node
+                    else:
+                        rescued = True
+                elif isinstance(call.func, ast.Name) and call.func.id == "print":
+                    continue
+                else:
+                    rescued = (
+                        True  # append(...), writer.add(...), edit(output): may keep or change it
+                    )
+        if last is not None and not rescued:
+            yield Hit(
+                last,
+                "the hook computes a modified activation but does not return it and does not write in place: the "
+                "result is discarded and the intervention has no effect (a no-op)",
+                "return the modified value (for a tuple: (hidden, *output[1:]))",
+            )
+
+
+def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
+    """A statement that changes an activation, not one that measures it."""
+    value = getattr(node, "value", None)
+    if value is None:
+        return False
+    for each in inner(value):
+        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add | ast.Sub | ast.Mult):
+            return True
+        if isinstance(each, ast.Call) and code.op(each).name in (
+            "zeros_like", "masked_fill", "where", "expand_as", "randn_like", "cat", "index_add",
+        ):  # fmt: skip
+            return True
+    return False
+
+
+@rule("hook-edits-copy", "high")
+def edits_copy(code: Code) -> Iterator[Hit]:
+    """A hook edits a clone and returns the untouched original."""
+    for hook in hooks(code):
+        function = hook.function
+        if isinstance(function, ast.Lambda):
+            continue
+        clones: dict[str, ast.AST] = {}
+        for node in inner(function, nested=False):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                value = node.value
+                if isinstance(value, ast.Call) and code.op(value).name in ("clone", "deepcopy"):
+                    clones[node.targets[0].id] = node
+        for name in clones:
+            writes = [
+                each
+                for each in inner(function, nested=False)
+                if isinstance(each, ast.Assign | ast.AugAssign)
+                and _base(each.targets[0] if isinstance(each, ast.Assign) else each.target) == name
+                and isinstance(
+                    each.targets[0] if isinstance(each, ast.Assign) else each.target, ast.Subscript
+                )
+            ]
+            if not writes:
+                continue
+            reads = [
+                each
+                for each in inner(function, nested=False)
+                if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+            ]
+            targets = {id(t) for w in writes for t in inner(w) if isinstance(t, ast.Name)}
+            if all(id(each) in targets for each in reads) and returns_value(function):
+                yield Hit(
+                    writes[-1],
+                    f"the edit goes into the copy {name}, which is never returned or written back: the original "
+                    "activation is returned and the patch has no effect",
+                    f"return {name}",
+                )
+
+
+def _base(node: ast.AST) -> str:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+@rule("hook-reads-wrong-parameter", "medium")
+def takes_input(code: Code) -> Iterator[Hit]:
+    """A TransformerLens-style (act, hook) function used as a torch hook, or the reverse."""
+    for hook in hooks(code):
+        if hook.kind != "forward" or hook.site is None or isinstance(hook.function, ast.Lambda):
+            continue
+        names = parameters(hook.function)
+        if len(names) == 2 and names[1] == "hook":
+            yield Hit(
+                hook.function,
+                "a torch forward hook is called with (module, args, output); this signature is TransformerLens' "
+                "(activation, hook)",
+                "def hook(module, args, output): …",
+            )
+
+
+@rule("baseline-under-the-hooks", "high")
+def baseline_hooked(code: Code) -> Iterator[Hit]:
+    """``with model.hooks(…): base = model(tokens)``"""
+    for assign in code.all(ast.Assign):
+        if not word_set(assign.targets[0]) & {
+            "base",
+            "baseline",
+            "clean",
+            "original",
+            "unpatched",
+            "unablated",
+        }:
+            continue
+        if not any(
+            isinstance(each, ast.Call) and is_forward(code, each) for each in inner(assign.value)
+        ):
+            continue
+        for _, item in code.withs(assign):
+            call = item.context_expr
+            if (
+                isinstance(call, ast.Call)
+                and code.op(call).name == "hooks"
+                and (call.args or call.keywords)
+            ):
+                yield Hit(
+                    assign,
+                    "the baseline is run while the hooks are still on: it is the same intervened run again, not the "
+                    "clean reference",
+                    "run the baseline outside the with block",
+                )
+                break
+
+
+@rule("detached-copy-has-no-gradient", "high")
+def detached(code: Code) -> Iterator[Hit]:
+    """A hook that keeps ``h.detach().requires_grad_()`` and lets the model go on with the original."""
+    for hook in hooks(code):
+        if isinstance(hook.function, ast.Lambda) or returns_value(hook.function):
+            continue
+        for node in inner(hook.function):
+            if not (isinstance(node, ast.Call) and code.op(node).name == "detach"):
+                continue
+            statement = code.statement(node)
+            target = getattr(statement, "targets", [None])[0]
+            name = target.id if isinstance(target, ast.Name) else ""
+            tracked = any(
+                isinstance(each, ast.Call)
+                and code.op(each).name in ("requires_grad_", "retain_grad")
+                and (code.unparsed(code.op(each).x) == name or node in inner(each))
+                for each in inner(hook.function)
+            )
+            if tracked:
+                yield Hit(
+                    node,
+                    "the kept tensor is detached and not returned, so the model goes on with the original: the "
+                    "kept one "
+                    "is no part of the graph and its .grad stays None",
+                    "keep the tensor itself and call retain_grad(), or return the detached one",
+                )
+                break

@@ -1,0 +1,208 @@
+"""Tensors and weights that are edited in place while something else still holds them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    FUNCTIONS,
+    indices,
+    inner,
+    integer,
+    is_full_slice,
+    position,
+    word_set,
+)
+
+_COUNTERS = frozenset(
+    {"position", "index", "count", "step", "start", "end", "length", "size", "offset", "i", "n"}
+)
+
+
+@rule("stored-activation-edited-in-place", "high")
+def edited_in_place(code: Code) -> Iterator[Hit]:
+    """The 'before' value is the same tensor that is edited afterwards."""
+    libraries = ("torch", "nnsight", "nnterp", "transformer_lens", "numpy", "jaxtyping")
+    if not (code.imports_from(*libraries) or hooks(code)):
+        return
+    for scope in code.scopes():
+        saved: dict[str, tuple[str, ast.AST]] = {}  # base text -> (where it was kept, statement)
+        for node in inner(scope, nested=False):
+            if isinstance(node, ast.Assign):
+                target, value = node.targets[0], node.value
+                base = _shared(code, value)
+                before = word_set(target) & {
+                    "before", "orig", "original", "clean", "old", "pre", "baseline", "unpatched", "unedited",
+                    "stored", "saved",
+                }  # fmt: skip
+                copied = isinstance(target, ast.Subscript) and isinstance(
+                    target.slice, ast.Slice | ast.Tuple
+                )
+                if (
+                    base
+                    and before
+                    and not copied
+                    and isinstance(target, ast.Name | ast.Subscript | ast.Attribute)
+                ) and (not isinstance(target, ast.Name) or target.id != base):
+                    saved[base] = (code.unparsed(target), node)
+                    continue
+                if isinstance(target, ast.Name):
+                    saved.pop(target.id, None)
+            edited: ast.AST | None = None
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                edited = node.targets[0].value
+            elif isinstance(node, ast.AugAssign):
+                edited = (
+                    node.target.value if isinstance(node.target, ast.Subscript) else node.target
+                )
+            elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)) and (
+                node.func.attr in ("add_", "mul_", "sub_", "zero_", "copy_", "fill_")
+            ):
+                edited = node.func.value
+                edited = edited.value if isinstance(edited, ast.Subscript) else edited
+            if isinstance(edited, ast.Name) and words(edited.id) & _COUNTERS:
+                continue  # a number: adding to it makes a new one
+            text = code.unparsed(edited) if edited is not None else ""
+            if text in saved and position(node) > position(saved[text][1]):
+                kept, where = saved[text]
+                if _block(code, where) is not _block(code, node) and not isinstance(
+                    _block(code, where), ast.Module
+                ):
+                    continue  # another invoke: other rows of the batch
+                if code.unparsed(edited) == kept:
+                    continue
+                if isinstance(node, ast.Assign) and code.unparsed(node.value) == kept:
+                    continue  # the same value is written back
+                yield Hit(
+                    where,
+                    f"{kept} is stored without a clone: it shares memory with {text}, which is edited in place "
+                    "below, so the 'before' value changes too and the difference is zero",
+                    f"{kept} = {text}.clone()",
+                )
+                saved.pop(text)
+
+
+def _block(code: Code, node: ast.AST) -> ast.AST:
+    """The innermost ``with`` around a statement, else the module."""
+    return next((each for each in code.up(node) if isinstance(each, ast.With)), code.module)
+
+
+def _shared(code: Code, node: ast.AST) -> str | None:
+    """The text of the tensor that an expression shares its memory with."""
+    if isinstance(node, ast.Call):
+        op = code.op(node)
+        if op.name in ("detach", "save", "view", "squeeze", "unsqueeze") and op.x is not None:
+            return _shared(code, op.x)
+        return None
+    if isinstance(node, ast.Name):
+        found = code.binding(node)
+        if found is not None and found.kind == "assign" and isinstance(found.value, ast.Constant):
+            return None
+        return node.id
+    if isinstance(node, ast.Attribute) and node.attr in ("output", "input", "data"):
+        return code.unparsed(node)
+    if isinstance(node, ast.Subscript):
+        parts = indices(node)
+        base = _shared(code, node.value)
+        if base and all(
+            is_full_slice(each) or isinstance(each, ast.Slice) or integer(each) is not None
+            for each in parts
+        ):
+            return (
+                code.unparsed(node) if base.endswith(".output") and integer(parts[0]) == 0 else base
+            )
+        if base and base.split(".")[-1] == "output":
+            return base
+    return None
+
+
+@rule("cache-edited-in-place", "high")
+def cache_edited(code: Code) -> Iterator[Hit]:
+    """A tensor taken out of a cache, edited in place, while the cache is used again."""
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        if not isinstance(target, ast.Name) or not isinstance(value, ast.Subscript):
+            continue
+        store = value.value
+        if not isinstance(store, ast.Name) or not words(store.id) & {"cache", "caches"}:
+            continue
+        if not all(
+            is_full_slice(each) or not isinstance(each, ast.Compare) for each in indices(value)
+        ):
+            continue
+        scope = code.function(assign) or code.module
+        repeated = code.loops(assign) or isinstance(scope, FUNCTIONS)
+        if not repeated:
+            continue
+        edit = _edits(code, scope).get((assign, target.id))
+        if edit is not None:
+            yield Hit(
+                edit,
+                f"{target.id} is the tensor inside {store.id}, not a copy: this in-place edit changes the "
+                "cache, so every later iteration and comparison uses edited activations",
+                f"{target.id} = {code.unparsed(value)}.clone()",
+            )
+
+
+@kept
+def _edits(code: Code, scope: ast.AST) -> dict[tuple[ast.AST, str], ast.AST]:
+    """In a function, the first edit in place of what a statement bound to a name."""
+    found: dict[tuple[ast.AST, str], ast.AST] = {}
+    for node in inner(scope, nested=False):
+        edited: ast.AST | None = None
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            edited = node.targets[0].value
+        elif isinstance(node, ast.AugAssign):
+            edited = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        bound = code.binding(edited, position(node)) if isinstance(edited, ast.Name) else None
+        if bound is not None and position(node) > position(bound.node):
+            found.setdefault((bound.node, bound.name), node)
+    return found
+
+
+_ROWS = frozenset({"mask", "idxs", "idx", "indices", "rows", "keep", "positions"})
+
+
+@rule("write-into-indexed-copy", "high")
+def indexed_copy(code: Code) -> Iterator[Hit]:
+    """``x[mask][:, 3] = 0`` writes into a temporary copy."""
+    for node in code.all(ast.Subscript):
+        if not isinstance(node.ctx, ast.Store) or not isinstance(node.value, ast.Subscript):
+            continue
+        first = node.value
+        parts = indices(first)
+        if (
+            isinstance(first.value, ast.Subscript)
+            and len(parts) == 1
+            and not isinstance(parts[0], ast.Compare)
+        ):
+            parts = indices(first)
+        copies = any(
+            isinstance(each, ast.Compare | ast.List)
+            or (isinstance(each, ast.UnaryOp) and isinstance(each.op, ast.Invert))
+            or (isinstance(each, ast.Name) and words(each.id) & _ROWS
+                and _tensor_like(code, each))
+            for each in parts
+        )  # fmt: skip
+        if copies:
+            yield Hit(
+                node,
+                "indexing with a mask or a list makes a copy, and this writes into that copy: the tensor itself "
+                "does not change, the edit has no effect",
+                "write with one subscript: x[mask, 3] = 0",
+            )
+
+
+def _tensor_like(code: Code, name: ast.Name) -> bool:
+    value = code.value(name)
+    if isinstance(value, ast.Compare):
+        return True
+    return isinstance(value, ast.Call) and code.op(value).name in (
+        "tensor", "nonzero", "arange", "where", "randperm", "topk", "array", "argsort",
+    )  # fmt: skip

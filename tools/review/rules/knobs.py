@@ -1,0 +1,284 @@
+"""What is passed, looped over or computed and then changes nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import VECTOR_WORDS
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    Function,
+    inner,
+    integer,
+    parameters,
+    word_set,
+)
+
+_KNOBS = {
+    "scale", "alpha", "coeff", "coef", "coefficient", "strength", "multiplier", "temperature", "normalize",
+    "normalise", "normalized", "attention_mask", "mask", "direction", "vector", "position", "positions", "pos",
+    "seed", "eps", "epsilon", "head", "layer", "threshold", "steering_vector", "steering", "scaling", "lam",
+    "center", "centre", "token_pos", "noise", "std", "beta", "magnitude",
+}  # fmt: skip
+
+
+_MADE = {
+    "scaled", "normed", "unit", "normalized_vector", "vec_norm", "shuffled", "y_shuffled", "y_perm",
+    "shuffled_labels", "permuted", "centered", "centred", "masked", "unit_vector", "scaled_vector",
+}  # fmt: skip
+
+
+@rule("knob-never-used", "high")
+def knob_unused(code: Code) -> Iterator[Hit]:
+    """A parameter called scale, layer, mask … that is never read, or a scaled value that is never used."""
+    for function in code.defs():
+        yield from _idle_parameters(code, function)
+        yield from _idle_values(code, function)
+
+
+def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
+    arguments = function.args
+    if _is_stub(function) or isinstance(code.parents.get(function), ast.ClassDef):
+        return
+    hooked = _values(code).get(function, set())
+    names = parameters(function)
+    dictated = (
+        hooked or "hook" in names or arguments.kwarg is not None or arguments.vararg is not None
+    )
+    if dictated and not any(_passed(code, function.name, name) for name in names):
+        return
+    if not code.calls_of(function.name):
+        return
+    mentioned = {
+        each.id if isinstance(each, ast.Name) else code.op(each).name
+        for each in inner(function)
+        if isinstance(each, ast.Name | ast.Call)
+    }
+    if mentioned & {"locals", "vars"}:
+        return
+    inside = Counter(each.arg for each in inner(function) if isinstance(each, ast.arg))
+    for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        name = each.arg
+        if name in _KNOBS - hooked and name not in mentioned and inside[name] == 1:
+            if _handed_over(code, function.name):
+                return
+            yield Hit(
+                _where_it_belongs(function, name) or each,
+                f"{name} is a parameter but is never used in {function.name}: changing it changes nothing (the {name} "
+                "is ignored, not applied)",
+                f"use {name}, or drop it",
+            )
+
+
+def _idle_values(code: Code, function: Function) -> Iterator[Hit]:
+    for name, found in code.bindings[function].items():
+        if name not in _KNOBS | _MADE or len(found) != 1:
+            continue
+        node = found[0].node
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        if not code.is_used(name, function):
+            yield Hit(
+                node,
+                f"{name} is computed and never used: the value that is used below is the unscaled one",
+                f"apply {name}",
+            )
+
+
+@kept
+def _values(code: Code) -> dict[ast.AST, set[str]]:
+    """The parameters that hold an activation, by hook function."""
+    found: dict[ast.AST, set[str]] = defaultdict(set)
+    for each in hooks(code):
+        found[each.function].add(each.value)
+    return found
+
+
+def _is_stub(function: Function) -> bool:
+    body = [
+        each
+        for each in function.body
+        if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+    ]
+    if function.decorator_list and any(
+        "overload" in ast.dump(each) or "abstract" in ast.dump(each)
+        for each in function.decorator_list
+    ):
+        return True
+    return not body or all(isinstance(each, ast.Pass | ast.Raise) for each in body)
+
+
+def _passed(code: Code, function: str, name: str) -> bool:
+    return name in _partials(code).get(function, ())
+
+
+@kept
+def _partials(code: Code) -> dict[str, set[str | None]]:
+    """The keywords that a function is given by partial, by the name of the function."""
+    found: dict[str, set[str | None]] = defaultdict(set)
+    for op in code.ops("partial"):
+        for each in op.node.args:
+            if isinstance(each, ast.Name):
+                found[each.id] |= {given.arg for given in op.node.keywords}
+    return found
+
+
+@kept
+def _handed_over(code: Code, name: str) -> bool:
+    """Whether a function is passed on as a value: its signature is then its caller's."""
+    for each in code.reads(name):
+        above = code.parents.get(each)
+        if isinstance(above, ast.Call) and (above.func is each or code.op(above).name == "partial"):
+            continue
+        return True
+    return False
+
+
+@rule("loop-variable-never-used", "high")
+def loop_unused(code: Code) -> Iterator[Hit]:
+    """for layer in range(n): every iteration computes the same."""
+    knobs = {"layer", "head", "seed", "alpha", "scale", "coeff", "coef", "strength", "threshold", "temperature",
+             "feature",
+             "prompt", "lr", "layer_idx", "multiplier", "pos", "position"}  # fmt: skip
+    for loop in code.for_loops():
+        names = [each for each in inner(loop.target) if isinstance(each, ast.Name)]
+        if len(names) != 1 or names[0].id not in knobs:
+            continue
+        name = names[0].id
+        used = [
+            each
+            for statement in loop.body
+            for each in inner(statement)
+            if isinstance(each, ast.Name) and each.id == name
+        ]
+        work = [each for s in loop.body for each in inner(s) if isinstance(each, ast.Call)]
+        stores = any(
+            isinstance(each, ast.Assign | ast.AugAssign)
+            or (isinstance(each, ast.Call) and code.op(each).name == "append")
+            for s in loop.body
+            for each in inner(s)
+        )
+        only_shown = used and all(_only_shown(code, each) for each in used)
+        if work and stores and (not used or only_shown):
+            yield Hit(
+                loop,
+                f"the loop variable {name} is never used in the computation: every iteration computes the same thing",
+                f"use {name} in the loop",
+            )
+
+
+def _only_shown(code: Code, name: ast.AST) -> bool:
+    """Whether a read is only for a printed text or the key of a result."""
+    for above in code.up(name):
+        if (
+            isinstance(above, ast.Call)
+            and isinstance(above.func, ast.Name)
+            and above.func.id == "print"
+        ):
+            return True
+        if isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Store):
+            base = above.value.id if isinstance(above.value, ast.Name) else ""
+            loop = next((each for each in code.up(above) if isinstance(each, ast.For)), above)
+            # A key of the result, not a place in something that is read again.
+            return not base or code.times_read(base, loop) <= 1
+        if isinstance(above, ast.stmt):
+            return False
+    return False
+
+
+@rule("seed-not-varied", "high")
+def seed_fixed(code: Code) -> Iterator[Hit]:
+    """A constant seed inside a loop over seeds or random controls."""
+    for call in code.all(ast.Call):
+        op = code.op(call)
+        seeds = [each.value for each in call.keywords if each.arg == "random_state"]
+        if (
+            op.name in ("manual_seed", "seed", "default_rng", "set_seed", "RandomState")
+            and call.args
+        ):
+            seeds.append(call.args[0])
+        if not seeds or integer(seeds[0]) is None:
+            continue
+        loops = code.loops(call)
+        if not loops or not isinstance(loops[0], ast.For):
+            continue
+        target = word_set(loops[0].target)
+        draws = code.calls_any(
+            loops[0], "randn", "randn_like", "permutation", "randperm", "choice", "shuffle",
+            "standard_normal", "normal", "sample",
+        )  # fmt: skip
+        over = word_set(loops[0].iter)
+        many = bool(
+            target & {"seed", "trial", "repeat", "rep", "run"}
+            or over
+            & {
+                "seeds",
+                "trials",
+                "repeats",
+                "n_random",
+                "n_controls",
+                "bootstrap",
+                "permutations",
+                "n_perm",
+                "random",
+                "controls",
+                "perm",
+                "boot",
+                "null",
+            }
+        )
+        varied = (
+            target & {"seed", "trial", "repeat", "rep", "run"}
+            if op.name not in ("manual_seed", "seed", "default_rng", "set_seed")
+            else many
+        )
+        idle = _is_idle(code, loops[0])
+        if (many and draws) or varied or (idle and draws and "range" in over):
+            if code.is_used(
+                next(
+                    iter([e.id for e in inner(loops[0].target) if isinstance(e, ast.Name)] or ["_"])
+                ),
+                call,
+            ):
+                continue
+            yield Hit(
+                call,
+                "the seed is a constant inside the loop: every repetition draws the same random numbers, so the spread "
+                "over seeds or random controls is zero",
+                "seed with the loop variable, or once before the loop",
+            )
+
+
+@kept
+def _is_idle(code: Code, loop: ast.For) -> bool:
+    """Whether the body of a loop reads none of its variables."""
+    names = [each.id for each in inner(loop.target) if isinstance(each, ast.Name)]
+    return bool(names) and not any(
+        code.is_used(name, statement) for name in names for statement in loop.body
+    )
+
+
+def _where_it_belongs(function: Function, name: str) -> ast.AST | None:
+    """For a coefficient: the place where a vector is added without it."""
+    if name not in {
+        "alpha",
+        "coef",
+        "coeff",
+        "coefficient",
+        "scale",
+        "strength",
+        "multiplier",
+        "magnitude",
+    }:
+        return None
+    for each in inner(function):
+        if isinstance(each, ast.BinOp | ast.AugAssign) and isinstance(each.op, ast.Add):
+            added = each.right if isinstance(each, ast.BinOp) else each.value
+            if word_set(added) & VECTOR_WORDS:
+                return each
+    return None

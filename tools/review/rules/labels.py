@@ -1,0 +1,211 @@
+"""Labels that lose their rows, or stand in order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import METRICS, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    inner,
+    position,
+    truth,
+    word_set,
+)
+
+
+def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
+    """Labels built as all of one class, then all of the other."""
+    value = code.value(node)
+    if isinstance(value, ast.Call):
+        op = code.op(value)
+        if op.name in ("array", "tensor", "asarray", "numpy", "long", "float", "astype", "to"):
+            return _sorted_labels(code, op.x)
+        if op.name in ("concatenate", "cat", "concat", "hstack") and isinstance(
+            op.x, ast.List | ast.Tuple
+        ):
+            made = [code.op(each).name for each in op.x.elts if isinstance(each, ast.Call)]
+            return len(made) == 2 and {n.removesuffix("_like") for n in made} == {"ones", "zeros"}
+        if op.name == "repeat" and op.x is not None:
+            return False
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        return all(
+            isinstance(each, ast.BinOp)
+            and isinstance(each.op, ast.Mult)
+            and isinstance(each.left, ast.List)
+            and len(each.left.elts) == 1
+            for each in (value.left, value.right)
+        )
+    return False
+
+
+@rule("sorted-labels-not-shuffled", "high")
+def sorted_labels(code: Code) -> Iterator[Hit]:
+    """shuffle=False, or a plain KFold, on labels in class order."""
+    for op in code.ops("train_test_split"):
+        if truth(op.kw.get("shuffle")) is False and op.args and _sorted_labels(code, op.args[0]):
+            yield Hit(op.node, _SORTED, "shuffle=True, stratify=y")
+    for op in code.ops("KFold"):
+        if truth(op.kw.get("shuffle")) is True or (len(op.args) >= 1 and truth(op.args[0]) is True):
+            continue
+        here = code.function(op.node) or code.module
+        if (
+            _has_sorted_labels(code, here)
+            and "permutation" not in code.idents
+            and "randperm" not in code.idents
+        ):
+            yield Hit(op.node, _SORTED, "StratifiedKFold(n, shuffle=True, random_state=seed)")
+    if code.mentions("randperm", "permutation", "shuffle", "sample", "choice"):
+        return
+    for assign in code.all(ast.Assign):
+        value = assign.value
+        pairs = [(assign.targets[0], value)]
+        if isinstance(value, ast.Tuple) and isinstance(assign.targets[0], ast.Tuple):
+            pairs = list(zip(assign.targets[0].elts, value.elts, strict=False))
+        for target, part in pairs:
+            if (
+                isinstance(part, ast.Subscript)
+                and isinstance(part.slice, ast.Slice)
+                and (part.slice.lower is None) != (part.slice.upper is None)
+                and _sorted_labels(code, part.value)
+                and word_set(target) & {"test", "train"}
+            ):
+                yield Hit(assign, _SORTED, "permute the rows before cutting")
+                return
+
+
+@kept
+def _has_sorted_labels(code: Code, scope: ast.AST) -> bool:
+    return any(
+        b.kind == "assign" and _sorted_labels(code, b.value)
+        for name, found in code.bindings[scope].items()
+        if words(name) & {"y", "labels", "label"}
+        for b in found
+    )
+
+
+_SORTED = (
+    "the labels are in class order (all of one class, then all of the other) and the split does not shuffle: training "
+    "and test parts hold different classes"
+)
+
+
+@rule("rows-and-labels-shuffled-apart", "high")
+def shuffled_apart(code: Code) -> Iterator[Hit]:
+    """Two permutations for one data set."""
+    for scope in code.scopes():
+        seen: list[tuple[str, ast.AST]] = []
+        for node in inner(scope, nested=False):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
+                base, by = node.value.value, node.value.slice
+                if (
+                    isinstance(by, ast.Call)
+                    and code.op(by).name in ("randperm", "permutation")
+                    and not isinstance(base, ast.Subscript)
+                ):
+                    seen.append((code.unparsed(base), node))
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                op = code.op(node.value)
+                if op.name == "shuffle":
+                    data = node.value.args[0] if node.value.args else None
+                    if data is not None:
+                        seen.append((code.unparsed(data), node))
+            elif isinstance(node, ast.Call) and code.op(node).name in ("seed", "manual_seed"):
+                seen.clear()  # re-seeding before each shuffle gives the same order
+        labels = {"y", "label", "labels", "targets", "target", "answers"}
+        data_names = {
+            "x",
+            "acts",
+            "activations",
+            "prompts",
+            "texts",
+            "hidden",
+            "features",
+            "statements",
+            "data",
+        }
+        found_labels = [n for t, n in seen if words(t) & labels]
+        found_data = [n for t, n in seen if words(t) & data_names and not words(t) & labels]
+        if found_labels and found_data:
+            last = max([found_labels[0], found_data[0]], key=position)
+            yield Hit(
+                last,
+                "rows and labels are shuffled by two different random permutations: they no longer belong together",
+                "use one permutation: p = torch.randperm(n); x, y = x[p], y[p]",
+            )
+
+
+@rule("classes-swapped-by-split-name", "high")
+def split_name(code: Code) -> Iterator[Hit]:
+    """``X_test = acts[train_idx]``; ``test_acc = clf.score(X_train, y_train)``."""
+    for assign in code.all(ast.Assign):
+        target, value = assign.targets[0], assign.value
+        if not isinstance(target, ast.Name):
+            continue
+        mine = words(target.id)
+        if isinstance(value, ast.Call) and code.op(value).name in ("float", "round", "item"):
+            value = code.op(value).x or value
+        if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Name | ast.Attribute):
+            theirs = word_set(value)
+        elif isinstance(value, ast.Call) and code.op(value).name in ("score", *METRICS):
+            theirs = frozenset().union(*(word_set(each) for each in value.args))
+        else:
+            continue
+        for one, other in (
+            ("train", "test"),
+            ("test", "train"),
+            ("val", "train"),
+            ("train", "val"),
+        ):
+            if one in mine and other not in mine and other in theirs and one not in theirs:
+                yield Hit(
+                    assign,
+                    f"{target.id} is computed from the {other} part: {one} and {other} are mixed up, so the same "
+                    "data is used for training and evaluation",
+                    f"use the {one} part",
+                )
+                break
+
+
+@rule("activations-from-a-shuffled-loader", "high")
+def shuffled_loader(code: Code) -> Iterator[Hit]:
+    """Rows come from DataLoader(shuffle=True), labels from the dataset in its own order."""
+    for op in code.ops("DataLoader"):
+        if truth(op.kw.get("shuffle")) is not True or not isinstance(op.x, ast.Name):
+            continue
+        statement = code.statement(op.node)
+        target = getattr(statement, "targets", [None])[0]
+        if not isinstance(target, ast.Name):
+            continue
+        scope = code.function(op.node) or code.module
+        dropped, ordered = _walked(code, scope)
+        if target.id in dropped and op.x.id in ordered:
+            yield Hit(
+                op.node,
+                "the rows are read in shuffled order and the labels in the order of the dataset: they no longer belong "
+                "together",
+                "shuffle=False, or keep the labels that the loader gives",
+            )
+
+
+@kept
+def _walked(code: Code, scope: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that are walked over with a part dropped; and those that are walked over or asked for labels."""
+    dropped: set[str] = set()
+    ordered: set[str] = set()
+    for each in inner(scope):
+        if isinstance(each, ast.For | ast.comprehension) and isinstance(each.iter, ast.Name):
+            ordered.add(each.iter.id)
+            names = (n.id for n in inner(each.target) if isinstance(n, ast.Name))
+            if any(name.startswith("_") for name in names):
+                dropped.add(each.iter.id)
+        elif (
+            isinstance(each, ast.Attribute)
+            and isinstance(each.value, ast.Name)
+            and each.attr in ("labels", "targets", "y")
+        ):
+            ordered.add(each.value.id)
+    return frozenset(dropped), frozenset(ordered)

@@ -1,0 +1,218 @@
+"""What the test set knows of the training set: statistics, neighbours, the same prompts."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import CROSS_VALIDATION, SPLITS, TRAIN, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    Op,
+    inner,
+    integer,
+    parameters,
+    position,
+    word_set,
+)
+
+_FITTED = {
+    "StandardScaler", "PCA", "SelectKBest", "MinMaxScaler", "RobustScaler", "TruncatedSVD", "TfidfVectorizer",
+    "CountVectorizer", "SelectFromModel", "Normalizer_", "QuantileTransformer", "KernelPCA", "FastICA", "LDA",
+    "SelectPercentile", "VarianceThreshold", "PowerTransformer",
+}  # fmt: skip
+
+
+def _is_fitted_transform(code: Code, call: ast.Call) -> bool:
+    op = code.op(call)
+    if op.name != "fit_transform" and not (op.name == "transform" and _fitted_on_same(code, op)):
+        return False
+    names = {code.op(each).name for each in code.calls_in(op.x)}
+    return bool(names & _FITTED) or bool(
+        word_set(op.x) & {"scaler", "pca", "vectorizer", "selector"}
+    )
+
+
+def _fitted_on_same(code: Code, op: Op) -> bool:
+    """``PCA().fit(x)`` in the chain or above, on the very rows that are transformed."""
+    made, data = code.value(op.x), op.arg(0, "X")
+    fit = code.op(made) if isinstance(made, ast.Call) else None
+    if fit is not None and fit.name == "fit" and code.same(fit.arg(0, "X"), data):
+        return True
+    key = (code.function(op.node), code.unparsed(op.x))
+    return data is not None and code.unparsed(data) in _fitted_rows(code).get(key, ())
+
+
+@kept
+def _fitted_rows(code: Code) -> dict[tuple[ast.AST | None, str], set[str]]:
+    """The rows that each model is fitted on, by function and by the text of the model."""
+    found: dict[tuple[ast.AST | None, str], set[str]] = defaultdict(set)
+    for op in code.ops("fit"):
+        data = op.arg(0, "X")
+        if op.x is not None and data is not None:
+            found[code.function(op.node), code.unparsed(op.x)].add(code.unparsed(data))
+    return found
+
+
+def _split_points(code: Code) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """Where data is divided in training and test parts, with the data."""
+    for op in code.ops(*SPLITS):
+        if op.x is not None:
+            yield op.node, op.x
+    for op in code.ops(*CROSS_VALIDATION):
+        data = op.arg(0, "X")
+        if data is not None:
+            yield op.node, data
+    for call in code.all(ast.Call):
+        function = code.definition(call.func)
+        if function is not None and call.args:
+            said = words(function.name)
+            if "split" in said or {"train", "test"} <= said:
+                yield call, call.args[0]
+    for node in code.all(ast.Subscript):
+        if isinstance(node.ctx, ast.Store) or isinstance(node.slice, ast.Tuple):
+            continue
+        said = word_set(node.slice)
+        if said & TRAIN and said & {"train", "training", "tr"} and isinstance(node.value, ast.Name):
+            yield node, node.value
+
+
+@rule("fitted-before-the-split", "high")
+def before_split(code: Code) -> Iterator[Hit]:
+    """Standardising, PCA or feature selection on all data, then the split."""
+    seen: set[int] = set()
+    for place, data in _split_points(code):
+        for copied in code.calls_in(data):
+            if code.op(copied).name in ("fit_resample", "resample") and copied.lineno not in seen:
+                seen.add(copied.lineno)
+                yield Hit(
+                    copied,
+                    "rows are over-sampled before the split: copies of one row land in train and in test (leakage by "
+                    "duplicates), so the held-out score is too high",
+                    "split first, resample the training part only",
+                )
+        for call in _chain(code, data):
+            if isinstance(call, ast.Call) and _is_fitted_transform(code, call):
+                given = code.op(call).arg(0, "X")
+                if given is not None and word_set(given) & {"train", "training", "tr"}:
+                    continue
+                if call.lineno in seen or position(call) > position(place):
+                    continue
+                seen.add(call.lineno)
+                yield Hit(call, _BEFORE, _BEFORE_FIX)
+            elif (
+                isinstance(call, ast.BinOp)
+                and _standardises(code, call)
+                and call.lineno not in seen
+            ):
+                seen.add(call.lineno)
+                yield Hit(call, _BEFORE, _BEFORE_FIX)
+
+
+_BEFORE = (
+    "fitted before the split: the scaler, PCA or selection sees the test rows (train/test leakage), so the held-out "
+    "score is too high"
+)
+
+
+_BEFORE_FIX = (
+    "split first and fit on the training part only, or use a Pipeline inside cross-validation"
+)
+
+
+def _chain(code: Code, node: ast.AST) -> Iterator[ast.AST]:
+    """What an array was made of, step by step, along its main operand only."""
+    current: ast.AST | None = node
+    for _ in range(8):
+        current = code.value(current)
+        if current is None:
+            return
+        yield current
+        if isinstance(current, ast.Call):
+            op = code.op(current)
+            if op.name in ("fit_transform", "transform"):
+                current = op.arg(0, "X")
+            elif op.name in ("float", "numpy", "cpu", "astype", "array", "asarray", "to", "detach"):
+                current = op.x
+            else:
+                return
+        elif isinstance(current, ast.BinOp):
+            current = current.left
+        else:
+            return
+
+
+def _standardises(code: Code, node: ast.BinOp) -> bool:
+    """``(x - x.mean(0)) / x.std(0)``"""
+    if not isinstance(node.op, ast.Div):
+        return False
+    above = node.left
+    if not (isinstance(above, ast.BinOp) and isinstance(above.op, ast.Sub)):
+        return False
+    mean, spread = code.value(above.right), node.right
+    spread_value = code.value(spread)
+    while isinstance(spread_value, ast.BinOp):
+        spread_value = code.value(spread_value.left)
+    if not (isinstance(mean, ast.Call) and isinstance(spread_value, ast.Call)):
+        return False
+    one, other = code.op(mean), code.op(spread_value)
+    return (
+        one.name == "mean"
+        and other.name in ("std", "norm")
+        and integer(one.arg(0, "dim", "axis")) == 0
+        and code.same(one.x, above.left)
+        and code.same(other.x, above.left)
+    )
+
+
+@rule("test-data-refits-the-scaler", "high")
+def refit_on_test(code: Code) -> Iterator[Hit]:
+    """``scaler.fit_transform(X_test)``"""
+    for op in code.ops("fit_transform"):
+        given = op.arg(0, "X")
+        if given is None:
+            continue
+        said = words(code.unparsed(given))
+        if said & {"test", "te", "val", "heldout", "eval"} and not said & {"train", "retrieval"}:
+            yield Hit(
+                op.node,
+                "fit_transform on the test data refits the scaler or PCA there: train and test are then in "
+                "different coordinates and test statistics leak in",
+                "scaler.transform(X_test)",
+            )
+
+
+@rule("standardised-by-its-own-statistics", "high")
+def own_statistics(code: Code) -> Iterator[Hit]:
+    """Test rows centred and scaled by the mean and spread of the test rows."""
+    for node in code.all(ast.BinOp):
+        if not _standardises(code, node):
+            continue
+        assert isinstance(node.left, ast.BinOp)
+        base = node.left.left
+        said = words(code.unparsed(base))
+        stated = bool(said & {"test", "te", "heldout"}) and not said & {"train"}
+        if stated or _class_keeps_statistics(code, node, base):
+            yield Hit(
+                node,
+                "these rows are standardised by their own mean and spread, not by those of the training rows that the "
+                "probe was fitted on: train and test are then in different coordinates",
+                "(x_test - mean_of_train) / std_of_train",
+            )
+
+
+def _class_keeps_statistics(code: Code, node: ast.AST, base: ast.AST) -> bool:
+    """Whether another method of the class keeps self.mean and this one takes the mean of its argument."""
+    function = code.function(node)
+    if function is None or not isinstance(code.parents.get(function), ast.ClassDef):
+        return False
+    if function.name in ("fit", "__init__", "fit_transform") or not isinstance(base, ast.Name):
+        return False
+    kept = {name for name in code.attributes if name.startswith("self.")}
+    means = {"self.mean", "self.mu", "self.mean_", "self.mu_"} & kept
+    return bool(means) and base.id in parameters(function) and not means & {
+        code.unparsed(each) for each in inner(function) if isinstance(each, ast.Attribute)
+    }  # fmt: skip

@@ -1,0 +1,144 @@
+"""Results that a loop throws away."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import islice
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    identifiers,
+    inner,
+    word_set,
+)
+
+
+@rule("returned-inside-the-loop", "high")
+def return_in_loop(code: Code) -> Iterator[Hit]:
+    """return at the end of the loop body: only the first item is processed."""
+    for loop in code.for_loops():
+        last = loop.body[-1]
+        if not isinstance(last, ast.Return) or last.value is None or loop.orelse:
+            continue
+        names = {each.id for each in inner(last.value) if isinstance(each, ast.Name)}
+        grows = any(
+            (
+                isinstance(each, ast.AugAssign)
+                and isinstance(each.target, ast.Name)
+                and each.target.id in names
+            )
+            or (
+                isinstance(each, ast.Subscript)
+                and isinstance(each.ctx, ast.Store)
+                and isinstance(each.value, ast.Name)
+                and each.value.id in names
+            )
+            or (
+                isinstance(each, ast.Call)
+                and code.op(each).name in ("append", "extend", "update", "add")
+                and isinstance(code.op(each).x, ast.Name)
+                and code.op(each).x.id in names  # type: ignore[union-attr]
+            )
+            for statement in loop.body
+            for each in inner(statement)
+        )
+        exits = any(
+            isinstance(each, ast.Continue | ast.Break) for s in loop.body for each in inner(s)
+        )
+        if grows and not exits:
+            yield Hit(
+                last,
+                "the return stands inside the loop: only the first batch or item is processed",
+                "dedent the return",
+            )
+
+
+@rule("result-of-last-batch-only", "medium")
+def last_batch(code: Code) -> Iterator[Hit]:
+    """A value assigned in every batch and read only after the loop."""
+    for loop in code.for_loops():
+        said = word_set(loop.target) | word_set(loop.iter)
+        if not said & {
+            "batch",
+            "batches",
+            "loader",
+            "dataloader",
+            "prompts",
+            "texts",
+            "chunks",
+        } or code.loops(loop):
+            continue
+        if said & {"epoch", "epochs", "step", "steps"} or any(
+            isinstance(e, ast.Break) for e in inner(loop)
+        ):
+            continue
+        scope = code.scope(loop)
+        for statement in loop.body:
+            if not (
+                isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+            ):
+                continue
+            name = statement.targets[0].id
+            if words(name) & {"loss", "last", "final", "prev", "previous", "total", "best"}:
+                continue
+            every = code.bindings[scope].get(name, ())
+            bound = list(islice((each for each in every if each.node is not statement), 2))
+            if bound and not (len(bound) == 1 and _starts_a_sum(code, bound[0].value)):
+                continue
+            if (
+                not code.is_used(name, loop)
+                and code.is_read_below(name, scope, loop.end_lineno)
+                and isinstance(statement.value, ast.Call | ast.Subscript | ast.BinOp)
+            ):
+                yield Hit(
+                    statement,
+                    f"{name} is overwritten in every batch and read after the loop: only the last batch counts",
+                    f"append {name} to a list and concatenate, or accumulate",
+                )
+
+
+def _starts_a_sum(code: Code, node: ast.AST | None) -> bool:
+    """``torch.zeros(…)``: a value that the loop was meant to add to."""
+    return isinstance(node, ast.Call) and code.op(node).name in ("zeros", "zeros_like")
+
+
+@rule("sum-overwritten-in-every-batch", "high")
+def overwritten(code: Code) -> Iterator[Hit]:
+    """``sums[name] = cache[name].sum(0)`` in a loop over batches."""
+    for node in code.all(ast.Assign):
+        target = node.targets[0]
+        if not (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)):
+            continue
+        name = target.value.id
+        if not words(name) & {
+            "sums",
+            "sum",
+            "total",
+            "totals",
+            "counts",
+            "count",
+            "acc",
+            "running",
+            "accumulated",
+        }:
+            continue
+        loops = [each for each in code.loops(node) if isinstance(each, ast.For)]
+        if not loops or isinstance(target.slice, ast.Slice):
+            continue
+        outer = loops[-1]
+        key = code.vocab(target.slice)
+        moving = identifiers(outer.target)
+        if key & moving or not moving & code.vocab(node.value):
+            continue
+        if any(moving & code.vocab(each.iter) & {"enumerate"} for each in loops):
+            continue
+        if code.times_read(name, outer) <= 1:  # here alone
+            yield Hit(
+                node,
+                f"{name} is overwritten in every batch: what is read after the loop is the last batch only, nothing is "
+                "accumulated",
+                f"{name}[key] += …",
+            )

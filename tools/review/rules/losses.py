@@ -1,0 +1,276 @@
+"""Losses: logits against probabilities, and the shift by one token."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import is_forward, is_model, value_kind
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import constant, identifiers, indices, inner, integer, word_set
+
+
+@rule("log-of-softmax", "medium")
+def log_softmax(code: Code) -> Iterator[Hit]:
+    """log(softmax(x)) is -inf where the softmax underflows."""
+    for op in code.ops("log", "log2"):
+        value = code.value(op.x)
+        picked = False
+        while isinstance(value, ast.Subscript):
+            picked = True
+            value = code.value(value.value)
+        if not isinstance(value, ast.Call) or code.op(value).name != "softmax":
+            continue
+        if picked and "double" in identifiers(value):
+            continue
+        if "math" in code.dotted(op.node.func) or "np" in code.dotted(op.node.func):
+            continue
+        yield Hit(
+            op.node,
+            "log of a softmax: small probabilities underflow to 0 and their log is -inf (then 0 * -inf is NaN)",
+            "log_softmax(x, dim=-1)",
+        )
+
+
+@rule("loss-on-wrong-scale", "high")
+def loss_scale(code: Code) -> Iterator[Hit]:
+    """cross_entropy of probabilities, BCE-with-logits of a sigmoid, BCE of logits."""
+    for op in code.ops("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss"):
+        kind = value_kind(code, op.x)
+        if op.name == "nll_loss":
+            if kind in ("prob", "logit"):
+                yield Hit(
+                    op.node,
+                    "nll_loss takes log-probabilities, not probabilities or logits",
+                    "log_softmax first",
+                )
+        elif kind == "prob":
+            yield Hit(
+                op.node,
+                f"{op.name} takes logits and applies the softmax or sigmoid itself; here it is applied twice",
+                "pass the logits",
+            )
+    criteria = {
+        name: code.op(b.value).name
+        for scope in code.bindings.values()
+        for name, found in scope.items()
+        for b in found
+        if b.kind == "assign" and isinstance(b.value, ast.Call)
+        and code.op(b.value).name in ("CrossEntropyLoss", "BCEWithLogitsLoss")
+    }  # fmt: skip
+    for call in code.all(ast.Call):
+        if (isinstance(call.func, ast.Name) and call.func.id in criteria and call.args) and (
+            value_kind(code, call.args[0]) == "prob"
+        ):
+            yield Hit(
+                call,
+                f"{criteria[call.func.id]} takes logits and applies the softmax or sigmoid itself; here it is "
+                "applied twice",
+                "pass the logits",
+            )
+
+
+@rule("loss-without-shift", "high")
+def unshifted(code: Code) -> Iterator[Hit]:
+    """Logits at position t compared with the token at position t."""
+    for op in code.ops("cross_entropy", "gather", "nll_loss"):
+        target = op.arg(1, "index") if op.name == "gather" else op.arg(0, "target")
+        if op.x is None or target is None:
+            continue
+        if op.name == "gather" and integer(op.arg(0, "dim")) not in (-1, 2, 1):
+            continue
+        tokens = _bare_tokens(code, target)
+        logits = _bare_logits(code, op.x)
+        if tokens is None or logits is None:
+            continue
+        given = [logits.args[0]] if logits.args else []
+        given += [
+            each.value for each in logits.keywords if each.arg in ("input_ids", "input", None)
+        ]
+        same = any(
+            code.same(each, tokens) or code.same(code.value(each), code.value(tokens))
+            or (isinstance(tokens, ast.Subscript | ast.Attribute) and code.same(each, tokens.value))
+            for each in given
+        )  # fmt: skip
+        if same:
+            yield Hit(
+                op.node,
+                "no shift: the logits at position t predict the next token, but are compared with the token at the "
+                "same position t, so this measures copying the input (off by one)",
+                "logits[:, :-1] against tokens[:, 1:]",
+            )
+    for op in code.ops("gather", "cross_entropy"):
+        if op.name == "gather" and integer(op.arg(0, "dim")) not in (-1, 2, 1):
+            continue
+        if op.x is not None and _starts_at_prompt_end(code, op.x):
+            yield Hit(
+                op.node,
+                "no shift: the logits at the position of a token predict the next one, so a continuation that starts "
+                "at n is scored by the logits from n - 1 (off by one)",
+                "logits[:, n - 1 : -1] against the tokens from n",
+            )
+    for call in code.all(ast.Call):
+        if (is_forward(code, call) and call.args) or is_model(code, call.func):
+            labels = next((each.value for each in call.keywords if each.arg == "labels"), None)
+            ids = next((each.value for each in call.keywords if each.arg == "input_ids"), None)
+            ids = ids or (call.args[0] if call.args else None)
+            if _cut(labels) == "1:" and _cut(ids) == ":-1":
+                yield Hit(
+                    call,
+                    "shifted twice: the model shifts labels itself, so labels=ids[:, 1:] makes it predict two tokens "
+                    "ahead",
+                    "model(ids, labels=ids)",
+                )
+    for op in code.ops("cross_entropy", "gather"):
+        target = op.arg(1, "index") if op.name == "gather" else op.arg(0, "target")
+        first = {_cut(each) for each in code.flow(op.x)[:150]}
+        second = {_cut(each) for each in code.flow(target)[:150]} if target is not None else set()
+        if "1:" in first and ":-1" in second and not (":-1" in first or "1:" in second):
+            yield Hit(
+                op.node,
+                "shifted the wrong way: logits[:, 1:] are compared with tokens[:, :-1], so each position is scored "
+                "on the previous token",
+                "logits[:, :-1] against tokens[:, 1:]",
+            )
+
+
+def _cut(node: ast.AST | None) -> str | None:
+    """':-1' or '1:' for a cut along positions."""
+    if not isinstance(node, ast.Subscript):
+        return None
+    for part in indices(node)[1:2] or indices(node)[:1]:
+        if isinstance(part, ast.Slice) and part.step is None:
+            low, high = integer(part.lower), integer(part.upper)
+            if part.lower is None and high == -1:
+                return ":-1"
+            if part.upper is None and low == 1:
+                return "1:"
+    return None
+
+
+_RESHAPES = {
+    "flatten", "view", "reshape", "float", "unsqueeze", "to", "long", "log_softmax", "softmax", "transpose",
+    "contiguous", "cpu", "permute", "mT", "squeeze", "double", "log", "rearrange", "detach",
+}  # fmt: skip
+
+
+def _bare_tokens(code: Code, node: ast.AST) -> ast.AST | None:
+    """The tokens behind reshapes, if nothing cuts them."""
+    current: ast.AST | None = node
+    for _ in range(8):
+        if isinstance(current, ast.Call) and code.op(current).name in _RESHAPES:
+            current = code.op(current).x
+        elif isinstance(current, ast.Subscript):
+            parts = indices(current)
+            if constant(current.slice) in ("input_ids", "tokens"):
+                return current
+            if all(
+                constant(each) is None or constant(each) is Ellipsis for each in parts
+            ) and not any(
+                isinstance(each, ast.Slice) and (each.lower or each.upper) for each in parts
+            ):
+                if not all(isinstance(each, ast.Slice | ast.Constant) for each in parts):
+                    return None
+                current = current.value
+            else:
+                return None
+        elif isinstance(current, ast.Name):
+            value = code.value(current)
+            if isinstance(value, ast.Subscript) or (
+                isinstance(value, ast.Call) and code.op(value).name in _RESHAPES
+            ):
+                return _bare_tokens(code, value)
+            return (
+                current
+                if words(current.id) & {"tokens", "ids", "toks", "input", "inputs", "token"}
+                else None
+            )
+        elif isinstance(current, ast.Attribute):
+            return current if current.attr == "input_ids" else None
+        else:
+            return None
+    return None
+
+
+def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
+    """The run of the model behind uncut logits."""
+    current: ast.AST | None = node
+    for _ in range(10):
+        current = code.value(current)
+        if isinstance(current, ast.Call):
+            if is_forward(code, current):
+                return current
+            if code.op(current).name not in _RESHAPES:
+                return None
+            current = code.op(current).x
+        elif (isinstance(current, ast.Attribute) and current.attr in ("logits", "mT")) or (
+            isinstance(current, ast.Subscript) and integer(current.slice) == 0
+        ):
+            current = current.value
+        else:
+            return None
+    return None
+
+
+@rule("mean-of-exponentials", "medium")
+def mean_of_exp(code: Code) -> Iterator[Hit]:
+    """Perplexity as the mean of exp(loss) over batches."""
+    for op in code.ops("exp"):
+        if op.x is None or "loss" not in code.flow_words(op.x) | word_set(op.x):
+            continue
+        loops = code.loops(op.node)
+        comprehension = any(
+            isinstance(each, ast.ListComp | ast.GeneratorExp) for each in code.up(op.node)
+        )
+        if not loops and not comprehension:
+            continue
+        context = code.context(op.node)
+        statement = code.statement(op.node)
+        stays = isinstance(statement, ast.AugAssign) or any(
+            isinstance(each, ast.Call) and code.op(each).name == "append" for each in code.up(op.node)
+        ) or comprehension  # fmt: skip
+        function = code.function(op.node)
+        averages = function is not None and (
+            code.calls_any(function, "mean", "fmean")
+            or _last_division(code, function) > op.node.lineno
+        )
+        if stays and averages and context & {"perplexity", "ppl", "perplexities"}:
+            yield Hit(
+                op.node,
+                "perplexity is the exponential of the mean loss; the mean of exponentials is larger and dominated by "
+                "the worst batch",
+                "exp(total_loss / total_tokens)",
+            )
+
+
+@kept
+def _last_division(code: Code, function: ast.AST) -> int:
+    """The line of the last division in a function."""
+    found = (e for e in inner(function) if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Div))
+    return max((each.lineno for each in found), default=0)
+
+
+def _starts_at_prompt_end(code: Code, node: ast.AST) -> bool:
+    """``logits[0, n:]`` where n is the number of tokens of a prompt."""
+    if not isinstance(node, ast.Subscript) or value_kind(code, node.value) not in ("log", "logit"):
+        return False
+    for part in indices(node)[:2]:
+        if not (
+            isinstance(part, ast.Slice) and isinstance(part.lower, ast.Name) and part.upper is None
+        ):
+            continue
+        start = code.value(part.lower)
+        if isinstance(start, ast.Call) and code.op(start).name == "len" and start.args:
+            counted: ast.AST | None = start.args[0]
+        elif isinstance(start, ast.Subscript) and code.unparsed(start).endswith(
+            ("shape[1]", "shape[-1]")
+        ):
+            counted = start.value
+        else:
+            continue
+        if code.flow_words(counted) & {"prompt", "context", "prefix", "question"}:
+            return True
+    return False

@@ -1,0 +1,167 @@
+"""What a module returns: a tensor or a tuple, before or after heads are mixed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    identifiers,
+    indices,
+    inner,
+    integer,
+    returned,
+)
+
+
+@rule("head-slice-of-mixed-output", "high")
+def mixed_heads(code: Code) -> Iterator[Hit]:
+    """Heads cut out of the attention module's output, where o_proj has already mixed them."""
+    for hook in hooks(code):
+        site = code.value(hook.site)
+        if hook.kind != "forward" or not isinstance(site, ast.Attribute):
+            continue
+        if site.attr not in ("self_attn", "attn", "attention", "self_attention"):
+            continue
+        for node in inner(hook.function):
+            if _cuts_heads(code, node):
+                yield Hit(node, _MIXED, _MIXED_FIX)
+                break
+    places: list[ast.Call | ast.Subscript] = code.all(ast.Call, ast.Subscript)
+    for node in places:
+        if not _cuts_heads(code, node):
+            continue
+        text = code.unparsed(node.func if isinstance(node, ast.Call) else node.value)
+        if any(f".{name}.output" in text for name in ("self_attn", "attn", "attention")):
+            yield Hit(node, _MIXED, _MIXED_FIX)
+
+
+_MIXED = (
+    "the output of the attention module is after the output projection (o_proj), which has mixed the heads: a slice "
+    "of it by head is not one head"
+)
+
+
+_MIXED_FIX = "take the input of o_proj / c_proj (a forward pre-hook), which is still split by head"
+
+
+def _cuts_heads(code: Code, node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and code.op(node).name in ("view", "reshape", "unflatten"):
+        text = " ".join(code.unparsed(each) for each in node.args)
+        return bool(
+            {"n_heads", "num_heads", "n_head", "num_attention_heads"} & identifiers(node)
+        ) and any(each in text for each in ("head_dim", "d_head", "-1", "head_size"))
+    if isinstance(node, ast.Subscript):
+        parts = indices(node)
+        last = parts[-1]
+        return (
+            len(parts) >= 2
+            and isinstance(last, ast.Slice)
+            and last.lower is not None
+            and bool({"head_dim", "d_head", "head_size", "hd", "dh"} & identifiers(last.lower))
+        )
+    return False
+
+
+@rule("block-output-zero", "medium")
+def block_output_zero(code: Code) -> Iterator[Hit]:
+    """``output[0]`` of a block or MLP that returns a tensor: the first row of the batch."""
+    for hook in hooks(code):
+        if hook.kind != "forward" or isinstance(hook.function, ast.Lambda):
+            continue
+        if not _returns_tensor(code, hook.site):
+            continue
+        found = identifiers(hook.function)
+        if found & {"isinstance", "is_tuple", "torch_is_tensor", "is_tensor", "type"}:
+            continue
+        for node in inner(hook.function):
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == hook.value
+                and integer(node.slice) == 0
+            ):
+                yield Hit(
+                    node,
+                    "blocks and MLPs return a tensor in current transformers, so output[0] is row 0 of the batch, "
+                    "not the hidden states of a tuple",
+                    "hidden = output[0] if isinstance(output, tuple) else output",
+                )
+                break
+    for subscript in code.all(ast.Subscript):
+        base = subscript.value
+        if not (isinstance(base, ast.Attribute) and base.attr == "output"):
+            continue
+        if integer(subscript.slice) != 0 or not code.imports_from("nnsight", "nnterp"):
+            continue
+        if not _returns_tensor(code, base.value):
+            continue
+        if code.mentions("isinstance") or code.uses_text("vllm"):
+            continue
+        yield Hit(
+            subscript,
+            "blocks and MLPs return a tensor in current transformers, so .output[0] is row 0 of the batch, not the "
+            "hidden states of a tuple",
+            "use .output, and unwrap only tuples",
+        )
+
+
+def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
+    if isinstance(site, ast.Attribute):
+        return site.attr in ("mlp", "feed_forward", "ffn")
+    if isinstance(site, ast.Subscript):
+        site = site.value
+        return isinstance(site, ast.Attribute) and site.attr in ("layers", "h", "blocks")
+    if isinstance(site, ast.Name):
+        found = code.binding(site)
+        if found is None:
+            return False
+        if found.kind == "for" and isinstance(found.value, ast.AST):
+            over: ast.AST | None = found.value
+            if isinstance(over, ast.Call) and code.op(over).name == "enumerate":
+                over = code.op(over).x
+            return isinstance(over, ast.Attribute) and over.attr in ("layers", "h", "blocks")
+        value = code.value(site)
+        return value is not site and _returns_tensor(code, value)
+    return False
+
+
+@rule("hook-drops-the-tuple", "high")
+def drops_tuple(code: Code) -> Iterator[Hit]:
+    """``attn, *rest = output; return edited``: a tensor where the next module unpacks a tuple."""
+    for hook in hooks(code):
+        if hook.kind != "forward" or isinstance(hook.function, ast.Lambda):
+            continue
+        unpacked = any(
+            isinstance(each, ast.Assign)
+            and isinstance(each.targets[0], ast.Tuple)
+            and any(isinstance(part, ast.Starred) for part in each.targets[0].elts)
+            and isinstance(each.value, ast.Name)
+            and each.value.id == hook.value
+            for each in inner(hook.function)
+        )
+        values = returned(hook.function)
+        if not unpacked or not values or identifiers(hook.function) & {"isinstance", "is_tuple"}:
+            continue
+        for value in values:
+            seen = code.value(value)
+            if isinstance(seen, ast.Call | ast.BinOp | ast.Name) and not isinstance(
+                seen, ast.Tuple
+            ):
+                if isinstance(seen, ast.Name) and seen.id == hook.value:
+                    continue
+                if isinstance(seen, ast.Call) and code.op(seen).name in (
+                    "tuple",
+                    "type",
+                    "replace",
+                ):
+                    continue
+                yield Hit(
+                    value,
+                    "the module returns a tuple and the hook returns a bare tensor in its place: the next module "
+                    "unpacks the tensor along its first axis, or fails",
+                    "return (edited, *rest)",
+                )

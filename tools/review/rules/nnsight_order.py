@@ -1,0 +1,188 @@
+"""nnsight and nnterp: the order in which values are read, and iterations that never end."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import touches_model, traces, uses_nnsight
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import identifiers, inner, integer, position
+
+
+@rule("code-after-unbounded-iteration", "high")
+def unbounded(code: Code) -> Iterator[Hit]:
+    """Statements after tracer.iter[:] or tracer.all() never run."""
+    if not uses_nnsight(code):
+        return
+    blocks: list[ast.With | ast.For] = code.all(ast.With, ast.For)
+    for node in blocks:
+        heads: list[ast.AST] = (
+            [i.context_expr for i in node.items] if isinstance(node, ast.With) else [node.iter]
+        )
+        endless = False
+        for each in heads:
+            if (
+                isinstance(each, ast.Subscript)
+                and isinstance(each.value, ast.Attribute)
+                and each.value.attr == "iter"
+            ):
+                endless = isinstance(each.slice, ast.Slice) and each.slice.upper is None
+            elif (
+                isinstance(each, ast.Call)
+                and isinstance(each.func, ast.Attribute)
+                and each.func.attr == "all"
+            ):
+                endless = isinstance(each.func.value, ast.Name) and not each.args
+        if not endless:
+            continue
+        above = code.parents.get(node)
+        body = getattr(above, "body", [])
+        if node in body and isinstance(above, ast.With):
+            rest = [
+                each
+                for each in body[body.index(node) + 1 :]
+                if not isinstance(each, ast.Pass)
+                and not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+            ]
+            if rest:
+                yield Hit(
+                    rest[0],
+                    "code after an unbounded iteration over generation steps (iter[:] or all()) "
+                    "never runs: the iteration "
+                    "waits for a step that does not come, and everything after it in the trace is skipped",
+                    "bound it (tracer.iter[:max_new_tokens]) or move this out of the trace",
+                )
+
+
+@rule("read-out-of-order", "high")
+def out_of_order(code: Code) -> Iterator[Hit]:
+    """Within one invoke, modules must be accessed in the order in which they run."""
+    for trace in traces(code):
+        if not uses_nnsight(code) or trace.kind not in ("trace", "invoke"):
+            continue
+        statements = [each for each in trace.block.body if not isinstance(each, ast.With)]
+        last: tuple[int, ast.AST] | None = None
+        for statement in statements:
+            if isinstance(statement, ast.For):
+                over = statement.iter
+                backward = isinstance(over, ast.Call) and (
+                    code.op(over).name == "reversed"
+                    or (
+                        code.op(over).name == "range"
+                        and len(over.args) == 3
+                        and (integer(over.args[2]) or 1) < 0
+                    )
+                )
+                if (
+                    backward
+                    and touches_model(code, statement)
+                    and "grad" not in identifiers(statement)
+                    and _indexes(code, statement)
+                ):
+                    yield Hit(statement, _ORDER, "go through the layers forwards")
+                last = None
+                continue
+            for place, node in sorted(
+                _order(code, statement), key=lambda pair: _evaluated(code, pair[1])
+            ):
+                if last is not None and place < last[0]:
+                    yield Hit(node, _ORDER, "access earlier layers first, or use a second invoke")
+                    return
+                last = (place, node)
+
+
+_ORDER = (
+    "accessed out of order: inside one trace values must be read in the order in which the "
+    "modules run; this module has "
+    "already run (OutOfOrderError or a value that never comes)"
+)
+
+
+def _evaluated(code: Code, node: ast.AST) -> tuple[int, int, int]:
+    """Right-hand sides are evaluated before targets."""
+    statement = code.statement(node)
+    target = isinstance(statement, ast.Assign) and any(node in inner(t) for t in statement.targets)
+    return (1 if target else 0, *position(node))
+
+
+def _order(code: Code, statement: ast.AST) -> list[tuple[int, ast.AST]]:
+    found: list[tuple[int, ast.AST]] = []
+    for each in inner(statement):
+        text = ""
+        if (
+            isinstance(each, ast.Attribute)
+            and each.attr == "output"
+            and isinstance(each.value, ast.Subscript)
+        ):
+            base = each.value
+            if isinstance(base.value, ast.Attribute) and base.value.attr in (
+                "h",
+                "layers",
+                "blocks",
+            ):
+                number = integer(base.slice)
+                if number is not None and number >= 0:
+                    found.append((number, each))
+        elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Attribute):
+            if each.value.attr == "layers_output":
+                number = integer(each.slice)
+                if number is not None and number >= 0:
+                    found.append((number, each))
+        elif (
+            isinstance(each, ast.Attribute)
+            and each.attr == "output"
+            and isinstance(each.value, ast.Attribute)
+        ):
+            text = each.value.attr
+            if text == "lm_head":
+                found.append((10_000, each))
+    return found
+
+
+def _indexes(code: Code, loop: ast.For) -> bool:
+    names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+    return any(
+        isinstance(each, ast.Subscript)
+        and isinstance(each.value, ast.Attribute)
+        and each.value.attr
+        in ("h", "layers", "blocks", "layers_output", "mlps_output", "attentions_output")
+        and {e.id for e in inner(each.slice) if isinstance(e, ast.Name)} & names
+        for each in inner(loop)
+    )
+
+
+@rule("gradients-in-forward-order", "high")
+def gradient_order(code: Code) -> Iterator[Hit]:
+    """In a backward block .grad comes last layer first."""
+    if not uses_nnsight(code):
+        return
+    for block in code.all(ast.With):
+        if not any(
+            isinstance(item.context_expr, ast.Call)
+            and isinstance(item.context_expr.func, ast.Attribute)
+            and item.context_expr.func.attr == "backward"
+            for item in block.items
+        ):
+            continue
+        for loop in inner(block):
+            if not isinstance(loop, ast.For) or "grad" not in identifiers(loop):
+                continue
+            text = code.unparsed(loop.iter)
+            if "reversed" in text or "[::-1]" in text or re.search(r"-1\)*$", text):
+                continue
+            if any(
+                "reversed" in code.unparsed(each) or "[::-1]" in code.unparsed(each)
+                for each in code.flow(loop.iter)[:40]
+                if isinstance(each, ast.Call | ast.Subscript)
+            ):
+                continue
+            yield Hit(
+                loop,
+                ".grad is read in forward order: inside backward() gradients arrive from the "
+                "last layer to the first, so "
+                "they must be read in reverse",
+                "for … in reversed(…)",
+            )

@@ -1,0 +1,212 @@
+"""Two operands that are the same thing, or whose shapes broadcast by accident."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import integer, returned
+
+
+@rule("same-operands", "high")
+def same_operands(code: Code) -> Iterator[Hit]:
+    """``f(clean) - f(clean)``: a comparison with itself."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Sub | ast.Div):
+            continue
+        if not isinstance(node.left, ast.Call | ast.Subscript | ast.Name | ast.Attribute):
+            continue
+        if isinstance(node.left, ast.Call) and "rand" in code.unparsed(node.left):
+            continue
+        if isinstance(code.statement(node), ast.Assert):
+            continue  # a check that nothing changes where nothing should
+        if isinstance(node.left, ast.Call) and code.op(node.left).name in (
+            "time",
+            "perf_counter",
+            "next",
+            "pop",
+            "sample",
+        ):
+            continue
+        if code.same(node.left, node.right):
+            yield Hit(node, _SAME, "compare with the other run")
+    for op in code.ops(
+        "cosine_similarity",
+        "kl_div",
+        "allclose",
+        "assert_close",
+        "mse_loss",
+        "pearsonr",
+        "spearmanr",
+    ):
+        if op.x is not None and op.args and code.same(op.x, op.args[0]):
+            yield Hit(op.node, _SAME, "compare with the other run")
+
+
+_SAME = "both sides are the same expression, so the result is trivial (0 or 1): a run is compared with itself"
+
+
+@rule("column-against-row", "high")
+def column_against_row(code: Code) -> Iterator[Hit]:
+    """[n, 1] predictions against [n] labels broadcast to [n, n]."""
+    heads = {
+        name
+        for scope in code.bindings.values()
+        for name, found in scope.items()
+        for b in found
+        if b.kind == "assign" and isinstance(b.value, ast.Call) and _one_output(code, b.value)
+    }
+    if not heads:
+        return
+    pairs: list[ast.BinOp | ast.Compare] = code.all(ast.BinOp, ast.Compare)
+    for node in pairs:
+        if isinstance(node, ast.BinOp):
+            if not isinstance(node.op, ast.Sub):
+                continue
+            left, right = node.left, node.right
+        else:
+            if not isinstance(node.ops[0], ast.Eq):
+                continue
+            left, right = node.left, node.comparators[0]
+        value = code.value(left)
+        for _ in range(4):
+            if isinstance(value, ast.Compare):
+                value = code.value(value.left)
+            elif isinstance(value, ast.Call) and code.op(value).name in (
+                "float",
+                "sigmoid",
+                "long",
+                "int",
+                "round",
+                "bool",
+            ):
+                value = code.value(code.op(value).x)
+        if not (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Name)
+            and value.func.id in heads
+        ):
+            continue
+        labels = code.value(right)
+        if isinstance(right, ast.Name | ast.Subscript) and words(code.unparsed(right)) & {
+            "y",
+            "labels",
+            "label",
+            "targets",
+            "target",
+        }:
+            if {"unsqueeze", "None", "view", "reshape"} & code.vocab(
+                labels
+            ) or "None" in code.unparsed(right):
+                continue
+            yield Hit(
+                node,
+                "a probe with one output gives [n, 1], the labels are [n]: the operation broadcasts to [n, n], so "
+                "every prediction is compared with every label",
+                "probe(x).squeeze(-1)",
+            )
+
+
+def _one_output(code: Code, call: ast.Call) -> bool:
+    op = code.op(call)
+    if op.name == "Sequential" and call.args:
+        last = call.args[-1]
+        return isinstance(last, ast.Call) and _one_output(code, last)
+    if op.name in ("to", "cuda", "double", "float") and isinstance(op.x, ast.Call):
+        return _one_output(code, op.x)
+    return op.name == "Linear" and len(call.args) >= 2 and integer(call.args[1]) == 1
+
+
+_PURE = {
+    "mul", "div", "masked_fill", "clamp", "index_fill", "scatter", "scatter_add", "index_add", "masked_scatter",
+    "unsqueeze", "squeeze", "transpose", "permute", "reshape", "softmax", "log_softmax", "detach", "clone",
+    "index_copy", "flip", "roll", "expand", "relu", "normalize", "contiguous", "nan_to_num", "clip",
+}  # fmt: skip
+
+
+@rule("result-thrown-away", "high")
+def thrown_away(code: Code) -> Iterator[Hit]:
+    """``x.masked_fill(mask, 0)`` as a statement: nothing changes."""
+    if not code.imports_from(
+        "torch", "transformers", "transformer_lens", "nnsight", "nnterp", "sae_lens"
+    ):
+        return
+    for statement in code.all(ast.Expr):
+        call = statement.value
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+            continue
+        op = code.op(call)
+        if op.name not in _PURE or not isinstance(
+            call.func.value, ast.Name | ast.Subscript | ast.Attribute
+        ):
+            continue
+        if any(
+            isinstance(above, ast.With | ast.Try) and _expects(code, above)
+            for above in code.up(call)
+        ):
+            continue
+        if "distributed" in code.dotted(call.func):
+            continue
+        if "out" in op.kw or (
+            isinstance(call.func.value, ast.Name) and call.func.value.id == "self"
+        ):
+            continue  # self.relu(x) may well be an in-place module
+        method = isinstance(code.op(call).x, ast.AST) and op.x is call.func.value
+        block = getattr(code.parents.get(statement), "body", [])
+        if len(block) == 1 or (block and block[-1] is statement and not method):
+            continue  # the last line of a notebook's cell or a bare probe of an error
+        yield Hit(
+            statement,
+            f"{op.name}() returns a new tensor and leaves this one as it is; the result is thrown away, so the line "
+            "has no effect",
+            f"x = x.{op.name}(…), or the in-place form {op.name}_",
+        )
+
+
+def _expects(code: Code, node: ast.AST) -> bool:
+    return bool(
+        code.identifiers(node)
+        & {"raises", "assertRaises", "suppress", "trace", "generate", "profile", "FakeTensorMode"}
+    )
+
+
+@rule("cosine-without-norms", "medium")
+def bare_cosine(code: Code) -> Iterator[Hit]:
+    """A dot product called cosine similarity."""
+    for function in code.defs():
+        said = words(function.name)
+        if not said & {"cosine", "cosines", "cos"} or said & {
+            "sin",
+            "schedule",
+            "lr",
+            "rotary",
+            "rope",
+            "embedding",
+            "angle",
+        }:
+            continue
+        vocab = code.identifiers(function)
+        if any(
+            "norm" in each.lower() or "unit" in each.lower() or "cosine_sim" in each.lower()
+            for each in vocab - {function.name}
+        ):
+            continue
+        if {"cosine", "cosine_similarity", "CosineSimilarity", "sqrt", "normalise"} & (
+            vocab - {function.name}
+        ):
+            continue
+        for value in returned(function):
+            shown = code.value(value)
+            product = isinstance(shown, ast.BinOp) and isinstance(shown.op, ast.MatMult)
+            product = product or (
+                isinstance(shown, ast.Call) and code.op(shown).name in ("dot", "matmul", "einsum")
+            )
+            if product:
+                yield Hit(
+                    value,
+                    "a dot product is returned as cosine similarity: neither vector is divided by its norm",
+                    "F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T",
+                )

@@ -1,0 +1,158 @@
+"""Optimisers: the order of their calls, and whether they are called at all."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import inner, truth, word_set
+
+_OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "LBFGS", "Adagrad")
+
+
+@rule("gradients-cleared-before-the-step", "high")
+def cleared_early(code: Code) -> Iterator[Hit]:
+    """backward(), zero_grad(), step(): nothing is learned."""
+    for op in code.ops("zero_grad"):
+        block = _block(code, op.node)
+        statement = code.statement(op.node)
+        if statement not in block:
+            continue
+        at = block.index(statement)
+        before = [name for each in block[:at] for name in _called(code, each)]
+        after = [name for each in block[at + 1 :] for name in _called(code, each)]
+        if (
+            "step" in after
+            and "backward" not in after
+            and "backward" in before
+            and "step" not in before
+        ):
+            yield Hit(
+                op.node,
+                "zero_grad() stands between backward() and step(): the gradients are cleared before the optimiser sees "
+                "them, so nothing is learned",
+                "zero_grad(), backward(), step()",
+            )
+
+
+def _block(code: Code, node: ast.AST) -> list[ast.stmt]:
+    above = code.parents.get(code.statement(node))
+    body = getattr(above, "body", [])
+    return list(body) if isinstance(body, list) else []
+
+
+def _called(code: Code, node: ast.AST) -> list[str]:
+    return [code.op(each).name for each in inner(node) if isinstance(each, ast.Call)]
+
+
+@rule("optimiser-never-steps", "high")
+def never_steps(code: Code) -> Iterator[Hit]:
+    """An optimiser is made, backward() is called, and step() is not."""
+    if code.mentions("step", "closure", "Trainer", "accelerator", "scaler", "minimize"):
+        return
+    if not any(code.ops("backward")):
+        return
+    for op in code.ops(*_OPTIMISERS):
+        statement = code.statement(op.node)
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield Hit(
+                op.node,
+                "the optimiser never steps: gradients are computed and the parameters stay what they were",
+                "optimizer.step() after backward()",
+            )
+
+
+@rule("gradients-not-reset", "high")
+def not_reset(code: Code) -> Iterator[Hit]:
+    """backward() and step() in a loop without zero_grad()."""
+    if code.uses_text(
+        "zero_grad", "zero_", "set_to_none", "autograd", "trainer", "accelerat", "fabric"
+    ):
+        return
+    if any(
+        isinstance(t, ast.Attribute) and t.attr == "grad"
+        for a in code.all(ast.Assign)
+        for t in a.targets
+    ):
+        return
+    for op in code.ops("backward"):
+        loops = code.loops(op.node)
+        if not loops:
+            continue
+        if _steps(code, loops[-1]):
+            yield Hit(
+                op.node,
+                "gradients are never reset (no zero_grad): they accumulate over steps",
+                "optimizer.zero_grad() before backward()",
+            )
+            return
+    # Reading .grad of a leaf in a loop that made it outside.
+    for op in code.ops("backward"):
+        loops = code.loops(op.node)
+        if not loops:
+            continue
+        found = _kept_gradient(code, loops[0])
+        if found is not None:
+            name = code.unparsed(found.value)
+            yield Hit(
+                found,
+                f"{name}.grad accumulates over the iterations: backward() adds to it and it is never reset to "
+                "zero, so later values contain the earlier ones",
+                f"{name}.grad = None before each backward(), or torch.autograd.grad",
+            )
+            return
+
+
+@kept
+def _steps(code: Code, loop: ast.AST) -> bool:
+    """Whether an optimiser steps in a loop."""
+    return any(
+        word_set(op.node.func) & {"opt", "optimizer", "optim", "optimiser", "adam", "sgd"}
+        for op in code.ops_in(loop, "step")
+    )
+
+
+@kept
+def _kept_gradient(code: Code, loop: ast.AST) -> ast.Attribute | None:
+    """The gradient that is read in a loop of a plain name that is not made there."""
+    for each in inner(loop):
+        if (
+            isinstance(each, ast.Attribute)
+            and each.attr == "grad"
+            and isinstance(each.value, ast.Name)
+            and not code.is_written(each.value.id, loop)
+        ):
+            return each
+    return None
+
+
+@rule("optimised-tensor-is-not-a-leaf", "high")
+def optimised_non_leaf(code: Code) -> Iterator[Hit]:
+    """``v = torch.randn(d, requires_grad=True) * 0.01`` given to an optimiser."""
+    for op in code.ops("Adam", "AdamW", "SGD", "RMSprop", "LBFGS"):
+        given = op.x
+        if not isinstance(given, ast.List):
+            continue
+        for each in given.elts:
+            value = code.value(each)
+            made = next(
+                (
+                    inside
+                    for inside in inner(value)
+                    if isinstance(inside, ast.keyword)
+                    and inside.arg == "requires_grad"
+                    and truth(inside.value) is True
+                ),
+                None,
+            ) if isinstance(value, ast.BinOp | ast.Call) else None  # fmt: skip
+            if made is None or code.parents.get(made) is value or value is None:
+                continue
+            yield Hit(
+                value,
+                "the optimised tensor is not a leaf: requires_grad is set before the arithmetic, so the result has no "
+                ".grad and the optimiser cannot move it",
+                "(torch.randn(d) * 0.01).requires_grad_()",
+            )

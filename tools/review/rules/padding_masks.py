@@ -1,0 +1,220 @@
+"""The attention mask: dropped, or not applied where pad tokens are averaged or scored."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.batches import (
+    comes_from,
+    is_mask,
+    keyword,
+    padded_batches,
+)
+from gadfly.tools.review.concepts import (
+    from_model,
+    is_forward,
+    is_model,
+    uses_lens,
+)
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.shapes import Shape, dims, shape
+from gadfly.tools.review.tree import constant, integer, word_set
+
+
+@rule("mean-over-padding", "high")
+def mean_over_padding(code: Code) -> Iterator[Hit]:
+    """A mean over positions that counts pad tokens."""
+    batches = padded_batches(code)
+    for op in code.ops("mean", "sum", "max", "amax") if batches else ():
+        if op.x is None or not comes_from(code, op.x, batches) or not from_model(code, op.x):
+            continue
+        which = dims(op)
+        axes = shape(code, op.x)
+        merged = _merged_positions(code, op.x)
+        if (
+            merged is not None
+            and which in ([0], None)
+            and op.name in ("mean", "sum")
+            and not _uses_mask(code, op.x)
+        ):
+            which, axes = [1], merged
+        if which is None or axes is None:
+            continue
+        reduced = [axes[n] for n in which if -len(axes) <= n < len(axes)]
+        if "pos" not in reduced or _uses_mask(code, op.x):
+            continue
+        if op.name != "mean" and axes[-1] not in ("d_model", "feature"):
+            continue
+        yield Hit(
+            op.node,
+            f"this {op.name} over positions counts pad tokens of the padded batch: the attention mask is not applied",
+            "(hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
+        )
+
+
+def _uses_mask(code: Code, node: ast.AST) -> bool:
+    """A mask that multiplies or selects, not one that is only passed to the model."""
+    for each in code.flow(node):
+        if isinstance(each, ast.BinOp | ast.Subscript):
+            side = each.right if isinstance(each, ast.BinOp) else each.slice
+            found = {word for name in code.vocab(side) for word in words(name)}
+            if "mask" in found or "length" in found or "lengths" in found:
+                return True
+        if isinstance(each, ast.Call) and code.op(each).name in ("masked_fill", "where"):
+            return True
+    return False
+
+
+@rule("masked-mean-wrong-divisor", "high")
+def masked_mean(code: Code) -> Iterator[Hit]:
+    """``(h * mask).mean(1)`` or a division by the tokens of the whole batch."""
+    for op in code.ops("mean"):
+        product = code.value(op.x)
+        if (
+            isinstance(product, ast.BinOp)
+            and isinstance(product.op, ast.Mult)
+            and integer(op.arg(0, "dim", "axis")) in (1, -2)
+            and any(is_mask(code, side) for side in (product.left, product.right))
+        ):
+            yield Hit(
+                op.node,
+                "masked positions are set to zero but still counted: mean() divides by the padded length, not by "
+                "the number of unmasked tokens",
+                "(hidden * mask).sum(1) / mask.sum(1)",
+            )
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Div) or not isinstance(node.right, ast.Call):
+            continue
+        below, above = code.op(node.right), code.value(node.left)
+        if below.name != "sum" or below.args or below.kw or not is_mask(code, below.x):
+            continue
+        if not isinstance(above, ast.Call) or code.op(above).name != "sum":
+            continue
+        upper = code.op(above)
+        if integer(upper.arg(0, "dim", "axis")) in (1, -2, -1) and _has_mask(code, upper.x):
+            yield Hit(
+                node,
+                "a sum per row is divided by mask.sum() of the whole batch; each row needs its own number of "
+                "unmasked tokens",
+                "divide by mask.sum(1, keepdim=True)",
+            )
+
+
+def _has_mask(code: Code, node: ast.AST | None) -> bool:
+    return isinstance(node, ast.BinOp) and (is_mask(code, node.left) or is_mask(code, node.right))
+
+
+@rule("attention-mask-dropped", "high")
+def mask_dropped(code: Code) -> Iterator[Hit]:
+    """A padded batch of which only the ids reach the model."""
+    batches = padded_batches(code)
+    if not batches or uses_lens(code):
+        return
+    for call in code.all(ast.Call):
+        generating = isinstance(call.func, ast.Attribute) and call.func.attr == "generate"
+        target = (
+            call.func.value if generating and isinstance(call.func, ast.Attribute) else call.func
+        )
+        if not (is_forward(code, call) or (generating and is_model(code, target))):
+            continue
+        if _faked_mask(code, call) and comes_from(code, call, batches):
+            yield Hit(
+                call,
+                "the attention mask is all ones although the batch is padded: the tokenizer's mask "
+                "is dropped and real tokens attend to padding",
+                "attention_mask=batch['attention_mask']",
+            )
+            continue
+        if any(
+            each.arg is None or each.arg in ("attention_mask", "mask") for each in call.keywords
+        ):
+            continue
+        if len(call.args) > 1 or any(isinstance(each, ast.Starred) for each in call.args):
+            continue
+        ids = keyword(call, "input_ids") or (call.args[0] if call.args else None)
+        value = code.value(ids)
+        if isinstance(value, ast.Call) and code.op(value).name in ("to", "cuda"):
+            value = code.value(code.op(value).x)
+        name = ""
+        if isinstance(value, ast.Attribute):
+            name = value.attr
+        elif isinstance(value, ast.Subscript):
+            name = str(constant(value.slice))
+        if name == "input_ids" and comes_from(code, value or call, batches):
+            yield Hit(
+                call,
+                "only input_ids of a padded batch reach the model: the attention mask is dropped, so real tokens "
+                "attend to padding",
+                "pass attention_mask=batch['attention_mask'] (or **batch)",
+            )
+
+
+def _faked_mask(code: Code, call: ast.Call) -> bool:
+    value = code.value(keyword(call, "attention_mask"))
+    return isinstance(value, ast.Call) and code.op(value).name in ("ones_like", "ones")
+
+
+@rule("pad-tokens-in-loss", "medium")
+def pad_in_loss(code: Code) -> Iterator[Hit]:
+    """``labels=input_ids`` of a padded batch."""
+    batches = padded_batches(code)
+    if not batches or code.mentions("ignore_index") or "-100" in code.text:
+        return
+    for call in code.all(ast.Call):
+        labels = keyword(call, "labels")
+        if labels is None or not is_forward(code, call):
+            continue
+        if (comes_from(code, labels, batches) and "input_ids" in code.vocab(labels)) and (
+            not ({"where", "masked_fill", "ignore_index"} & code.vocab(labels))
+        ):
+            yield Hit(
+                call,
+                "labels are the padded input_ids: pad tokens are scored as targets and count in the loss",
+                "labels = input_ids.masked_fill(attention_mask == 0, -100)",
+            )
+
+
+@rule("pad-id-is-eos-id", "medium")
+def pad_is_eos(code: Code) -> Iterator[Hit]:
+    """``labels[labels == pad_token_id] = -100`` where the pad token is the end-of-text token."""
+    same = any(
+        isinstance(target, ast.Attribute) and target.attr in ("pad_token", "pad_token_id")
+        and isinstance(assign.value, ast.Attribute) and assign.value.attr in ("eos_token", "eos_token_id")
+        for assign in code.all(ast.Assign)
+        for target in assign.targets
+    )  # fmt: skip
+    if not same or not padded_batches(code):
+        return
+    for compare in code.all(ast.Compare):
+        sides = [compare.left, *compare.comparators]
+        ids = {"ids", "labels", "tokens", "input"}
+        if (
+            isinstance(compare.ops[0], ast.Eq | ast.NotEq)
+            and any(
+                isinstance(each, ast.Attribute) and each.attr == "pad_token_id" for each in sides
+            )
+            and any(word_set(each) & ids for each in sides)
+        ):
+            yield Hit(
+                compare,
+                "the pad token is the end-of-text token here, so a comparison with pad_token_id also hits real "
+                "end-of-text (for GPT-2 also BOS) tokens, which are then masked out",
+                "use attention_mask == 0",
+            )
+
+
+def _merged_positions(code: Code, node: ast.AST | None) -> Shape | None:
+    """The shape before ``flatten(0, 1)`` or ``reshape(-1, d)`` put all positions in one axis."""
+    value = code.value(node)
+    if not isinstance(value, ast.Call):
+        return None
+    op = code.op(value)
+    numbers = [integer(each) for each in op.args]
+    merges = (op.name == "flatten" and numbers in ([0, 1], [0, -2])) or (
+        op.name in ("reshape", "view") and len(op.args) == 2 and numbers[0] == -1
+    )
+    inside = shape(code, op.x) if merges else None
+    return inside if inside is not None and len(inside) == 3 and inside[1] == "pos" else None

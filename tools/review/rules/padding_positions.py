@@ -1,0 +1,220 @@
+"""Positions in a padded batch: which one is read, and from which side it was counted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.batches import (
+    Batches,
+    comes_from,
+    is_mask,
+    is_tokenizer,
+    keyword,
+    padded_batches,
+    padding_side,
+)
+from gadfly.tools.review.concepts import (
+    forwards_in,
+    from_model,
+    is_forward,
+    model_names,
+)
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import uses_nnsight
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import indices, integer, is_full_slice, word_set
+
+_ABSOLUTE = ("gpt2", "gpt-neo", "gpt_neo", "distilgpt2", "codegen", "biogpt", "dialogpt")
+
+
+@rule("last-position-of-padded-batch", "high")
+def last_position(code: Code) -> Iterator[Hit]:
+    """``[:, -1]`` where the batch is padded on the right."""
+    batches = padded_batches(code)
+    side = padding_side(code)
+    if not batches or side.left or (uses_nnsight(code) and not side.right):
+        return
+    loaded = any("Tokenizer" in code.dotted(call.func) for call in code.all(ast.Call))
+    if not (side.right or loaded or code.mentions("pad_token")):
+        unknown = all(
+            keyword(call, "return_tensors") is None and keyword(call, "padding_value") is None
+            for call in batches
+        )
+        if unknown:
+            return
+    for node in code.all(ast.Subscript):
+        parts = indices(node)
+        if len(parts) < 2 or integer(parts[1]) != -1:
+            continue
+        if not (is_full_slice(parts[0]) or isinstance(parts[0], ast.Name)):
+            continue
+        if isinstance(node.ctx, ast.Store):
+            continue
+        if _recorded(code, node):
+            yield Hit(node, _LAST, _LAST_FIX)
+            continue
+        if not comes_from(code, node.value, batches):
+            continue
+        if not from_model(code, node.value) or word_set(node.value) & {"mask", "ids", "tokens"}:
+            continue
+        yield Hit(node, _LAST, _LAST_FIX)
+
+
+_LAST = (
+    "position -1 of a padded batch: with right padding the last position of every shorter prompt is a "
+    "pad token, so its logits or activations are read instead of those of the last real token"
+)
+
+
+_LAST_FIX = "index with attention_mask.sum(1) - 1 per row, or set tokenizer.padding_side = 'left'"
+
+
+@kept
+def _first_run(code: Code, function: ast.AST) -> float:
+    """The line where a function first runs the model on a padded batch that it makes; infinity where it does not."""
+    here = {each for each in padded_batches(code) if code.function(each) is function}
+    runs = (
+        each.lineno
+        for each in forwards_in(code, function)
+        if code.function(each) is function and not here.isdisjoint(code.flow(each))
+    )
+    return min(runs, default=float("inf"))
+
+
+def _recorded(code: Code, node: ast.Subscript) -> bool:
+    """Something that a hook kept while this function ran the model on a padded batch."""
+    function = code.function(node)
+    base = node.value
+    if function is None or isinstance(base, ast.Call):
+        return False
+    kept = {"hidden", "act", "acts", "activation", "activations", "resid", "value", "states", "cache", "store",
+            "stored", "recorded", "captured", "recorder", "saved"}  # fmt: skip
+    if not word_set(base) & kept or word_set(base) & {"mask", "ids", "tokens"}:
+        return False
+    runs = _first_run(code, function) < node.lineno
+    return runs and code.mentions("register_forward_hook") and not from_model(code, base)
+
+
+@rule("left-padding-without-position-ids", "medium")
+def position_ids(code: Code) -> Iterator[Hit]:
+    """Left padding on a model with learned absolute positions."""
+    if not padding_side(code).left or code.mentions("position_ids", "HookedTransformer"):
+        return
+    if uses_nnsight(code):
+        return
+    names = {each.lower().rsplit("/", 1)[-1] for each in model_names(code)}
+    if not any(each.startswith(_ABSOLUTE) for each in names):
+        return
+    batches = padded_batches(code)
+    for call in code.all(ast.Call):
+        if batches and is_forward(code, call) and comes_from(code, call, batches):
+            yield Hit(
+                call,
+                "left padding without position_ids: this model has absolute position embeddings and its forward "
+                "counts positions from the pad tokens, so padded prompts get shifted positions",
+                "pass position_ids=(attention_mask.cumsum(-1) - 1).clamp(min=0)",
+            )
+
+
+@rule("mask-sum-index-under-left-padding", "high")
+def mask_sum_under_left(code: Code) -> Iterator[Hit]:
+    """``attention_mask.sum(1) - 1`` is the last real token under right padding only."""
+    side = padding_side(code)
+    nnsight = uses_nnsight(code) and not side.right and bool(padded_batches(code))
+    if side.right or not (side.left or nnsight):
+        return
+    for node in code.all(ast.BinOp):
+        if not (isinstance(node.op, ast.Sub) and integer(node.right) == 1):
+            continue
+        left = code.value(node.left)
+        if not isinstance(left, ast.Call) or code.op(left).name != "sum":
+            continue
+        op = code.op(left)
+        if integer(op.arg(0, "dim", "axis")) not in (1, -1) or not is_mask(code, code.value(op.x)):
+            continue
+        yield Hit(
+            node,
+            "attention_mask.sum(1) - 1 counts from the left: under left padding the last real token is at "
+            "position -1, so this index points too early, into padding or the middle of the prompt",
+            "take [:, -1] under left padding",
+        )
+
+
+@rule("position-from-unpadded-prompt", "medium")
+def position_from_unpadded(code: Code) -> Iterator[Hit]:
+    """A position counted in the bare prompt, used in a left-padded row."""
+    if not padding_side(code).left:
+        return
+    batches = padded_batches(code)
+    if not batches:
+        return
+    yield from _cut_by_bare_length(code, batches)
+    for node in code.all(ast.Subscript):
+        parts = indices(node)
+        if len(parts) < 2 or not comes_from(code, node.value, batches):
+            continue
+        if not from_model(code, node.value) or isinstance(parts[1], ast.Slice):
+            continue
+        if integer(parts[1]) is not None:
+            continue
+        flow = code.flow(parts[1])
+        if any(each in batches for each in flow):
+            continue
+        bare = any(
+            isinstance(each, ast.Call)
+            and code.op(each).name in ("len", "index")
+            and any(
+                isinstance(inside, ast.Call)
+                and (
+                    is_tokenizer(code, inside.func)
+                    or code.op(inside).name in ("encode", "tokenize")
+                )
+                for inside in code.flow(each)
+            )
+            for each in flow
+        )
+        vocab = code.vocab(parts[1])
+        if bare and not ({"attention_mask", "pad", "offset", "n_pad", "padding"} & vocab):
+            yield Hit(
+                node,
+                "a position counted from the left of the bare prompt indexes a left-padded row: it is off by the "
+                "number of pad tokens of that row",
+                "add the row's number of pad tokens, or count from the right with a negative index",
+            )
+
+
+def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
+    """``out[i, len(tokenizer(prompt).input_ids):]`` of a left-padded generation."""
+    for node in code.all(ast.Subscript):
+        last = indices(node)[-1]
+        if not (isinstance(last, ast.Slice) and last.lower is not None and last.upper is None):
+            continue
+        flow = code.flow(last.lower)
+        if any(each in batches for each in flow) or not comes_from(code, node.value, batches):
+            continue
+        generated = any(
+            isinstance(each, ast.Call) and code.op(each).name == "generate"
+            for each in code.flow(node.value)
+        )
+        counted = any(
+            isinstance(each, ast.Call)
+            and code.op(each).name == "len"
+            and any(
+                isinstance(inside, ast.Call)
+                and (
+                    is_tokenizer(code, inside.func)
+                    or code.op(inside).name in ("encode", "tokenize")
+                )
+                for inside in code.flow(each)
+            )
+            for each in flow
+        )
+        if generated and counted:
+            yield Hit(
+                node,
+                "the continuation of a left-padded row begins at the padded width of the batch; the length of the bare "
+                "prompt cuts too early and leaves prompt tokens in the text",
+                "out[:, batch['input_ids'].shape[1]:]",
+            )

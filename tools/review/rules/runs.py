@@ -1,0 +1,167 @@
+"""Clean and corrupted runs: which is patched into which, and the sign and scale of what is measured."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import is_forward, is_model
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import runs_in
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import CLEAN, CORRUPT, about, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    Function,
+    inner,
+    parameters,
+    run_side,
+    word_set,
+)
+
+_RUNS = {
+    "run_with_cache",
+    "run_with_hooks",
+    "to_tokens",
+    "forward",
+    "trace",
+    "invoke",
+    "get_cache",
+    "cache_run",
+}
+
+
+@kept
+def _runs_inside(code: Code, function: ast.AST) -> bool:
+    """Whether a function runs a model."""
+    calls = (each for each in inner(function) if isinstance(each, ast.Call))
+    return any(is_forward(code, each) or code.op(each).name in _RUNS for each in calls)
+
+
+@rule("clean-and-corrupt-swapped", "high")
+def swapped(code: Code) -> Iterator[Hit]:
+    """``_, clean_cache = model.run_with_cache(corrupted_tokens)``."""
+    for assign in code.all(ast.Assign):
+        value = assign.value
+        while isinstance(value, ast.Subscript | ast.Attribute):
+            value = value.value
+        if not isinstance(value, ast.Call):
+            continue
+        op = code.op(value)
+        run = op.name in _RUNS or is_model(code, value.func) or "tokenizer" in words(op.name)
+        helper = code.definition(value.func)
+        if helper is not None:
+            run = run or _runs_inside(code, helper)
+        if not run or not value.args:
+            continue
+        target, given = assign.targets[0], value.args[0]
+        names = [each.id for each in inner(target) if isinstance(each, ast.Name)]
+        sides = {run_side(name) for name in names} - {None}
+        given_side = run_side(given)
+        if op.name == "run_with_hooks" or "patch" in word_set(target):
+            continue
+        if len(sides) == 1 and given_side is not None and given_side not in sides:
+            yield Hit(
+                assign,
+                f"clean and corrupted are swapped: the {next(iter(sides))} name is computed from the {given_side} "
+                "prompt, so the patch goes in the wrong direction (noising reported as denoising)",
+                f"pass the {next(iter(sides))} input",
+            )
+    yield from _swapped_arguments(code)
+
+
+def _swapped_arguments(code: Code) -> Iterator[Hit]:
+    """A call that hands two arguments over in each other's place."""
+    pairs = ((CLEAN, CORRUPT),)
+    for call in code.all(ast.Call):
+        for given in call.keywords:
+            side = run_side(given.value)
+            mine = run_side(given.arg) if given.arg else None
+            if (
+                mine
+                and side
+                and mine != side
+                and isinstance(given.value, ast.Name | ast.Attribute | ast.Subscript)
+            ):
+                if "base" in words(given.arg or ""):
+                    continue
+                yield Hit(
+                    given.value,
+                    f"clean and corrupted are swapped: the argument {given.arg} is given the {side} value",
+                    f"pass the {mine} value",
+                )
+        function = code.definition(call.func)
+        if function is None or any(isinstance(each, ast.Starred) for each in call.args):
+            continue
+        names = parameters(function)
+        matches: list[tuple[int, int]] = []
+        for n, argument in enumerate(call.args[: len(names)]):
+            text = argument.id if isinstance(argument, ast.Name) else ""
+            if len(text) < 3 or text == names[n]:
+                continue
+            if text in names[: len(call.args)]:
+                matches.append((n, names.index(text)))
+            else:
+                for one, other in pairs:
+                    if about(text, one) and about(names[n], other) and not about(text, other):
+                        matches.append((n, -1))
+                    if about(text, other) and about(names[n], one) and not about(text, one):
+                        matches.append((n, -1))
+        crossed = any((b, a) in matches for a, b in matches if b >= 0)
+        both = sum(b == -1 for _, b in matches) >= 2
+        if crossed or both:
+            yield Hit(
+                call,
+                f"arguments swapped: {function.name} takes ({', '.join(names)}), and two arguments are handed over "
+                "in each other's place",
+                "pass them in the order of the parameters, or by keyword",
+            )
+
+
+@rule("patch-into-same-run", "high")
+def same_run(code: Code) -> Iterator[Hit]:
+    """Clean activations patched into the clean run: nothing changes."""
+    for op in code.ops("run_with_hooks"):
+        given = op.arg(0, "input")
+        side = run_side(given)
+        fwd = op.arg(1, "fwd_hooks")
+        if side is None or fwd is None:
+            continue
+        functions = _hook_functions(code, fwd)
+        bound = _bound_caches(code, fwd)
+        sources: list[str] = []
+        for function in functions:
+            for node in inner(function):
+                if isinstance(node, ast.Subscript) and "cache" in word_set(node.value):
+                    name = node.value
+                    text = code.unparsed(name)
+                    if isinstance(name, ast.Name) and name.id in parameters(function):
+                        text = bound.get(name.id, text)
+                    sources.append(text)
+        sides = {run_side(text) for text in sources} - {None}
+        if sides == {side}:
+            yield Hit(
+                op.node,
+                f"{side} activations are patched into the {side} run: the same run, so the patch cannot change "
+                "anything (clean into clean)",
+                "run the other prompt and patch this cache into it",
+            )
+
+
+def _hook_functions(code: Code, node: ast.AST) -> list[Function | ast.Lambda]:
+    found: list[Function | ast.Lambda] = []
+    for each in code.flow(node):
+        if isinstance(each, ast.Tuple) and len(each.elts) == 2:
+            found += runs_in(code, each.elts[1])
+    return found
+
+
+def _bound_caches(code: Code, node: ast.AST) -> dict[str, str]:
+    """What partial(…, cache=x) binds."""
+    return {
+        each.arg: code.unparsed(each.value)
+        for call in code.calls_in(node)
+        if code.op(call).name == "partial"
+        for each in call.keywords
+        if each.arg
+    }

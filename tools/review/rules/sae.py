@@ -1,0 +1,287 @@
+"""Sparse autoencoders: biases, scaling, where they were trained, what is spliced."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks, runs_in
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.shapes import axis
+from gadfly.tools.review.tree import constant, identifiers, inner, integer, returned, word_set
+
+_HOOK = re.compile(
+    r"blocks\.(\d+)\.(hook_resid_pre|hook_resid_post|hook_resid_mid|hook_mlp_out|hook_attn_out|attn\.hook_z)"
+)
+
+
+@rule("decoder-bias-missing", "high")
+def decoder_bias(code: Code) -> Iterator[Hit]:
+    """A reconstruction f @ W_dec without b_dec, in a file that knows b_dec."""
+    biases = {"b_dec", "decoder_bias", "dec_bias", "bias_dec", "b_d", "pre_bias", "dec_b", "b_pre"}
+    if not code.mentions(*biases):
+        return
+    products: list[ast.BinOp | ast.Call] = code.all(ast.BinOp, ast.Call)
+    for node in products:
+        if isinstance(node, ast.BinOp):
+            if not isinstance(node.op, ast.MatMult):
+                continue
+            weight: ast.AST | None = node.right
+        else:
+            if code.op(node).name != "einsum":
+                continue
+            weight = node.args[-1] if node.args else None
+        if not identifiers(weight) & {
+            "W_dec",
+            "w_dec",
+            "W_d",
+            "decoder_weight",
+            "dec_weight",
+            "dec_w",
+            "Wd",
+        }:
+            continue
+        if isinstance(weight, ast.Subscript) and not isinstance(weight.slice, ast.Constant):
+            continue  # single features: a contribution, not a reconstruction
+        transposed = isinstance(weight, ast.Attribute) and weight.attr in ("T", "mT")
+        if transposed and not identifiers(weight) & {"dec_w", "decoder_weight", "dec_weight"}:
+            continue  # W_dec.T encodes or compares
+        statement = code.statement(node)
+        if identifiers(statement) & biases:
+            continue
+        names: frozenset[str] = frozenset()
+        if isinstance(statement, ast.Assign):
+            names = word_set(statement.targets[0])
+        function = code.function(node)
+        if isinstance(statement, ast.Return) and function is not None:
+            names = words(function.name)
+        if names & {"aux", "auxk", "dead", "residual", "error"}:
+            continue  # an auxiliary loss reconstructs what is left over
+        if not names & {
+            "recon",
+            "reconstruction",
+            "reconstructed",
+            "reconstruct",
+            "decode",
+            "decoded",
+            "xhat",
+            "hat",
+            "sae",
+            "out",
+            "forward",
+            "rec",
+            "recons",
+        }:
+            continue
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if (
+            isinstance(target, ast.Name)
+            and function is not None
+            and target.id in _added_to_a_bias(code, function, frozenset(biases))
+        ):
+            continue
+        yield Hit(
+            statement,
+            "the decoder bias b_dec is missing from the reconstruction: it was subtracted (or "
+            "trained) on the way in, so "
+            "the reconstruction is off by a constant vector",
+            "f @ W_dec + b_dec",
+        )
+
+
+@kept
+def _added_to_a_bias(code: Code, function: ast.AST, biases: frozenset[str]) -> frozenset[str]:
+    """The names that stand in one arithmetic expression of a function with a bias."""
+    sums = (each for each in inner(function) if isinstance(each, ast.BinOp | ast.AugAssign))
+    return frozenset().union(*(identifiers(e) for e in sums if identifiers(e) & biases))
+
+
+@rule("sae-at-another-hook", "high")
+def other_hook(code: Code) -> Iterator[Hit]:
+    """The SAE was trained on one activation and is fed another."""
+    if code.mentions("hook_name", "hook_point", "HookedSAETransformer"):
+        return
+    trained: set[tuple[str, str]] = set()
+    for call in code.all(ast.Call):
+        name = code.dotted(call.func)
+        if not name.endswith("from_pretrained") or "SAE" not in name:
+            continue
+        for each in [*call.args, *(k.value for k in call.keywords)]:
+            for part in code.flow(each)[:20]:
+                text = constant(part)
+                found = _HOOK.search(text) if isinstance(text, str) else None
+                if found:
+                    trained.add((found[1], found[2]))
+    if len(trained) != 1:
+        return
+    layer, kind = next(iter(trained))
+    yield from _spliced_elsewhere(code, layer, kind)
+    for op in code.ops("encode", "forward"):
+        if op.x is None or not word_set(op.x) & {"sae"}:
+            continue
+        used: set[tuple[str, str]] = set()
+        nodes = code.flow(op.args[0] if op.args else None)
+        for part in nodes:
+            text = constant(part)
+            found = _HOOK.search(text) if isinstance(text, str) else None
+            if found:
+                used.add((found[1], found[2]))
+            if (
+                isinstance(part, ast.Subscript)
+                and isinstance(part.slice, ast.Tuple)
+                and len(part.slice.elts) >= 2
+            ):
+                short, number = (
+                    constant(part.slice.elts[0]),
+                    integer(code.value(part.slice.elts[1])),
+                )
+                if (
+                    isinstance(short, str)
+                    and number is not None
+                    and "cache" in code.unparsed(part.value).lower()
+                ):
+                    used.add((str(number), short if short.startswith("hook_") else f"hook_{short}"))
+        if used and _same_place(layer, kind) not in {_same_place(*each) for each in used}:
+            there = ", ".join(f"blocks.{a}.{b}" for a, b in sorted(used))
+            yield Hit(
+                op.node,
+                f"the SAE was trained at blocks.{layer}.{kind} but is fed {there}: another layer or hook point, so its "
+                "features are meaningless there",
+                "cache[sae.cfg.hook_name]",
+            )
+
+
+def _same_place(layer: str, kind: str) -> tuple[str, str]:
+    """What leaves a block is what enters the next one."""
+    if kind == "hook_resid_pre" and int(layer) > 0:
+        return str(int(layer) - 1), "hook_resid_post"
+    return layer, kind
+
+
+def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Iterator[Hit]:
+    """``(hook name, lambda act, hook: sae(act))`` at another hook than the one it was trained at."""
+    for pair in code.all(ast.Tuple):
+        if len(pair.elts) != 2 or not isinstance(pair.elts[0], ast.Constant):
+            continue
+        text = pair.elts[0].value
+        found = _HOOK.fullmatch(text) if isinstance(text, str) else None
+        if found is None or _same_place(found[1], found[2]) == _same_place(layer, kind):
+            continue
+        replaces = any(
+            isinstance(each, ast.Call) and "sae" in word_set(each.func)
+            for function in runs_in(code, pair.elts[1])
+            for value in returned(function)
+            for each in inner(value)
+        )
+        if replaces:
+            yield Hit(
+                pair,
+                f"the SAE was trained at blocks.{layer}.{kind} but its reconstruction is put in at {found[0]}: another "
+                "layer or hook point",
+                "use sae.cfg.hook_name",
+            )
+
+
+@kept
+def _decoding(code: Code) -> frozenset[ast.AST]:
+    """The hook functions that decode."""
+    return frozenset(h.function for h in hooks(code) if "decode" in identifiers(h.function))
+
+
+@rule("feature-ablation-without-error", "medium")
+def without_error(code: Code) -> Iterator[Hit]:
+    """A hook that zeroes a feature and returns the bare reconstruction."""
+    for hook in hooks(code):
+        function = hook.function
+        if isinstance(function, ast.Lambda):
+            continue
+        names = {code.op(each).name for each in inner(function) if isinstance(each, ast.Call)}
+        if not {"encode", "decode"} <= names:
+            continue
+        said = {w for each in identifiers(function) for w in words(each)}
+        if said & {"error", "err", "residual", "recon", "reconstruction", "delta", "clean", "diff"}:
+            continue
+        zeroed = [
+            each
+            for each in inner(function)
+            if isinstance(each, ast.Assign)
+            and isinstance(each.targets[0], ast.Subscript)
+            and constant(each.value) in (0, 0.0)
+        ]
+        if not zeroed:
+            continue
+        for value in returned(function):
+            bare = isinstance(value, ast.Call) and code.op(value).name == "decode"
+            if isinstance(value, ast.Call) and code.op(value).name == "to":
+                inside = code.op(value).x
+                bare = isinstance(inside, ast.Call) and code.op(inside).name == "decode"
+            others = _decoding(code) - {function}
+            if bare and not others and not isinstance(code.parents.get(zeroed[0]), ast.If):
+                yield Hit(
+                    value,
+                    "the SAE's reconstruction error is thrown away: the effect of ablating the "
+                    "feature is mixed with that "
+                    "of replacing the activation by its reconstruction",
+                    "error = x - sae.decode(sae.encode(x)); return sae.decode(ablated) + error",
+                )
+
+
+@rule("decoder-norm-wrong-axis", "high")
+def decoder_norm(code: Code) -> Iterator[Hit]:
+    """Decoder rows (features) must have unit norm, not columns."""
+    layouts: dict[str, int] = {}
+    for text, values in code.attributes.items():
+        name = text.rsplit(".", 1)[-1]
+        if name not in ("W_dec", "w_dec", "W_d"):
+            continue
+        for value in values:
+            for call in code.calls_in(value):
+                op = code.op(call)
+                if op.name not in ("empty", "randn", "zeros", "rand"):
+                    continue
+                sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
+                axes = [axis(code.unparsed(each)) if each is not None else "?" for each in sizes]
+                if len(axes) == 2 and axes == ["feature", "d_model"]:
+                    layouts[name] = 1
+                elif len(axes) == 2 and axes == ["d_model", "feature"]:
+                    layouts[name] = 0
+    if code.imports_from("sae_lens"):
+        layouts.setdefault("W_dec", 1)
+    for op in code.ops("norm", "normalize"):
+        text = code.unparsed(op.x)
+        name = text.removesuffix(".data").rsplit(".", 1)[-1]
+        given = op.arg(1 if op.name == "norm" or op.name == "normalize" else 0, "dim", "axis")
+        number = integer(given)
+        if (
+            name == "weight"
+            and ".decoder.weight" in text.removesuffix(".data")
+            and _linear_decoder(code)
+        ):
+            right = 0
+        elif name in layouts:
+            right = layouts[name]
+        else:
+            continue
+        if number is None:
+            continue
+        if number % 2 != right:
+            yield Hit(
+                op.node,
+                f"decoder norm over the wrong axis: with this layout dim={number} mixes "
+                "features; each feature's decoder "
+                f"vector lies along dim={right}, so the feature vectors do not get unit norm",
+                f"dim={right}",
+            )
+
+
+def _linear_decoder(code: Code) -> bool:
+    for text, values in code.attributes.items():
+        if text.endswith(".decoder") and values and isinstance(values[0], ast.Call):
+            op = code.op(values[0])
+            sizes = [axis(code.unparsed(each)) for each in values[0].args[:2]]
+            return op.name == "Linear" and sizes != ["d_model", "feature"]
+    return False

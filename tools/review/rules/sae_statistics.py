@@ -1,0 +1,164 @@
+"""Statistics of sparse features: L0, firing counts, TopK, and what BOS does to them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.shapes import dims, shape
+from gadfly.tools.review.tree import (
+    constant,
+    inner,
+    integer,
+    word_set,
+)
+
+
+@rule("l0-is-a-sum-over-features", "medium")
+def l0_mean(code: Code) -> Iterator[Hit]:
+    """``(z > 0).float().mean()`` called L0: it is a share, not a number of features."""
+    for op in code.ops("mean"):
+        if op.args or op.kw or op.x is None:
+            continue
+        base = code.value(op.x)
+        while isinstance(base, ast.Call) and code.op(base).name in ("float", "to", "double"):
+            base = code.value(code.op(base).x)
+        if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
+            continue
+        document = code.context(op.node, doc=True)
+        statement = code.statement(op.node)
+        if isinstance(statement, ast.Assign):
+            document = word_set(statement.targets[0])
+        if document & {"l0", "L0"} or {"l", "0"} <= document:
+            yield Hit(
+                op.node,
+                "L0 is the number of active features per token: sum over features, then mean over tokens; this mean "
+                "over everything is the share of active entries (smaller by the width of the dictionary)",
+                "(z > 0).float().sum(-1).mean()",
+            )
+
+
+@rule("counted-per-token-not-per-feature", "medium")
+def counted_per_token(code: Code) -> Iterator[Hit]:
+    """Firing counts of features that are summed over the features."""
+    for op in code.ops("sum", "mean", "any"):
+        if integer(op.arg(0, "dim", "axis")) != -1 or op.x is None:
+            continue
+        base = code.value(op.x)
+        while isinstance(base, ast.Call) and code.op(base).name in (
+            "float",
+            "to",
+            "double",
+            "int",
+            "long",
+        ):
+            base = code.value(code.op(base).x)
+        if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
+            continue
+        if not any(code.op(each).name == "encode" for each in code.calls_in(base.left)):
+            continue
+        statement = code.statement(op.node)
+        target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
+        said = word_set(target) if target is not None else code.context(op.node)
+        if said & {
+            "density",
+            "densities",
+            "frequency",
+            "fired",
+            "dead",
+            "firing",
+            "alive",
+            "count",
+            "counts",
+        }:
+            yield Hit(
+                op.node,
+                "how often each feature fires is counted over tokens; this sums over the last axis, the features, and "
+                "gives a number per token",
+                "(z > 0).sum(dim=0)",
+            )
+
+
+@rule("topk-over-the-tokens", "high")
+def topk_tokens(code: Code) -> Iterator[Hit]:
+    """A TopK activation function that selects over the batch."""
+    for op in code.ops("topk"):
+        which, axes = dims(op, 1), shape(code, op.x)
+        if which is None or axes is None or axes[-1] != "feature" or len(axes) < 2:
+            continue
+        function = code.function(op.node)
+        said = words(function.name) if function is not None else frozenset()
+        if which[0] in (-1, len(axes) - 1) or not said & {
+            "topk",
+            "encode",
+            "forward",
+            "activation",
+        }:
+            continue
+        yield Hit(
+            op.node,
+            f"topk over the wrong axis: dim={which[0]} runs over tokens, so a latent keeps its largest tokens; TopK "
+            f"keeps "
+            "the largest latents of every token (the feature axis)",
+            "pre.topk(k, dim=-1)",
+        )
+
+
+@rule("bos-among-top-activations", "medium")
+def bos_on_top(code: Code) -> Iterator[Hit]:
+    """The largest feature activations, BOS position included."""
+    if code.uses_text("bos") or not code.imports_from("transformer_lens", "sae_lens"):
+        return
+    for op in code.ops("topk", "argmax", "max"):
+        if op.x is None:
+            continue
+        flow = code.flow(op.x)
+        calls = {code.op(each).name for each in flow if isinstance(each, ast.Call)}
+        if "encode" not in calls or not calls & {"run_with_cache", "run_with_cache_with_saes"}:
+            continue
+        flat = calls & {"flatten", "reshape", "view"}
+        cut = any(isinstance(each, ast.Slice) and integer(each.lower) == 1 for each in flow)
+        if flat and not cut and "mask" not in code.flow_words(op.x):
+            yield Hit(
+                op.node,
+                "the BOS position is among the activations: its norm is huge and dominates the top activating examples",
+                "drop it: acts[:, 1:]",
+            )
+            return
+
+
+@rule("bos-in-the-statistics", "medium")
+def bos_counted(code: Code) -> Iterator[Hit]:
+    """Explained variance or norms over all positions, BOS included."""
+    if (
+        code.uses_text("bos")
+        or not code.imports_from("sae_lens")
+        or not code.mentions("run_with_cache")
+    ):
+        return
+    if any(integer(each.lower) == 1 for each in code.all(ast.Slice)):
+        return
+    for function in code.defs():
+        if not words(function.name) & {"fvu", "variance", "explained", "fve", "mse"}:
+            continue
+        for node in inner(function):
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Subscript)
+                and "cache" in code.unparsed(node.value.value)
+                and integer(node.slice) == 0
+            ) or (
+                isinstance(node, ast.Call)
+                and code.op(node).name in ("flatten", "reshape")
+                and "cache" in code.unparsed(node)
+            ):
+                yield Hit(
+                    node,
+                    "the BOS position is counted: its norm is tens of times that of other tokens and autoencoders are "
+                    "not trained on it, so it dominates the variance and the error",
+                    "drop it: cache[name][:, 1:]",
+                )
+                return

@@ -1,0 +1,179 @@
+"""The number itself: which metric, of which arguments, divided by what, at which threshold."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import value_kind
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    constant,
+    identifiers,
+    indices,
+    integer,
+    word_set,
+)
+
+_SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}
+
+
+@rule("auc-of-hard-labels", "medium")
+def auc_hard(code: Code) -> Iterator[Hit]:
+    """roc_auc_score of predicted classes."""
+    for op in code.ops(
+        "roc_auc_score",
+        "average_precision_score",
+        "roc_curve",
+        "precision_recall_curve",
+        "log_loss",
+    ):
+        call = op.node
+        score = op.arg(0, "y_score", "y_pred", "y_prob")
+        truth_ = op.kw.get("y_true", call.args[0] if call.args else None)
+        value = code.value(score)
+        hard = False
+        if isinstance(value, ast.Call):
+            inside = code.op(value)
+            hard = inside.name == "predict" and not (
+                isinstance(score, ast.Name)
+                and words(score.id) & {"score", "scores", "prob", "probs"}
+            )
+            if inside.name in ("astype", "int", "long", "round", "numpy", "float", "cpu"):
+                base = code.value(inside.x)
+                hard = inside.name == "round" or isinstance(base, ast.Compare) or (
+                    isinstance(base, ast.Call) and code.op(base).name in ("predict", "round")
+                )  # fmt: skip
+            if inside.name == "argmax":
+                hard = True
+        elif isinstance(value, ast.Compare):
+            hard = True
+        if hard:
+            yield Hit(
+                call,
+                f"{op.name} is given hard class predictions (.predict) instead of scores: the curve shrinks to one "
+                "operating point",
+                "use decision_function(X) or predict_proba(X)[:, 1]",
+            )
+            continue
+        first = code.value(truth_)
+        first = first.value if isinstance(first, ast.Subscript) else first
+        if isinstance(first, ast.Call) and code.op(first).name in _SCORES and len(call.args) >= 2:
+            yield Hit(
+                call,
+                "arguments swapped: the labels come first and the scores second",
+                f"{op.name}(y_true, scores)",
+            )
+            continue
+        if (
+            isinstance(value, ast.Subscript)
+            and isinstance(made := code.value(value.value), ast.Call)
+            and code.op(made).name == "predict_proba"
+            and len(indices(value)) == 2
+            and integer(indices(value)[1]) == 0
+        ):
+            yield Hit(
+                call,
+                "column 0 of predict_proba is the probability of the negative class: the AUC is mirrored (1 - AUC)",
+                "predict_proba(X)[:, 1]",
+            )
+
+
+@rule("metric-arguments-swapped", "medium")
+def metric_swapped(code: Code) -> Iterator[Hit]:
+    """precision_score(y_pred, y_true): precision and recall change places."""
+    for op in code.ops(
+        "precision_score", "recall_score", "r2_score", "classification_report", "confusion_matrix"
+    ):
+        call = op.node
+        if len(call.args) < 2:
+            continue
+        first, second = code.value(call.args[0]), code.value(call.args[1])
+        predicted = isinstance(first, ast.Call) and code.op(first).name == "predict"
+        predicted = predicted or bool(
+            isinstance(call.args[0], ast.Name)
+            and words(call.args[0].id) & {"pred", "preds", "predicted", "predictions"}
+            and word_set(call.args[1]) & {"true", "y", "label", "labels", "target", "targets"}
+        )
+        again = isinstance(second, ast.Call) and code.op(second).name == "predict"
+        if predicted and not again:
+            yield Hit(
+                call,
+                f"arguments swapped: {op.name} takes the true labels first; it is not symmetric",
+                f"{op.name}(y_true, y_pred)",
+            )
+
+
+@rule("threshold-from-the-test-set", "high")
+def threshold(code: Code) -> Iterator[Hit]:
+    """A threshold read off the test set's own curve."""
+    for op in code.ops("precision_recall_curve", "roc_curve"):
+        said = frozenset().union(*(word_set(each) for each in op.node.args), frozenset())
+        if not said & {"test", "te", "heldout"} | ({"test"} & words(code.unparsed(op.node))):
+            names = {
+                word
+                for each in op.node.args
+                for name in identifiers(each)
+                for word in (name.lower(),)
+            }
+            if not any(name.endswith("te") or "test" in name for name in names):
+                continue
+        for assign in code.all(ast.Assign):
+            if (
+                word_set(assign.targets[0])
+                & {
+                    "threshold",
+                    "thr",
+                    "thresh",
+                    "cutoff",
+                }
+                and op.node in code.flow(assign.value)
+                and "argmax" in code.vocab(assign.value)
+            ):
+                yield Hit(
+                    op.node,
+                    "the threshold is chosen on the test set's own curve and the test set is then scored with it: "
+                    "the score is biased upwards (fit on test)",
+                    "choose the threshold on the training or validation rows",
+                )
+                return
+
+
+@rule("probability-against-zero", "high")
+def always_positive(code: Code) -> Iterator[Hit]:
+    """``sigmoid(x) > 0`` is always true."""
+    for node in code.all(ast.Compare):
+        if (
+            isinstance(node.ops[0], ast.Gt | ast.GtE) and constant(node.comparators[0]) in (0, 0.0)
+        ) and (value_kind(code, node.left) == "prob"):
+            yield Hit(
+                node,
+                "a probability is compared with 0 and is always greater: the threshold of a probability is 0.5, 0 is "
+                "that of a logit",
+                "probability > 0.5",
+            )
+
+
+@rule("divided-by-the-other-split", "high")
+def other_split(code: Code) -> Iterator[Hit]:
+    """Correct test answers divided by the number of training rows."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Div):
+            continue
+        below = node.right
+        if not (isinstance(below, ast.Call) and code.op(below).name == "len" and below.args):
+            continue
+        above = word_set(node.left) & {"train", "test", "val"}
+        under = word_set(below.args[0]) & {"train", "test", "val"}
+        compares = any(
+            isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq)
+            for each in code.flow(node.left)
+        )
+        if compares and len(above) == 1 and len(under) == 1 and above != under:
+            yield Hit(
+                node,
+                f"a count of {min(above)} rows is divided by the number of {min(under)} rows",
+                f"divide by len of the {min(above)} rows",
+            )

@@ -1,0 +1,194 @@
+"""Standard errors, explained variance, bootstrap: the formula itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import constant, identifiers, inner, parameters, word_set
+
+
+@rule("mean-std-without-parentheses", "high")
+def precedence(code: Code) -> Iterator[Hit]:
+    """``x - x.mean() / x.std()``"""
+    for node in code.all(ast.BinOp):
+        if not (isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp)):
+            continue
+        quotient = node.right
+        if not isinstance(quotient.op, ast.Div):
+            continue
+        mean, spread = quotient.left, quotient.right
+        if isinstance(spread, ast.BinOp):
+            spread = spread.left
+        if (
+            isinstance(mean, ast.Call)
+            and code.op(mean).name == "mean"
+            and isinstance(spread, ast.Call)
+            and code.op(spread).name in ("std", "norm", "var")
+            and code.same(code.op(mean).x, node.left)
+        ):
+            yield Hit(
+                node,
+                "missing parentheses: the mean is divided by the standard deviation, then subtracted",
+                "(x - x.mean(0)) / x.std(0)",
+            )
+
+
+@rule("fvu-without-centring", "medium")
+def fvu(code: Code) -> Iterator[Hit]:
+    """Unexplained variance relative to the raw second moment."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Div):
+            continue
+        statement = code.statement(node)
+        names: set[str] = set()
+        if isinstance(statement, ast.Assign):
+            names |= word_set(statement.targets[0])
+        if isinstance(statement, ast.Return):
+            function = code.function(node)
+            names |= words(function.name) if function is not None else set()
+        if not (
+            {"fvu", "fve", "r2", "ev", "unexplained"} & names or {"explained", "variance"} <= names
+        ):
+            continue
+        below = _accumulated(code, node.right)
+        text = code.unparsed(below)
+        vocab = code.flow_words(below) | code.flow_words(node.right)
+        if not re.search(r"pow\(2\)|\*\* 2|square|norm", text) or "sum" not in text + "norm":
+            continue
+        if {"mean", "var", "std", "mu", "centred", "centered", "total", "tss", "center"} & vocab:
+            continue
+        if isinstance(below, ast.BinOp) and isinstance(below.op, ast.Sub):
+            continue
+        if "-" in text.replace("-1", "").replace("-2", ""):
+            continue
+        above_flow = code.unparsed(_accumulated(code, node.left))
+        if "-" not in above_flow.replace("-1", "").replace("-2", "") and not {
+            "err",
+            "error",
+            "residual",
+            "mse",
+            "diff",
+        } & words(above_flow):
+            continue
+        yield Hit(
+            node,
+            "variance without subtracting the mean: the denominator is the raw second moment, so a large mean "
+            "activation makes the reconstruction look better than it is",
+            "divide by (x - x.mean(0)).pow(2).sum()",
+        )
+
+
+@kept
+def _first_added(code: Code, scope: ast.AST, name: str) -> ast.AST | None:
+    """What is added first to a name."""
+    found = code.bindings[scope].get(name, ())
+    return next((each.value for each in found if each.kind == "aug" and each.value), None)
+
+
+def _accumulated(code: Code, node: ast.AST) -> ast.AST:
+    """What a running sum adds up, else the value of an expression."""
+    value = code.value(node)
+    if isinstance(value, ast.Name):
+        added = _first_added(code, code.scope(value), value.id)
+        if added is not None:
+            return added
+    return value if value is not None else node
+
+
+@rule("standard-error-without-root", "medium")
+def standard_error(code: Code) -> Iterator[Hit]:
+    """std / n called a standard error; 1.96 * std called an interval."""
+    names = {"se", "sem", "stderr"}
+    for assign in code.all(ast.Assign):
+        said = word_set(assign.targets[0])
+        value = assign.value
+        if not said & names and not {"standard", "error"} <= said:
+            continue
+        if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div)):
+            continue
+        above = {code.op(each).name for each in inner(value.left) if isinstance(each, ast.Call)}
+        if not ({"std", "stdev"} & above or word_set(value.left) & {"std", "sd", "stdev"}):
+            continue
+        text = code.unparsed(value.right)
+        flow = code.unparsed(code.value(value.right))
+        if "sqrt" in flow or "0.5" in flow or "1 / 2" in flow:
+            continue
+        if text.startswith("len(") or words(text) & {
+            "n",
+            "num",
+            "count",
+            "size",
+            "shape",
+            "samples",
+        }:
+            yield Hit(
+                assign,
+                "a standard error is the standard deviation divided by the square root of n; this divides by n",
+                "std / n ** 0.5",
+            )
+
+
+@rule("interval-without-root-n", "medium")
+def interval(code: Code) -> Iterator[Hit]:
+    """``1.96 * std`` called a confidence interval of the mean."""
+    for node in code.all(ast.BinOp):
+        if not isinstance(node.op, ast.Mult):
+            continue
+        sides = (node.left, node.right)
+        if not any(constant(each) in (1.96, 1.645, 2.576, 2.58) for each in sides):
+            continue
+        spread = node.right if constant(node.left) is not None else node.left
+        value = code.value(spread)
+        if not (isinstance(value, ast.Call) and code.op(value).name in ("std", "stdev")):
+            continue
+        statement = code.statement(node)
+        if "sqrt" in identifiers(statement) or "0.5" in code.unparsed(statement):
+            continue
+        if code.context(node, doc=True) & {"ci", "confidence", "interval", "sem", "error"}:
+            yield Hit(
+                node,
+                "the interval of a mean needs the standard error, std / sqrt(n); this is the spread of single values",
+                "1.96 * x.std(ddof=1) / len(x) ** 0.5",
+            )
+
+
+@rule("bootstrap-without-replacement", "high")
+def bootstrap(code: Code) -> Iterator[Hit]:
+    """A bootstrap that only permutes the sample."""
+    for op in code.ops("choice", "permutation", "sample", "randperm"):
+        function = code.function(op.node)
+        if function is not None and "replace" in parameters(function):
+            continue  # a library's own resampling
+        said = words(function.name) if function is not None else frozenset()
+        said |= frozenset().union(
+            *(word_set(t) for t in getattr(code.statement(op.node), "targets", [])), frozenset()
+        )
+        for loop in code.loops(op.node):
+            said |= word_set(loop.target if isinstance(loop, ast.For) else None) | word_set(
+                loop.iter if isinstance(loop, ast.For) else None
+            )
+        if not said & {"bootstrap", "boot", "resample", "resampled", "bootstraps"}:
+            continue
+        full = bool(
+            code.unparsed(op.arg(0, "size", "k") or op.x).startswith("len(")
+        ) or op.name in ("permutation", "randperm")
+        replace = op.kw.get("replace", op.arg(1) if op.name == "choice" else None)
+        without = op.name in ("permutation", "randperm", "sample") or (
+            replace is not None and constant(replace) is False
+        )
+        if op.name == "sample" and ("replace" in op.kw or "frac" in op.kw):
+            without = constant(op.kw.get("replace")) is not True
+        if without and full and not said & {"null", "perm", "permutation"}:
+            yield Hit(
+                op.node,
+                "a bootstrap without replacement only permutes the sample: every resample has "
+                "the same mean, so the interval "
+                "has zero width",
+                "rng.choice(x, size=len(x), replace=True)",
+            )

@@ -1,0 +1,315 @@
+"""Steering hooks: how often a vector is added, and to which steps of a generation."""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.hooking import hooks, touches_model, traces
+from gadfly.tools.review.names import VECTOR_WORDS, words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import (
+    identifiers,
+    indices,
+    inner,
+    integer,
+    is_full_slice,
+    position,
+    truth,
+    word_set,
+)
+
+
+@rule("vector-added-twice", "high")
+def added_twice(code: Code) -> Iterator[Hit]:
+    """In place and again in the returned value, or the same hook registered twice."""
+    for hook in hooks(code):
+        if isinstance(hook.function, ast.Lambda):
+            continue
+        added: list[tuple[str, ast.AST]] = []
+        for node in inner(hook.function, nested=False):
+            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+                added.append((_vector_text(code, node.value), node))
+            elif isinstance(node, ast.Call) and code.op(node).name == "add_" and node.args:
+                added.append((_vector_text(code, node.args[0]), node))
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+                added.append((_vector_text(code, node.right), node))
+        for n, (text, node) in enumerate(added):
+            for other_text, other in added[:n]:
+                if (
+                    text
+                    and text == other_text
+                    and not code.other_arm(node, other)
+                    and not _returns_between(code, other, node)
+                ):
+                    yield Hit(
+                        node,
+                        f"the vector is added twice: {text} was already added in place above, so the effective "
+                        "coefficient is doubled",
+                        "add it once",
+                    )
+                    break
+    for trace in traces(code):
+        edits: dict[tuple[str, str], ast.AST] = {}
+        for statement in trace.block.body:
+            target: ast.AST | None = None
+            if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
+                target, addend = statement.target, statement.value
+            elif (
+                isinstance(statement, ast.Assign)
+                and isinstance(statement.value, ast.BinOp)
+                and isinstance(statement.value.op, ast.Add)
+                and code.same(_whole(statement.targets[0]), _whole(statement.value.left))
+            ):
+                target, addend = statement.targets[0], statement.value.right
+            if target is None or not touches_model(code, target):
+                continue
+            what = code.unparsed(_whole(target)), code.unparsed(addend)
+            if what in edits:
+                yield Hit(
+                    statement,
+                    f"the vector is added twice: {what[1]} was already added to {what[0]} above, so the effective "
+                    "coefficient is doubled",
+                    "add it once",
+                )
+            edits[what] = statement
+    seen: dict[tuple[str, str, object], ast.AST] = {}
+    for call in code.all(ast.Call):
+        if not (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr in ("register_forward_hook", "register_forward_pre_hook", "add_hook")
+        ):
+            continue
+        if not call.args:
+            continue
+        statement = code.statement(call)
+        key = (
+            code.unparsed(call.func.value),
+            code.unparsed(call),
+            code.parents.get(statement),
+        )
+        same_line = key in seen and code.statement(seen[key]) is statement
+        if key in seen and not same_line and not _removed_between(code, seen[key], call):
+            yield Hit(
+                call,
+                "the same hook is registered twice on the same module: the vector is added twice",
+                "register it once",
+            )
+        seen[key] = call
+
+
+def _whole(node: ast.AST) -> ast.AST:
+    """``x`` of ``x[:]``."""
+    return node.value if isinstance(node, ast.Subscript) and is_full_slice(node.slice) else node
+
+
+def _vector_text(code: Code, node: ast.AST) -> str:
+    names = {each.id for each in inner(node) if isinstance(each, ast.Name)}
+    said = {w for each in names for w in words(each)}
+    if not said & (VECTOR_WORDS | {"steering", "noise", "bias", "delta"}):
+        return ""
+    text = code.unparsed(node)
+    for tail in (".to(output)", ".to(resid)"):
+        text = text.removesuffix(tail)
+    return text
+
+
+def _returns_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
+    block = code.statement(one)
+    if isinstance(block, ast.Return):
+        return True
+    above = code.parents.get(block)
+    body = getattr(above, "body", [])
+    return any(
+        isinstance(each, ast.Return)
+        and position(one) < position(each) < position(code.statement(other))
+        for each in body
+    )
+
+
+def _removed_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
+    found = code.ops("remove", "reset_hooks", "remove_all_hooks")
+    first = bisect_right(found, position(one), key=lambda op: position(op.node))
+    return first < len(found) and position(found[first].node) < position(other)
+
+
+@rule("steering-first-step-only", "high")
+def first_step_only(code: Code) -> Iterator[Hit]:
+    """nnsight: an edit inside generate() without an iteration over steps."""
+    for trace in traces(code):
+        if trace.kind != "generate":
+            continue
+        tokens = next(
+            (k.value for k in trace.call.keywords if k.arg in ("max_new_tokens", "max_length")),
+            None,
+        )
+        if tokens is None or integer(tokens) == 1:
+            continue
+        iterates = any(
+            isinstance(each, ast.Attribute) and each.attr in ("iter", "all", "next")
+            for each in inner(trace.block)
+        )
+        if iterates:
+            continue
+        for node in inner(trace.block):
+            target: ast.AST | None = None
+            if isinstance(node, ast.Assign):
+                target = node.targets[0]
+            elif isinstance(node, ast.AugAssign):
+                target = node.target
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "steer"
+            ):
+                target = node.func
+            if target is None or not _module_value(code, target):
+                continue
+            yield Hit(
+                node,
+                "the edit applies to the first forward pass (the prompt) only: inside generate() every new token is "
+                "another step, and without an iteration over steps the steering stops after prefill",
+                "with tracer.all(): … or for step in tracer.iter[:n]: …",
+            )
+            break
+
+
+def _module_value(code: Code, node: ast.AST) -> bool:
+    text = code.unparsed(node)
+    return any(
+        each in text
+        for each in (
+            ".output",
+            ".input",
+            "layers_output",
+            "mlps_output",
+            "attentions_output",
+            ".steer",
+        )
+    )
+
+
+@rule("position-under-kv-cache", "high")
+def kv_cache(code: Code) -> Iterator[Hit]:
+    """A hook that slices from a prompt position, while generation feeds one token per step."""
+    if not any(code.ops("generate")):
+        return
+    if any(
+        each.arg == "use_cache" and truth(each.value) is False for each in code.all(ast.keyword)
+    ):
+        return
+    for hook in hooks(code):
+        if hook.kind == "lens" and not code.mentions("generate"):
+            continue
+        function = hook.function
+        tracked = {
+            "cache_position",
+            "step",
+            "offset",
+            "seen",
+            "past",
+            "position_ids",
+            "n_seen",
+            "nonlocal",
+        } & {w for name in identifiers(function) for w in (name, *words(name))}
+        if tracked or any(isinstance(each, ast.Nonlocal | ast.Global) for each in inner(function)):
+            continue
+        if any(
+            isinstance(each, ast.Compare)
+            and integer(each.comparators[0]) == 1
+            and _is_length(code, each.left)
+            for each in inner(function)
+        ):
+            continue  # knows the cached step
+        for node in inner(function):
+            if isinstance(node, ast.Subscript) and len(indices(node)) >= 2:
+                part = indices(node)[1]
+                if (
+                    isinstance(part, ast.Slice)
+                    and part.upper is None
+                    and isinstance(part.lower, ast.Name | ast.Attribute | ast.BinOp)
+                    and (
+                        isinstance(node.ctx, ast.Store)
+                        or isinstance(code.parents.get(node), ast.AugAssign)
+                    )
+                    and _prompt_position(code, part.lower, function)
+                ):
+                    yield Hit(node, _CACHED, _CACHED_FIX)
+                    break
+            if isinstance(node, ast.Compare) and len(node.comparators) == 1:
+                sides = [node.left, node.comparators[0]]
+                length = [each for each in sides if _is_length(code, each)]
+                other = [each for each in sides if not _is_length(code, each)]
+                if (
+                    length
+                    and other
+                    and isinstance(other[0], ast.Name | ast.Attribute)
+                    and _prompt_position(code, other[0], function)
+                ):
+                    yield Hit(node, _CACHED, _CACHED_FIX)
+                    break
+
+
+_CACHED = (
+    "with a KV cache every step after the prompt has length 1, so a position counted over the whole sequence never "
+    "matches the current step: steering stops after prefill"
+)
+
+
+_CACHED_FIX = "track the absolute position over calls (or use_cache=False)"
+
+
+def _is_length(code: Code, node: ast.AST) -> bool:
+    value = code.value(node)
+    if isinstance(value, ast.Call) and code.op(value).name == "arange" and len(value.args) == 1:
+        value = code.value(value.args[0])
+    if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Call):
+        value = value.value
+    return code.unparsed(value).endswith((".shape[1]", ".size(1)", ".shape[-2]", ".size(-2)"))
+
+
+def _prompt_position(code: Code, node: ast.AST, function: ast.AST) -> bool:
+    said = word_set(node)
+    return bool(
+        said
+        & {
+            "start",
+            "prompt",
+            "pos",
+            "position",
+            "n_prompt",
+            "from",
+            "begin",
+            "instruction",
+            "offset",
+            "prefix",
+            "after",
+        }
+    )
+
+
+@rule("norm-of-the-whole-batch", "medium")
+def batch_norm(code: Code) -> Iterator[Hit]:
+    """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
+    for hook in hooks(code):
+        for node in inner(hook.function):
+            if not (isinstance(node, ast.Call) and code.op(node).name == "norm"):
+                continue
+            op = code.op(node)
+            if op.args or op.kw or not isinstance(op.x, ast.Name):
+                continue
+            activation = op.x.id == hook.value or any(
+                isinstance(each, ast.Name) and each.id == hook.value for each in code.flow(op.x)
+            )
+            sized = code.parents.get(node)
+            if activation and isinstance(sized, ast.BinOp) and isinstance(sized.op, ast.Mult) and not any(
+                isinstance(each, ast.Subscript) and len(indices(each)) > 1 for each in code.flow(op.x)
+            ):  # fmt: skip
+                yield Hit(
+                    node,
+                    "norm() without a dim is the norm of all tokens of the batch together: the coefficient then grows "
+                    "with the length of the prompt and the size of the batch",
+                    "h.norm(dim=-1, keepdim=True)",
+                )

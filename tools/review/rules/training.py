@@ -1,0 +1,220 @@
+"""Gradients: loops that forget to reset them, switch them off, or keep their graphs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gadfly.tools.review.concepts import (
+    OUTPUT_ATTRS,
+    grad_switch,
+    is_forward,
+    is_model,
+    without_grad,
+)
+from gadfly.tools.review.flow import Code
+from gadfly.tools.review.memory import kept
+from gadfly.tools.review.names import words
+from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.tree import identifiers, inner
+
+
+@rule("backward-without-graph", "high")
+def no_graph(code: Code) -> Iterator[Hit]:
+    """backward() under no_grad or inference_mode."""
+    for op in code.ops("backward"):
+        if not isinstance(op.node.func, ast.Attribute) or "autograd" in code.dotted(op.node.func):
+            continue
+        if without_grad(code, op.node) and not _enabled(code, op.node):
+            yield Hit(
+                grad_switch(code, op.node) or op.node,
+                "backward() under no_grad or inference_mode: there is no graph, so there are no gradients",
+                "torch.enable_grad() around the forward and backward pass",
+            )
+
+
+def _enabled(code: Code, node: ast.AST) -> bool:
+    if any("enable_grad" in identifiers(item.context_expr) for _, item in code.withs(node)):
+        return True
+    nearest = code.function(node)
+    if nearest is None:
+        return code.mentions("enable_grad")
+    return any(
+        "enable_grad" in identifiers(each) for each in nearest.decorator_list
+    ) or code.mentions("enable_grad")
+
+
+@rule("gradient-of-non-leaf", "high")
+def non_leaf(code: Code) -> Iterator[Hit]:
+    """hidden_states[i].grad is None without retain_grad()."""
+    if code.mentions(
+        "retain_grad",
+        "requires_grad_",
+        "autograd",
+        "register_hook",
+        "nnsight",
+        "nnterp",
+        "register_full_backward_hook",
+    ):
+        return
+    if not any(code.ops("backward")):
+        return
+    for node in code.all(ast.Attribute):
+        if node.attr != "grad" or isinstance(node.ctx, ast.Store):
+            continue
+        direct = code.value(node.value)
+        if isinstance(direct, ast.Subscript):
+            direct = code.value(direct.value)
+        if isinstance(direct, ast.Attribute) and direct.attr in OUTPUT_ATTRS:
+            yield Hit(
+                node,
+                "the gradient of a non-leaf tensor is not kept: .grad is None without retain_grad() before backward()",
+                "hidden.retain_grad() before backward(), or torch.autograd.grad(loss, hidden)",
+            )
+            return
+
+
+@rule("graphs-kept-in-a-list", "low")
+def kept_graphs(code: Code) -> Iterator[Hit]:
+    """Activations collected in a loop with gradients on."""
+    if code.mentions(
+        "backward", "autograd", "grad", "requires_grad_", "requires_grad", "nnsight", "nnterp"
+    ):
+        return
+    loaded = any("from_pretrained" in code.dotted(each.func) for each in code.all(ast.Call))
+    for op in code.ops("append") if loaded else ():  # else a caller may have switched gradients off
+        if not op.args or not code.loops(op.node):
+            continue
+        given = op.args[0]
+        if without_grad(code, op.node):
+            continue
+        vocab = code.vocab(given)
+        if {
+            "detach",
+            "item",
+            "tolist",
+            "numpy",
+            "data",
+            "no_grad",
+            "inference_mode",
+            "argmax",
+            "decode",
+        } & vocab:
+            continue
+        flow = code.flow(given)
+        runs = [each for each in flow if isinstance(each, ast.Call) and is_forward(code, each)]
+        outputs = [
+            each for each in flow if isinstance(each, ast.Attribute) and each.attr in OUTPUT_ATTRS
+        ]
+        if runs and outputs and not any(without_grad(code, each) for each in [*runs, *outputs]):
+            if _called_without_grad(code, op.node) or code.mentions(
+                "no_grad", "inference_mode", "set_grad_enabled"
+            ):
+                continue
+            yield Hit(
+                op.node,
+                "activations are collected with gradients on: every appended tensor keeps its whole graph in memory",
+                "with torch.inference_mode(): …, or .detach()",
+            )
+            return
+
+
+def _called_without_grad(code: Code, node: ast.AST) -> bool:
+    function = code.function(node)
+    return function is not None and _each_without_grad(code, function.name)
+
+
+@kept
+def _each_without_grad(code: Code, name: str) -> bool:
+    return any(without_grad(code, call) for call in code.calls_of(name))
+
+
+@kept
+def _is_called(code: Code, name: str) -> bool:
+    """Whether a plain name is called."""
+    calls = ((each, code.parents[each]) for each in code.reads(name))
+    return any(isinstance(above, ast.Call) and above.func is each for each, above in calls)
+
+
+def _train_mode(code: Code) -> Iterator[Hit]:
+    """``model.train()`` in a file that trains nothing."""
+    if code.mentions("backward", "step", "zero_grad", "Trainer", "fit"):
+        return
+    for op in code.ops("train"):
+        if isinstance(op.node.func, ast.Attribute) and is_model(code, op.x) and not op.node.args:
+            yield Hit(
+                op.node,
+                "model.train() in a file that only evaluates: dropout stays active, so activations and logits are "
+                "random and differ from run to run",
+                "model.eval()",
+            )
+
+
+@rule("dropout-left-on", "medium")
+def dropout_on(code: Code) -> Iterator[Hit]:
+    """A module with dropout or batch norm, trained and evaluated here, never put in eval()."""
+    if code.mentions("eval", "training"):
+        return
+    layers = [
+        op
+        for op in code.ops("Dropout", "BatchNorm1d", "BatchNorm2d")
+        if code.dotted(op.node.func).startswith(("torch", "nn"))
+    ]
+    for call in code.all(ast.Call):
+        name = code.dotted(call.func)
+        made = name.endswith("from_config") or (
+            name.endswith(("ForCausalLM", "LMHeadModel"))
+            and len(call.args) == 1
+            and "config" in code.flow_words(call.args[0])
+        )
+        home = code.statement(call)
+        named = isinstance(home, ast.Assign) and isinstance(home.targets[0], ast.Name)
+        runs = (
+            made and named and _is_called(code, home.targets[0].id)  # type: ignore[attr-defined]
+        )
+        if runs and not any(code.ops("backward")) and not code.mentions("train"):
+            yield Hit(
+                call,
+                "a model made from a config is in training mode and eval() is never called: "
+                "dropout is active in every run "
+                "(only from_pretrained calls eval)",
+                "model.eval()",
+            )
+    yield from _train_mode(code)
+    if not layers or not any(code.ops("backward")):
+        return
+    for block in code.all(ast.With):
+        if not any(
+            identifiers(i.context_expr) & {"no_grad", "inference_mode"} for i in block.items
+        ):
+            continue
+        scores = any(
+            isinstance(each, ast.Call)
+            and code.op(each).name in ("argmax", "mean", "roc_auc_score", "accuracy_score", "item")
+            for each in inner(block)
+        )
+        if scores:
+            yield Hit(
+                block,
+                "evaluated in training mode: eval() is never called, so dropout (or batch "
+                "statistics) is active while the "
+                "accuracy is measured",
+                "probe.eval() before, probe.train() after",
+            )
+            return
+    for function in code.defs():
+        if without_grad(code, function.body[0]) and words(function.name) & {
+            "evaluate",
+            "accuracy",
+            "eval",
+            "score",
+            "test",
+        }:
+            yield Hit(
+                function,
+                "evaluated in training mode: eval() is never called, so dropout (or batch "
+                "statistics) is active while the "
+                "accuracy is measured",
+                "probe.eval() before, probe.train() after",
+            )
+            return
