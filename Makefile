@@ -49,7 +49,7 @@ $(VENV)/.interp: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.interp
-	.ci/dependencies $(VENV) interp evals dev
+	.ci/dependencies $(VENV) interp evals formats dev
 	@touch $@
 
 # Versions that stand in constraints.txt are kept; for newer ones: make lock UPGRADE=--upgrade

@@ -44,7 +44,7 @@ def test_the_lock_names_no_registry() -> None:
 
 
 def test_whatever_the_project_asks_for_is_locked() -> None:
-    extras = ("interp", "evals", "dev")
+    extras = ("interp", "evals", "formats", "dev")
     base, every = _requirements(), _requirements(*extras)
     assert "torch" not in {each.name for each in base}
     assert {each.name for each in base} < {each.name for each in every}
