@@ -30,10 +30,10 @@ from gadfly.agent.llm.prompting import prompt
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.evals.review_rules import DEFAULT, Case, Score, score
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.hunks import by_file, unapplied
-from gadfly.tools.review.material import File, Material, text_file
+from gadfly.tools.review.reading.hunks import by_file, unapplied
+from gadfly.tools.review.reading.material import File, Material, text_file
+from gadfly.tools.review.reading.source import from_text
 from gadfly.tools.review.report import Remark
-from gadfly.tools.review.source import from_text
 
 _NEAR = 3  # lines
 

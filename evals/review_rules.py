@@ -21,10 +21,10 @@ from statistics import NormalDist, median
 from typing import Any
 
 from gadfly.errors import GadflyError
-from gadfly.tools.review import source as reading
-from gadfly.tools.review.diff import parse
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.findings import Finding
+from gadfly.tools.review.reading import source as reading
+from gadfly.tools.review.reading.diff import parse
 from gadfly.tools.review.registry import rules
 
 DEFAULT = Path(__file__).resolve().parents[1].parent / "shared" / "review_samples"

@@ -39,8 +39,8 @@ from typing import Any, NamedTuple
 from gadfly.errors import GadflyError, MissingExtraError
 from gadfly.evals.place import rows, told
 from gadfly.evals.review_rules import _NEAR, DEFAULT, _changed, _read
-from gadfly.tools.review import source as reading
 from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.reading import source as reading
 from gadfly.tools.review.registry import rules
 
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
 def test_no_file_that_is_read_again_is_written_in_place() -> None:
     """Only what goes with this process may be, or is recorded last, as a run's artifacts are."""
     allowed = {
-        "tools/review/repository.py",
+        "tools/review/reading/repository.py",
         "agent/critic/repro.py",
         "tools/kernel/__init__.py",
         "tools/kernel/process.py",

@@ -22,7 +22,7 @@ from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.corpus.progress import Progress
 from gadfly.errors import LLMError
 from gadfly.tools.review.findings import fingerprint
-from gadfly.tools.review.material import Material
+from gadfly.tools.review.reading.material import Material
 from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report
 
 _MOST_VIEWS = 60  # pieces of code in one review, for models whose price is not known

@@ -6,7 +6,7 @@ import ast
 import textwrap
 
 from gadfly.agent.critic.views import Spot
-from gadfly.tools.review.material import File
+from gadfly.tools.review.reading.material import File
 
 _LONGEST = 30  # lines; a longer one is a rewrite and no repair
 

@@ -19,7 +19,7 @@ from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.tools.kernel import sandbox
 from gadfly.tools.kernel.box import Box
 from gadfly.tools.kernel.sandbox import Limits
-from gadfly.tools.review.material import File
+from gadfly.tools.review.reading.material import File
 from gadfly.tools.review.report import Remark
 
 _SECONDS = 60

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from gadfly.agent.critic.blind import blinded
 from gadfly.corpus.tokens import count
-from gadfly.tools.review.anchors import anchors
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.material import File
-from gadfly.tools.review.tree import BrokenCodeError
+from gadfly.tools.review.code.anchors import anchors
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.tree import BrokenCodeError
+from gadfly.tools.review.reading.material import File
 
 BUDGET = 6_000  # tokens of code in one question
 _SHORTEST_QUOTE = 8  # characters that are not space; a shorter one stands everywhere

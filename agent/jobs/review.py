@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from gadfly.agent.llm.choose import Choice, choose
 from gadfly.agent.llm.model import ChatModel
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.tools.review import source as reading
 from gadfly.tools.review.config import Config
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.material import File, Material
+from gadfly.tools.review.reading import source as reading
+from gadfly.tools.review.reading.material import File, Material
 from gadfly.tools.review.registry import rules
 from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked, remark
 

@@ -15,7 +15,7 @@ from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Outcome, Reasoner, Turn, unfenced
 from gadfly.tools.contract import Result
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.source import from_text
+from gadfly.tools.review.reading.source import from_text
 
 _PASSAGES = 12
 _NEAR = 0.5  # share of a statement's words that make a passage speak of it

@@ -23,7 +23,7 @@ from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
 from gadfly.evals.place import rows
 from gadfly.evals.tasks.solving import among, engine
-from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.reading.material import Material, text_file
 
 ARMS = ("gadfly", "rules", "one framing", "bare")
 _NEAR = 2  # lines

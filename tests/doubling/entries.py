@@ -85,7 +85,7 @@ from gadfly.corpus.readers import (
 from gadfly.corpus.sources.memory import note
 from gadfly.errors import CorpusError
 from gadfly.tools.ledger import Run
-from gadfly.tools.review import diff, hunks
+from gadfly.tools.review.reading import diff, hunks
 from gadfly.tools.review.suppress import Suppressions
 from gadfly.visible import visible
 

@@ -9,11 +9,11 @@ import pytest
 from tests.doubling import code
 from tests.doubling.measure import MOST, elapsed, growth
 
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.tree import BrokenCodeError
 from gadfly.tools.review.engine import review
-from gadfly.tools.review.flow import Code
+from gadfly.tools.review.reading.source import from_text
 from gadfly.tools.review.registry import rules
-from gadfly.tools.review.source import from_text
-from gadfly.tools.review.tree import BrokenCodeError
 
 # Flows are followed for some hundred nodes: only on code that is longer is the time for more of it the same.
 LARGE, DOUBLINGS = 48_000, 2

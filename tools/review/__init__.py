@@ -1,9 +1,10 @@
 """Review of interpretability code by deterministic rules: no model, no network, nothing is executed.
 
-- ``material``, ``changes``, ``hunks``, ``diff``, ``repository``, ``notebooks``  what is read, and which lines count
-- ``source``, ``tree``, ``flow``, ``shapes``, ``concepts``                       what the code says
-- ``rules``, ``registry``, ``engine``, ``suppress``, ``config``                  what is wrong with it
-- ``findings``, ``report``                                                       what is told
+- ``reading/``   what is reviewed and which lines count: files, notebooks, diffs, the work since a git commit
+- ``code/``      what the code says: tree, data flow, shapes of tensors, models, hooks, tokenizers
+- ``rules/``     what is wrong with it: one function and one page a rule
+- ``engine``, ``registry``, ``suppress``, ``config``  every rule over every file, and what switches one off
+- ``findings``, ``report``                            what a review says
 
 What a face calls::
 
@@ -27,6 +28,6 @@ A :class:`~gadfly.tools.review.findings.Finding` holds
 - ``framings``: empty for rules; the critic fills it.
 
 ``diff.parse`` gives the files of a diff with the lines on which a comment may stand (``commentable``);
-``anchors.anchors`` the enclosing functions, callees and callers of lines, within a token budget;
-``suppress`` knows ``# gadfly: ignore[rule]``. Arrows: faces → engine → rules → concepts, shapes → flow → tree.
+``code.anchors`` the enclosing functions, callees and callers of lines, within a token budget;
+``suppress`` knows ``# gadfly: ignore[rule]``. Arrows: faces → engine → rules → code; engine → reading.
 """

@@ -12,21 +12,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gadfly.tools.review import source as reading
-from gadfly.tools.review.diff import FileChange, parse
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.tree import FUNCTIONS, BrokenCodeError
+from gadfly.tools.review.code.watch import OutOfTimeError
 from gadfly.tools.review.findings import Finding, anchored, fingerprint, ranked
-from gadfly.tools.review.flow import Code
+from gadfly.tools.review.reading import source as reading
+from gadfly.tools.review.reading.diff import FileChange, parse
+from gadfly.tools.review.reading.source import Source
 from gadfly.tools.review.registry import Hit, Rule, rules
-from gadfly.tools.review.source import Source
 from gadfly.tools.review.suppress import Suppressions
-from gadfly.tools.review.tree import FUNCTIONS, BrokenCodeError
-from gadfly.tools.review.watch import OutOfTimeError
 
 _LONGEST_QUOTE = 8  # lines
 LONGEST_RULE = (
     5.0  # seconds of processor time for one rule over one file; a usual one takes a thousandth
 )
-_SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".ipynb_checkpoints"}  # fmt: skip
 
 
 @dataclass
@@ -57,7 +56,7 @@ def review(
 ) -> Review:
     """As :func:`review_files`, with the notices about what could not be read."""
     done = Review()
-    for each in sources(files):
+    for each in reading.sources(files):
         if each.notice:
             done.notices.append(each.notice)
         lines = None if changed is None else changed.get(each.path, set())
@@ -115,28 +114,6 @@ def _new_version(change: FileChange, folder: Path, notices: list[str]) -> str | 
                            "not reviewed")  # fmt: skip
             return None
     return text
-
-
-def sources(files: Iterable[Path | str] | Mapping[str, str]) -> list[Source]:
-    """The files as sources; folders are searched for Python files and notebooks."""
-    if isinstance(files, Mapping):
-        return [reading.from_text(path, text) for path, text in files.items()]
-    found: list[Source] = []
-    for each in files:
-        path = Path(each)
-        if path.is_dir():
-            inside = sorted(
-                below
-                for below in path.rglob("*")
-                if below.suffix in (".py", ".ipynb")
-                and below.is_file()
-                and below.resolve().is_relative_to(path.resolve())  # a link may lead anywhere
-                and not _SKIPPED & set(below.relative_to(path).parts)
-            )
-            found += [reading.read(below) for below in inside]
-        else:
-            found.append(reading.read(path, str(each)))
-    return found
 
 
 def review_source(

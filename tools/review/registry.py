@@ -15,8 +15,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
 
+from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.findings import Severity
-from gadfly.tools.review.flow import Code
 
 PAGES = Path(__file__).parent / "rules" / "pages"
 _SECTION = re.compile(r"^## (Wrong|Right|Why|Source)\s*$", re.MULTILINE)

@@ -13,7 +13,7 @@ from gadfly.agent.faces.door import command, say, say_json
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
-    from gadfly.tools.review.material import Material
+    from gadfly.tools.review.reading.material import Material
     from gadfly.tools.review.report import Report
 
 FOUND = 3  # the exit code when --fail-on is met; 1 and 2 are taken by errors
@@ -156,8 +156,8 @@ def _local(
 
 
 def _gathered(paths: tuple[str, ...], diff: str | None, base: str | None) -> Material:
-    from gadfly.tools.review.changes import from_base, from_diff
-    from gadfly.tools.review.material import from_paths
+    from gadfly.tools.review.reading.changes import from_base, from_diff
+    from gadfly.tools.review.reading.material import from_paths
 
     if diff is not None and base is not None:
         raise UsageError("--diff and --base are two different changes; give one of them")

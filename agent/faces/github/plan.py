@@ -12,7 +12,7 @@ from typing import Any
 from gadfly.agent.critic import markdown
 from gadfly.agent.faces.github import marks
 from gadfly.agent.faces.github.marks import Comment
-from gadfly.tools.review.material import File, Material
+from gadfly.tools.review.reading.material import File, Material
 from gadfly.tools.review.report import CRITIQUE, Remark, Report
 
 

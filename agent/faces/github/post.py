@@ -12,7 +12,7 @@ from gadfly.agent.faces.github.plan import Plan, key, plan
 from gadfly.agent.faces.github.pull import Pull
 from gadfly.agent.faces.github.reviews import Told, post_review
 from gadfly.agent.faces.github.threads import set_threads
-from gadfly.tools.review.material import Material
+from gadfly.tools.review.reading.material import Material
 from gadfly.tools.review.report import Remark, Report
 
 _LONGEST_BODY = 60_000  # GitHub takes 65,536 characters

@@ -17,8 +17,8 @@ from gadfly.agent.faces.github.client import Client, GitHubError
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError
 from gadfly.tools.review.config import Config, load
-from gadfly.tools.review.hunks import Hunk, patch_hunks, unapplied
-from gadfly.tools.review.material import SUFFIXES, File, Material, excluded, text_file
+from gadfly.tools.review.reading.hunks import Hunk, patch_hunks, unapplied
+from gadfly.tools.review.reading.material import SUFFIXES, File, Material, excluded, text_file
 
 MOST_FILES = 150
 _MOST_BYTES = 20_000_000

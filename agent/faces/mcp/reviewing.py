@@ -38,9 +38,9 @@ def review(args: ReviewArgs, context: Context) -> Report:
     """Find the bugs of interpretability code (hooks, patching, probes, steering, statistics) by rules on the syntax
     tree, each finding with the quoted lines and a fix. Takes text, files, notebooks, a folder, a diff or a git base."""
     from gadfly.agent.jobs.review import review as run
-    from gadfly.tools.review.changes import from_base, from_diff
     from gadfly.tools.review.config import from_folder
-    from gadfly.tools.review.material import Material, from_paths, text_file
+    from gadfly.tools.review.reading.changes import from_base, from_diff
+    from gadfly.tools.review.reading.material import Material, from_paths, text_file
 
     given = [name for name in ("code", "paths", "diff", "base") if getattr(args, name)]
     if len(given) != 1:

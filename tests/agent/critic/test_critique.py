@@ -16,7 +16,7 @@ from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.corpus.progress import Silent
 from gadfly.errors import LLMError
 from gadfly.tools.review.config import Config
-from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.report import CRITIQUE, Report
 
 CODE = """def mean_effect(effects, keep):

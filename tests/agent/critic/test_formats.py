@@ -18,7 +18,7 @@ from gadfly.agent.critic.sarif import sarif
 from gadfly.agent.jobs.review import review
 from gadfly.errors import UsageError
 from gadfly.tools.review.config import from_folder, load
-from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked
 
 

@@ -14,11 +14,11 @@ from support.repository import Repository
 
 from gadfly.agent.jobs.review import review
 from gadfly.errors import UsageError
-from gadfly.tools.review.changes import from_base, from_diff
-from gadfly.tools.review.hunks import applied, by_file, is_new_side
-from gadfly.tools.review.material import Material, fits, from_paths, text_file
-from gadfly.tools.review.notebooks import json_lines
-from gadfly.tools.review.source import Place
+from gadfly.tools.review.reading.changes import from_base, from_diff
+from gadfly.tools.review.reading.hunks import applied, by_file, is_new_side
+from gadfly.tools.review.reading.material import Material, fits, from_paths, text_file
+from gadfly.tools.review.reading.notebooks import json_lines
+from gadfly.tools.review.reading.source import Place
 
 
 def found(material: Material) -> set[tuple[str, int, str]]:

@@ -19,9 +19,9 @@ from support.repository import Repository
 
 from gadfly.agent.jobs.review import review
 from gadfly.errors import UsageError
-from gadfly.tools.review import changes
-from gadfly.tools.review.changes import from_base
-from gadfly.tools.review.material import SUFFIXES, Material, text_file
+from gadfly.tools.review.reading import changes
+from gadfly.tools.review.reading.changes import from_base
+from gadfly.tools.review.reading.material import SUFFIXES, Material, text_file
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def test_odd_files_of_the_work_tree(repository: Repository) -> None:
 def test_a_reference_that_never_ends_is_given_up(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gadfly.tools.review.repository._SECONDS", 1)
+    monkeypatch.setattr("gadfly.tools.review.reading.repository._SECONDS", 1)
     os.mkfifo(repository.path / ".git" / "refs" / "heads" / "pipe")
     with pytest.raises(UsageError, match=r"took longer than 1 s.*--diff -"):
         from_base("pipe", folder=repository.path)

@@ -13,7 +13,7 @@ from support.critic import critic, entry, task
 from gadfly.agent.critic import repro
 from gadfly.agent.jobs.review import review
 from gadfly.tools.kernel import sandbox
-from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.report import Remark
 
 CODE = "def mean(kept, effects):\n    return sum(kept) / len(effects)\n"

@@ -8,7 +8,7 @@ import pytest
 
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.findings import Finding
-from gadfly.tools.review.source import from_text
+from gadfly.tools.review.reading.source import from_text
 
 Reviewed = Callable[..., list[Finding]]
 

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gadfly.tools.review.diff import changed_lines, parse
+from gadfly.tools.review.reading.diff import changed_lines, parse
 
 MODIFIED = """diff --git a/probe.py b/probe.py
 index 1111111..2222222 100644

@@ -19,14 +19,14 @@ from gadfly.agent.critic import markdown
 from gadfly.agent.jobs.review import review as run
 from gadfly.corpus.tokens import count
 from gadfly.tools.review import engine
-from gadfly.tools.review.anchors import anchors
-from gadfly.tools.review.diff import parse
+from gadfly.tools.review.code.anchors import anchors
+from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.engine import review, review_diff, review_files, review_source
 from gadfly.tools.review.findings import Finding, anchored, fingerprint
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.material import Material, text_file
+from gadfly.tools.review.reading.diff import parse
+from gadfly.tools.review.reading.material import Material, text_file
+from gadfly.tools.review.reading.source import from_text
 from gadfly.tools.review.registry import Check, Hit, Rule, rules
-from gadfly.tools.review.source import from_text
 
 Reviewed = Callable[..., list[Finding]]
 LIST = "acts = [[]] * n_layers"

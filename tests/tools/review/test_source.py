@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gadfly.tools.review.engine import review, review_source
 from gadfly.tools.review.findings import Finding
-from gadfly.tools.review.source import from_text
+from gadfly.tools.review.reading.source import from_text
 
 Reviewed = Callable[..., list[Finding]]
 BUG = "acts = [[]] * n_layers"

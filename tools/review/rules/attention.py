@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import axis, shape
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.shapes import axis, shape
+from gadfly.tools.review.code.tree import (
     constant,
     indices,
     integer,
@@ -17,6 +16,7 @@ from gadfly.tools.review.tree import (
     truth,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 def _is_pattern(code: Code, node: ast.AST | None) -> bool:

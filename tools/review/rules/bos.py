@@ -5,17 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import (
+from gadfly.tools.review.code.batches import (
     is_tokenizer,
     keyword,
     tokenizer_calls,
 )
-from gadfly.tools.review.concepts import model_names, uses_lens
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import model_names, uses_lens
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     indices,
@@ -25,6 +24,7 @@ from gadfly.tools.review.tree import (
     run_side,
     truth,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _NO_BOS = (
     "gpt2",

@@ -6,13 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_forward
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooked_names, hooks, runs_in
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import CLEAN, CORRUPT, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import is_forward
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, words
+from gadfly.tools.review.code.tree import (
     Position,
     constant,
     identifiers,
@@ -22,6 +21,7 @@ from gadfly.tools.review.tree import (
     truth,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _KIND = re.compile(
     r"hook_(resid_pre|resid_mid|resid_post|mlp_out|attn_out|z|q|k|v|pattern|result|embed)\b"

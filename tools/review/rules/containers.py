@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import inner
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import inner
 
 
 @rule("shared-list-in-every-slot", "high")

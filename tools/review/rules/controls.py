@@ -6,20 +6,20 @@ import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import (
     VECTOR_WORDS,
     words,
 )
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.tree import (
     identifiers,
     inner,
     parameters,
     place,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("random-control-not-norm-matched", "medium")

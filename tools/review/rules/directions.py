@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import (
     NEGATIVE,
     POSITIVE,
     words,
 )
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.tree import (
     inner,
     truth,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("centred-pair-differences", "high")

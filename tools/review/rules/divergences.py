@@ -6,11 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import value_kind
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.concepts import value_kind
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import constant, truth, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import constant, truth, word_set
 
 _KL_DOC = re.compile(
     r"(?:KL|D_?KL)\s*\(\s*([\w .^*'-]+?)\s*(?:\|\|?|‖|∥|;|,)\s*([\w .^*'-]+?)\s*\)", re.IGNORECASE

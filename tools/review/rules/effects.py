@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import value_kind
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import RIGHT, WRONG, about, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import value_kind
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import RIGHT, WRONG, about, words
+from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     run_side,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("recovery-baseline-swapped", "high")

@@ -7,17 +7,17 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import METRICS, TEST, TRAIN, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, words
+from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     inner,
     position,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("scored-on-training-data", "high")

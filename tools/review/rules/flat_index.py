@@ -6,14 +6,14 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import axis, shape
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.shapes import axis, shape
+from gadfly.tools.review.code.tree import (
     inner,
     integer,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _FLAT = {"flatten", "ravel", "view", "reshape"}
 

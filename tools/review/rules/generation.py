@@ -7,20 +7,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import (
+from gadfly.tools.review.code.batches import (
     is_tokenizer,
     tokenizer_calls,
 )
-from gadfly.tools.review.concepts import model_names
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import model_names
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
     inner,
     integer,
     truth,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _CHAT = re.compile(r"(?:-it\b|instruct|-chat\b|chat-hf)", re.IGNORECASE)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import keyword
-from gadfly.tools.review.concepts import is_forward
-from gadfly.tools.review.flow import Binding, Code
+from gadfly.tools.review.code.batches import keyword
+from gadfly.tools.review.code.concepts import is_forward
+from gadfly.tools.review.code.flow import Binding, Code
 from gadfly.tools.review.registry import Hit, rule
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import uses_lens
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooked_names, hooks
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import axis, shape
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import uses_lens
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooked_names, hooks
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.shapes import axis, shape
+from gadfly.tools.review.code.tree import (
     Op,
     constant,
     identifiers,
     indices,
     inner,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("head-index-on-wrong-axis", "high")

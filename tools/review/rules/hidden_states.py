@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_block
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.concepts import is_block
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import inner, integer
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import inner, integer
 
 
 @rule("hidden-states-off-by-one", "high")

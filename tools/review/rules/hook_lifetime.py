@@ -6,12 +6,11 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import forwards, forwards_in
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import Hook, hooks, returns_value, targets_of
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import forwards, forwards_in
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import Hook, hooks, returns_value, targets_of
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     Comprehension,
     Function,
@@ -19,6 +18,7 @@ from gadfly.tools.review.tree import (
     inner,
     position,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("late-binding-in-hook", "high")

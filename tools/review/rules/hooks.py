@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_forward
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import Hook, hooks, returns_value
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import is_forward
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import Hook, hooks, returns_value
+from gadfly.tools.review.code.tree import (
     inner,
     parameters,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _IN_PLACE = {
     "add_", "mul_", "sub_", "zero_", "copy_", "fill_", "div_", "index_add_", "index_copy_", "scatter_",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     indices,
     inner,
@@ -19,6 +18,7 @@ from gadfly.tools.review.tree import (
     position,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _COUNTERS = frozenset(
     {"position", "index", "count", "step", "start", "end", "length", "size", "offset", "i", "n"}

@@ -6,18 +6,18 @@ import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import VECTOR_WORDS
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import VECTOR_WORDS
+from gadfly.tools.review.code.tree import (
     Function,
     inner,
     integer,
     parameters,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _KNOBS = {
     "scale", "alpha", "coeff", "coef", "coefficient", "strength", "multiplier", "temperature", "normalize",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import METRICS, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import METRICS, words
+from gadfly.tools.review.code.tree import (
     inner,
     position,
     truth,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 def _sorted_labels(code: Code, node: ast.AST | None) -> bool:

@@ -6,11 +6,10 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import CROSS_VALIDATION, SPLITS, TRAIN, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, words
+from gadfly.tools.review.code.tree import (
     Op,
     inner,
     integer,
@@ -18,6 +17,7 @@ from gadfly.tools.review.tree import (
     position,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _FITTED = {
     "StandardScaler", "PCA", "SelectKBest", "MinMaxScaler", "RobustScaler", "TruncatedSVD", "TfidfVectorizer",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import uses_lens
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import uses_lens
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     Op,
     constant,
     inner,
     integer,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _NORMS = {
     "norm",

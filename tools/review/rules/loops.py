@@ -6,14 +6,14 @@ import ast
 from collections.abc import Iterator
 from itertools import islice
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     identifiers,
     inner,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("returned-inside-the-loop", "high")

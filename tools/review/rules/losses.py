@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_forward, is_model, value_kind
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import constant, identifiers, indices, inner, integer, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import constant, identifiers, indices, inner, integer, word_set
 
 
 @rule("log-of-softmax", "medium")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     inner,
     integer,
     returned,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("head-slice-of-mixed-output", "high")

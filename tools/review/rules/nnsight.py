@@ -6,11 +6,11 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import Trace, touches_model, traces, uses_nnsight
-from gadfly.tools.review.memory import kept
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import FUNCTIONS, identifiers, inner, integer
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import FUNCTIONS, identifiers, inner, integer
 
 
 def _tops(code: Code) -> list[Trace]:

@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import touches_model, traces, uses_nnsight
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import touches_model, traces, uses_nnsight
+from gadfly.tools.review.code.tree import identifiers, inner, integer, position
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import identifiers, inner, integer, position
 
 
 @rule("code-after-unbounded-iteration", "high")

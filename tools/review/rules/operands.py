@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import integer, returned
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import integer, returned
 
 
 @rule("same-operands", "high")

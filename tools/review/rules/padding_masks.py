@@ -5,23 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import (
+from gadfly.tools.review.code.batches import (
     comes_from,
     is_mask,
     keyword,
     padded_batches,
 )
-from gadfly.tools.review.concepts import (
+from gadfly.tools.review.code.concepts import (
     from_model,
     is_forward,
     is_model,
     uses_lens,
 )
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.shapes import Shape, dims, shape
+from gadfly.tools.review.code.tree import constant, integer, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import Shape, dims, shape
-from gadfly.tools.review.tree import constant, integer, word_set
 
 
 @rule("mean-over-padding", "high")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import (
+from gadfly.tools.review.code.batches import (
     Batches,
     comes_from,
     is_mask,
@@ -14,17 +14,17 @@ from gadfly.tools.review.batches import (
     padded_batches,
     padding_side,
 )
-from gadfly.tools.review.concepts import (
+from gadfly.tools.review.code.concepts import (
     forwards_in,
     from_model,
     is_forward,
     model_names,
 )
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import uses_nnsight
-from gadfly.tools.review.memory import kept
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import uses_nnsight
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import indices, integer, is_full_slice, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import indices, integer, is_full_slice, word_set
 
 _ABSOLUTE = ("gpt2", "gpt-neo", "gpt_neo", "distilgpt2", "codegen", "biogpt", "dialogpt")
 

@@ -6,13 +6,12 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_block
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import Hook, hooked_names, hooks
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import is_block
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     indices,
@@ -21,6 +20,7 @@ from gadfly.tools.review.tree import (
     returned,
     run_side,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("all-positions-patched", "medium")

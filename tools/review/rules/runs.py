@@ -5,19 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import is_forward, is_model
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import runs_in
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import CLEAN, CORRUPT, about, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import is_forward, is_model
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import runs_in
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, words
+from gadfly.tools.review.code.tree import (
     Function,
     inner,
     parameters,
     run_side,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _RUNS = {
     "run_with_cache",

@@ -6,13 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks, runs_in
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks, runs_in
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.shapes import axis
+from gadfly.tools.review.code.tree import constant, identifiers, inner, integer, returned, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import axis
-from gadfly.tools.review.tree import constant, identifiers, inner, integer, returned, word_set
 
 _HOOK = re.compile(
     r"blocks\.(\d+)\.(hook_resid_pre|hook_resid_post|hook_resid_mid|hook_mlp_out|hook_attn_out|attn\.hook_z)"

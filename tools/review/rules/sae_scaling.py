@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
 from gadfly.tools.review.registry import Hit, rule
 
 _TICKED = re.compile(r"``?([A-Za-z_][\w]*)``?")

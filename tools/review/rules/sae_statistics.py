@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.shapes import dims, shape
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.shapes import dims, shape
+from gadfly.tools.review.code.tree import (
     constant,
     inner,
     integer,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("l0-is-a-sum-over-features", "medium")

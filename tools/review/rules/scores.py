@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import value_kind
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import value_kind
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     indices,
     integer,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 _SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}
 

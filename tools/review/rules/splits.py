@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, words
+from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     inner,
@@ -16,6 +15,7 @@ from gadfly.tools.review.tree import (
     position,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("token-rows-split-at-random", "high")

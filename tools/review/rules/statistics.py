@@ -6,11 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import constant, identifiers, inner, parameters, word_set
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import constant, identifiers, inner, parameters, word_set
 
 
 @rule("mean-std-without-parentheses", "high")

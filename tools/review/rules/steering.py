@@ -6,11 +6,10 @@ import ast
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.hooking import hooks, touches_model, traces
-from gadfly.tools.review.names import VECTOR_WORDS, words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.hooking import hooks, touches_model, traces
+from gadfly.tools.review.code.names import VECTOR_WORDS, words
+from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     inner,
@@ -20,6 +19,7 @@ from gadfly.tools.review.tree import (
     truth,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("vector-added-twice", "high")

@@ -6,19 +6,19 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.batches import (
+from gadfly.tools.review.code.batches import (
     is_tokenizer,
     tokenizer_calls,
 )
-from gadfly.tools.review.concepts import uses_lens
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import uses_lens
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
     truth,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("no-generation-prompt", "medium")

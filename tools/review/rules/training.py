@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import (
+from gadfly.tools.review.code.concepts import (
     OUTPUT_ATTRS,
     grad_switch,
     is_forward,
     is_model,
     without_grad,
 )
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import identifiers, inner
 from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import identifiers, inner
 
 
 @rule("backward-without-graph", "high")

@@ -6,16 +6,16 @@ import ast
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from gadfly.tools.review.concepts import MODEL_WORDS
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.registry import Hit, rule
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import MODEL_WORDS
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import (
     holds,
     inner,
     place,
     word_set,
 )
+from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("weights-edited-and-not-restored", "high")

@@ -6,15 +6,15 @@ import ast
 from collections import defaultdict
 from typing import NamedTuple
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import (
     Function,
     constant,
     inner,
     parameters,
 )
-from gadfly.tools.review.watch import Watched
+from gadfly.tools.review.code.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from gadfly.tools.review.source import Place
+from gadfly.tools.review.reading.source import Place
 
 _SOURCE = re.compile(r'^(\s*)"(?:source|input)":')
 

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import CLEAN, CORRUPT, words
-from gadfly.tools.review.watch import Watch, Watched
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, words
+from gadfly.tools.review.code.watch import Watch, Watched
 
 Node = TypeVar("Node", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from gadfly.errors import UsageError
-from gadfly.tools.review import engine
-from gadfly.tools.review import source as reading
-from gadfly.tools.review.notebooks import json_lines
-from gadfly.tools.review.source import Place, Source
+from gadfly.tools.review.reading import source as reading
+from gadfly.tools.review.reading.notebooks import json_lines
+from gadfly.tools.review.reading.source import Place, Source
 
 SUFFIXES = (".py", ".ipynb")
 _DIFF = "--diff FILE, or --diff - from standard input"
@@ -119,7 +118,7 @@ def from_paths(paths: Sequence[str | Path]) -> Material:
     what = ", ".join(map(str, paths)) if len(paths) <= 3 else f"{len(paths)} paths"
     material = Material(what)
     seen: set[str] = set()
-    for source in engine.sources(paths):
+    for source in reading.sources(paths):
         if source.path in seen:
             continue
         seen.add(source.path)

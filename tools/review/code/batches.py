@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     constant,
 )
-from gadfly.tools.review.watch import Watched
+from gadfly.tools.review.code.watch import Watched
 
 
 @kept

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 
-from gadfly.tools.review.concepts import is_forward, uses_lens
-from gadfly.tools.review.flow import Binding, Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.concepts import is_forward, uses_lens
+from gadfly.tools.review.code.flow import Binding, Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     Function,
     Op,

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 MAX_CHARS = 1_500_000  # a longer file is generated code or data
+_SKIPPED = {
+    ".git",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    "site-packages",
+    ".ipynb_checkpoints",
+}
 _MAGIC = re.compile(r"^(\s*)(?:[%!]|\?\??\w)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[A-Za-z_][\w, .]*=\s*)[%!].*$")
 _HELP = re.compile(r"^(\s*)[\w.]+\?{1,2}\s*$")
@@ -63,6 +73,28 @@ def read(path: Path, name: str | None = None) -> Source:
     except OSError as error:
         return Source(shown, "", notice=f"cannot read {shown}: {error.strerror or error}")
     return from_text(shown, data.decode("utf-8-sig", "replace"))
+
+
+def sources(files: Iterable[Path | str] | Mapping[str, str]) -> list[Source]:
+    """The files as sources; folders are searched for Python files and notebooks."""
+    if isinstance(files, Mapping):
+        return [from_text(path, text) for path, text in files.items()]
+    found: list[Source] = []
+    for each in files:
+        path = Path(each)
+        if path.is_dir():
+            inside = sorted(
+                below
+                for below in path.rglob("*")
+                if below.suffix in (".py", ".ipynb")
+                and below.is_file()
+                and below.resolve().is_relative_to(path.resolve())  # a link may lead anywhere
+                and not _SKIPPED & set(below.relative_to(path).parts)
+            )
+            found += [read(below) for below in inside]
+        else:
+            found.append(read(path, str(each)))
+    return found
 
 
 def from_text(path: str, text: str) -> Source:

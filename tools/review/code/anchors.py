@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gadfly.corpus.tokens import count
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.tree import FUNCTIONS, Function, inner
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.tree import FUNCTIONS, Function, inner
 
 
 class Anchor(NamedTuple):

@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
-from gadfly.tools.review.diff import FileChange
-from gadfly.tools.review.hunks import Hunk, applied, as_it_stands, by_file, is_new_side, unapplied
-from gadfly.tools.review.material import SUFFIXES, File, Material, fits, text_file
-from gadfly.tools.review.repository import opened
+from gadfly.tools.review.reading.diff import FileChange
+from gadfly.tools.review.reading.hunks import (
+    Hunk,
+    applied,
+    as_it_stands,
+    by_file,
+    is_new_side,
+    unapplied,
+)
+from gadfly.tools.review.reading.material import SUFFIXES, File, Material, fits, text_file
+from gadfly.tools.review.reading.repository import opened
 
 _MNEMONIC = ("i/", "w/", "c/", "o/")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")

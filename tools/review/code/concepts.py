@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.flow import Code
-from gadfly.tools.review.memory import kept
-from gadfly.tools.review.names import words
-from gadfly.tools.review.tree import (
+from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     below,
     constant,
@@ -16,7 +16,7 @@ from gadfly.tools.review.tree import (
     returned,
     truth,
 )
-from gadfly.tools.review.watch import Watched
+from gadfly.tools.review.code.watch import Watched
 
 MODEL_WORDS = {"model", "lm", "llm", "net", "gpt", "transformer", "network", "models"}
 

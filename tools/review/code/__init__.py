@@ -1,0 +1,4 @@
+"""What reviewed code says: its syntax tree with indexes, where values come from, what they are.
+
+Arrows: ``shapes``, ``concepts``, ``hooking``, ``batches`` → ``flow`` → ``tree`` → ``memory``, ``watch``, ``names``.
+"""
