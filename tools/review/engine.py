@@ -215,6 +215,7 @@ def _finding(
         last = first
     lines = source.lines(first.cell)
     quote = "\n".join(lines[first.line - 1 : last.line])
+    message, fix = rule.says(hit)
     finding = Finding(
         path=source.path,
         start_line=first.line,
@@ -222,10 +223,10 @@ def _finding(
         cell=first.cell,
         file_line=first.file_line,
         rule=rule.id,
-        message=hit.message,
+        message=message,
         severity=rule.severity,
         quote=quote,
-        fix=hit.fix,
+        fix=fix,
         fingerprint=fingerprint(rule.id, code.symbol(hit.node), quote),
     )
     return finding if anchored(finding, lines) else None

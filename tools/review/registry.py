@@ -1,7 +1,7 @@
 """How a rule is written and found: a small generator function under ``@rule``, and a page.
 
-The page (``rules/pages/<id>.md``) holds a wrong and a right example, why, and the source; the examples are
-tests. A rule needs positive evidence of the bug *and* of the absence of its usual repair.
+The page (``rules/pages/<id>.md``) holds what the rule says, a wrong and a right example, why, and the source; the
+examples are tests. A rule needs positive evidence of the bug *and* of the absence of its usual repair.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.findings import Severity
 
 PAGES = Path(__file__).parent / "rules" / "pages"
-_SECTION = re.compile(r"^## (Wrong|Right|Why|Source)\s*$", re.MULTILINE)
+_SECTION = re.compile(r"^## (Says|Wrong|Right|Why|Source)\s*$", re.MULTILINE)
+_SAYS = re.compile(r"^- (?:`([\w-]+)`: )?(.+)\n  Fix: (.+)$", re.MULTILINE)
+_VALUE = re.compile(r"\{(\w+)\}")
 _FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-class Hit(NamedTuple):
-    """What a rule yields: the node that is wrong, what is wrong with it, what to write."""
+class Hit:
+    """What a rule yields: the node that is wrong, and which message of the page says so, with its values.
 
-    node: ast.AST
-    message: str
-    fix: str
+    ``Hit(node)`` is the first message, ``Hit(node, "label", name=value)`` a labelled one, with ``{name}`` filled in.
+    """
+
+    def __init__(self, node: ast.AST, label: str = "", /, **values: object) -> None:
+        self.node, self.label, self.values = node, label, values
 
 
 Check = Callable[[Code], Iterator[Hit]]
@@ -46,11 +50,24 @@ class Rule(NamedTuple):
         """The rule's page."""
         return read_page(self.id)
 
+    def says(self, hit: Hit) -> Says:
+        """The message and the fix of a hit, its values filled in."""
+        message, fix = self.page.says[hit.label]
+        return Says(_filled(message, hit.values), _filled(fix, hit.values))
+
+
+class Says(NamedTuple):
+    """What is wrong, and what to write instead; ``{name}`` stands for a value of the hit."""
+
+    message: str
+    fix: str
+
 
 class Page(NamedTuple):
     """A rule explained."""
 
     title: str
+    says: dict[str, Says]  # by label; the first has none
     wrong: list[str]
     right: list[str]
     why: str
@@ -80,6 +97,7 @@ def rules() -> dict[str, Rule]:
     return dict(sorted(_RULES.items()))
 
 
+@cache
 def read_page(name: str) -> Page:
     """The page of a rule, read from its file."""
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
@@ -87,8 +105,13 @@ def read_page(name: str) -> Page:
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     return Page(
         title=head.lstrip("# ").split("\n", 1)[0].strip(),
+        says={label: Says(message, fix) for label, message, fix in _SAYS.findall(sections["Says"])},
         wrong=_FENCE.findall(sections.get("Wrong", "")),
         right=_FENCE.findall(sections.get("Right", "")),
         why=sections.get("Why", "").strip(),
         source=sections.get("Source", "").strip(),
     )
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    return _VALUE.sub(lambda found: str(values[found[1]]), text)

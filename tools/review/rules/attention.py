@@ -63,7 +63,7 @@ def attention_axes(code: Code) -> Iterator[Hit]:
         )
         onto_end = named and len(parts) >= 3 and names[1] & (goals - {"last", "final"})
         if (names[0] & sources or onto_end) and names[1] & goals and not names[0] & goals:
-            yield Hit(node, _AXES, "pattern[..., destination, source]")
+            yield Hit(node)
             continue
         axes = shape(code, node.value)
         full = axes is not None and axes[-2:] == ("query", "key") and len(axes) == len(parts)
@@ -73,20 +73,10 @@ def attention_axes(code: Code) -> Iterator[Hit]:
             and is_full_slice(parts[-1])
             and not _sees_both_ways(code)
         ):
-            yield Hit(
-                node,
-                "query 0 of a causal model attends to itself alone, so this row is always one and zeros; attention "
-                "to the first token (BOS) is the first key (source), [..., :, 0]",
-                "pattern[..., :, 0]",
-            )
+            yield Hit(node, "first-row")
             continue
         if full and integer(parts[-1]) == -1 and is_full_slice(parts[-2]):
-            yield Hit(
-                node,
-                "index -1 on the last axis is the last key (source): under a causal mask only the last token attends "
-                "to it; the attention of the last token is [..., -1, :]",
-                "pattern[..., -1, :]",
-            )
+            yield Hit(node, "last-key")
     for op in code.ops("diagonal", "diag"):
         if not _is_pattern(code, op.x) and not _loop_pattern(code, op.x):
             continue
@@ -97,12 +87,7 @@ def attention_axes(code: Code) -> Iterator[Hit]:
         )  # fmt: skip
         said = code.context(op.node)
         if plain and "induction" in said and not said & {"duplicate", "same"}:
-            yield Hit(
-                op.node,
-                "off by one: with offset -seq_len a token attends to its own earlier copy (duplicate token); an "
-                "induction head attends to the token after it, offset 1 - seq_len",
-                "offset=-(seq_len - 1)",
-            )
+            yield Hit(op.node, "duplicate")
             continue
         if isinstance(offset, ast.BinOp) and isinstance(offset.op, ast.Sub):
             left, right = integer(offset.left), integer(offset.right)
@@ -114,22 +99,11 @@ def attention_axes(code: Code) -> Iterator[Hit]:
                 code.value(offset), ast.Name | ast.Attribute | ast.Constant
             )
         if positive:
-            yield Hit(
-                op.node,
-                "a positive diagonal of [query, key] holds attention to future tokens, which the causal mask sets to "
-                "zero: the axes are swapped; the previous token is offset -1, the induction stripe 1 - seq_len",
-                "offset=-1 (previous token), offset=-(seq_len - 1) (induction)",
-            )
+            yield Hit(op.node, "future")
 
 
 def _sees_both_ways(code: Code) -> bool:
     return code.uses_text("bert", "vit", "clip", "encoder", "cls", "t5")
-
-
-_AXES = (
-    "attention axes swapped: a pattern is [..., query (destination), key (source)]; this reads [source, destination], "
-    "which the causal mask makes zero or another quantity"
-)
 
 
 def _loop_pattern(code: Code, node: ast.AST | None) -> bool:
@@ -148,24 +122,20 @@ def attention_scale(code: Code) -> Iterator[Hit]:
             size = value.right
             scores = code.flow_words(value.left)
             if axis(code.unparsed(size)) == "d_head" and {"q", "query", "scores", "attn"} & scores:
-                yield Hit(
-                    value,
-                    "attention scores are divided by d_head, not by its square root",
-                    "/ d_head ** 0.5",
-                )
+                yield Hit(value)
         # A mask applied as 0 before the softmax leaves exp(0) of weight.
         if isinstance(value, ast.Call) and code.op(value).name == "masked_fill":
             fill = code.op(value).arg(1, "value")
             inside = code.op(value)
             emptied = "isneginf" in code.vocab(inside.arg(0, "mask"))
             if constant(fill) in (0, 0.0) and not emptied:
-                yield Hit(value, _MASK_ZERO, "masked_fill(mask, float('-inf'))")
+                yield Hit(value, "zero-mask", repair="masked_fill(mask, float('-inf'))")
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
             sides = [words(code.unparsed(each)) for each in (value.left, value.right)]
             if any("mask" in each for each in sides) and any(
                 {"scores", "score"} & each for each in sides
             ):
-                yield Hit(value, _MASK_ZERO, "scores.masked_fill(mask == 0, float('-inf'))")
+                yield Hit(value, "zero-mask", repair="scores.masked_fill(mask == 0, float('-inf'))")
     for op in code.ops("masked_fill", "masked_fill_", "where"):
         mask = op.arg(0, "mask") if op.name != "where" else op.x
         filled = code.unparsed(op.arg(1, "value"))
@@ -181,19 +151,7 @@ def attention_scale(code: Code) -> Iterator[Hit]:
                         for e in code.flow(mask)[:60]
                     ):
                         continue
-                    yield Hit(
-                        op.node,
-                        "triu without diagonal=1 also masks the diagonal: a token cannot attend to itself and the "
-                        "first row is all -inf (NaN)",
-                        "torch.triu(ones, diagonal=1)",
-                    )
-
-
-_MASK_ZERO = (
-    "masked scores are set to 0 before the softmax, where 0 still gets weight exp(0): the "
-    "masked positions are attended "
-    "to; the mask must be -inf"
-)
+                    yield Hit(op.node, "diagonal")
 
 
 @rule("attentions-need-eager", "medium")
@@ -219,12 +177,7 @@ def need_eager(code: Code) -> Iterator[Hit]:
                 and truth(each.value) is True
                 and not call_loads(code, call)
             ):
-                yield Hit(
-                    call,
-                    "attention probabilities are only returned by the eager implementation; with the default (sdpa) "
-                    "attentions is empty",
-                    "from_pretrained(name, attn_implementation='eager')",
-                )
+                yield Hit(call)
                 return
 
 

@@ -24,9 +24,11 @@ def softmax_axis(code: Code) -> Iterator[Hit]:
         if want and got not in (want, "?"):
             yield Hit(
                 op.node,
-                f"softmax over the wrong axis: dim={which[0]} of {_shown(axes)} is {got}, not {want}, so the "
-                "probabilities do not sum to one over what they are read over",
-                "softmax(dim=-1)" if axes[-1] == want else f"the axis of {want}",
+                which=which[0],
+                axes=_shown(axes),
+                got=got,
+                want=want,
+                repair="softmax(dim=-1)" if axes[-1] == want else f"the axis of {want}",
             )
 
 
@@ -42,12 +44,7 @@ def argmax_axis(code: Code) -> Iterator[Hit]:
             continue
         got = axes[which[0]]
         if got in ("batch", "pos"):
-            yield Hit(
-                op.node,
-                f"{op.name} over the wrong axis: dim={which[0]} of {_shown(axes)} is {got}, not the vocabulary, so "
-                "the result is a position, not a token",
-                f"{op.name}(dim=-1)",
-            )
+            yield Hit(op.node, call=op.name, which=which[0], axes=_shown(axes), got=got)
 
 
 @rule("cosine-over-wrong-axis", "high")
@@ -69,12 +66,7 @@ def cosine_axis(code: Code) -> Iterator[Hit]:
         got = axes[number]
         if "d_model" in axes and got not in ("d_model", "?", "1"):
             how = "the default dim=1" if given is None else f"dim={number}"
-            yield Hit(
-                op.node,
-                f"{op.name} over the wrong axis: {how} of {_shown(axes)} is {got}; vectors lie along d_model, so "
-                "it compares across examples instead of within a vector",
-                "dim=-1",
-            )
+            yield Hit(op.node, call=op.name, how=how, axes=_shown(axes), got=got)
 
 
 @rule("normalised-over-wrong-axis", "high")
@@ -130,23 +122,13 @@ def norm_axis(code: Code) -> Iterator[Hit]:
         number = integer(given)
         if given is None:
             if not op.args and not op.kw:
-                yield Hit(
-                    node,
-                    f"norm() without a dim is the norm of the whole array {_shown(axes)} (Frobenius), one number: the "
-                    "single vectors do not get unit length",
-                    "x / x.norm(dim=-1, keepdim=True)",
-                )
+                yield Hit(node, "whole", axes=_shown(axes))
             continue
         if number is None or not -len(axes) <= number < len(axes):
             continue
         got = axes[number]
         if got not in ("d_model", "?"):
-            yield Hit(
-                node,
-                f"normalised over the wrong axis: norm(dim={number}) of {_shown(axes)} runs over {got}s per "
-                "coordinate, so the vectors do not have unit length and are distorted; it must be dim=-1",
-                "x / x.norm(dim=-1, keepdim=True)",
-            )
+            yield Hit(node, number=number, axes=_shown(axes), got=got)
 
 
 def _shown(axes: Shape) -> str:
@@ -176,12 +158,7 @@ def mean_of_vector(code: Code) -> Iterator[Hit]:
         named = alone and word_set(statement.targets[0]) & {"mean", "avg", "average"}  # type: ignore[attr-defined]
         if not op.args and not op.kw and isinstance(op.x, ast.Name) and axes[-1] == "d_model":
             if named and code.context(op.node) & {"ablate", "ablation", "replace", "reference"}:
-                yield Hit(
-                    op.node,
-                    f"mean() without a dim of {_shown(axes)} is one number over examples, positions and coordinates, a "
-                    "scalar, not a mean activation",
-                    "mean(dim=0)",
-                )
+                yield Hit(op.node, "scalar", axes=_shown(axes))
             continue
         if which is None:
             continue
@@ -199,12 +176,7 @@ def mean_of_vector(code: Code) -> Iterator[Hit]:
             "scores",
         }:
             continue
-        yield Hit(
-            op.node,
-            f"mean over the wrong axis: dim={which[0]} of {_shown(axes)} is d_model, so every vector becomes one "
-            "number; the mean over examples is over the batch axis",
-            "mean(dim=0)",
-        )
+        yield Hit(op.node, which=which[0], axes=_shown(axes))
 
 
 @rule("returns-other-axes-than-stated", "medium")
@@ -223,12 +195,7 @@ def other_axes(code: Code) -> Iterator[Hit]:
                 and isinstance(value, ast.Call)
                 and code.op(value).name in _REDUCING
             ):
-                yield Hit(
-                    value,
-                    f"the function says that it returns {_shown(stated)} and this is {_shown(got)}: the reduction runs "
-                    "over the wrong axis (dim)",
-                    "reduce over the axis that is not stated",
-                )
+                yield Hit(value, stated=_shown(stated), got=_shown(got))
 
 
 _REDUCING = frozenset({"sum", "mean", "max", "amax", "norm", "any", "all"})
@@ -257,9 +224,4 @@ def entropy_axis(code: Code) -> Iterator[Hit]:
             continue
         got = axes[which[0]]
         if got not in (want, "?"):
-            yield Hit(
-                op.node,
-                f"summed over the wrong axis: dim={which[0]} of {_shown(axes)} is {got}; an entropy or divergence sums "
-                f"over the axis of the distribution, {want}",
-                "sum(dim=-1)",
-            )
+            yield Hit(op.node, which=which[0], axes=_shown(axes), got=got, want=want)

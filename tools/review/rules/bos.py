@@ -97,7 +97,7 @@ def first_is_bos(code: Code) -> Iterator[Hit]:
         op = code.op(base)
         if op.name == "to_tokens":
             if numbers == [0, 0] and truth(op.kw.get("prepend_bos")) is not False:
-                yield Hit(node, _BOS, "model.to_single_token(' Paris')")
+                yield Hit(node, repair="model.to_single_token(' Paris')")
             continue
         tokenizes = is_tokenizer(code, base.func) or (
             op.name == "encode" and is_tokenizer(code, op.x)
@@ -128,16 +128,8 @@ def first_is_bos(code: Code) -> Iterator[Hit]:
         if single and ((context | given) & _ANSWERS or isinstance(value, str)):
             yield Hit(
                 node,
-                _BOS,
-                "tokenizer.encode(' Paris', add_special_tokens=False), and assert that it is one token",
+                repair="tokenizer.encode(' Paris', add_special_tokens=False), and assert that it is one token",
             )
-
-
-_BOS = (
-    "the first id is BOS for tokenizers that add special tokens (Llama, Gemma, Mistral): every "
-    "answer then gets the same "
-    "token id"
-)
 
 
 @rule("double-bos-from-template", "high")
@@ -158,12 +150,7 @@ def double_bos(code: Code) -> Iterator[Hit]:
             if inside.name == "apply_chat_template" and truth(inside.kw.get("tokenize")) is False:
                 if {"removeprefix", "replace", "lstrip", "bos_token"} & code.vocab(call.args[0]):
                     continue
-                yield Hit(
-                    call,
-                    "double BOS: the chat template already contains the special tokens, and tokenising the rendered "
-                    "text adds BOS a second time",
-                    "tokenizer(text, add_special_tokens=False), or apply_chat_template(..., tokenize=True)",
-                )
+                yield Hit(call)
                 break
 
 
@@ -222,12 +209,7 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
             for each in inner(value)
         ) or {"bos", "offset", "bos_token_id"} & identifiers(function)  # fmt: skip
         if not corrected:
-            yield Hit(
-                bare[0],
-                "positions are searched in token ids without BOS, but the model runs on prompts with BOS prepended: "
-                "every position is one too early (off by one)",
-                "search in model.to_tokens(prompt)[0], or add 1",
-            )
+            yield Hit(bare[0])
 
 
 @kept
@@ -261,9 +243,4 @@ def one_sided_bos(code: Code) -> Iterator[Hit]:
         with_bos = stated is not False
         earlier = seen.setdefault(home, (with_bos, side, op.node))
         if earlier[1] != side and earlier[0] != with_bos:
-            yield Hit(
-                op.node,
-                "one prompt is tokenised with BOS and the other without: every position of one is shifted against the "
-                "other",
-                "the same prepend_bos for both",
-            )
+            yield Hit(op.node)

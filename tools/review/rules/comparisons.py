@@ -75,12 +75,7 @@ def another_hook(code: Code) -> Iterator[Hit]:
             if isinstance(node, ast.Subscript) and "cache" in word_set(node.value):
                 read = _kinds(code, node.slice)
                 if len(read) == 1 and read != at:
-                    yield Hit(
-                        node,
-                        f"the activation was cached at {min(read)} but is written at {min(at)}: another point of the "
-                        "residual stream (one block apart, or another quantity)",
-                        "cache[hook.name]",
-                    )
+                    yield Hit(node, read=min(read), at=min(at))
                     break
 
 
@@ -94,11 +89,7 @@ def fixed_layer(code: Code) -> Iterator[Hit]:
             if not (isinstance(node, ast.Subscript) and "cache" in word_set(node.value)):
                 continue
             if _names_one_layer(code, node.slice):
-                yield Hit(
-                    node,
-                    "the hook is put on every layer in turn, but it always reads the same layer of the cache",
-                    "cache[hook.name]",
-                )
+                yield Hit(node)
                 break
 
 
@@ -171,12 +162,7 @@ def processed(code: Code) -> Iterator[Hit]:
             kinds = code.vocab(left) | code.vocab(right)
             if {"log_softmax", "softmax", "argmax", "log_probs"} & kinds:
                 continue
-            yield Hit(
-                place,
-                "raw logits are compared with those of a HookedTransformer whose weights are processed (folded "
-                "LayerNorm, centred unembedding): the logits differ by a constant per position",
-                "from_pretrained_no_processing, or compare log-probabilities",
-            )
+            yield Hit(place)
             return
 
 
@@ -205,12 +191,7 @@ def other_gradient(code: Code) -> Iterator[Hit]:
             base, to = word_set(difference.right), word_set(difference.left)
             for one, other in ((CLEAN, CORRUPT), (CORRUPT, CLEAN)):
                 if base & one and to & other and said & other and not said & one:
-                    yield Hit(
-                        node,
-                        "the gradient is of the wrong run: the linear approximation of moving from the subtracted "
-                        "activation needs the gradient at that activation, not at the other one",
-                        "(clean - corrupted) * corrupted_grad",
-                    )
+                    yield Hit(node)
 
 
 @rule("best-of-seeds-reported", "medium")
@@ -236,11 +217,7 @@ def best_seed(code: Code) -> Iterator[Hit]:
         spread = code.calls_any(scope, "mean", "std", "median", "stdev", "sem")
         validated = _has_validation(code, scope)
         if seeded and not spread and not validated and op.kw.get("key") is None:
-            yield Hit(
-                op.node,
-                "only the best of several seeds is reported: the maximum grows with the number of seeds",
-                "report mean and spread over all seeds",
-            )
+            yield Hit(op.node)
 
 
 @kept
@@ -300,13 +277,7 @@ def on_training_prompts(code: Code) -> Iterator[Hit]:
             and any(code.function(each) is scope for each in idle)
             and "train" not in name
         ):
-            yield Hit(
-                call,
-                f"evaluated on the training data: {idle[0].id} is held out but never used, and "
-                f"{given[0].id} is passed to the "
-                "evaluation",
-                f"pass {idle[0].id}",
-            )
+            yield Hit(call, idle=idle[0].id, given=given[0].id)
             return
 
 
@@ -318,11 +289,7 @@ def shuffled_alias(code: Code) -> Iterator[Hit]:
         if isinstance(value, ast.Call) and code.op(value).name == "shuffle":
             owner = code.dotted(value.func)
             if owner in ("random.shuffle", "numpy.random.shuffle") or "rng" in owner:
-                yield Hit(
-                    assign,
-                    "shuffle works in place and returns None: the name holds None, and the original order is lost",
-                    "rng.permutation(labels)",
-                )
+                yield Hit(assign, "none")
         target = assign.targets[0]
         if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
             continue
@@ -333,13 +300,7 @@ def shuffled_alias(code: Code) -> Iterator[Hit]:
             and words(target.id)
             & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
         ):
-            yield Hit(
-                assign,
-                f"{target.id} is another name for {value.id}, not a copy: shuffling it in "
-                "place shuffles the true labels "
-                "as well",
-                f"{target.id} = rng.permutation({value.id})",
-            )
+            yield Hit(assign, target=target.id, value=value.id)
 
 
 @kept

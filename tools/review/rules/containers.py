@@ -35,19 +35,11 @@ def shared_list(code: Code) -> Iterator[Hit]:
                     and not isinstance(above, ast.Call)
                     and not _only_read(code, above)
                 ):
-                    yield Hit(
-                        node,
-                        "every slot is the same list object: what is appended for one layer is appended for all",
-                        "[[] for _ in range(n)]",
-                    )
+                    yield Hit(node)
     for op in code.ops("fromkeys"):
         value = op.arg(1)
         if isinstance(value, ast.List | ast.Dict | ast.Set):
-            yield Hit(
-                op.node,
-                "dict.fromkeys gives every key the same list object: what is appended for one is appended for all",
-                "{key: [] for key in keys}",
-            )
+            yield Hit(op.node, "fromkeys")
 
 
 @rule("iterator-used-twice", "high")
@@ -78,12 +70,7 @@ def iterator_twice(code: Code) -> Iterator[Hit]:
             if again and code.other_arm(each, walks[0]):
                 continue
             if around or again:
-                yield Hit(
-                    assign,
-                    f"{target.id} is an iterator (zip, map or generator) and is exhausted after the first pass; "
-                    f"the pass in line {getattr(each, 'lineno', 0)} sees nothing the second time",
-                    f"{target.id} = list(...)",
-                )
+                yield Hit(assign, target=target.id, line=getattr(each, "lineno", 0))
                 break
 
 

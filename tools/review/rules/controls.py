@@ -53,12 +53,7 @@ def random_control(code: Code) -> Iterator[Hit]:
             "vec",
             "dir",
         }:
-            yield Hit(
-                assign,
-                "rand draws from [0, 1): all coordinates are positive, so this is not a random direction; and its norm "
-                "does not match the steering vector",
-                "torch.randn_like(v), then scale to v.norm()",
-            )
+            yield Hit(assign, "positive")
             continue
         if op.name not in ("randn_like", "randn", "standard_normal"):
             continue
@@ -74,13 +69,7 @@ def random_control(code: Code) -> Iterator[Hit]:
             continue
         normed = any(target.id not in names for names in _normed_vectors(code))
         if normed:
-            yield Hit(
-                assign,
-                "the random control is not norm-matched: randn has norm about sqrt(d_model), "
-                "the steering vector another "
-                "one, so the comparison is between magnitudes, not directions",
-                "r = r / r.norm() * v.norm()",
-            )
+            yield Hit(assign)
 
 
 def _random_in_place(code: Code) -> Iterator[Hit]:
@@ -104,12 +93,7 @@ def _random_in_place(code: Code) -> Iterator[Hit]:
         if isinstance(above, ast.BinOp) and isinstance(above.op, ast.Mult):
             scaled |= {code.unparsed(above.left)} if above.right is op.node else set()
         if any(scaled & scales.get(each, set()) for each in vectors):
-            yield Hit(
-                _last_use(code, name, function) or op.node,
-                "the random control is not norm-matched: randn has norm about sqrt(d_model), the vector another one, "
-                "and both get the same coefficient, so magnitudes are compared and not directions",
-                "r = r / r.norm() * v.norm()",
-            )
+            yield Hit(_last_use(code, name, function) or op.node, "same")
 
 
 def _random_beside(code: Code) -> Iterator[Hit]:
@@ -139,13 +123,7 @@ def _random_beside(code: Code) -> Iterator[Hit]:
                 text = code.unparsed(call.func)
                 own = given.id if isinstance(given, ast.Name) else ""
                 if any(named[text, number, name] > (name == own) for name in like):
-                    yield Hit(
-                        value,
-                        "the random control is not norm-matched: randn has norm about sqrt(d_model), the "
-                        "vector another "
-                        "one, so the comparison is between magnitudes, not directions",
-                        "r = r / r.norm() * vector.norm()",
-                    )
+                    yield Hit(value, "measured")
 
 
 def _called_with(code: Code, name: str) -> set[str]:

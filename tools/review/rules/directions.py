@@ -26,13 +26,13 @@ def centred_differences(code: Code) -> Iterator[Hit]:
         owner = {code.op(each).name for each in code.calls_in(op.x)}
         data = op.arg(0, "X")
         if "PCA" in owner and data is not None and _pair_difference(code, data):
-            yield Hit(op.node, _CENTRED, _CENTRED_FIX)
+            yield Hit(op.node)
     for op in code.ops("svd", "pca_lowrank"):
         rows = code.value(op.x)
         if op.name == "pca_lowrank":
             if truth(op.kw.get("center")) is False or not _pair_difference(code, rows):
                 continue
-            yield Hit(op.node, _CENTRED, _CENTRED_FIX)
+            yield Hit(op.node)
             continue
         if isinstance(rows, ast.BinOp) and isinstance(rows.op, ast.Sub):
             mean = code.value(rows.right)
@@ -42,16 +42,7 @@ def centred_differences(code: Code) -> Iterator[Hit]:
                 and code.same(code.op(mean).x, rows.left)
                 and _pair_difference(code, rows.left)
             ):
-                yield Hit(op.node, _CENTRED, _CENTRED_FIX)
-
-
-_CENTRED = (
-    "PCA subtracts the mean of the paired differences, and that mean is the direction that was wanted: the first "
-    "component is then only the largest variation around it"
-)
-
-
-_CENTRED_FIX = "use the mean difference itself, or an SVD of the uncentred differences"
+                yield Hit(op.node)
 
 
 def _pair_difference(code: Code, node: ast.AST | None) -> bool:
@@ -117,12 +108,7 @@ def direction_sign(code: Code) -> Iterator[Hit]:
                     continue
                 if good == frozenset({"harmful"}) and "refusal" not in said:
                     continue
-                yield Hit(
-                    node,
-                    "the sign of the direction is flipped: it points from the positive to the negative examples, so a "
-                    "positive coefficient steers away from the concept",
-                    "positive.mean(0) - negative.mean(0)",
-                )
+                yield Hit(node)
 
 
 @rule("projection-without-unit-norm", "high")
@@ -145,12 +131,7 @@ def projection(code: Code) -> Iterator[Hit]:
             continue
         means = next((each for each in code.flow(name) if _mean_difference(code, each)), None)
         if means is not None:
-            yield Hit(
-                means,
-                "projection onto a direction that is not unit length: the difference of means is never normalised, so "
-                "x - (x @ d) d removes |d|² times the component",
-                "d = d / d.norm() first",
-            )
+            yield Hit(means)
 
 
 def _mean_difference(code: Code, node: ast.AST) -> bool:

@@ -26,24 +26,11 @@ def kl_inputs(code: Code) -> Iterator[Hit]:
         first, second = value_kind(code, op.x), value_kind(code, op.args[0])
         log_target = truth(op.kw.get("log_target")) is True
         if first in ("prob", "logit"):
-            yield Hit(
-                op.node,
-                "F.kl_div takes log-probabilities as its first argument; probabilities (or logits) give a number "
-                "that is not a KL divergence",
-                "F.kl_div(log_q, p, reduction='batchmean')",
-            )
+            yield Hit(op.node)
         elif second == "log" and not log_target:
-            yield Hit(
-                op.node,
-                "the target holds log-probabilities but log_target is not set: they are read as probabilities",
-                "log_target=True",
-            )
+            yield Hit(op.node, "unset")
         elif log_target and second == "prob":
-            yield Hit(
-                op.node,
-                "log_target=True, but the target holds probabilities, not log-probabilities",
-                "pass log-probabilities, or drop log_target",
-            )
+            yield Hit(op.node, "set")
 
 
 @rule("kl-averaged-over-vocabulary", "medium")
@@ -60,12 +47,7 @@ def kl_reduction(code: Code) -> Iterator[Hit]:
         if any(each.arg is None for each in op.node.keywords):
             continue
         if said == "mean":
-            yield Hit(
-                op.node,
-                "reduction='mean' (the default) averages over all elements, the vocabulary included: the value is "
-                "smaller than the KL by a factor of the vocabulary size",
-                "reduction='batchmean' on [n, vocab], or reduction='none' and .sum(-1).mean()",
-            )
+            yield Hit(op.node)
 
 
 @rule("kl-direction", "medium")
@@ -98,12 +80,7 @@ def kl_direction(code: Code) -> Iterator[Hit]:
                     yield from _against_doc(code, node, difference.left, difference.right,
                                             difference.left, difference.right)  # fmt: skip
                 elif mine == names[1]:
-                    yield Hit(
-                        node,
-                        "KL in the wrong direction or with the wrong sign: the weights must be the distribution "
-                        "whose log comes first, p * (log p - log q)",
-                        "(p * (log_p - log_q)).sum(-1)",
-                    )
+                    yield Hit(node)
 
 
 def _log_name(code: Code, node: ast.AST) -> str | None:
@@ -144,9 +121,4 @@ def _against_doc(
     theirs = word_set(q_name) | word_set(code.value(q))
     one, other = one - other, other - one
     if mine & other and theirs & one and not mine & one and not theirs & other:
-        yield Hit(
-            place,
-            f"KL in the wrong direction: the docstring says KL({said[1]} || {said[2]}), this computes "
-            f"KL({said[2]} || {said[1]})",
-            "swap the two distributions (F.kl_div(log_q, p) is KL(p || q))",
-        )
+        yield Hit(place, "stated", p=said[1], q=said[2])

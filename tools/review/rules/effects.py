@@ -31,12 +31,7 @@ def recovery(code: Code) -> Iterator[Hit]:
         if zero is None or one is None or base is None or one == base or run_side(above.left):
             continue
         if zero != base:
-            yield Hit(
-                node,
-                f"normalised effect with swapped baselines: the numerator is zero at the {zero} run, the "
-                f"denominator at the {base} run, so the sign is wrong",
-                "(patched - corrupted) / (clean - corrupted)",
-            )
+            yield Hit(node, zero=zero, base=base)
     for node in code.all(ast.BinOp):
         # a / b - c without parentheses, where a, b - c are the runs
         if isinstance(node.op, ast.Sub) and isinstance(node.left, ast.BinOp):
@@ -44,12 +39,7 @@ def recovery(code: Code) -> Iterator[Hit]:
             if isinstance(inside.op, ast.Div) and _is_difference(inside.left):
                 sides = {run_side(inside.right), run_side(node.right)}
                 if sides == {"clean", "corrupt"}:
-                    yield Hit(
-                        node,
-                        "missing parentheses: the division binds before the subtraction, so only one baseline is "
-                        "divided by",
-                        "(patched - corrupted) / (clean - corrupted)",
-                    )
+                    yield Hit(node, "parentheses")
 
 
 def _bare(code: Code, node: ast.AST) -> ast.AST | None:
@@ -100,12 +90,7 @@ def recovered(code: Code) -> Iterator[Hit]:
             "lost",
             "error",
         }:
-            yield Hit(
-                node,
-                "this is the share that is lost, not recovered: the numerator is zero where the intervention changes "
-                "nothing, so a perfect reconstruction scores 0 (inverted baseline)",
-                "(ablated - patched) / (ablated - clean)",
-            )
+            yield Hit(node)
 
 
 _FULL = frozenset({"clean", "original", "orig", "full", "base", "baseline"})
@@ -143,12 +128,7 @@ def logit_sign(code: Code) -> Iterator[Hit]:
             continue
         if code.function(node) and "loss" in names:
             continue
-        yield Hit(
-            node,
-            "sign of the logit difference: the correct answer is subtracted from the incorrect one, so a positive "
-            "value means the model is wrong",
-            "logits[correct] - logits[incorrect]",
-        )
+        yield Hit(node)
 
 
 def _picked(code: Code, node: ast.AST) -> str | None:
@@ -183,9 +163,4 @@ def probability_difference(code: Code) -> Iterator[Hit]:
         if ("logit" in said and not said & {"prob", "probs", "probability"}) and (
             value_kind(code, node.left.value) == "prob"
         ):
-            yield Hit(
-                node,
-                "a logit difference of softmax probabilities: after the softmax it is a difference of "
-                "probabilities, which saturates and is not linear in the residual stream",
-                "take the difference of the logits (or of log-probabilities)",
-            )
+            yield Hit(node)

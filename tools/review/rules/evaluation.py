@@ -63,27 +63,13 @@ def scored_on_train(code: Code) -> Iterator[Hit]:
             folds = code.mentions("KFold", "StratifiedKFold", "cross_val_score")
             shown_only = isinstance(code.statement(call), ast.Expr | ast.Assert)
             if claims_test or knows_test or not (others or folds or shown_only):
-                yield Hit(call, _SAME, _SAME_FIX)
+                yield Hit(call)
         elif (
             subset
             and not honest
             and word_set(data.slice if isinstance(data, ast.Subscript) else None) & TEST
         ):
-            yield Hit(
-                fits[0],
-                "the probe is fitted on all rows, including the test rows on which it is scored below: train and "
-                "test overlap",
-                "fit on X[train]",
-            )
-
-
-_SAME = (
-    "the probe is scored on the same data it was trained on: a high-dimensional probe fits its training set, so this "
-    "accuracy says nothing about held-out data"
-)
-
-
-_SAME_FIX = "score on a held-out test split"
+            yield Hit(fits[0], "overlap")
 
 
 @kept
@@ -188,12 +174,7 @@ def chosen_on_test(code: Code) -> Iterator[Hit]:
             continue
         if not ((direct | fed) & {"test"}):
             continue
-        yield Hit(
-            assign,
-            "the best layer, head or coefficient is selected on the test set and reported with the same test score: "
-            "the maximum over many is biased upwards (selection on test)",
-            "select on a validation split, report the test score of that choice once",
-        )
+        yield Hit(assign)
 
 
 def _best_so_far(code: Code) -> Iterator[Hit]:
@@ -225,13 +206,7 @@ def _best_so_far(code: Code) -> Iterator[Hit]:
             "train",
             "tune",
         }:
-            yield Hit(
-                _score_call(code, score[0]),
-                "the best layer, head or coefficient is chosen by its score on the test set, so the reported "
-                "maximum is "
-                "biased upwards (selection on test)",
-                "choose on a validation split, score the test split once",
-            )
+            yield Hit(_score_call(code, score[0]), "best-so-far")
 
 
 _SPLIT_WORDS = frozenset({"test", "val", "dev", "validation", "valid", "train", "tune"})
@@ -271,9 +246,9 @@ def another_layer(code: Code) -> Iterator[Hit]:
                 _, data = min(found, key=lambda each: each[0])
                 yield Hit(
                     op.node,
-                    f"fitted on the same layer in every iteration ({code.unparsed(given)}) and scored on another "
-                    f"({code.unparsed(data)})",
-                    f"fit on the entry of {code.unparsed(data.slice)}",
+                    given=code.unparsed(given),
+                    data=code.unparsed(data),
+                    slice=code.unparsed(data.slice),
                 )
                 return
 

@@ -113,12 +113,7 @@ def flat_index(code: Code) -> Iterator[Hit]:
         line = getattr(place, "lineno", 0)
         if wrong and line not in seen:
             seen.add(line)
-            yield Hit(
-                place,
-                "a flat index into a row-major tensor is decoded with the size of the first axis; divmod needs the "
-                "size of the last one (shape[1], e.g. the sequence length), so the wrong row and column come out",
-                "divmod(index, x.shape[1]) or torch.unravel_index(index, x.shape)",
-            )
+            yield Hit(place)
     for op in code.ops("unravel_index"):
         order = op.arg(0, "shape", "dims")
         tensor = _flat_source(code, op.x) if op.x is not None else None
@@ -127,11 +122,7 @@ def flat_index(code: Code) -> Iterator[Hit]:
         first, last, _, _ = _sizes(code, tensor)
         given = [code.unparsed(each) for each in order.elts]
         if given[0] in last and given[1] in first:
-            yield Hit(
-                op.node,
-                "unravel_index is given the axes in the wrong order: the flat index counts the shape of the tensor",
-                "np.unravel_index(index, x.shape)",
-            )
+            yield Hit(op.node, "unravel")
 
 
 @rule("flat-index-halves-swapped", "high")
@@ -158,12 +149,7 @@ def halves_swapped(code: Code) -> Iterator[Hit]:
             quotient_of_itself = operator is ast.FloorDiv and mine == its
             remainder_of_other = operator is ast.Mod and mine != its
             if quotient_of_itself or remainder_of_other:
-                yield Hit(
-                    assign,
-                    f"quotient and remainder are swapped: dividing a flat index by the number of {its}s gives the "
-                    f"other axis as quotient and the {its} as remainder, so the wrong (layer, head) is decoded",
-                    "layer, head = divmod(index, n_heads)",
-                )
+                yield Hit(assign, its=its)
                 break
 
 

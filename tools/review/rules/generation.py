@@ -55,12 +55,7 @@ def no_template(code: Code) -> Iterator[Hit]:
             for op in generates
             for a in [*op.node.args, *(k.value for k in op.node.keywords)]
         ):
-            yield Hit(
-                call,
-                "a chat model is prompted without its chat template: it continues bare text instead of answering, far "
-                "from what it was trained on",
-                "tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors='pt')",
-            )
+            yield Hit(call)
             return
 
 
@@ -92,11 +87,7 @@ def values_decoded(code: Code) -> Iterator[Hit]:
             and isinstance(source, ast.Call)
             and code.op(source).name in ("topk", "sort", "max")
         ):
-            yield Hit(
-                op.node,
-                "the values of topk are decoded as token ids; the ids are in .indices",
-                "tokenizer.decode(logits.topk(k).indices)",
-            )
+            yield Hit(op.node)
 
 
 @rule("temperature-after-softmax", "high")
@@ -109,13 +100,7 @@ def softmax_then_temperature(code: Code) -> Iterator[Hit]:
         if isinstance(value, ast.Call) and code.op(value).name == "softmax":
             name = code.unparsed(node.right).lower()
             if "temperature" in name or name in ("temp", "tau"):
-                yield Hit(
-                    node,
-                    "the temperature divides probabilities instead of logits: after the softmax "
-                    "it changes nothing but the "
-                    "scale",
-                    "(logits / temperature).softmax(-1)",
-                )
+                yield Hit(node)
 
 
 @rule("prompt-in-scored-text", "high")
@@ -151,12 +136,7 @@ def prompt_scored(code: Code) -> Iterator[Hit]:
         decode = _decoded_generation(code, subject)
         if decode is None:
             continue
-        yield Hit(
-            decode,
-            "the decoded text contains the prompt (generate returns prompt and continuation), and it is scored below: "
-            "words of the prompt count as the model's answer (prompt echo)",
-            "decode output[:, input_ids.shape[1]:] only",
-        )
+        yield Hit(decode)
         return
 
 
@@ -210,13 +190,7 @@ def not_comparable(code: Code) -> Iterator[Hit]:
                 found = _difference(others[number], mine)
                 if found is not None:
                     name, a, b = found
-                    yield Hit(
-                        call,
-                        f"the two generations are decoded with different settings ({name}: {a} and {b}): sampling "
-                        "against greedy, or other lengths, so their difference is not the "
-                        "effect of the intervention",
-                        "use the same decoding settings and seed for both",
-                    )
+                    yield Hit(call, name=name, a=a, b=b)
                     break
                 compared[model, mine] = number + 1
             if (model, mine) not in known:
@@ -276,8 +250,4 @@ def temperature_ignored(code: Code) -> Iterator[Hit]:
         if hot and not lens and sampled is not None and truth(sampled) is False:
             if constant(op.kw[hot[0]]) in (0, 0.0, 1, 1.0, None):
                 continue
-            yield Hit(
-                op.node,
-                f"{hot[0]} is ignored: do_sample=False decodes greedily",
-                "do_sample=True, or drop the sampling settings",
-            )
+            yield Hit(op.node, hot=hot[0])

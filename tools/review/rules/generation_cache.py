@@ -33,10 +33,5 @@ def cache_reused(code: Code) -> Iterator[Hit]:
         if rebinds:
             continue
         if loops or found in seen:
-            yield Hit(
-                call,
-                "the cache of the prefix is handed to several runs, and each run appends its tokens to it in place: "
-                "the second one sees the first one's tokens",
-                "copy.deepcopy(past) for each run",
-            )
+            yield Hit(call)
         seen[found] = call

@@ -65,8 +65,11 @@ def head_axis(code: Code) -> Iterator[Hit]:
                     )
                     yield Hit(
                         node,
-                        f"head index on the wrong axis: this activation is {layout}, so axis {place} is not the head",
-                        f"{hook.value}[:, :, head]" if want == 2 else f"{hook.value}[:, head]",
+                        layout=layout,
+                        place=place,
+                        repair=f"{hook.value}[:, :, head]"
+                        if want == 2
+                        else f"{hook.value}[:, head]",
                     )
 
 
@@ -91,9 +94,12 @@ def head_axis_cached(code: Code) -> Iterator[Hit]:
         if place < len(axes) and axes[place] in ("batch", "pos", "query", "key"):
             yield Hit(
                 node,
-                f"{code.unparsed(named[0][1])} index on the wrong axis: this activation is {list(axes)}, so axis "
-                f"{place} is {axes[place]}, not the {'head' if unit == 'head' else 'neuron'}",
-                f"put it at axis {axes.index(unit)}",
+                named=code.unparsed(named[0][1]),
+                axes=list(axes),
+                place=place,
+                axes2=axes[place],
+                value="head" if unit == "head" else "neuron",
+                value2=axes.index(unit),
             )
 
 
@@ -120,12 +126,7 @@ def grouped_heads(code: Code) -> Iterator[Hit]:
             if {"num_key_value_heads", "n_key_value_heads", "n_kv_heads", "num_kv_heads"} & vocab:
                 continue
             if any(_all_heads(code, each) for each in sizes):
-                yield Hit(
-                    call,
-                    "keys and values are split by num_attention_heads: under grouped-query attention they have "
-                    "num_key_value_heads, so the heads are cut at the wrong places",
-                    "use config.num_key_value_heads; query head h reads key/value head h // group",
-                )
+                yield Hit(call)
         if (
             op.name in ("repeat", "tile")
             and op.x is not None
@@ -141,12 +142,7 @@ def grouped_heads(code: Code) -> Iterator[Hit]:
                 "groups",
                 "kv",
             }:
-                yield Hit(
-                    call,
-                    "repeat() tiles the key/value heads as 0 1 2 0 1 2; query heads of a group are neighbours, so the "
-                    "order must be 0 0 1 1 2 2",
-                    "repeat_interleave(n_rep, dim=1)",
-                )
+                yield Hit(call, "tiled")
     yield from _weight_slices(code)
     for node in code.all(ast.Subscript):
         if not isinstance(node.value, ast.Name):
@@ -162,12 +158,7 @@ def grouped_heads(code: Code) -> Iterator[Hit]:
                 found = code.binding(part)
                 over = code.unparsed(found.value) if found and found.value is not None else ""
                 if "num_attention_heads" in over or "n_heads" in over:
-                    yield Hit(
-                        node,
-                        "a query head index is used for keys or values: under grouped-query attention query head h "
-                        "reads key/value head h // group",
-                        f"{part.id} // (num_attention_heads // num_key_value_heads)",
-                    )
+                    yield Hit(node, "index", part=part.id)
 
 
 def _defines_projections(code: Code) -> bool:
@@ -196,12 +187,7 @@ def _weight_slices(code: Code) -> Iterator[Hit]:
             for e in flow
         )
         if names and not divided and not any("kv" in each or "key_value" in each for each in names):
-            yield Hit(
-                node,
-                "rows of k_proj or v_proj are cut out by the index of a query head: under grouped-query attention "
-                "there are fewer key/value heads, and query head h reads key/value head h // group",
-                "kv = head // (num_attention_heads // num_key_value_heads)",
-            )
+            yield Hit(node, "rows")
 
 
 def _is_head(node: ast.AST) -> bool:
@@ -244,12 +230,7 @@ def heads_split(code: Code) -> Iterator[Hit]:
                     code.op(each).name for each in code.calls_in(op.x)
                 }:
                     continue
-                yield Hit(
-                    op.node,
-                    "[batch, seq, d_model] is viewed as [batch, heads, seq, d_head]: this scrambles tokens and heads; "
-                    "split the last axis first",
-                    "x.view(batch, seq, n_heads, d_head).transpose(1, 2)",
-                )
+                yield Hit(op.node)
     for op in code.ops("rearrange"):
         text = constant(op.args[0]) if op.args else None
         if not isinstance(text, str) or "(" not in text:
@@ -261,12 +242,7 @@ def heads_split(code: Code) -> Iterator[Hit]:
                 and axis(names[1]) == "head"
                 and (axis(names[0]) == "d_head" or names[0] in ("d", "dh", "e", "d_h"))
             ):
-                yield Hit(
-                    op.node,
-                    "heads are the slow axis of d_model: the group must be (head d_head), not (d_head head), which "
-                    "interleaves the heads",
-                    "(head d_head)",
-                )
+                yield Hit(op.node, "interleaved")
                 break
 
 

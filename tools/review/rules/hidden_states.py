@@ -31,7 +31,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
             continue
         for entry in _entries(code, call.args[0]):
             if code.unparsed(entry.slice) == layer:
-                yield Hit(entry, _OFF, f"hidden_states[{layer} + 1]")
+                yield Hit(entry, repair=f"hidden_states[{layer} + 1]")
                 break
     # A vector read at hidden_states[layer], added by a hook on layers[layer] in another function.
     for node in code.all(ast.Subscript):
@@ -45,7 +45,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
         if not (said & {"layer", "l"} or integer(node.slice) is not None):
             continue
         if text in _hooked_layers(code):
-            yield Hit(node, _OFF, f"hidden_states[{text} + 1]")
+            yield Hit(node, repair=f"hidden_states[{text} + 1]")
 
 
 @kept
@@ -58,12 +58,6 @@ def _hooked_layers(code: Code) -> frozenset[str]:
         if isinstance(site, ast.Subscript)
         and code.unparsed(site.value).endswith(("layers", ".h", "blocks"))
     )
-
-
-_OFF = (
-    "off by one: hidden_states[0] is the embedding, so hidden_states[i] is the input of block i; the output of block i "
-    "(where the hook sits) is hidden_states[i + 1]"
-)
 
 
 def _beside_output(code: Code) -> Iterator[Hit]:
@@ -99,7 +93,7 @@ def _beside_output(code: Code) -> Iterator[Hit]:
                 and kept.value.id in outputs
                 and code.same(state.slice, kept.slice)
             ):
-                yield Hit(state, _OFF, "hidden_states[layer + 1]")
+                yield Hit(state, repair="hidden_states[layer + 1]")
 
 
 def _outermost(code: Code, node: ast.AST) -> ast.Subscript | None:
@@ -162,13 +156,7 @@ def last_is_normed(code: Code) -> Iterator[Hit]:
                 each in over for each in ("n_layers", "num_hidden_layers", "num_layers", "layers)")
             )
         ):
-            yield Hit(
-                node,
-                "the last entry of hidden_states is after the final norm: hidden_states[i + 1] "
-                "- hidden_states[i] of the "
-                "last block is not its contribution to the residual stream",
-                "take the last block's output with a hook, before the final norm",
-            )
+            yield Hit(node)
 
 
 @rule("normed-state-called-residual", "medium")
@@ -189,8 +177,4 @@ def called_residual(code: Code) -> Iterator[Hit]:
             or "before the final norm" in document
             or "residual stream after the last" in document
         ):
-            yield Hit(
-                node,
-                "hidden_states[-1] is after the final norm, so it is not the residual stream of the last layer",
-                "take the last block's output with a hook",
-            )
+            yield Hit(node)

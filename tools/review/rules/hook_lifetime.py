@@ -50,12 +50,7 @@ def late_binding(code: Code) -> Iterator[Hit]:
         late = code.free_names(function) & set(varying)
         if late and _outlives(code, function, varying[min(late)]):
             name = min(late)
-            yield Hit(
-                function,
-                f"late binding: the closure reads the loop variable {name} when it runs, after the loop, so every "
-                "hook uses the value of the last iteration (last layer)",
-                f"bind it: a default argument {name}={name}, functools.partial, or a factory function",
-            )
+            yield Hit(function, name=name)
 
 
 @kept
@@ -157,12 +152,7 @@ def never_removed(code: Code) -> Iterator[Hit]:
         )
         runs_after = _last_runs(code).get(function, 0) > call.lineno
         if runs_in_loop or (repeated and runs_after):
-            yield Hit(
-                call,
-                "this hook is never removed: it stays on the model, so later runs (baselines, other layers) are "
-                "still edited and the interventions accumulate",
-                "handle = …register_forward_hook(…); try: … finally: handle.remove()",
-            )
+            yield Hit(call)
 
 
 @kept
@@ -219,12 +209,7 @@ def only_last_removed(code: Code) -> Iterator[Hit]:
         removals = _removals(code).get((scope, target.id), [])
         after = len(below(loops[0], removals)) < len(removals)
         if after and not stored and not removed:
-            yield Hit(
-                assign,
-                f"{target.id} is overwritten in every iteration and removed once after the loop: only the last "
-                "hook is removed, the others stay on the model",
-                "collect the handles in a list and remove every one",
-            )
+            yield Hit(assign, target=target.id)
 
 
 @kept

@@ -119,12 +119,7 @@ def no_effect(code: Code) -> Iterator[Hit]:
                         True  # append(...), writer.add(...), edit(output): may keep or change it
                     )
         if last is not None and not rescued:
-            yield Hit(
-                last,
-                "the hook computes a modified activation but does not return it and does not write in place: the "
-                "result is discarded and the intervention has no effect (a no-op)",
-                "return the modified value (for a tuple: (hidden, *output[1:]))",
-            )
+            yield Hit(last)
 
 
 def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
@@ -174,12 +169,7 @@ def edits_copy(code: Code) -> Iterator[Hit]:
             ]
             targets = {id(t) for w in writes for t in inner(w) if isinstance(t, ast.Name)}
             if all(id(each) in targets for each in reads) and returns_value(function):
-                yield Hit(
-                    writes[-1],
-                    f"the edit goes into the copy {name}, which is never returned or written back: the original "
-                    "activation is returned and the patch has no effect",
-                    f"return {name}",
-                )
+                yield Hit(writes[-1], name=name)
 
 
 def _base(node: ast.AST) -> str:
@@ -196,12 +186,7 @@ def takes_input(code: Code) -> Iterator[Hit]:
             continue
         names = parameters(hook.function)
         if len(names) == 2 and names[1] == "hook":
-            yield Hit(
-                hook.function,
-                "a torch forward hook is called with (module, args, output); this signature is TransformerLens' "
-                "(activation, hook)",
-                "def hook(module, args, output): …",
-            )
+            yield Hit(hook.function)
 
 
 @rule("baseline-under-the-hooks", "high")
@@ -228,12 +213,7 @@ def baseline_hooked(code: Code) -> Iterator[Hit]:
                 and code.op(call).name == "hooks"
                 and (call.args or call.keywords)
             ):
-                yield Hit(
-                    assign,
-                    "the baseline is run while the hooks are still on: it is the same intervened run again, not the "
-                    "clean reference",
-                    "run the baseline outside the with block",
-                )
+                yield Hit(assign)
                 break
 
 
@@ -256,11 +236,5 @@ def detached(code: Code) -> Iterator[Hit]:
                 for each in inner(hook.function)
             )
             if tracked:
-                yield Hit(
-                    node,
-                    "the kept tensor is detached and not returned, so the model goes on with the original: the "
-                    "kept one "
-                    "is no part of the graph and its .grad stays None",
-                    "keep the tensor itself and call retain_grad(), or return the detached one",
-                )
+                yield Hit(node)
                 break

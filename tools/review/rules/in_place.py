@@ -79,12 +79,7 @@ def edited_in_place(code: Code) -> Iterator[Hit]:
                     continue
                 if isinstance(node, ast.Assign) and code.unparsed(node.value) == kept:
                     continue  # the same value is written back
-                yield Hit(
-                    where,
-                    f"{kept} is stored without a clone: it shares memory with {text}, which is edited in place "
-                    "below, so the 'before' value changes too and the difference is zero",
-                    f"{kept} = {text}.clone()",
-                )
+                yield Hit(where, kept=kept, text=text)
                 saved.pop(text)
 
 
@@ -142,12 +137,7 @@ def cache_edited(code: Code) -> Iterator[Hit]:
             continue
         edit = _edits(code, scope).get((assign, target.id))
         if edit is not None:
-            yield Hit(
-                edit,
-                f"{target.id} is the tensor inside {store.id}, not a copy: this in-place edit changes the "
-                "cache, so every later iteration and comparison uses edited activations",
-                f"{target.id} = {code.unparsed(value)}.clone()",
-            )
+            yield Hit(edit, target=target.id, store=store.id, value=code.unparsed(value))
 
 
 @kept
@@ -191,12 +181,7 @@ def indexed_copy(code: Code) -> Iterator[Hit]:
             for each in parts
         )  # fmt: skip
         if copies:
-            yield Hit(
-                node,
-                "indexing with a mask or a list makes a copy, and this writes into that copy: the tensor itself "
-                "does not change, the edit has no effect",
-                "write with one subscript: x[mask, 3] = 0",
-            )
+            yield Hit(node)
 
 
 def _tensor_like(code: Code, name: ast.Name) -> bool:

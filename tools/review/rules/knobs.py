@@ -67,12 +67,7 @@ def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
         if name in _KNOBS - hooked and name not in mentioned and inside[name] == 1:
             if _handed_over(code, function.name):
                 return
-            yield Hit(
-                _where_it_belongs(function, name) or each,
-                f"{name} is a parameter but is never used in {function.name}: changing it changes nothing (the {name} "
-                "is ignored, not applied)",
-                f"use {name}, or drop it",
-            )
+            yield Hit(_where_it_belongs(function, name) or each, name=name, function=function.name)
 
 
 def _idle_values(code: Code, function: Function) -> Iterator[Hit]:
@@ -83,11 +78,7 @@ def _idle_values(code: Code, function: Function) -> Iterator[Hit]:
         if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
             continue
         if not code.is_used(name, function):
-            yield Hit(
-                node,
-                f"{name} is computed and never used: the value that is used below is the unscaled one",
-                f"apply {name}",
-            )
+            yield Hit(node, "value", name=name)
 
 
 @kept
@@ -165,11 +156,7 @@ def loop_unused(code: Code) -> Iterator[Hit]:
         )
         only_shown = used and all(_only_shown(code, each) for each in used)
         if work and stores and (not used or only_shown):
-            yield Hit(
-                loop,
-                f"the loop variable {name} is never used in the computation: every iteration computes the same thing",
-                f"use {name} in the loop",
-            )
+            yield Hit(loop, name=name)
 
 
 def _only_shown(code: Code, name: ast.AST) -> bool:
@@ -246,12 +233,7 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
                 call,
             ):
                 continue
-            yield Hit(
-                call,
-                "the seed is a constant inside the loop: every repetition draws the same random numbers, so the spread "
-                "over seeds or random controls is zero",
-                "seed with the loop variable, or once before the loop",
-            )
+            yield Hit(call)
 
 
 @kept

@@ -47,7 +47,7 @@ def sorted_labels(code: Code) -> Iterator[Hit]:
     """shuffle=False, or a plain KFold, on labels in class order."""
     for op in code.ops("train_test_split"):
         if truth(op.kw.get("shuffle")) is False and op.args and _sorted_labels(code, op.args[0]):
-            yield Hit(op.node, _SORTED, "shuffle=True, stratify=y")
+            yield Hit(op.node, repair="shuffle=True, stratify=y")
     for op in code.ops("KFold"):
         if truth(op.kw.get("shuffle")) is True or (len(op.args) >= 1 and truth(op.args[0]) is True):
             continue
@@ -57,7 +57,7 @@ def sorted_labels(code: Code) -> Iterator[Hit]:
             and "permutation" not in code.idents
             and "randperm" not in code.idents
         ):
-            yield Hit(op.node, _SORTED, "StratifiedKFold(n, shuffle=True, random_state=seed)")
+            yield Hit(op.node, repair="StratifiedKFold(n, shuffle=True, random_state=seed)")
     if code.mentions("randperm", "permutation", "shuffle", "sample", "choice"):
         return
     for assign in code.all(ast.Assign):
@@ -73,7 +73,7 @@ def sorted_labels(code: Code) -> Iterator[Hit]:
                 and _sorted_labels(code, part.value)
                 and word_set(target) & {"test", "train"}
             ):
-                yield Hit(assign, _SORTED, "permute the rows before cutting")
+                yield Hit(assign, repair="permute the rows before cutting")
                 return
 
 
@@ -85,12 +85,6 @@ def _has_sorted_labels(code: Code, scope: ast.AST) -> bool:
         if words(name) & {"y", "labels", "label"}
         for b in found
     )
-
-
-_SORTED = (
-    "the labels are in class order (all of one class, then all of the other) and the split does not shuffle: training "
-    "and test parts hold different classes"
-)
 
 
 @rule("rows-and-labels-shuffled-apart", "high")
@@ -131,11 +125,7 @@ def shuffled_apart(code: Code) -> Iterator[Hit]:
         found_data = [n for t, n in seen if words(t) & data_names and not words(t) & labels]
         if found_labels and found_data:
             last = max([found_labels[0], found_data[0]], key=position)
-            yield Hit(
-                last,
-                "rows and labels are shuffled by two different random permutations: they no longer belong together",
-                "use one permutation: p = torch.randperm(n); x, y = x[p], y[p]",
-            )
+            yield Hit(last)
 
 
 @rule("classes-swapped-by-split-name", "high")
@@ -161,12 +151,7 @@ def split_name(code: Code) -> Iterator[Hit]:
             ("train", "val"),
         ):
             if one in mine and other not in mine and other in theirs and one not in theirs:
-                yield Hit(
-                    assign,
-                    f"{target.id} is computed from the {other} part: {one} and {other} are mixed up, so the same "
-                    "data is used for training and evaluation",
-                    f"use the {one} part",
-                )
+                yield Hit(assign, target=target.id, other=other, one=one)
                 break
 
 
@@ -183,12 +168,7 @@ def shuffled_loader(code: Code) -> Iterator[Hit]:
         scope = code.function(op.node) or code.module
         dropped, ordered = _walked(code, scope)
         if target.id in dropped and op.x.id in ordered:
-            yield Hit(
-                op.node,
-                "the rows are read in shuffled order and the labels in the order of the dataset: they no longer belong "
-                "together",
-                "shuffle=False, or keep the labels that the loader gives",
-            )
+            yield Hit(op.node)
 
 
 @kept

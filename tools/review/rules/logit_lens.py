@@ -76,24 +76,15 @@ def norm_twice(code: Code) -> Iterator[Hit]:
             continue
         kind = entry[0]
         if kind == "last":
-            yield Hit(
-                call,
-                "the final norm is applied twice: hidden_states[-1] is already normalised by the model",
-                "use hidden_states[-1] without the norm",
-            )
+            yield Hit(call)
         elif kind == "all" and not _excepted(code, call):
-            yield Hit(
-                call,
-                "the final norm is applied to every entry of hidden_states, but the last one is already normalised "
-                "by the model: the last layer is normalised twice (double norm)",
-                "skip the norm for the last entry, or loop over hidden_states[:-1]",
-            )
+            yield Hit(call, "all")
     for op in code.ops("project_on_vocab"):
         flow = code.flow(op.args[0] if op.args else None)
         if any(isinstance(each, ast.Call) and _is_norm(code, each.func) for each in flow) or any(
             isinstance(each, ast.Attribute) and each.attr == "ln_final" for each in flow
         ):
-            yield Hit(op.node, _TWICE, "model.project_on_vocab(hidden)")
+            yield Hit(op.node, "called", repair="model.project_on_vocab(hidden)")
     for op in code.ops("ln_final"):
         argument = op.node.args[0] if op.node.args else None
         for call in code.calls_in(argument):
@@ -103,11 +94,8 @@ def norm_twice(code: Code) -> Iterator[Hit]:
             if inside.name in ("accumulated_resid", "decompose_resid", "apply_ln_to_stack") and (
                 inside.name == "apply_ln_to_stack" or _true(inside, "apply_ln")
             ):
-                yield Hit(op.node, _TWICE, "drop ln_final, or apply_ln=False")
+                yield Hit(op.node, "called", repair="drop ln_final, or apply_ln=False")
                 break
-
-
-_TWICE = "the final norm is applied twice: the function called here already applies it"
 
 
 def _true(op: Op, name: str) -> bool:
@@ -191,12 +179,7 @@ def lens_without_norm(code: Code) -> Iterator[Hit]:
             continue
         residual = _residual(code, given)
         if residual:
-            yield Hit(
-                place,
-                "logit lens without the final norm: the residual stream is multiplied with the unembedding directly, "
-                "but the model applies its final LayerNorm/RMSNorm first",
-                "lm_head(model.model.norm(hidden)) or model.unembed(model.ln_final(resid))",
-            )
+            yield Hit(place)
 
 
 def _residual(code: Code, node: ast.AST) -> bool:
@@ -277,12 +260,7 @@ def attribution(code: Code) -> Iterator[Hit]:
             for text in code.vocab(each.slice)
         }
         if any(text in _COMPONENTS or "hook_z" in text or "_out" in text for text in reads):
-            yield Hit(
-                node,
-                "components of the residual stream are projected on the unembedding without the final LayerNorm: "
-                "divide by its cached scale (ln_final), else the effects are not in units of logits",
-                "cache.apply_ln_to_stack(stack, layer=-1, pos_slice=-1) @ direction",
-            )
+            yield Hit(node)
             return
 
 

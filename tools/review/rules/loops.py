@@ -49,11 +49,7 @@ def return_in_loop(code: Code) -> Iterator[Hit]:
             isinstance(each, ast.Continue | ast.Break) for s in loop.body for each in inner(s)
         )
         if grows and not exits:
-            yield Hit(
-                last,
-                "the return stands inside the loop: only the first batch or item is processed",
-                "dedent the return",
-            )
+            yield Hit(last)
 
 
 @rule("result-of-last-batch-only", "medium")
@@ -93,11 +89,7 @@ def last_batch(code: Code) -> Iterator[Hit]:
                 and code.is_read_below(name, scope, loop.end_lineno)
                 and isinstance(statement.value, ast.Call | ast.Subscript | ast.BinOp)
             ):
-                yield Hit(
-                    statement,
-                    f"{name} is overwritten in every batch and read after the loop: only the last batch counts",
-                    f"append {name} to a list and concatenate, or accumulate",
-                )
+                yield Hit(statement, name=name)
 
 
 def _starts_a_sum(code: Code, node: ast.AST | None) -> bool:
@@ -136,9 +128,4 @@ def overwritten(code: Code) -> Iterator[Hit]:
         if any(moving & code.vocab(each.iter) & {"enumerate"} for each in loops):
             continue
         if code.times_read(name, outer) <= 1:  # here alone
-            yield Hit(
-                node,
-                f"{name} is overwritten in every batch: what is read after the loop is the last batch only, nothing is "
-                "accumulated",
-                f"{name}[key] += …",
-            )
+            yield Hit(node, name=name)

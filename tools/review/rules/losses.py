@@ -28,11 +28,7 @@ def log_softmax(code: Code) -> Iterator[Hit]:
             continue
         if "math" in code.dotted(op.node.func) or "np" in code.dotted(op.node.func):
             continue
-        yield Hit(
-            op.node,
-            "log of a softmax: small probabilities underflow to 0 and their log is -inf (then 0 * -inf is NaN)",
-            "log_softmax(x, dim=-1)",
-        )
+        yield Hit(op.node)
 
 
 @rule("loss-on-wrong-scale", "high")
@@ -42,17 +38,9 @@ def loss_scale(code: Code) -> Iterator[Hit]:
         kind = value_kind(code, op.x)
         if op.name == "nll_loss":
             if kind in ("prob", "logit"):
-                yield Hit(
-                    op.node,
-                    "nll_loss takes log-probabilities, not probabilities or logits",
-                    "log_softmax first",
-                )
+                yield Hit(op.node, "nll")
         elif kind == "prob":
-            yield Hit(
-                op.node,
-                f"{op.name} takes logits and applies the softmax or sigmoid itself; here it is applied twice",
-                "pass the logits",
-            )
+            yield Hit(op.node, call=op.name)
     criteria = {
         name: code.op(b.value).name
         for scope in code.bindings.values()
@@ -65,12 +53,7 @@ def loss_scale(code: Code) -> Iterator[Hit]:
         if (isinstance(call.func, ast.Name) and call.func.id in criteria and call.args) and (
             value_kind(code, call.args[0]) == "prob"
         ):
-            yield Hit(
-                call,
-                f"{criteria[call.func.id]} takes logits and applies the softmax or sigmoid itself; here it is "
-                "applied twice",
-                "pass the logits",
-            )
+            yield Hit(call, call=criteria[call.func.id])
 
 
 @rule("loss-without-shift", "high")
@@ -96,45 +79,25 @@ def unshifted(code: Code) -> Iterator[Hit]:
             for each in given
         )  # fmt: skip
         if same:
-            yield Hit(
-                op.node,
-                "no shift: the logits at position t predict the next token, but are compared with the token at the "
-                "same position t, so this measures copying the input (off by one)",
-                "logits[:, :-1] against tokens[:, 1:]",
-            )
+            yield Hit(op.node)
     for op in code.ops("gather", "cross_entropy"):
         if op.name == "gather" and integer(op.arg(0, "dim")) not in (-1, 2, 1):
             continue
         if op.x is not None and _starts_at_prompt_end(code, op.x):
-            yield Hit(
-                op.node,
-                "no shift: the logits at the position of a token predict the next one, so a continuation that starts "
-                "at n is scored by the logits from n - 1 (off by one)",
-                "logits[:, n - 1 : -1] against the tokens from n",
-            )
+            yield Hit(op.node, "continuation")
     for call in code.all(ast.Call):
         if (is_forward(code, call) and call.args) or is_model(code, call.func):
             labels = next((each.value for each in call.keywords if each.arg == "labels"), None)
             ids = next((each.value for each in call.keywords if each.arg == "input_ids"), None)
             ids = ids or (call.args[0] if call.args else None)
             if _cut(labels) == "1:" and _cut(ids) == ":-1":
-                yield Hit(
-                    call,
-                    "shifted twice: the model shifts labels itself, so labels=ids[:, 1:] makes it predict two tokens "
-                    "ahead",
-                    "model(ids, labels=ids)",
-                )
+                yield Hit(call, "twice")
     for op in code.ops("cross_entropy", "gather"):
         target = op.arg(1, "index") if op.name == "gather" else op.arg(0, "target")
         first = {_cut(each) for each in code.flow(op.x)[:150]}
         second = {_cut(each) for each in code.flow(target)[:150]} if target is not None else set()
         if "1:" in first and ":-1" in second and not (":-1" in first or "1:" in second):
-            yield Hit(
-                op.node,
-                "shifted the wrong way: logits[:, 1:] are compared with tokens[:, :-1], so each position is scored "
-                "on the previous token",
-                "logits[:, :-1] against tokens[:, 1:]",
-            )
+            yield Hit(op.node, "wrong-way")
 
 
 def _cut(node: ast.AST | None) -> str | None:
@@ -238,12 +201,7 @@ def mean_of_exp(code: Code) -> Iterator[Hit]:
             or _last_division(code, function) > op.node.lineno
         )
         if stays and averages and context & {"perplexity", "ppl", "perplexities"}:
-            yield Hit(
-                op.node,
-                "perplexity is the exponential of the mean loss; the mean of exponentials is larger and dominated by "
-                "the worst batch",
-                "exp(total_loss / total_tokens)",
-            )
+            yield Hit(op.node)
 
 
 @kept

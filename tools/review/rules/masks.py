@@ -19,7 +19,7 @@ def inverted(code: Code) -> Iterator[Hit]:
         if _keeps_real(code, mask) and (
             "inf" in filled or filled in ("0", "0.0", "-100", "-10000.0") or "1e" in filled
         ):
-            yield Hit(op.node, _INVERTED, "masked_fill(attention_mask == 0, …)")
+            yield Hit(op.node, repair="masked_fill(attention_mask == 0, …)")
     for assign in code.all(ast.Assign):
         target = assign.targets[0]
         if (
@@ -27,13 +27,7 @@ def inverted(code: Code) -> Iterator[Hit]:
             and constant(assign.value) in (-100, 0, 0.0)
             and _keeps_real(code, target.slice)
         ):
-            yield Hit(assign, _INVERTED, "x[attention_mask == 0] = …")
-
-
-_INVERTED = (
-    "the attention mask is 1 at real tokens, and this fills where it is 1: the text is masked out and the padding kept "
-    "(inverted mask)"
-)
+            yield Hit(assign, repair="x[attention_mask == 0] = …")
 
 
 def _keeps_real(code: Code, node: ast.AST | None) -> bool:
@@ -82,11 +76,5 @@ def labels_as_rows(code: Code) -> Iterator[Hit]:
                 continue
             plain = [each for each in nodes if code.same(each.slice, name)]
             if plain:
-                yield Hit(
-                    plain[0],
-                    "labels 0 and 1 are used as row numbers: this picks rows 0 and 1 again and again, not the rows "
-                    "of a "
-                    "class",
-                    "acts[labels == 1] and acts[labels == 0]",
-                )
+                yield Hit(plain[0])
                 return

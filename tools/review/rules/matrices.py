@@ -43,11 +43,7 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
         column = len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
         row = len(parts) == 1 or (len(parts) == 2 and is_full_slice(parts[1]))
         if isinstance(node.value, ast.Attribute) and node.value.attr == "components_" and column:
-            yield Hit(
-                node,
-                "components_ has one component per row; this takes a column, one coordinate of every component",
-                "pca.components_[k]",
-            )
+            yield Hit(node, "components")
             continue
         found = _decomposed(code, node.value)
         if found is None or not (row or column):
@@ -57,31 +53,14 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
         if op.name == "svd" and part == 2:
             modern = "linalg" in module or module.startswith("numpy")
             if modern and column:
-                yield Hit(
-                    node,
-                    "linalg.svd returns Vh: its rows are the right singular vectors; columns of Vh are not "
-                    "directions in activation space",
-                    "Vh[:k]",
-                )
+                yield Hit(node)
             elif module == "torch.svd" and row and not _is_transposed(code, node):
-                yield Hit(
-                    node,
-                    "torch.svd returns V, not Vh: the right singular vectors are its columns, this takes rows",
-                    "V[:, :k], or torch.linalg.svd(...).Vh[:k]",
-                )
+                yield Hit(node, "torch-svd")
         elif op.name in ("pca_lowrank", "svd_lowrank") and part == 2 and row:
-            yield Hit(
-                node,
-                f"{op.name} returns V with one principal direction per column; this takes a row",
-                "V[:, k]",
-            )
+            yield Hit(node, "columns", call=op.name)
         elif op.name in ("eigh", "eig") and part == 1 and row and not _is_transposed(code, node):
             if len(parts) == 1 and not isinstance(parts[0], ast.Slice | ast.Name):
-                yield Hit(
-                    node,
-                    "eigenvectors are the columns of the returned matrix; this takes a row",
-                    "eigenvectors[:, k]",
-                )
+                yield Hit(node, "eigenvectors")
         elif op.name == "eigh" and part == 1 and column and len(parts) == 2:
             k = parts[1]
             start = integer(k) == 0 or (
@@ -95,12 +74,7 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
             ):
                 scope = code.function(node) or code.module
                 if not (identifiers(scope) & {"flip", "argsort", "flipud", "fliplr", "descending"}):
-                    yield Hit(
-                        node,
-                        "eigh returns eigenvalues in ascending order: the first columns are the directions of "
-                        "least variance, not the top principal components",
-                        "eigenvectors[:, -k:].flip(-1)",
-                    )
+                    yield Hit(node, "ascending")
 
 
 @rule("conv1d-weight-is-transposed", "high")
@@ -121,12 +95,7 @@ def conv1d(code: Code) -> Iterator[Hit]:
         if len(parts) != 2 or not is_full_slice(parts[0]) or not isinstance(parts[1], ast.Slice):
             continue
         if any(axis(each) == "head" for each in identifiers(parts[1].lower)):
-            yield Hit(
-                node,
-                "GPT-2's Conv1D stores its weight as [in, out], the transpose of nn.Linear: the heads of c_proj are "
-                "blocks of rows, and these are columns of d_model",
-                "c_proj.weight[head * d_head : (head + 1) * d_head]",
-            )
+            yield Hit(node)
 
 
 def _is_transposed(code: Code, node: ast.AST) -> bool:
@@ -145,12 +114,7 @@ def correlation_diagonal(code: Code) -> Iterator[Hit]:
         if (
             code.op(value).name == "corrcoef" and len(numbers) == 2 and numbers[0] is not None
         ) and (numbers[0] == numbers[1]):
-            yield Hit(
-                node,
-                "the diagonal of a correlation matrix is 1 by construction; the correlation of the two inputs "
-                "is off the diagonal",
-                "np.corrcoef(a, b)[0, 1]",
-            )
+            yield Hit(node)
 
 
 @rule("weight-matrix-wrong-axis", "high")
@@ -201,7 +165,7 @@ def weight_axis(code: Code) -> Iterator[Hit]:
             shapes = "one row per" if by_row else "one column per"
             yield Hit(
                 node,
-                f"{name} holds {shapes} token, neuron, feature or head; this indexes the other axis, so it is not "
-                "the direction that it is taken for",
-                f"{name}[index]" if by_row else f"{name}[:, index]",
+                name=name,
+                shapes=shapes,
+                repair=f"{name}[index]" if by_row else f"{name}[:, index]",
             )

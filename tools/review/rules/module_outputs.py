@@ -28,7 +28,7 @@ def mixed_heads(code: Code) -> Iterator[Hit]:
             continue
         for node in inner(hook.function):
             if _cuts_heads(code, node):
-                yield Hit(node, _MIXED, _MIXED_FIX)
+                yield Hit(node)
                 break
     places: list[ast.Call | ast.Subscript] = code.all(ast.Call, ast.Subscript)
     for node in places:
@@ -36,16 +36,7 @@ def mixed_heads(code: Code) -> Iterator[Hit]:
             continue
         text = code.unparsed(node.func if isinstance(node, ast.Call) else node.value)
         if any(f".{name}.output" in text for name in ("self_attn", "attn", "attention")):
-            yield Hit(node, _MIXED, _MIXED_FIX)
-
-
-_MIXED = (
-    "the output of the attention module is after the output projection (o_proj), which has mixed the heads: a slice "
-    "of it by head is not one head"
-)
-
-
-_MIXED_FIX = "take the input of o_proj / c_proj (a forward pre-hook), which is still split by head"
+            yield Hit(node)
 
 
 def _cuts_heads(code: Code, node: ast.AST) -> bool:
@@ -84,12 +75,7 @@ def block_output_zero(code: Code) -> Iterator[Hit]:
                 and node.value.id == hook.value
                 and integer(node.slice) == 0
             ):
-                yield Hit(
-                    node,
-                    "blocks and MLPs return a tensor in current transformers, so output[0] is row 0 of the batch, "
-                    "not the hidden states of a tuple",
-                    "hidden = output[0] if isinstance(output, tuple) else output",
-                )
+                yield Hit(node, "hook")
                 break
     for subscript in code.all(ast.Subscript):
         base = subscript.value
@@ -101,12 +87,7 @@ def block_output_zero(code: Code) -> Iterator[Hit]:
             continue
         if code.mentions("isinstance") or code.uses_text("vllm"):
             continue
-        yield Hit(
-            subscript,
-            "blocks and MLPs return a tensor in current transformers, so .output[0] is row 0 of the batch, not the "
-            "hidden states of a tuple",
-            "use .output, and unwrap only tuples",
-        )
+        yield Hit(subscript)
 
 
 def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
@@ -159,9 +140,4 @@ def drops_tuple(code: Code) -> Iterator[Hit]:
                     "replace",
                 ):
                     continue
-                yield Hit(
-                    value,
-                    "the module returns a tuple and the hook returns a bare tensor in its place: the next module "
-                    "unpacks the tensor along its first axis, or fails",
-                    "return (edited, *rest)",
-                )
+                yield Hit(value)

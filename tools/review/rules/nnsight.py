@@ -45,11 +45,7 @@ def missing_save(code: Code) -> Iterator[Hit]:
             if name in saved or code.is_rebound(name, scope, node):
                 continue
             if code.is_read_below(name, scope, trace.block.end_lineno):
-                yield Hit(
-                    node,
-                    f"{name} is read after the trace but has no .save(): its value is gone when the trace ends",
-                    f"{name} = ….save()",
-                )
+                yield Hit(node, name=name)
 
 
 @kept
@@ -91,13 +87,7 @@ def not_written_back(code: Code) -> Iterator[Hit]:
             ):
                 scope = code.function(trace.block) or code.module
                 if not code.is_read_below(name, scope, node.end_lineno):
-                    yield Hit(
-                        node,
-                        f"{name} is rebound to a new tensor and never written back: the model's "
-                        "output is not changed, so "
-                        "the intervention has no effect",
-                        "layer.output = layer.output + v, or an in-place edit layer.output[:] += v",
-                    )
+                    yield Hit(node, name=name)
 
 
 @rule("trace-shared-between-threads", "high")
@@ -116,12 +106,7 @@ def threads(code: Code) -> Iterator[Hit]:
         given = [*op.node.args[:1], *(k.value for k in op.node.keywords if k.arg == "target")]
         runs = any(isinstance(each, ast.Name) and each.id in tracing for each in given)
         if runs and not alone:
-            yield Hit(
-                op.node,
-                "traces of one model run in several threads: nnsight's objects are shared between threads and not "
-                "thread-safe, so values mix or the trace fails",
-                "one worker per loaded model, or a lock around the trace",
-            )
+            yield Hit(op.node)
 
 
 @rule("attention-probabilities-not-enabled", "medium")
@@ -136,12 +121,7 @@ def attention_off(code: Code) -> Iterator[Hit]:
             and loads
             and not any(each.arg is None for op in loads for each in op.node.keywords)
         ):
-            yield Hit(
-                node,
-                "attention probabilities are not computed unless the model is loaded with enable_attention_probs=True "
-                "(eager attention)",
-                "StandardizedTransformer(name, enable_attention_probs=True)",
-            )
+            yield Hit(node)
             return
 
 
@@ -171,12 +151,7 @@ def same_prompt(code: Code) -> Iterator[Hit]:
                     and code.function(trace.block) is code.function(other.block)
                     and not _edited_between(found.value)
                 ):
-                    yield Hit(
-                        trace.call,
-                        "the state was saved from the same prompt that it is patched into: the same run, so the patch "
-                        "cannot change anything (clean into clean)",
-                        "trace the corrupted prompt here",
-                    )
+                    yield Hit(trace.call)
 
 
 def _edited_between(node: ast.AST) -> bool:

@@ -48,13 +48,7 @@ def unbounded(code: Code) -> Iterator[Hit]:
                 and not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
             ]
             if rest:
-                yield Hit(
-                    rest[0],
-                    "code after an unbounded iteration over generation steps (iter[:] or all()) "
-                    "never runs: the iteration "
-                    "waits for a step that does not come, and everything after it in the trace is skipped",
-                    "bound it (tracer.iter[:max_new_tokens]) or move this out of the trace",
-                )
+                yield Hit(rest[0])
 
 
 @rule("read-out-of-order", "high")
@@ -82,23 +76,16 @@ def out_of_order(code: Code) -> Iterator[Hit]:
                     and "grad" not in identifiers(statement)
                     and _indexes(code, statement)
                 ):
-                    yield Hit(statement, _ORDER, "go through the layers forwards")
+                    yield Hit(statement, repair="go through the layers forwards")
                 last = None
                 continue
             for place, node in sorted(
                 _order(code, statement), key=lambda pair: _evaluated(code, pair[1])
             ):
                 if last is not None and place < last[0]:
-                    yield Hit(node, _ORDER, "access earlier layers first, or use a second invoke")
+                    yield Hit(node, repair="access earlier layers first, or use a second invoke")
                     return
                 last = (place, node)
-
-
-_ORDER = (
-    "accessed out of order: inside one trace values must be read in the order in which the "
-    "modules run; this module has "
-    "already run (OutOfOrderError or a value that never comes)"
-)
 
 
 def _evaluated(code: Code, node: ast.AST) -> tuple[int, int, int]:
@@ -179,10 +166,4 @@ def gradient_order(code: Code) -> Iterator[Hit]:
                 if isinstance(each, ast.Call | ast.Subscript)
             ):
                 continue
-            yield Hit(
-                loop,
-                ".grad is read in forward order: inside backward() gradients arrive from the "
-                "last layer to the first, so "
-                "they must be read in reverse",
-                "for … in reversed(…)",
-            )
+            yield Hit(loop)

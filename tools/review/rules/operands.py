@@ -32,7 +32,7 @@ def same_operands(code: Code) -> Iterator[Hit]:
         ):
             continue
         if code.same(node.left, node.right):
-            yield Hit(node, _SAME, "compare with the other run")
+            yield Hit(node)
     for op in code.ops(
         "cosine_similarity",
         "kl_div",
@@ -43,10 +43,7 @@ def same_operands(code: Code) -> Iterator[Hit]:
         "spearmanr",
     ):
         if op.x is not None and op.args and code.same(op.x, op.args[0]):
-            yield Hit(op.node, _SAME, "compare with the other run")
-
-
-_SAME = "both sides are the same expression, so the result is trivial (0 or 1): a run is compared with itself"
+            yield Hit(op.node)
 
 
 @rule("column-against-row", "high")
@@ -102,12 +99,7 @@ def column_against_row(code: Code) -> Iterator[Hit]:
                 labels
             ) or "None" in code.unparsed(right):
                 continue
-            yield Hit(
-                node,
-                "a probe with one output gives [n, 1], the labels are [n]: the operation broadcasts to [n, n], so "
-                "every prediction is compared with every label",
-                "probe(x).squeeze(-1)",
-            )
+            yield Hit(node)
 
 
 def _one_output(code: Code, call: ast.Call) -> bool:
@@ -158,12 +150,7 @@ def thrown_away(code: Code) -> Iterator[Hit]:
         block = getattr(code.parents.get(statement), "body", [])
         if len(block) == 1 or (block and block[-1] is statement and not method):
             continue  # the last line of a notebook's cell or a bare probe of an error
-        yield Hit(
-            statement,
-            f"{op.name}() returns a new tensor and leaves this one as it is; the result is thrown away, so the line "
-            "has no effect",
-            f"x = x.{op.name}(…), or the in-place form {op.name}_",
-        )
+        yield Hit(statement, call=op.name)
 
 
 def _expects(code: Code, node: ast.AST) -> bool:
@@ -205,8 +192,4 @@ def bare_cosine(code: Code) -> Iterator[Hit]:
                 isinstance(shown, ast.Call) and code.op(shown).name in ("dot", "matmul", "einsum")
             )
             if product:
-                yield Hit(
-                    value,
-                    "a dot product is returned as cosine similarity: neither vector is divided by its norm",
-                    "F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T",
-                )
+                yield Hit(value)

@@ -30,12 +30,7 @@ def cleared_early(code: Code) -> Iterator[Hit]:
             and "backward" in before
             and "step" not in before
         ):
-            yield Hit(
-                op.node,
-                "zero_grad() stands between backward() and step(): the gradients are cleared before the optimiser sees "
-                "them, so nothing is learned",
-                "zero_grad(), backward(), step()",
-            )
+            yield Hit(op.node)
 
 
 def _block(code: Code, node: ast.AST) -> list[ast.stmt]:
@@ -58,11 +53,7 @@ def never_steps(code: Code) -> Iterator[Hit]:
     for op in code.ops(*_OPTIMISERS):
         statement = code.statement(op.node)
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            yield Hit(
-                op.node,
-                "the optimiser never steps: gradients are computed and the parameters stay what they were",
-                "optimizer.step() after backward()",
-            )
+            yield Hit(op.node)
 
 
 @rule("gradients-not-reset", "high")
@@ -83,11 +74,7 @@ def not_reset(code: Code) -> Iterator[Hit]:
         if not loops:
             continue
         if _steps(code, loops[-1]):
-            yield Hit(
-                op.node,
-                "gradients are never reset (no zero_grad): they accumulate over steps",
-                "optimizer.zero_grad() before backward()",
-            )
+            yield Hit(op.node)
             return
     # Reading .grad of a leaf in a loop that made it outside.
     for op in code.ops("backward"):
@@ -97,12 +84,7 @@ def not_reset(code: Code) -> Iterator[Hit]:
         found = _kept_gradient(code, loops[0])
         if found is not None:
             name = code.unparsed(found.value)
-            yield Hit(
-                found,
-                f"{name}.grad accumulates over the iterations: backward() adds to it and it is never reset to "
-                "zero, so later values contain the earlier ones",
-                f"{name}.grad = None before each backward(), or torch.autograd.grad",
-            )
+            yield Hit(found, "tensor", name=name)
             return
 
 
@@ -150,9 +132,4 @@ def optimised_non_leaf(code: Code) -> Iterator[Hit]:
             ) if isinstance(value, ast.BinOp | ast.Call) else None  # fmt: skip
             if made is None or code.parents.get(made) is value or value is None:
                 continue
-            yield Hit(
-                value,
-                "the optimised tensor is not a leaf: requires_grad is set before the arithmetic, so the result has no "
-                ".grad and the optimiser cannot move it",
-                "(torch.randn(d) * 0.01).requires_grad_()",
-            )
+            yield Hit(value)

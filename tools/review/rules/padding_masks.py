@@ -48,11 +48,7 @@ def mean_over_padding(code: Code) -> Iterator[Hit]:
             continue
         if op.name != "mean" and axes[-1] not in ("d_model", "feature"):
             continue
-        yield Hit(
-            op.node,
-            f"this {op.name} over positions counts pad tokens of the padded batch: the attention mask is not applied",
-            "(hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)",
-        )
+        yield Hit(op.node, call=op.name)
 
 
 def _uses_mask(code: Code, node: ast.AST) -> bool:
@@ -79,12 +75,7 @@ def masked_mean(code: Code) -> Iterator[Hit]:
             and integer(op.arg(0, "dim", "axis")) in (1, -2)
             and any(is_mask(code, side) for side in (product.left, product.right))
         ):
-            yield Hit(
-                op.node,
-                "masked positions are set to zero but still counted: mean() divides by the padded length, not by "
-                "the number of unmasked tokens",
-                "(hidden * mask).sum(1) / mask.sum(1)",
-            )
+            yield Hit(op.node)
     for node in code.all(ast.BinOp):
         if not isinstance(node.op, ast.Div) or not isinstance(node.right, ast.Call):
             continue
@@ -95,12 +86,7 @@ def masked_mean(code: Code) -> Iterator[Hit]:
             continue
         upper = code.op(above)
         if integer(upper.arg(0, "dim", "axis")) in (1, -2, -1) and _has_mask(code, upper.x):
-            yield Hit(
-                node,
-                "a sum per row is divided by mask.sum() of the whole batch; each row needs its own number of "
-                "unmasked tokens",
-                "divide by mask.sum(1, keepdim=True)",
-            )
+            yield Hit(node, "whole-batch")
 
 
 def _has_mask(code: Code, node: ast.AST | None) -> bool:
@@ -121,12 +107,7 @@ def mask_dropped(code: Code) -> Iterator[Hit]:
         if not (is_forward(code, call) or (generating and is_model(code, target))):
             continue
         if _faked_mask(code, call) and comes_from(code, call, batches):
-            yield Hit(
-                call,
-                "the attention mask is all ones although the batch is padded: the tokenizer's mask "
-                "is dropped and real tokens attend to padding",
-                "attention_mask=batch['attention_mask']",
-            )
+            yield Hit(call, "ones")
             continue
         if any(
             each.arg is None or each.arg in ("attention_mask", "mask") for each in call.keywords
@@ -144,12 +125,7 @@ def mask_dropped(code: Code) -> Iterator[Hit]:
         elif isinstance(value, ast.Subscript):
             name = str(constant(value.slice))
         if name == "input_ids" and comes_from(code, value or call, batches):
-            yield Hit(
-                call,
-                "only input_ids of a padded batch reach the model: the attention mask is dropped, so real tokens "
-                "attend to padding",
-                "pass attention_mask=batch['attention_mask'] (or **batch)",
-            )
+            yield Hit(call)
 
 
 def _faked_mask(code: Code, call: ast.Call) -> bool:
@@ -170,11 +146,7 @@ def pad_in_loss(code: Code) -> Iterator[Hit]:
         if (comes_from(code, labels, batches) and "input_ids" in code.vocab(labels)) and (
             not ({"where", "masked_fill", "ignore_index"} & code.vocab(labels))
         ):
-            yield Hit(
-                call,
-                "labels are the padded input_ids: pad tokens are scored as targets and count in the loss",
-                "labels = input_ids.masked_fill(attention_mask == 0, -100)",
-            )
+            yield Hit(call)
 
 
 @rule("pad-id-is-eos-id", "medium")
@@ -198,12 +170,7 @@ def pad_is_eos(code: Code) -> Iterator[Hit]:
             )
             and any(word_set(each) & ids for each in sides)
         ):
-            yield Hit(
-                compare,
-                "the pad token is the end-of-text token here, so a comparison with pad_token_id also hits real "
-                "end-of-text (for GPT-2 also BOS) tokens, which are then masked out",
-                "use attention_mask == 0",
-            )
+            yield Hit(compare)
 
 
 def _merged_positions(code: Code, node: ast.AST | None) -> Shape | None:

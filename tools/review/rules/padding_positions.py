@@ -53,22 +53,13 @@ def last_position(code: Code) -> Iterator[Hit]:
         if isinstance(node.ctx, ast.Store):
             continue
         if _recorded(code, node):
-            yield Hit(node, _LAST, _LAST_FIX)
+            yield Hit(node)
             continue
         if not comes_from(code, node.value, batches):
             continue
         if not from_model(code, node.value) or word_set(node.value) & {"mask", "ids", "tokens"}:
             continue
-        yield Hit(node, _LAST, _LAST_FIX)
-
-
-_LAST = (
-    "position -1 of a padded batch: with right padding the last position of every shorter prompt is a "
-    "pad token, so its logits or activations are read instead of those of the last real token"
-)
-
-
-_LAST_FIX = "index with attention_mask.sum(1) - 1 per row, or set tokenizer.padding_side = 'left'"
+        yield Hit(node)
 
 
 @kept
@@ -110,12 +101,7 @@ def position_ids(code: Code) -> Iterator[Hit]:
     batches = padded_batches(code)
     for call in code.all(ast.Call):
         if batches and is_forward(code, call) and comes_from(code, call, batches):
-            yield Hit(
-                call,
-                "left padding without position_ids: this model has absolute position embeddings and its forward "
-                "counts positions from the pad tokens, so padded prompts get shifted positions",
-                "pass position_ids=(attention_mask.cumsum(-1) - 1).clamp(min=0)",
-            )
+            yield Hit(call)
 
 
 @rule("mask-sum-index-under-left-padding", "high")
@@ -134,12 +120,7 @@ def mask_sum_under_left(code: Code) -> Iterator[Hit]:
         op = code.op(left)
         if integer(op.arg(0, "dim", "axis")) not in (1, -1) or not is_mask(code, code.value(op.x)):
             continue
-        yield Hit(
-            node,
-            "attention_mask.sum(1) - 1 counts from the left: under left padding the last real token is at "
-            "position -1, so this index points too early, into padding or the middle of the prompt",
-            "take [:, -1] under left padding",
-        )
+        yield Hit(node)
 
 
 @rule("position-from-unpadded-prompt", "medium")
@@ -177,12 +158,7 @@ def position_from_unpadded(code: Code) -> Iterator[Hit]:
         )
         vocab = code.vocab(parts[1])
         if bare and not ({"attention_mask", "pad", "offset", "n_pad", "padding"} & vocab):
-            yield Hit(
-                node,
-                "a position counted from the left of the bare prompt indexes a left-padded row: it is off by the "
-                "number of pad tokens of that row",
-                "add the row's number of pad tokens, or count from the right with a negative index",
-            )
+            yield Hit(node)
 
 
 def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
@@ -212,9 +188,4 @@ def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
             for each in flow
         )
         if generated and counted:
-            yield Hit(
-                node,
-                "the continuation of a left-padded row begins at the padded width of the batch; the length of the bare "
-                "prompt cuts too early and leaves prompt tokens in the text",
-                "out[:, batch['input_ids'].shape[1]:]",
-            )
+            yield Hit(node, "continuation")

@@ -48,22 +48,15 @@ def all_positions(code: Code) -> Iterator[Hit]:
             whole = _kept_from_another_run(code, hook)
             if whole is not None and is_block(code, hook.site) and hook.site is not None:
                 yield Hit(
-                    whole, _WHOLE, "patch one position: h[:, position] = kept[layer][:, position]"
+                    whole, repair="patch one position: h[:, position] = kept[layer][:, position]"
                 )
             continue
         names = hooked_names(code, function)
         if any("resid" in each for each in names):
             yield Hit(
                 whole,
-                _WHOLE,
-                "patch one position: resid[:, position] = cache[hook.name][:, position]",
+                repair="patch one position: resid[:, position] = cache[hook.name][:, position]",
             )
-
-
-_WHOLE = (
-    "the residual stream is replaced at all positions at once: everything downstream then equals the other run, so "
-    "every layer recovers 100 % and nothing is localised"
-)
 
 
 def _kept_from_another_run(code: Code, hook: Hook) -> ast.AST | None:
@@ -137,12 +130,7 @@ def different_length(code: Code) -> Iterator[Hit]:
     )
     lengths_checked = any("shape" in identifiers(each) for each in code.all(ast.Compare))
     if abs(len(clean.split()) - len(corrupt.split())) >= 1 and by_position and not lengths_checked:
-        yield Hit(
-            found["corrupt"][1],
-            "clean and corrupted prompts have a different number of tokens, yet activations are patched by "
-            "position index: the same index is another token in the other run",
-            "use prompts of equal token length and assert tokens.shape == other.shape",
-        )
+        yield Hit(found["corrupt"][1])
 
 
 @rule("mean-ablation-without-axis", "high")
@@ -159,12 +147,7 @@ def mean_without_axis(code: Code) -> Iterator[Hit]:
             if op.args or op.kw or op.x is None or not isinstance(node.targets[0], ast.Subscript):
                 continue
             if code.same(node.targets[0], op.x):
-                yield Hit(
-                    node,
-                    "mean() without a dim is one number over batch, positions and coordinates: the ablation writes "
-                    "a scalar, not the mean activation vector",
-                    "mean over batch (and position): .mean(dim=(0, 1))",
-                )
+                yield Hit(node)
 
 
 @rule("noise-redrawn-every-run", "high")
@@ -219,9 +202,4 @@ def noise_redrawn(code: Code) -> Iterator[Hit]:
         owner = code.function(hook.function)
         if not corrupts and not (owner and words(owner.name) & {"noise", "corrupt"}):
             continue
-        yield Hit(
-            seeded[0] if seeded else draws[0],
-            "the noise is drawn anew in every forward pass (the generator advances): the corrupted baseline and "
-            "each restored run get different noise, so their difference is not the effect of the restoration",
-            "draw the noise once, outside the hook, and reuse it (or re-seed the generator in each call)",
-        )
+        yield Hit(seeded[0] if seeded else draws[0])

@@ -44,11 +44,7 @@ def argsort_smallest(code: Code) -> Iterator[Hit]:
         low = {"loss", "bottom", "worst", "lowest", "smallest", "rank", "distance", "dist", "least"}
         seen = names | code.flow_words(op.x)
         if names & high and not seen & low and not any("dist" in each for each in seen):
-            yield Hit(
-                node,
-                "argsort and sorted are ascending: the first k are the smallest, not the top k",
-                "use topk(k), argsort(descending=True)[:k] or [-k:]",
-            )
+            yield Hit(node)
 
 
 @rule("rank-from-argsort", "high")
@@ -75,12 +71,7 @@ def rank_from_argsort(code: Code) -> Iterator[Hit]:
             words(code.unparsed(last)) & {"token", "target", "answer", "id", "tok", "correct"}
         )
         if names & {"rank", "ranks"} and token and not isinstance(last, ast.Slice):
-            yield Hit(
-                node,
-                "argsort()[token] is the token at that place of the ordering, not the rank of the token; the "
-                "inverse permutation is needed",
-                "(logits > logits[token]).sum()",
-            )
+            yield Hit(node)
 
 
 @rule("statistic-and-p-value-swapped", "high")
@@ -113,12 +104,7 @@ def p_value_swapped(code: Code) -> Iterator[Hit]:
             if (place == 1 and said & r_words and not said & p_words) or (
                 place == 0 and said & p_words and not said & r_words
             ):
-                yield Hit(
-                    assign,
-                    "the first result is the statistic and the second the p-value; here they are taken the other "
-                    "way round",
-                    "r, p = pearsonr(a, b)",
-                )
+                yield Hit(assign)
                 break
 
 
@@ -132,9 +118,4 @@ def sorted_apart(code: Code) -> Iterator[Hit]:
             isinstance(each, ast.Call) and code.op(each).name in ("sort", "sorted")
             for each in values
         ):
-            yield Hit(
-                op.node,
-                "both inputs are sorted before they are correlated: the pairs are torn apart, and any two sorted lists "
-                "correlate",
-                "correlate the values in their own order",
-            )
+            yield Hit(op.node)

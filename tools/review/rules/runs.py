@@ -61,12 +61,7 @@ def swapped(code: Code) -> Iterator[Hit]:
         if op.name == "run_with_hooks" or "patch" in word_set(target):
             continue
         if len(sides) == 1 and given_side is not None and given_side not in sides:
-            yield Hit(
-                assign,
-                f"clean and corrupted are swapped: the {next(iter(sides))} name is computed from the {given_side} "
-                "prompt, so the patch goes in the wrong direction (noising reported as denoising)",
-                f"pass the {next(iter(sides))} input",
-            )
+            yield Hit(assign, sides=next(iter(sides)), other=given_side)
     yield from _swapped_arguments(code)
 
 
@@ -85,11 +80,7 @@ def _swapped_arguments(code: Code) -> Iterator[Hit]:
             ):
                 if "base" in words(given.arg or ""):
                     continue
-                yield Hit(
-                    given.value,
-                    f"clean and corrupted are swapped: the argument {given.arg} is given the {side} value",
-                    f"pass the {mine} value",
-                )
+                yield Hit(given.value, "keyword", arg=given.arg, side=side, mine=mine)
         function = code.definition(call.func)
         if function is None or any(isinstance(each, ast.Starred) for each in call.args):
             continue
@@ -110,12 +101,7 @@ def _swapped_arguments(code: Code) -> Iterator[Hit]:
         crossed = any((b, a) in matches for a, b in matches if b >= 0)
         both = sum(b == -1 for _, b in matches) >= 2
         if crossed or both:
-            yield Hit(
-                call,
-                f"arguments swapped: {function.name} takes ({', '.join(names)}), and two arguments are handed over "
-                "in each other's place",
-                "pass them in the order of the parameters, or by keyword",
-            )
+            yield Hit(call, "arguments", function=function.name, names=", ".join(names))
 
 
 @rule("patch-into-same-run", "high")
@@ -140,12 +126,7 @@ def same_run(code: Code) -> Iterator[Hit]:
                     sources.append(text)
         sides = {run_side(text) for text in sources} - {None}
         if sides == {side}:
-            yield Hit(
-                op.node,
-                f"{side} activations are patched into the {side} run: the same run, so the patch cannot change "
-                "anything (clean into clean)",
-                "run the other prompt and patch this cache into it",
-            )
+            yield Hit(op.node, side=side)
 
 
 def _hook_functions(code: Code, node: ast.AST) -> list[Function | ast.Lambda]:

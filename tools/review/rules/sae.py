@@ -84,13 +84,7 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
             and target.id in _added_to_a_bias(code, function, frozenset(biases))
         ):
             continue
-        yield Hit(
-            statement,
-            "the decoder bias b_dec is missing from the reconstruction: it was subtracted (or "
-            "trained) on the way in, so "
-            "the reconstruction is off by a constant vector",
-            "f @ W_dec + b_dec",
-        )
+        yield Hit(statement)
 
 
 @kept
@@ -147,12 +141,7 @@ def other_hook(code: Code) -> Iterator[Hit]:
                     used.add((str(number), short if short.startswith("hook_") else f"hook_{short}"))
         if used and _same_place(layer, kind) not in {_same_place(*each) for each in used}:
             there = ", ".join(f"blocks.{a}.{b}" for a, b in sorted(used))
-            yield Hit(
-                op.node,
-                f"the SAE was trained at blocks.{layer}.{kind} but is fed {there}: another layer or hook point, so its "
-                "features are meaningless there",
-                "cache[sae.cfg.hook_name]",
-            )
+            yield Hit(op.node, layer=layer, kind=kind, there=there)
 
 
 def _same_place(layer: str, kind: str) -> tuple[str, str]:
@@ -178,12 +167,7 @@ def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Iterator[Hit]:
             for each in inner(value)
         )
         if replaces:
-            yield Hit(
-                pair,
-                f"the SAE was trained at blocks.{layer}.{kind} but its reconstruction is put in at {found[0]}: another "
-                "layer or hook point",
-                "use sae.cfg.hook_name",
-            )
+            yield Hit(pair, "spliced", layer=layer, kind=kind, found=found[0])
 
 
 @kept
@@ -221,13 +205,7 @@ def without_error(code: Code) -> Iterator[Hit]:
                 bare = isinstance(inside, ast.Call) and code.op(inside).name == "decode"
             others = _decoding(code) - {function}
             if bare and not others and not isinstance(code.parents.get(zeroed[0]), ast.If):
-                yield Hit(
-                    value,
-                    "the SAE's reconstruction error is thrown away: the effect of ablating the "
-                    "feature is mixed with that "
-                    "of replacing the activation by its reconstruction",
-                    "error = x - sae.decode(sae.encode(x)); return sae.decode(ablated) + error",
-                )
+                yield Hit(value)
 
 
 @rule("decoder-norm-wrong-axis", "high")
@@ -269,13 +247,7 @@ def decoder_norm(code: Code) -> Iterator[Hit]:
         if number is None:
             continue
         if number % 2 != right:
-            yield Hit(
-                op.node,
-                f"decoder norm over the wrong axis: with this layout dim={number} mixes "
-                "features; each feature's decoder "
-                f"vector lies along dim={right}, so the feature vectors do not get unit norm",
-                f"dim={right}",
-            )
+            yield Hit(op.node, number=number, right=right)
 
 
 def _linear_decoder(code: Code) -> bool:

@@ -38,12 +38,7 @@ def documented_scaling(code: Code) -> Iterator[Hit]:
             place = _first_use_of_activations(code, owner)
             if place is None:
                 continue
-            yield Hit(
-                place,
-                f"the docstring says that the data were scaled by {name}, but {name} is never read here: raw, unscaled "
-                "activations reach an encoder that was trained on normalised ones",
-                f"multiply the activations by {name} before encoding (and divide reconstructions by it)",
-            )
+            yield Hit(place, name=name)
             return
 
 
@@ -82,9 +77,4 @@ def scaled_one_way(code: Code) -> Iterator[Hit]:
         if not (isinstance(given, ast.BinOp) and isinstance(given.op, ast.Div | ast.Mult)):
             continue
         if words(code.unparsed(given.right)) & (_SCALES - {"mean", "std"}):
-            yield Hit(
-                back,
-                "the input is scaled for the autoencoder and its reconstruction is not scaled back: what is spliced in "
-                "has another norm than the activation",
-                "sae(x / scale) * scale",
-            )
+            yield Hit(back)

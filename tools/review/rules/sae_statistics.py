@@ -33,12 +33,7 @@ def l0_mean(code: Code) -> Iterator[Hit]:
         if isinstance(statement, ast.Assign):
             document = word_set(statement.targets[0])
         if document & {"l0", "L0"} or {"l", "0"} <= document:
-            yield Hit(
-                op.node,
-                "L0 is the number of active features per token: sum over features, then mean over tokens; this mean "
-                "over everything is the share of active entries (smaller by the width of the dictionary)",
-                "(z > 0).float().sum(-1).mean()",
-            )
+            yield Hit(op.node)
 
 
 @rule("counted-per-token-not-per-feature", "medium")
@@ -74,12 +69,7 @@ def counted_per_token(code: Code) -> Iterator[Hit]:
             "count",
             "counts",
         }:
-            yield Hit(
-                op.node,
-                "how often each feature fires is counted over tokens; this sums over the last axis, the features, and "
-                "gives a number per token",
-                "(z > 0).sum(dim=0)",
-            )
+            yield Hit(op.node)
 
 
 @rule("topk-over-the-tokens", "high")
@@ -98,13 +88,7 @@ def topk_tokens(code: Code) -> Iterator[Hit]:
             "activation",
         }:
             continue
-        yield Hit(
-            op.node,
-            f"topk over the wrong axis: dim={which[0]} runs over tokens, so a latent keeps its largest tokens; TopK "
-            f"keeps "
-            "the largest latents of every token (the feature axis)",
-            "pre.topk(k, dim=-1)",
-        )
+        yield Hit(op.node, which=which[0])
 
 
 @rule("bos-among-top-activations", "medium")
@@ -122,11 +106,7 @@ def bos_on_top(code: Code) -> Iterator[Hit]:
         flat = calls & {"flatten", "reshape", "view"}
         cut = any(isinstance(each, ast.Slice) and integer(each.lower) == 1 for each in flow)
         if flat and not cut and "mask" not in code.flow_words(op.x):
-            yield Hit(
-                op.node,
-                "the BOS position is among the activations: its norm is huge and dominates the top activating examples",
-                "drop it: acts[:, 1:]",
-            )
+            yield Hit(op.node)
             return
 
 
@@ -155,10 +135,5 @@ def bos_counted(code: Code) -> Iterator[Hit]:
                 and code.op(node).name in ("flatten", "reshape")
                 and "cache" in code.unparsed(node)
             ):
-                yield Hit(
-                    node,
-                    "the BOS position is counted: its norm is tens of times that of other tokens and autoencoders are "
-                    "not trained on it, so it dominates the variance and the error",
-                    "drop it: cache[name][:, 1:]",
-                )
+                yield Hit(node)
                 return

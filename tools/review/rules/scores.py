@@ -51,21 +51,12 @@ def auc_hard(code: Code) -> Iterator[Hit]:
         elif isinstance(value, ast.Compare):
             hard = True
         if hard:
-            yield Hit(
-                call,
-                f"{op.name} is given hard class predictions (.predict) instead of scores: the curve shrinks to one "
-                "operating point",
-                "use decision_function(X) or predict_proba(X)[:, 1]",
-            )
+            yield Hit(call, call=op.name)
             continue
         first = code.value(truth_)
         first = first.value if isinstance(first, ast.Subscript) else first
         if isinstance(first, ast.Call) and code.op(first).name in _SCORES and len(call.args) >= 2:
-            yield Hit(
-                call,
-                "arguments swapped: the labels come first and the scores second",
-                f"{op.name}(y_true, scores)",
-            )
+            yield Hit(call, "arguments", call=op.name)
             continue
         if (
             isinstance(value, ast.Subscript)
@@ -74,11 +65,7 @@ def auc_hard(code: Code) -> Iterator[Hit]:
             and len(indices(value)) == 2
             and integer(indices(value)[1]) == 0
         ):
-            yield Hit(
-                call,
-                "column 0 of predict_proba is the probability of the negative class: the AUC is mirrored (1 - AUC)",
-                "predict_proba(X)[:, 1]",
-            )
+            yield Hit(call, "column")
 
 
 @rule("metric-arguments-swapped", "medium")
@@ -99,11 +86,7 @@ def metric_swapped(code: Code) -> Iterator[Hit]:
         )
         again = isinstance(second, ast.Call) and code.op(second).name == "predict"
         if predicted and not again:
-            yield Hit(
-                call,
-                f"arguments swapped: {op.name} takes the true labels first; it is not symmetric",
-                f"{op.name}(y_true, y_pred)",
-            )
+            yield Hit(call, call=op.name)
 
 
 @rule("threshold-from-the-test-set", "high")
@@ -132,12 +115,7 @@ def threshold(code: Code) -> Iterator[Hit]:
                 and op.node in code.flow(assign.value)
                 and "argmax" in code.vocab(assign.value)
             ):
-                yield Hit(
-                    op.node,
-                    "the threshold is chosen on the test set's own curve and the test set is then scored with it: "
-                    "the score is biased upwards (fit on test)",
-                    "choose the threshold on the training or validation rows",
-                )
+                yield Hit(op.node)
                 return
 
 
@@ -148,12 +126,7 @@ def always_positive(code: Code) -> Iterator[Hit]:
         if (
             isinstance(node.ops[0], ast.Gt | ast.GtE) and constant(node.comparators[0]) in (0, 0.0)
         ) and (value_kind(code, node.left) == "prob"):
-            yield Hit(
-                node,
-                "a probability is compared with 0 and is always greater: the threshold of a probability is 0.5, 0 is "
-                "that of a logit",
-                "probability > 0.5",
-            )
+            yield Hit(node)
 
 
 @rule("divided-by-the-other-split", "high")
@@ -172,8 +145,4 @@ def other_split(code: Code) -> Iterator[Hit]:
             for each in code.flow(node.left)
         )
         if compares and len(above) == 1 and len(under) == 1 and above != under:
-            yield Hit(
-                node,
-                f"a count of {min(above)} rows is divided by the number of {min(under)} rows",
-                f"divide by len of the {min(above)} rows",
-            )
+            yield Hit(node, above=min(above), under=min(under))

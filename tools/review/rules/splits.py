@@ -29,7 +29,7 @@ def token_rows(code: Code) -> Iterator[Hit]:
     for op in code.ops(*SPLITS, *CROSS_VALIDATION):
         data = op.x if op.name in SPLITS else op.arg(0, "X")
         if _one_row_a_position(code, data):
-            yield Hit(op.node, _TOKENS, _TOKENS_FIX)
+            yield Hit(op.node)
             continue
         for each in code.flow(data):
             if not isinstance(each, ast.Call):
@@ -57,19 +57,8 @@ def token_rows(code: Code) -> Iterator[Hit]:
             if merged and code.flow_words(inside.x) & {
                 "hidden", "acts", "activations", "resid", "residual", "states", "cache", "activation", "act",
             }:  # fmt: skip
-                yield Hit(op.node, _TOKENS, _TOKENS_FIX)
+                yield Hit(op.node)
                 break
-
-
-_TOKENS = (
-    "token positions of the same prompt land on both sides of the random split: neighbouring tokens share content, so "
-    "the test rows are leaked from training prompts"
-)
-
-
-_TOKENS_FIX = (
-    "split by prompt (GroupShuffleSplit or GroupKFold with the prompt index), then flatten"
-)
 
 
 def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
@@ -124,9 +113,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
                     again = code.bindings[code.scope(node)].get(pool_name, ())
                     if not again or again[-1].at <= position(node):
                         yield Hit(
-                            node,
-                            _OVERLAP,
-                            "hold the test rows out before the training rows are taken",
+                            node, repair="hold the test rows out before the training rows are taken"
                         )
                         continue
                 if isinstance(value, ast.Call) and code.op(value).name in (
@@ -154,7 +141,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
         for sides in drawn.values():
             if len(sides) == 2:
                 yield Hit(
-                    sides["test"], _OVERLAP, "draw once, then cut the sample in two disjoint parts"
+                    sides["test"], repair="draw once, then cut the sample in two disjoint parts"
                 )
         for parts in cut.values():
             if len(parts) < 2:
@@ -163,13 +150,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
             if None in (a, c) or (a or 0) < 0 or (c or 0) < 0 or (b or 0) < 0 or (d or 0) < 0:
                 continue
             if (b is None or (c or 0) < b) and (d is None or (a or 0) < d):
-                yield Hit(node, _OVERLAP, "make the slices disjoint")
-
-
-_OVERLAP = (
-    "training and test examples are taken from the same pool independently, so they overlap: the test set contains "
-    "training examples (leakage)"
-)
+                yield Hit(node, repair="make the slices disjoint")
 
 
 def _pool(code: Code, node: ast.AST) -> str:
@@ -208,9 +189,4 @@ def wrong_order(code: Code) -> Iterator[Hit]:
             ["test", "train", "test", "train"],
             ["test", "test", "train", "train"],
         ):
-            yield Hit(
-                assign,
-                "unpacked in the wrong order: train_test_split(x, y) returns x_train, x_test, y_train, y_test, so test "
-                "features are taken for training labels",
-                "x_train, x_test, y_train, y_test = train_test_split(x, y)",
-            )
+            yield Hit(assign)

@@ -32,11 +32,7 @@ def precedence(code: Code) -> Iterator[Hit]:
             and code.op(spread).name in ("std", "norm", "var")
             and code.same(code.op(mean).x, node.left)
         ):
-            yield Hit(
-                node,
-                "missing parentheses: the mean is divided by the standard deviation, then subtracted",
-                "(x - x.mean(0)) / x.std(0)",
-            )
+            yield Hit(node)
 
 
 @rule("fvu-without-centring", "medium")
@@ -76,12 +72,7 @@ def fvu(code: Code) -> Iterator[Hit]:
             "diff",
         } & words(above_flow):
             continue
-        yield Hit(
-            node,
-            "variance without subtracting the mean: the denominator is the raw second moment, so a large mean "
-            "activation makes the reconstruction look better than it is",
-            "divide by (x - x.mean(0)).pow(2).sum()",
-        )
+        yield Hit(node)
 
 
 @kept
@@ -127,11 +118,7 @@ def standard_error(code: Code) -> Iterator[Hit]:
             "shape",
             "samples",
         }:
-            yield Hit(
-                assign,
-                "a standard error is the standard deviation divided by the square root of n; this divides by n",
-                "std / n ** 0.5",
-            )
+            yield Hit(assign)
 
 
 @rule("interval-without-root-n", "medium")
@@ -151,11 +138,7 @@ def interval(code: Code) -> Iterator[Hit]:
         if "sqrt" in identifiers(statement) or "0.5" in code.unparsed(statement):
             continue
         if code.context(node, doc=True) & {"ci", "confidence", "interval", "sem", "error"}:
-            yield Hit(
-                node,
-                "the interval of a mean needs the standard error, std / sqrt(n); this is the spread of single values",
-                "1.96 * x.std(ddof=1) / len(x) ** 0.5",
-            )
+            yield Hit(node)
 
 
 @rule("bootstrap-without-replacement", "high")
@@ -185,10 +168,4 @@ def bootstrap(code: Code) -> Iterator[Hit]:
         if op.name == "sample" and ("replace" in op.kw or "frac" in op.kw):
             without = constant(op.kw.get("replace")) is not True
         if without and full and not said & {"null", "perm", "permutation"}:
-            yield Hit(
-                op.node,
-                "a bootstrap without replacement only permutes the sample: every resample has "
-                "the same mean, so the interval "
-                "has zero width",
-                "rng.choice(x, size=len(x), replace=True)",
-            )
+            yield Hit(op.node)

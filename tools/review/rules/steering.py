@@ -44,12 +44,7 @@ def added_twice(code: Code) -> Iterator[Hit]:
                     and not code.other_arm(node, other)
                     and not _returns_between(code, other, node)
                 ):
-                    yield Hit(
-                        node,
-                        f"the vector is added twice: {text} was already added in place above, so the effective "
-                        "coefficient is doubled",
-                        "add it once",
-                    )
+                    yield Hit(node, vector=text)
                     break
     for trace in traces(code):
         edits: dict[tuple[str, str], ast.AST] = {}
@@ -68,12 +63,7 @@ def added_twice(code: Code) -> Iterator[Hit]:
                 continue
             what = code.unparsed(_whole(target)), code.unparsed(addend)
             if what in edits:
-                yield Hit(
-                    statement,
-                    f"the vector is added twice: {what[1]} was already added to {what[0]} above, so the effective "
-                    "coefficient is doubled",
-                    "add it once",
-                )
+                yield Hit(statement, "trace", vector=what[1], target=what[0])
             edits[what] = statement
     seen: dict[tuple[str, str, object], ast.AST] = {}
     for call in code.all(ast.Call):
@@ -92,11 +82,7 @@ def added_twice(code: Code) -> Iterator[Hit]:
         )
         same_line = key in seen and code.statement(seen[key]) is statement
         if key in seen and not same_line and not _removed_between(code, seen[key], call):
-            yield Hit(
-                call,
-                "the same hook is registered twice on the same module: the vector is added twice",
-                "register it once",
-            )
+            yield Hit(call, "hook")
         seen[key] = call
 
 
@@ -167,12 +153,7 @@ def first_step_only(code: Code) -> Iterator[Hit]:
                 target = node.func
             if target is None or not _module_value(code, target):
                 continue
-            yield Hit(
-                node,
-                "the edit applies to the first forward pass (the prompt) only: inside generate() every new token is "
-                "another step, and without an iteration over steps the steering stops after prefill",
-                "with tracer.all(): … or for step in tracer.iter[:n]: …",
-            )
+            yield Hit(node)
             break
 
 
@@ -236,7 +217,7 @@ def kv_cache(code: Code) -> Iterator[Hit]:
                     )
                     and _prompt_position(code, part.lower, function)
                 ):
-                    yield Hit(node, _CACHED, _CACHED_FIX)
+                    yield Hit(node)
                     break
             if isinstance(node, ast.Compare) and len(node.comparators) == 1:
                 sides = [node.left, node.comparators[0]]
@@ -248,17 +229,8 @@ def kv_cache(code: Code) -> Iterator[Hit]:
                     and isinstance(other[0], ast.Name | ast.Attribute)
                     and _prompt_position(code, other[0], function)
                 ):
-                    yield Hit(node, _CACHED, _CACHED_FIX)
+                    yield Hit(node)
                     break
-
-
-_CACHED = (
-    "with a KV cache every step after the prompt has length 1, so a position counted over the whole sequence never "
-    "matches the current step: steering stops after prefill"
-)
-
-
-_CACHED_FIX = "track the absolute position over calls (or use_cache=False)"
 
 
 def _is_length(code: Code, node: ast.AST) -> bool:
@@ -307,9 +279,4 @@ def batch_norm(code: Code) -> Iterator[Hit]:
             if activation and isinstance(sized, ast.BinOp) and isinstance(sized.op, ast.Mult) and not any(
                 isinstance(each, ast.Subscript) and len(indices(each)) > 1 for each in code.flow(op.x)
             ):  # fmt: skip
-                yield Hit(
-                    node,
-                    "norm() without a dim is the norm of all tokens of the batch together: the coefficient then grows "
-                    "with the length of the prompt and the size of the batch",
-                    "h.norm(dim=-1, keepdim=True)",
-                )
+                yield Hit(node)

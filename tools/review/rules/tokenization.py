@@ -43,12 +43,7 @@ def generation_prompt(code: Code) -> Iterator[Hit]:
             if constant(key) == "role"
         ]
         if roles and roles[-1] == "user" and "assistant" not in roles and op.node in _fed(code):
-            yield Hit(
-                op.node,
-                "no generation prompt: without the assistant header the model continues the user's turn instead of "
-                "answering",
-                "add_generation_prompt=True",
-            )
+            yield Hit(op.node)
 
 
 @kept
@@ -124,7 +119,7 @@ def zero_falsy(code: Code) -> Iterator[Hit]:
                 else part
             )
             if optional(bare):
-                yield Hit(bare, _FALSY, f"{code.unparsed(bare)} is not None")
+                yield Hit(bare, repair=f"{code.unparsed(bare)} is not None")
     for node in code.all(ast.BoolOp):
         above = code.parents.get(node)
         if isinstance(above, ast.If | ast.IfExp | ast.While) and above.test is node:
@@ -136,16 +131,8 @@ def zero_falsy(code: Code) -> Iterator[Hit]:
             if "pad" in words(code.unparsed(first)) or "eos" in words(code.unparsed(first)):
                 continue  # the common `pad or eos`
             yield Hit(
-                first,
-                _FALSY,
-                f"{code.unparsed(first)} if {code.unparsed(first)} is not None else …",
+                first, repair=f"{code.unparsed(first)} if {code.unparsed(first)} is not None else …"
             )
-
-
-_FALSY = (
-    "truthiness of a number that may be 0: layer 0, position 0 or token id 0 (bos) is falsy, so "
-    "it counts as absent"
-)
 
 
 @rule("answer-without-leading-space", "medium")
@@ -176,9 +163,9 @@ def leading_space(code: Code) -> Iterator[Hit]:
         if op.name == "to_single_token" and value[0].isalpha():
             yield Hit(
                 op.node,
-                f"{value!r} has no leading space: after a prompt that ends with a word the model predicts "
-                f"{' ' + value!r}, another token",
-                f"to_single_token({' ' + value!r})",
+                value=repr(value),
+                token=repr(" " + value),
+                repair=f"to_single_token({' ' + value!r})",
             )
     for op in code.ops("encode"):
         if not is_tokenizer(code, op.x) or not op.args:
@@ -192,9 +179,9 @@ def leading_space(code: Code) -> Iterator[Hit]:
         ):
             yield Hit(
                 op.node,
-                f"{value!r} has no leading space: after a prompt that ends with a word the model predicts "
-                f"{' ' + value!r}, another token",
-                f"encode({' ' + value!r}, add_special_tokens=False)",
+                value=repr(value),
+                token=repr(" " + value),
+                repair=f"encode({' ' + value!r}, add_special_tokens=False)",
             )
 
 
@@ -212,12 +199,7 @@ def convert_tokens(code: Code) -> Iterator[Hit]:
         )
         added = isinstance(value, ast.BinOp) and str(constant(value.left) or "").startswith(" ")
         if (isinstance(text, str) and text.startswith(" ") and len(text) > 1) or joined or added:
-            yield Hit(
-                op.node,
-                "convert_tokens_to_ids takes vocabulary entries ('ĠParis', '▁Paris'), not text: with a leading space "
-                "it returns the unknown token (or None)",
-                "tokenizer.encode(' Paris', add_special_tokens=False)",
-            )
+            yield Hit(op.node)
 
 
 def _one_of(code: Code, node: ast.AST) -> str | None:
@@ -256,9 +238,4 @@ def word_index(code: Code) -> Iterator[Hit]:
             "positions",
             "where",
         }:
-            yield Hit(
-                op.node,
-                "an index into whitespace-separated words is used as a token position: BOS and words of several tokens "
-                "shift it",
-                "find it in the token strings: model.to_str_tokens(prompt)",
-            )
+            yield Hit(op.node)

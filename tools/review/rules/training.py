@@ -26,11 +26,7 @@ def no_graph(code: Code) -> Iterator[Hit]:
         if not isinstance(op.node.func, ast.Attribute) or "autograd" in code.dotted(op.node.func):
             continue
         if without_grad(code, op.node) and not _enabled(code, op.node):
-            yield Hit(
-                grad_switch(code, op.node) or op.node,
-                "backward() under no_grad or inference_mode: there is no graph, so there are no gradients",
-                "torch.enable_grad() around the forward and backward pass",
-            )
+            yield Hit(grad_switch(code, op.node) or op.node)
 
 
 def _enabled(code: Code, node: ast.AST) -> bool:
@@ -66,11 +62,7 @@ def non_leaf(code: Code) -> Iterator[Hit]:
         if isinstance(direct, ast.Subscript):
             direct = code.value(direct.value)
         if isinstance(direct, ast.Attribute) and direct.attr in OUTPUT_ATTRS:
-            yield Hit(
-                node,
-                "the gradient of a non-leaf tensor is not kept: .grad is None without retain_grad() before backward()",
-                "hidden.retain_grad() before backward(), or torch.autograd.grad(loss, hidden)",
-            )
+            yield Hit(node)
             return
 
 
@@ -111,11 +103,7 @@ def kept_graphs(code: Code) -> Iterator[Hit]:
                 "no_grad", "inference_mode", "set_grad_enabled"
             ):
                 continue
-            yield Hit(
-                op.node,
-                "activations are collected with gradients on: every appended tensor keeps its whole graph in memory",
-                "with torch.inference_mode(): …, or .detach()",
-            )
+            yield Hit(op.node)
             return
 
 
@@ -142,12 +130,7 @@ def _train_mode(code: Code) -> Iterator[Hit]:
         return
     for op in code.ops("train"):
         if isinstance(op.node.func, ast.Attribute) and is_model(code, op.x) and not op.node.args:
-            yield Hit(
-                op.node,
-                "model.train() in a file that only evaluates: dropout stays active, so activations and logits are "
-                "random and differ from run to run",
-                "model.eval()",
-            )
+            yield Hit(op.node)
 
 
 @rule("dropout-left-on", "medium")
@@ -173,13 +156,7 @@ def dropout_on(code: Code) -> Iterator[Hit]:
             made and named and _is_called(code, home.targets[0].id)  # type: ignore[attr-defined]
         )
         if runs and not any(code.ops("backward")) and not code.mentions("train"):
-            yield Hit(
-                call,
-                "a model made from a config is in training mode and eval() is never called: "
-                "dropout is active in every run "
-                "(only from_pretrained calls eval)",
-                "model.eval()",
-            )
+            yield Hit(call, "from-config")
     yield from _train_mode(code)
     if not layers or not any(code.ops("backward")):
         return
@@ -194,13 +171,7 @@ def dropout_on(code: Code) -> Iterator[Hit]:
             for each in inner(block)
         )
         if scores:
-            yield Hit(
-                block,
-                "evaluated in training mode: eval() is never called, so dropout (or batch "
-                "statistics) is active while the "
-                "accuracy is measured",
-                "probe.eval() before, probe.train() after",
-            )
+            yield Hit(block, "probe")
             return
     for function in code.defs():
         if without_grad(code, function.body[0]) and words(function.name) & {
@@ -210,11 +181,5 @@ def dropout_on(code: Code) -> Iterator[Hit]:
             "score",
             "test",
         }:
-            yield Hit(
-                function,
-                "evaluated in training mode: eval() is never called, so dropout (or batch "
-                "statistics) is active while the "
-                "accuracy is measured",
-                "probe.eval() before, probe.train() after",
-            )
+            yield Hit(function, "probe")
             return

@@ -66,12 +66,7 @@ def weights_not_restored(code: Code) -> Iterator[Hit]:
         first = bisect_left(written, text)
         often = first + 1 < len(written) and written[first + 1].startswith(text)
         if measures and not often:
-            yield Hit(
-                node,
-                "the weights are edited in every iteration and never restored: from the second iteration on, all "
-                "earlier ablations are still in the model and effects accumulate",
-                "keep saved = weight.clone() and copy it back after each measurement",
-            )
+            yield Hit(node)
 
 
 @kept
@@ -111,12 +106,7 @@ def state_dict_alias(code: Code) -> Iterator[Hit]:
                 continue
             back = _first_loads(code).get(target.id)
             if back is not None and not holds(code.loops(assign)[0], place(back)):
-                yield Hit(
-                    assign,
-                    "state_dict() holds references to the parameters, which training goes on changing: what is loaded "
-                    "back is the last state, not the best one",
-                    "copy.deepcopy(model.state_dict())",
-                )
+                yield Hit(assign)
 
 
 @kept
