@@ -110,8 +110,10 @@ def _new_version(change: FileChange, folder: Path, notices: list[str]) -> str | 
     for number, said in change.texts.items():
         there = lines[number - 1] if 0 < number <= len(lines) else None
         if there is None or there != said.removeprefix("\ufeff"):
-            notices.append(f"{change.path} in {folder} is not the version that the diff makes (line {number}); "
-                           "not reviewed")  # fmt: skip
+            notices.append(
+                f"{change.path} in {folder} is not the version that the diff makes (line {number}); "
+                "not reviewed"
+            )
             return None
     return text
 

@@ -33,5 +33,7 @@ class Suppressions:
         if self._whole & {rule, "*"}:
             return True
         return any(
-            self._by_line[line] & {rule, "*"} for line in range(start, end + 1) if line in self._by_line
-        )  # fmt: skip
+            self._by_line[line] & {rule, "*"}
+            for line in range(start, end + 1)
+            if line in self._by_line
+        )

@@ -6,13 +6,14 @@ import ast
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     below,
     constant,
     identifiers,
     inner,
+    is_binary,
     returned,
     truth,
 )
@@ -172,13 +173,18 @@ def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
             return "log"
         if op.name == "exp":
             return "prob"
-        if op.name in ("float", "to", "detach", "cpu", "clamp", "view", "reshape", "flatten", "double", "squeeze",
-                       "clamp_min", "gather", "unsqueeze"):  # fmt: skip
+        if op.name in listed(
+            "float to detach cpu clamp view reshape flatten double squeeze clamp_min gather "
+            "unsqueeze"
+        ):
             return value_kind(code, op.x, depth - 1)
         function = code.definition(value.func)
         if function is not None:
-            kinds = {value_kind(code, each.value, depth - 1) for each in inner(function, nested=False)
-                     if isinstance(each, ast.Return)}  # fmt: skip
+            kinds = {
+                value_kind(code, each.value, depth - 1)
+                for each in inner(function, nested=False)
+                if isinstance(each, ast.Return)
+            }
             return kinds.pop() if len(kinds) == 1 else None
         kind = _forward_kind(code, value.func, depth)
         if kind is not None:
@@ -188,7 +194,7 @@ def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
         return value_kind(code, value.value, depth - 1)
     if isinstance(value, ast.Attribute):
         return "logit" if value.attr == "logits" else None
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+    if is_binary(value, ast.Add, ast.Sub):
         return value_kind(code, value.left, depth - 1)
     if isinstance(value, ast.Name):
         found = code.binding(value)

@@ -165,8 +165,14 @@ class Code(Tree):
                 self._stores[self._home(base.id, self.scope(target)), base.id].append(value)
 
     def _add(
-        self, target: ast.Name, kind: Kind, value: ast.AST, index: int | None, at: Position, node: ast.AST
-    ) -> None:  # fmt: skip
+        self,
+        target: ast.Name,
+        kind: Kind,
+        value: ast.AST,
+        index: int | None,
+        at: Position,
+        node: ast.AST,
+    ) -> None:
         scope = self.scope(target)
         if isinstance(node, ast.comprehension):
             scope = self.parents[node]  # type: ignore[assignment]

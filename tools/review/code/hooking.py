@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
     Function,
     constant,
@@ -19,24 +20,10 @@ from gadfly.tools.review.code.watch import Watched
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
 
 
-_INPUT_NAMES = {
-    "input", "inputs", "inp", "args", "inps", "ins", "x", "i", "_", "__", "_args", "_inputs", "a",
-}  # fmt: skip
+_INPUT_NAMES = listed("input inputs inp args inps ins x i _ __ _args _inputs a")
 
 
-_MODULE_NAMES = {
-    "module",
-    "mod",
-    "m",
-    "_module",
-    "_m",
-    "layer",
-    "_",
-    "_mod",
-    "self_",
-    "block",
-    "__",
-}
+_MODULE_NAMES = listed("module mod m _module _m layer _ _mod self_ block __")
 
 
 class Hook(NamedTuple):
@@ -195,9 +182,10 @@ def returns_value(function: Function) -> bool:
     )
 
 
-_PROXIES = {"output", "input", "inputs", "layers_output", "layers_input", "mlps_output", "attentions_output",
-            "attention_probabilities", "logits", "token_embeddings", "grad",
-            "next_token_probs", "embed_tokens"}  # fmt: skip
+_PROXIES = listed(
+    "output input inputs layers_output layers_input mlps_output attentions_output "
+    "attention_probabilities logits token_embeddings grad next_token_probs embed_tokens"
+)
 
 
 def touches_model(code: Code, node: ast.AST) -> bool:

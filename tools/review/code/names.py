@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
@@ -18,6 +18,12 @@ POSITIVE = frozenset({"pos", "positive", "positives", "plus"})
 NEGATIVE = frozenset({"neg", "negative", "negatives", "minus"})
 RIGHT = frozenset({"correct", "right", "answer", "target", "io", "true", "good"})
 WRONG = frozenset({"incorrect", "wrong", "distractor", "foil", "bad", "false", "alternative", "s"})
+
+
+@cache
+def listed(text: str) -> frozenset[str]:
+    """The names in a text, blanks between them: a table of names that is read as one."""
+    return frozenset(text.split())
 
 
 @lru_cache(maxsize=8192)

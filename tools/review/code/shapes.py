@@ -12,7 +12,7 @@ import re
 from gadfly.tools.review.code.concepts import is_forward, uses_lens
 from gadfly.tools.review.code.flow import Binding, Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     Function,
@@ -42,30 +42,35 @@ _AXES = {
     "d_mlp": "d_mlp neurons n_neurons neuron mlp d_ff intermediate_size",
 }
 _AXIS = {name: axis for axis, names in _AXES.items() for name in names.split()}
-_ELEMENTWISE = {
-    "float", "to", "cpu", "cuda", "detach", "clone", "abs", "relu", "softmax", "log_softmax", "exp", "log",
-    "half", "double", "bfloat16", "contiguous", "pow", "sqrt", "sigmoid", "tanh", "save", "square", "clamp",
-    "type", "nan_to_num", "zeros_like", "ones_like", "randn_like", "rand_like", "masked_fill", "bool",
-    "int", "long", "numpy", "tensor", "as_tensor", "asarray", "array", "from_numpy", "requires_grad_",
-    "normalize", "gelu", "dropout", "flip", "roll", "where", "Parameter",
-}  # fmt: skip
-_REDUCTIONS = {
-    "mean", "sum", "norm", "std", "var", "max", "min", "argmax", "argmin", "amax", "amin", "median", "any",
-    "all", "logsumexp", "prod", "vector_norm",
-}  # fmt: skip
+_ELEMENTWISE = listed(
+    "float to cpu cuda detach clone abs relu softmax log_softmax exp log half double "
+    "bfloat16 contiguous pow sqrt sigmoid tanh save square clamp type nan_to_num "
+    "zeros_like ones_like randn_like rand_like masked_fill bool int long numpy tensor "
+    "as_tensor asarray array from_numpy requires_grad_ normalize gelu dropout flip roll "
+    "where Parameter"
+)
+_REDUCTIONS = listed(
+    "mean sum norm std var max min argmax argmin amax amin median any all logsumexp prod "
+    "vector_norm"
+)
 _CREATIONS = {"zeros", "ones", "empty", "randn", "rand", "full"}
 _COMMENT = re.compile(r"#.*?[\[(]\s*([\w/*+\- ]+(?:,\s*[\w/*+\- ]+)+)\s*[\])]")
 # A word, and a bracket behind it that may be a shape.
 _SAID = re.compile(r"\b(\w++)(?=[^\[\]\n.]{0,30}\[([\w, ]+)\])")
 _BRACKETS = re.compile(r"\[([\w ]+(?:,[\w ()]+)*)\]")
 _HOOKS = {
-    "resid": ("batch", "pos", "d_model"), "embed": ("batch", "pos", "d_model"),
-    "attn_out": ("batch", "pos", "d_model"), "mlp_out": ("batch", "pos", "d_model"),
-    "pattern": ("batch", "head", "query", "key"), "attn_scores": ("batch", "head", "query", "key"),
-    "hook_z": ("batch", "pos", "head", "d_head"), "hook_q": ("batch", "pos", "head", "d_head"),
-    "hook_k": ("batch", "pos", "head", "d_head"), "hook_v": ("batch", "pos", "head", "d_head"),
+    "resid": ("batch", "pos", "d_model"),
+    "embed": ("batch", "pos", "d_model"),
+    "attn_out": ("batch", "pos", "d_model"),
+    "mlp_out": ("batch", "pos", "d_model"),
+    "pattern": ("batch", "head", "query", "key"),
+    "attn_scores": ("batch", "head", "query", "key"),
+    "hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_q": ("batch", "pos", "head", "d_head"),
+    "hook_k": ("batch", "pos", "head", "d_head"),
+    "hook_v": ("batch", "pos", "head", "d_head"),
     "hook_result": ("batch", "pos", "head", "d_model"),
-}  # fmt: skip
+}
 _OUTPUTS: dict[str, Shape] = {
     "logits": ("batch", "pos", "vocab"),
     "last_hidden_state": ("batch", "pos", "d_model"),
@@ -73,13 +78,21 @@ _OUTPUTS: dict[str, Shape] = {
     "attentions": ("layer", "batch", "head", "query", "key"),
 }
 _WEIGHTS: dict[str, Shape] = {
-    "W_U": ("d_model", "vocab"), "W_E": ("vocab", "d_model"), "W_pos": ("pos", "d_model"),
-    "W_dec": ("feature", "d_model"), "W_enc": ("d_model", "feature"),
-}  # fmt: skip
+    "W_U": ("d_model", "vocab"),
+    "W_E": ("vocab", "d_model"),
+    "W_pos": ("pos", "d_model"),
+    "W_dec": ("feature", "d_model"),
+    "W_enc": ("d_model", "feature"),
+}
 _SHORT_HOOKS = {
-    "z": "hook_z", "q": "hook_q", "k": "hook_k", "v": "hook_v", "result": "hook_result",
-    "pattern": "pattern", "attn_scores": "attn_scores",
-}  # fmt: skip
+    "z": "hook_z",
+    "q": "hook_q",
+    "k": "hook_k",
+    "v": "hook_v",
+    "result": "hook_result",
+    "pattern": "pattern",
+    "attn_scores": "attn_scores",
+}
 
 
 def axis(text: str) -> str:
@@ -278,7 +291,7 @@ def _hook_name(code: Code, node: ast.AST) -> str | None:
     value = code.value(node)
     if isinstance(value, ast.JoinedStr):
         return "".join(str(constant(part) or "") for part in value.values)
-    if isinstance(value, ast.Call) and code.op(value).name == "get_act_name" and value.args:
+    if code.is_call(value, "get_act_name") and value.args:
         value = value.args[0]
     text = constant(value)
     return text if isinstance(text, str) else None
@@ -328,7 +341,7 @@ def _is_scalar(code: Code, node: ast.AST) -> bool:
         found = code.binding(node)
         if found is not None and found.kind == "for":
             over = found.value
-            return isinstance(over, ast.Call) and code.op(over).name in ("range", "enumerate")
+            return code.is_call(over, "range", "enumerate")
         if found is not None and found.kind == "assign" and found.value is not None:
             return found.value is not node and _is_scalar(code, found.value)
         if found is not None and isinstance(found.node, ast.arg):
@@ -392,7 +405,7 @@ def _of_call(code: Code, node: ast.Call, depth: int) -> Shape | None:
 
 def _size_axis(code: Code, node: ast.AST) -> str:
     found = axis(code.unparsed(node))
-    if found == "?" and isinstance(node, ast.Call) and code.op(node).name == "len":
+    if found == "?" and code.is_call(node, "len"):
         found = axis(code.unparsed(code.op(node).x))
     if found == "?" and isinstance(node, ast.Name):
         value = code.value(node)

@@ -10,10 +10,10 @@ import warnings
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import CLEAN, CORRUPT, words
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
 from gadfly.tools.review.code.watch import Watch, Watched
 
 Node = TypeVar("Node", bound=ast.AST)
@@ -24,17 +24,23 @@ Scope = (
 )
 Loop = ast.For | ast.AsyncFor | ast.While
 SCOPES = (
-    ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-)  # fmt: skip
+    ast.Module,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.Lambda,
+    ast.ClassDef,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 # A call on one of these is a function of its first argument: F.softmax(x, -1) is x.softmax(-1).
-LIBRARIES = {
-    "torch", "numpy", "np", "F", "einops", "scipy", "sklearn", "jax", "jnp", "math", "statistics",
-    "nn", "pandas", "pd", "th", "nnsight", "random",
-}  # fmt: skip
+LIBRARIES = listed(
+    "torch numpy np F einops scipy sklearn jax jnp math statistics nn pandas pd th nnsight random"
+)
 _SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 Position = tuple[int, int]
 
@@ -305,6 +311,16 @@ class Tree:
             found.sort(key=lambda op: position(op.node))
         return Watched(found, self.watch)
 
+    def is_call(self, node: ast.AST | None, *names: str) -> TypeGuard[ast.Call]:
+        """Whether a node is a call of one of these names, written as a method or as a function."""
+        return isinstance(node, ast.Call) and self.op(node).name in names
+
+    @kept
+    def binary(self, *operators: type[ast.operator]) -> list[ast.BinOp]:
+        """Every ``a + b``, ``a - b`` and so on with one of these operators, in the order of the source."""
+        found = [each for each in self._by_type.get(ast.BinOp, ()) if is_binary(each, *operators)]
+        return Watched(found, self.watch)
+
     def ops_in(self, node: ast.AST, *names: str) -> list[Op]:
         """As ``ops``, of the calls below one node."""
         by_name = self._calls_by_name()
@@ -479,6 +495,11 @@ def loads(node: ast.AST) -> set[str]:
 def word_set(node: ast.AST | None) -> frozenset[str]:
     """All words of all identifiers in an expression."""
     return frozenset(word for name in identifiers(node) for word in words(name))
+
+
+def is_binary(node: ast.AST | None, *operators: type[ast.operator]) -> TypeGuard[ast.BinOp]:
+    """Whether a node is ``a + b``, ``a - b`` and so on with one of these operators."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, operators)
 
 
 def constant(node: ast.AST | None) -> object:

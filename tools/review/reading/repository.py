@@ -86,9 +86,12 @@ class Repository:
             path for path in (_users_excludes(), self._own / "info" / "exclude") if path.is_file()
         ]
         said = self._git(
-            "ls-files", "-z", "--others", "--exclude-per-directory=.gitignore",
+            "ls-files",
+            "-z",
+            "--others",
+            "--exclude-per-directory=.gitignore",
             *(f"--exclude-from={path}" for path in ignored),
-        )  # fmt: skip
+        )
         return _names(said)
 
     def _git(self, *arguments: str) -> bytes:
@@ -286,16 +289,28 @@ def _clean_environment() -> dict[str, str]:
 
 def _run(own: Path, where: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
     environment = _clean_environment() | {
-        "HOME": str(own), "XDG_CONFIG_HOME": str(own), "GIT_DIR": str(own), "GIT_WORK_TREE": str(where),
-        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat",
+        "HOME": str(own),
+        "XDG_CONFIG_HOME": str(own),
+        "GIT_DIR": str(own),
+        "GIT_WORK_TREE": str(where),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_PAGER": "cat",
         "GIT_NO_REPLACE_OBJECTS": "1",
-    }  # fmt: skip
+    }
     try:
         return subprocess.run(
-            ["git", *arguments], cwd=where, env=environment, stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=_SECONDS,
-        )  # fmt: skip
+            ["git", *arguments],
+            cwd=where,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+        )
     except FileNotFoundError:
         raise UsageError(
             "--base needs git, which is not installed; give a diff with --diff"

@@ -14,16 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gadfly.tools.review.code.names import listed
+
 MAX_CHARS = 1_500_000  # a longer file is generated code or data
-_SKIPPED = {
-    ".git",
-    ".venv",
-    "venv",
-    "node_modules",
-    "__pycache__",
-    "site-packages",
-    ".ipynb_checkpoints",
-}
+_SKIPPED = listed(".git .venv venv node_modules __pycache__ site-packages .ipynb_checkpoints")
 _MAGIC = re.compile(r"^(\s*)(?:[%!]|\?\??\w)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[A-Za-z_][\w, .]*=\s*)[%!].*$")
 _HELP = re.compile(r"^(\s*)[\w.]+\?{1,2}\s*$")

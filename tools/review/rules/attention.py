@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import (
     constant,
     indices,
     integer,
+    is_binary,
     is_full_slice,
     truth,
     word_set,
@@ -27,18 +28,7 @@ def _is_pattern(code: Code, node: ast.AST | None) -> bool:
         return bool(
             words(node.id) & {"pattern", "patterns", "attn", "attention", "attentions"}
         ) and not (
-            words(node.id)
-            & {
-                "mask",
-                "out",
-                "output",
-                "scores",
-                "hook",
-                "head",
-                "heads",
-                "layer",
-                "implementation",
-            }
+            words(node.id) & listed("mask out output scores hook head heads layer implementation")
         )
     if isinstance(node, ast.Subscript):
         return _is_pattern(code, node.value)
@@ -82,18 +72,24 @@ def attention_axes(code: Code) -> Iterator[Hit]:
             continue
         offset = op.arg(0, "offset", "diagonal")
         positive = (integer(offset) or 0) > 0
-        plain = isinstance(offset, ast.UnaryOp) and isinstance(offset.op, ast.USub) and isinstance(
-            offset.operand, ast.Name | ast.Attribute
-        )  # fmt: skip
+        plain = (
+            isinstance(offset, ast.UnaryOp)
+            and isinstance(offset.op, ast.USub)
+            and isinstance(offset.operand, ast.Name | ast.Attribute)
+        )
         said = code.context(op.node)
         if plain and "induction" in said and not said & {"duplicate", "same"}:
             yield Hit(op.node, "duplicate")
             continue
-        if isinstance(offset, ast.BinOp) and isinstance(offset.op, ast.Sub):
+        if is_binary(offset, ast.Sub):
             left, right = integer(offset.left), integer(offset.right)
-            positive = left is None and right is not None and bool(
-                word_set(offset.left) & {"seq", "len", "n", "length", "shape", "size", "t"}
-            )  # fmt: skip
+            positive = (
+                left is None
+                and right is not None
+                and bool(
+                    word_set(offset.left) & {"seq", "len", "n", "length", "shape", "size", "t"}
+                )
+            )
         elif isinstance(offset, ast.Name | ast.Attribute):
             positive = bool(words(code.unparsed(offset)) & {"seq", "len", "length"}) and isinstance(
                 code.value(offset), ast.Name | ast.Attribute | ast.Constant
@@ -118,19 +114,19 @@ def attention_scale(code: Code) -> Iterator[Hit]:
     """Scores divided by d_head, not by its root; masks that do not mask."""
     for op in code.ops("softmax"):
         value = code.value(op.x)
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
+        if is_binary(value, ast.Div):
             size = value.right
             scores = code.flow_words(value.left)
             if axis(code.unparsed(size)) == "d_head" and {"q", "query", "scores", "attn"} & scores:
                 yield Hit(value)
         # A mask applied as 0 before the softmax leaves exp(0) of weight.
-        if isinstance(value, ast.Call) and code.op(value).name == "masked_fill":
+        if code.is_call(value, "masked_fill"):
             fill = code.op(value).arg(1, "value")
             inside = code.op(value)
             emptied = "isneginf" in code.vocab(inside.arg(0, "mask"))
             if constant(fill) in (0, 0.0) and not emptied:
                 yield Hit(value, "zero-mask", repair="masked_fill(mask, float('-inf'))")
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
+        if is_binary(value, ast.Mult):
             sides = [words(code.unparsed(each)) for each in (value.left, value.right)]
             if any("mask" in each for each in sides) and any(
                 {"scores", "score"} & each for each in sides
@@ -142,7 +138,7 @@ def attention_scale(code: Code) -> Iterator[Hit]:
         if "inf" not in filled and "1e" not in filled and "min" not in filled:
             continue
         for each in code.flow(mask)[:60]:
-            if isinstance(each, ast.Call) and code.op(each).name == "triu":
+            if code.is_call(each, "triu"):
                 inside = code.op(each)
                 diagonal = inside.arg(0, "diagonal", "k")
                 if diagonal is None or integer(diagonal) == 0:

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.shapes import Shape, dims, shape, stated_return
-from gadfly.tools.review.code.tree import integer, returned, word_set
+from gadfly.tools.review.code.tree import integer, is_binary, returned, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -79,14 +80,9 @@ def norm_axis(code: Code) -> Iterator[Hit]:
         left = node.left if isinstance(node, ast.BinOp) else node.target
         right = node.right if isinstance(node, ast.BinOp) else node.value
         value = code.value(right)
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        if is_binary(value, ast.Add):
             value = code.value(value.left)
-        if isinstance(value, ast.Call) and code.op(value).name in (
-            "clamp",
-            "clamp_min",
-            "unsqueeze",
-            "maximum",
-        ):
+        if code.is_call(value, *listed("clamp clamp_min unsqueeze maximum")):
             value = code.value(code.op(value).x)
         if isinstance(value, ast.Subscript):
             value = code.value(value.value)
@@ -138,17 +134,7 @@ def _shown(axes: Shape) -> str:
 @rule("mean-over-the-vector", "high")
 def mean_of_vector(code: Code) -> Iterator[Hit]:
     """A class mean, direction or ablation value averaged over d_model."""
-    goal = {
-        "means",
-        "centroid",
-        "centroids",
-        "direction",
-        "vector",
-        "steering",
-        "ablate",
-        "ablation",
-        "prototype",
-    }
+    goal = listed("means centroid centroids direction vector steering ablate ablation prototype")
     for op in code.ops("mean"):
         which, axes = dims(op), shape(code, op.x)
         if axes is None or len(axes) < 2:
@@ -165,16 +151,7 @@ def mean_of_vector(code: Code) -> Iterator[Hit]:
         got = [axes[n] for n in which if -len(axes) <= n < len(axes)]
         if got != ["d_model"] or not code.context(op.node) & goal:
             continue
-        if code.context(op.node) & {
-            "norm",
-            "center",
-            "centre",
-            "layernorm",
-            "ln",
-            "bias",
-            "score",
-            "scores",
-        }:
+        if code.context(op.node) & listed("norm center centre layernorm ln bias score scores"):
             continue
         yield Hit(op.node, which=which[0], axes=_shown(axes))
 
@@ -190,11 +167,7 @@ def other_axes(code: Code) -> Iterator[Hit]:
             got = shape(code, value)
             if got is None or {"?", "n", "1"} & set(got) or len(got) != len(stated):
                 continue
-            if (
-                set(got) != set(stated)
-                and isinstance(value, ast.Call)
-                and code.op(value).name in _REDUCING
-            ):
+            if set(got) != set(stated) and code.is_call(value, *_REDUCING):
                 yield Hit(value, stated=_shown(stated), got=_shown(got))
 
 
@@ -209,11 +182,7 @@ def entropy_axis(code: Code) -> Iterator[Hit]:
         product = code.value(op.x)
         if isinstance(product, ast.UnaryOp):
             product = product.operand
-        if (
-            which is None
-            or axes is None
-            or not (isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult))
-        ):
+        if which is None or axes is None or not (is_binary(product, ast.Mult)):
             continue
         if not any(
             code.op(each).name in ("log", "log2", "log_softmax") for each in code.calls_in(product)

@@ -13,13 +13,14 @@ from gadfly.tools.review.code.batches import (
 from gadfly.tools.review.code.concepts import model_names, uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     indices,
     inner,
     integer,
+    is_binary,
     returned,
     run_side,
     truth,
@@ -41,8 +42,10 @@ _NO_BOS = (
 )
 
 
-_ANSWERS = {"answer", "target", "correct", "incorrect", "wrong", "right", "label", "ans", "yes", "no", "token",
-            "tok", "id", "word", "ids", "candidate", "option", "expected"}  # fmt: skip
+_ANSWERS = listed(
+    "answer target correct incorrect wrong right label ans yes no token tok id word ids "
+    "candidate option expected"
+)
 
 
 def _adds_no_bos(code: Code) -> bool:
@@ -161,18 +164,7 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
         return
     for function in code.defs():
         said = words(function.name)
-        if not said & {
-            "position",
-            "pos",
-            "index",
-            "positions",
-            "span",
-            "locate",
-            "find",
-            "idx",
-            "indices",
-            "subject",
-        }:
+        if not said & listed("position pos index positions span locate find idx indices subject"):
             continue
         bare = []
         for node in inner(function):
@@ -196,18 +188,17 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
                 text = words(code.unparsed(node.args[0])) if node.args else frozenset()
                 if op.name == "encode" and text & {"before", "prefix"}:
                     bare.append(node)
-                if text & {"prompt", "text", "sentence", "input", "string", "prompts"} and not text & {
-                    "subject", "needle", "word", "target", "name", "answer",
-                }:  # fmt: skip
+                if text & listed("prompt text sentence input string prompts") and not text & listed(
+                    "subject needle word target name answer"
+                ):
                     bare.append(node)
         if not bare:
             continue
         corrected = any(
-            isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add)
-            and 1 in (integer(each.left), integer(each.right))
+            is_binary(each, ast.Add) and 1 in (integer(each.left), integer(each.right))
             for value in returned(function)
             for each in inner(value)
-        ) or {"bos", "offset", "bos_token_id"} & identifiers(function)  # fmt: skip
+        ) or {"bos", "offset", "bos_token_id"} & identifiers(function)
         if not corrected:
             yield Hit(bare[0])
 
@@ -215,11 +206,12 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
 @kept
 def _sets_no_bos(code: Code) -> bool:
     if any(
-        each.arg in ("prepend_bos", "default_prepend_bos") and truth(each.value) is False
+        each.arg in ("prepend_bos", "default_prepend_bos")
+        and truth(each.value) is False
         and isinstance(code.parents.get(each), ast.Call)
         and code.op(code.parents[each]).name not in ("to_tokens", "to_str_tokens")  # type: ignore[arg-type]
         for each in code.all(ast.keyword)
-    ):  # fmt: skip
+    ):
         return True
     # The model is run on ids that were made without BOS as well: then both agree.
     return any(

@@ -10,13 +10,14 @@ from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import CLEAN, CORRUPT, words
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
 from gadfly.tools.review.code.tree import (
     Position,
     constant,
     identifiers,
     inner,
     integer,
+    is_binary,
     position,
     truth,
     word_set,
@@ -37,15 +38,7 @@ def _kinds(code: Code, node: ast.AST) -> set[str]:
         text = constant(each)
         if isinstance(text, str):
             found |= set(_KIND.findall(text))
-            if text in (
-                "resid_pre",
-                "resid_mid",
-                "resid_post",
-                "mlp_out",
-                "attn_out",
-                "z",
-                "pattern",
-            ):
+            if text in listed("resid_pre resid_mid resid_post mlp_out attn_out z pattern"):
                 found.add(text)
     return found
 
@@ -59,15 +52,7 @@ def another_hook(code: Code) -> Iterator[Hit]:
         at: set[str] = set()
         for name in hooked_names(code, hook.function):
             at |= set(_KIND.findall(name))
-            if name in (
-                "resid_pre",
-                "resid_mid",
-                "resid_post",
-                "mlp_out",
-                "attn_out",
-                "z",
-                "pattern",
-            ):
+            if name in listed("resid_pre resid_mid resid_post mlp_out attn_out z pattern"):
                 at.add(name)
         if len(at) != 1:
             continue
@@ -117,7 +102,7 @@ def _names_one_layer(code: Code, node: ast.AST) -> bool:
     if isinstance(node, ast.Tuple):
         named = isinstance(constant(node.elts[0]), str) if node.elts else False
         return named and len(node.elts) >= 2 and integer(node.elts[1]) is not None
-    if isinstance(node, ast.Call) and code.op(node).name == "get_act_name":
+    if code.is_call(node, "get_act_name"):
         return len(node.args) >= 2 and integer(node.args[1]) is not None
     text = constant(node)
     return isinstance(text, str) and re.search(r"blocks\.\d+\.", text) is not None
@@ -177,12 +162,10 @@ def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
 @rule("gradient-of-the-other-run", "medium")
 def other_gradient(code: Code) -> Iterator[Hit]:
     """Attribution patching: (clean - corrupted) goes with the gradient of the corrupted run."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Mult):
-            continue
+    for node in code.binary(ast.Mult):
         for difference, gradient in ((node.left, node.right), (node.right, node.left)):
             seen = code.value(difference)
-            if not (isinstance(seen, ast.BinOp) and isinstance(seen.op, ast.Sub)):
+            if not (is_binary(seen, ast.Sub)):
                 continue
             difference = seen
             said = word_set(gradient)
@@ -250,17 +233,7 @@ def on_training_prompts(code: Code) -> Iterator[Hit]:
         return
     for call in code.all(ast.Call):
         name = words(code.dotted(call.func).rsplit(".", 1)[-1])
-        if not name & {
-            "evaluate",
-            "eval",
-            "accuracy",
-            "score",
-            "rate",
-            "success",
-            "effect",
-            "test",
-            "auc",
-        }:
+        if not name & listed("evaluate eval accuracy score rate success effect test auc"):
             continue
         if "eval" in name and len(call.args) == 0:
             continue
@@ -286,7 +259,7 @@ def shuffled_alias(code: Code) -> Iterator[Hit]:
     """A control that shuffles the original labels too, or stores None."""
     for assign in code.all(ast.Assign):
         value = assign.value
-        if isinstance(value, ast.Call) and code.op(value).name == "shuffle":
+        if code.is_call(value, "shuffle"):
             owner = code.dotted(value.func)
             if owner in ("random.shuffle", "numpy.random.shuffle") or "rng" in owner:
                 yield Hit(assign, "none")

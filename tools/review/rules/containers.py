@@ -14,14 +14,12 @@ from gadfly.tools.review.registry import Hit, rule
 @rule("shared-list-in-every-slot", "high")
 def shared_list(code: Code) -> Iterator[Hit]:
     """``[[]] * n_layers``: one list, n times."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Mult):
-            continue
+    for node in code.binary(ast.Mult):
         for side in (node.left, node.right):
             if isinstance(side, ast.List) and len(side.elts) == 1:
                 item = side.elts[0]
                 mutable = isinstance(item, ast.List | ast.Dict | ast.Set) or (
-                    isinstance(item, ast.Call) and code.op(item).name in ("list", "dict", "set")
+                    code.is_call(item, "list", "dict", "set")
                 )
                 empty = not (
                     getattr(item, "elts", None)

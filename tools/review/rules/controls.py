@@ -10,11 +10,13 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import (
     VECTOR_WORDS,
+    listed,
     words,
 )
 from gadfly.tools.review.code.tree import (
     identifiers,
     inner,
+    is_binary,
     parameters,
     place,
     word_set,
@@ -29,17 +31,14 @@ def random_control(code: Code) -> Iterator[Hit]:
     yield from _random_beside(code)
     for assign in code.all(ast.Assign):
         target = assign.targets[0]
-        if not isinstance(target, ast.Name) or not words(target.id) & {
-            "random",
-            "rand",
-            "control",
-            "rnd",
-        }:
+        if not isinstance(target, ast.Name) or not words(target.id) & listed(
+            "random rand control rnd"
+        ):
             continue
         if words(target.id) & {"state", "seed", "generator", "idx", "indices", "baseline_acc"}:
             continue
         value = assign.value
-        while isinstance(value, ast.Call) and code.op(value).name in ("to", "float", "cuda"):
+        while code.is_call(value, "to", "float", "cuda"):
             inside = code.op(value).x
             if not isinstance(inside, ast.expr) or inside is value:
                 break
@@ -47,12 +46,9 @@ def random_control(code: Code) -> Iterator[Hit]:
         if not isinstance(value, ast.Call):
             continue
         op = code.op(value)
-        if op.name in ("rand", "rand_like") and words(target.id) & {
-            "direction",
-            "vector",
-            "vec",
-            "dir",
-        }:
+        if op.name in ("rand", "rand_like") and words(target.id) & listed(
+            "direction vector vec dir"
+        ):
             yield Hit(assign, "positive")
             continue
         if op.name not in ("randn_like", "randn", "standard_normal"):
@@ -90,7 +86,7 @@ def _random_in_place(code: Code) -> Iterator[Hit]:
         scales = _scales(code, function)
         above = code.parents.get(op.node)
         scaled = set(scales.get(name, ()))
-        if isinstance(above, ast.BinOp) and isinstance(above.op, ast.Mult):
+        if is_binary(above, ast.Mult):
             scaled |= {code.unparsed(above.left)} if above.right is op.node else set()
         if any(scaled & scales.get(each, set()) for each in vectors):
             yield Hit(_last_use(code, name, function) or op.node, "same")
@@ -113,9 +109,7 @@ def _random_beside(code: Code) -> Iterator[Hit]:
         for call in calls:
             for number, given in enumerate(call.args):
                 value = code.value(given)
-                if not (
-                    isinstance(value, ast.Call) and code.op(value).name in ("randn_like", "randn")
-                ):
+                if not (code.is_call(value, "randn_like", "randn")):
                     continue
                 like = identifiers(value) & {
                     each for each in parameters(function) if words(each) & VECTOR_WORDS
@@ -166,11 +160,7 @@ def _scales(code: Code, function: ast.AST) -> dict[str, set[str]]:
     """What a plain name on the right of a product is multiplied by, in a function."""
     found: dict[str, set[str]] = defaultdict(set)
     for each in inner(function):
-        if (
-            isinstance(each, ast.BinOp)
-            and isinstance(each.op, ast.Mult)
-            and isinstance(each.right, ast.Name)
-        ):
+        if is_binary(each, ast.Mult) and isinstance(each.right, ast.Name):
             found[each.right.id].add(code.unparsed(each.left))
     return found
 

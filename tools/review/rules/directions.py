@@ -9,10 +9,12 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import (
     NEGATIVE,
     POSITIVE,
+    listed,
     words,
 )
 from gadfly.tools.review.code.tree import (
     inner,
+    is_binary,
     truth,
     word_set,
 )
@@ -34,11 +36,10 @@ def centred_differences(code: Code) -> Iterator[Hit]:
                 continue
             yield Hit(op.node)
             continue
-        if isinstance(rows, ast.BinOp) and isinstance(rows.op, ast.Sub):
+        if is_binary(rows, ast.Sub):
             mean = code.value(rows.right)
             if (
-                isinstance(mean, ast.Call)
-                and code.op(mean).name == "mean"
+                code.is_call(mean, "mean")
                 and code.same(code.op(mean).x, rows.left)
                 and _pair_difference(code, rows.left)
             ):
@@ -47,43 +48,41 @@ def centred_differences(code: Code) -> Iterator[Hit]:
 
 def _pair_difference(code: Code, node: ast.AST | None) -> bool:
     value = code.value(node)
-    while isinstance(value, ast.Call) and code.op(value).name in (
-        "numpy", "float", "cpu", "detach", "array", "stack", "cat", "asarray", "to",
-    ):  # fmt: skip
+    while code.is_call(value, *listed("numpy float cpu detach array stack cat asarray to")):
         value = code.value(code.op(value).x)
     if isinstance(value, ast.ListComp):
         value = value.elt
-    if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub)):
+    if not (is_binary(value, ast.Sub)):
         return False
     left, right = words(code.unparsed(value.left)), words(code.unparsed(value.right))
-    pairs = (("pos", "neg"), ("positive", "negative"), ("true", "false"), ("harmful", "harmless"), ("a", "b"),
-             ("honest", "dishonest"), ("plus", "minus"), ("good", "bad"), ("happy", "sad"),
-             ("love", "hate"))  # fmt: skip
+    pairs = (
+        ("pos", "neg"),
+        ("positive", "negative"),
+        ("true", "false"),
+        ("harmful", "harmless"),
+        ("a", "b"),
+        ("honest", "dishonest"),
+        ("plus", "minus"),
+        ("good", "bad"),
+        ("happy", "sad"),
+        ("love", "hate"),
+    )
     return any((a in left and b in right) or (b in left and a in right) for a, b in pairs)
 
 
 @rule("direction-sign-flipped", "high")
 def direction_sign(code: Code) -> Iterator[Hit]:
     """A positive direction computed as negative minus positive."""
-    names = {
-        "vector",
-        "vec",
-        "direction",
-        "dir",
-        "steer",
-        "steering",
-        "probe",
-        "axis",
-        "mean_diff",
-        "diff",
-    }
-    pairs = [(POSITIVE, NEGATIVE), (frozenset({"harmful"}), frozenset({"harmless"})),
-             (frozenset({"true", "truth", "truthful"}), frozenset({"false", "untruthful"})),
-             (frozenset({"honest"}), frozenset({"dishonest"})), (frozenset({"happy"}), frozenset({"sad"})),
-             (frozenset({"love"}), frozenset({"hate"}))]  # fmt: skip
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    names = listed("vector vec direction dir steer steering probe axis mean_diff diff")
+    pairs = [
+        (POSITIVE, NEGATIVE),
+        (frozenset({"harmful"}), frozenset({"harmless"})),
+        (frozenset({"true", "truth", "truthful"}), frozenset({"false", "untruthful"})),
+        (frozenset({"honest"}), frozenset({"dishonest"})),
+        (frozenset({"happy"}), frozenset({"sad"})),
+        (frozenset({"love"}), frozenset({"hate"})),
+    ]
+    for node in code.binary(ast.Sub):
         statement = code.statement(node)
         said: frozenset[str] = frozenset()
         if isinstance(statement, ast.Assign) and (
@@ -114,9 +113,7 @@ def direction_sign(code: Code) -> Iterator[Hit]:
 @rule("projection-without-unit-norm", "high")
 def projection(code: Code) -> Iterator[Hit]:
     """x - (x @ d) d with a d that was never normalised."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    for node in code.binary(ast.Sub):
         name = _projected(code, node.right)
         if name is None:
             continue
@@ -124,10 +121,7 @@ def projection(code: Code) -> Iterator[Hit]:
         if _normalises(vocab):
             continue
         # `/ (d @ d)` or `/ d.norm() ** 2` is the other correct form.
-        if any(
-            isinstance(each, ast.BinOp) and isinstance(each.op, ast.Div)
-            for each in inner(node.right)
-        ):
+        if any(is_binary(each, ast.Div) for each in inner(node.right)):
             continue
         means = next((each for each in code.flow(name) if _mean_difference(code, each)), None)
         if means is not None:
@@ -136,14 +130,10 @@ def projection(code: Code) -> Iterator[Hit]:
 
 def _mean_difference(code: Code, node: ast.AST) -> bool:
     """``a.mean(0) - b.mean(0)``"""
-    return (
-        isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Sub)
-        and all(
-            any(code.op(each).name == "mean" for each in code.calls_in(side))
-            or "mean" in word_set(side)
-            for side in (node.left, node.right)
-        )
+    return is_binary(node, ast.Sub) and all(
+        any(code.op(each).name == "mean" for each in code.calls_in(side))
+        or "mean" in word_set(side)
+        for side in (node.left, node.right)
     )
 
 
@@ -155,32 +145,24 @@ def _normalises(vocab: frozenset[str]) -> bool:
 
 def _projected(code: Code, node: ast.AST) -> ast.AST | None:
     """d of ``(x @ d)[..., None] * d`` or of torch.outer(x @ d, d)."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+    if is_binary(node, ast.Mult):
         for coefficient, direction in ((node.left, node.right), (node.right, node.left)):
             value = code.value(coefficient)
             text = code.unparsed(direction)
             if not isinstance(direction, ast.Name):
                 continue
             for each in inner(value) if value is not None else ():
-                if isinstance(each, ast.Call) and code.op(each).name == "einsum" and text in [
+                if code.is_call(each, "einsum") and text in [
                     code.unparsed(part) for part in each.args
-                ]:  # fmt: skip
+                ]:
                     return direction
-                if (
-                    isinstance(each, ast.BinOp)
-                    and isinstance(each.op, ast.MatMult)
-                    and code.unparsed(each.right) == text
-                ):
+                if is_binary(each, ast.MatMult) and code.unparsed(each.right) == text:
                     return direction
-                if (
-                    isinstance(each, ast.BinOp)
-                    and isinstance(each.op, ast.Mult)
-                    and code.unparsed(each.right) == text
-                ):
+                if is_binary(each, ast.Mult) and code.unparsed(each.right) == text:
                     above = code.parents.get(each)
                     if isinstance(above, ast.Attribute) and above.attr == "sum":
                         return direction
-    if isinstance(node, ast.Call) and code.op(node).name == "outer" and len(node.args) == 2:
+    if code.is_call(node, "outer") and len(node.args) == 2:
         direction = node.args[1]
         if isinstance(direction, ast.Name) and direction.id in code.unparsed(
             code.value(node.args[0])

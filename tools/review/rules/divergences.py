@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, truth, word_set
+from gadfly.tools.review.code.tree import constant, is_binary, truth, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 _KL_DOC = re.compile(
@@ -58,12 +58,9 @@ def kl_direction(code: Code) -> Iterator[Hit]:
             yield from _against_doc(
                 code, op.node, code.value(op.args[0]), code.value(op.x), op.args[0], op.x
             )
-    for node in code.all(ast.BinOp):
-        # p * (log p - log q), p.exp() * (…)
-        if not isinstance(node.op, ast.Mult):
-            continue
+    for node in code.binary(ast.Mult):
         for weight, difference in ((node.left, node.right), (node.right, node.left)):
-            if isinstance(difference, ast.BinOp) and isinstance(difference.op, ast.Sub):
+            if is_binary(difference, ast.Sub):
                 names = [_log_name(code, each) for each in (difference.left, difference.right)]
                 mine = _log_name(code, weight)
                 if mine is None or None in names:
@@ -77,8 +74,14 @@ def kl_direction(code: Code) -> Iterator[Hit]:
                 if names[0] == names[1]:
                     continue
                 if mine == names[0]:
-                    yield from _against_doc(code, node, difference.left, difference.right,
-                                            difference.left, difference.right)  # fmt: skip
+                    yield from _against_doc(
+                        code,
+                        node,
+                        difference.left,
+                        difference.right,
+                        difference.left,
+                        difference.right,
+                    )
                 elif mine == names[1]:
                     yield Hit(node)
 
@@ -106,8 +109,13 @@ def _log_name(code: Code, node: ast.AST) -> str | None:
 
 
 def _against_doc(
-    code: Code, place: ast.AST, p: ast.AST | None, q: ast.AST | None, p_name: ast.AST | None, q_name: ast.AST | None
-) -> Iterator[Hit]:  # fmt: skip
+    code: Code,
+    place: ast.AST,
+    p: ast.AST | None,
+    q: ast.AST | None,
+    p_name: ast.AST | None,
+    q_name: ast.AST | None,
+) -> Iterator[Hit]:
     function = code.function(place)
     if function is None:
         return

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import RIGHT, WRONG, about, words
+from gadfly.tools.review.code.names import RIGHT, WRONG, about, listed, words
 from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
+    is_binary,
     run_side,
     word_set,
 )
@@ -20,9 +21,7 @@ from gadfly.tools.review.registry import Hit, rule
 @rule("recovery-baseline-swapped", "high")
 def recovery(code: Code) -> Iterator[Hit]:
     """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div):
-            continue
+    for node in code.binary(ast.Div):
         above, below = _bare(code, node.left), _bare(code, node.right)
         if not (_is_difference(above) and _is_difference(below)):
             continue
@@ -44,19 +43,13 @@ def recovery(code: Code) -> Iterator[Hit]:
 
 def _bare(code: Code, node: ast.AST) -> ast.AST | None:
     value = code.value(node)
-    if isinstance(value, ast.Call) and code.op(value).name in (
-        "abs",
-        "item",
-        "max",
-        "clamp",
-        "float",
-    ):
+    if code.is_call(value, *listed("abs item max clamp float")):
         return _bare(code, code.op(value).x or value) if code.op(value).x is not value else value
     return value
 
 
 def _is_difference(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+    return is_binary(node, ast.Sub)
 
 
 @rule("recovered-is-lost", "high")
@@ -75,11 +68,7 @@ def recovered(code: Code) -> Iterator[Hit]:
         if not full & _FULL or word_set(above.left) & _FULL:
             continue
         around = code.parents.get(node)
-        if (
-            isinstance(around, ast.BinOp)
-            and isinstance(around.op, ast.Sub)
-            and around.right is node
-        ):
+        if is_binary(around, ast.Sub) and around.right is node:
             continue  # 1 - …
         statement = code.statement(node)
         said = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
@@ -99,9 +88,7 @@ _FULL = frozenset({"clean", "original", "orig", "full", "base", "baseline"})
 @rule("logit-difference-sign", "high")
 def logit_sign(code: Code) -> Iterator[Hit]:
     """A logit difference that subtracts the right answer from the wrong one."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    for node in code.binary(ast.Sub):
         function = code.function(node)
         statement = code.statement(node)
         names = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
@@ -152,9 +139,7 @@ def _picked(code: Code, node: ast.AST) -> str | None:
 @rule("probability-called-logit", "medium")
 def probability_difference(code: Code) -> Iterator[Hit]:
     """A logit difference taken of softmax probabilities."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    for node in code.binary(ast.Sub):
         if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):
             continue
         if not code.same(node.left.value, node.right.value):

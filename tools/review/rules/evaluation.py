@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, words
+from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
@@ -33,9 +33,7 @@ def scored_on_train(code: Code) -> Iterator[Hit]:
             predicted = code.value(call.args[1])
             if isinstance(predicted, ast.Subscript):
                 predicted = predicted.value
-            if isinstance(predicted, ast.Call) and code.op(predicted).name in (
-                "predict", "predict_proba", "decision_function",
-            ):  # fmt: skip
+            if code.is_call(predicted, "predict", "predict_proba", "decision_function"):
                 inside = code.op(predicted)
                 data, model = inside.arg(0), inside.x
         if data is None or model is None:
@@ -86,7 +84,7 @@ def _speaks_of_tests(code: Code, function: ast.AST) -> bool:
 
 def _fits_of(code: Code, model: ast.AST, before: ast.AST) -> list[ast.Call]:
     value = code.value(model)
-    if isinstance(value, ast.Call) and code.op(value).name == "fit":
+    if code.is_call(value, "fit"):
         return [value]
     found = _fits(code).get((code.function(before), code.unparsed(model)), [])
     upto = bisect_left(found, position(before), key=position)
@@ -143,7 +141,7 @@ def chosen_on_test(code: Code) -> Iterator[Hit]:
         return
     for assign in code.all(ast.Assign):
         value: ast.AST = assign.value
-        while isinstance(value, ast.Call) and code.op(value).name in ("int", "item"):
+        while code.is_call(value, "int", "item"):
             value = code.op(value).x or ast.Pass()
         if isinstance(value, ast.Subscript):
             value = value.value
@@ -155,16 +153,7 @@ def chosen_on_test(code: Code) -> Iterator[Hit]:
         if op.name not in ("argmax", "max", "idxmax", "sorted", "nanargmax"):
             continue
         target_words = word_set(assign.targets[0])
-        if not target_words & {
-            "best",
-            "chosen",
-            "selected",
-            "top",
-            "optimal",
-            "star",
-            "layer",
-            "head",
-        }:
+        if not target_words & listed("best chosen selected top optimal star layer head"):
             continue
         key = op.kw.get("key")
         parts = [each for each in (op.x, key) if each is not None]
@@ -198,14 +187,9 @@ def _best_so_far(code: Code) -> Iterator[Hit]:
         if len(kept) != 1 or not code.loops(test) or len(stored) < 2:
             continue
         fed = _scored_on(code, score[0]) | (_SPLIT_WORDS & word_set(code.value(score[0])))
-        if "test" in fed | word_set(score[0]) and not fed & {
-            "val",
-            "dev",
-            "validation",
-            "valid",
-            "train",
-            "tune",
-        }:
+        if "test" in fed | word_set(score[0]) and not fed & listed(
+            "val dev validation valid train tune"
+        ):
             yield Hit(_score_call(code, score[0]), "best-so-far")
 
 
@@ -276,9 +260,7 @@ def _scored_items(code: Code, loop: ast.AST) -> dict[object, tuple[int, ast.Subs
 @kept
 def _scores_test_too(code: Code, scope: ast.AST) -> bool:
     return any(
-        isinstance(each, ast.Call)
-        and code.op(each).name
-        in (METRICS | {"score", "predict", "decision_function", "predict_proba"})
+        code.is_call(each, *METRICS | {"score", "predict", "decision_function", "predict_proba"})
         and any(word_set(given) & TEST for given in each.args)
         for each in inner(scope)
     )

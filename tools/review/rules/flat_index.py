@@ -12,6 +12,7 @@ from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import (
     inner,
     integer,
+    is_binary,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -28,7 +29,7 @@ def _flat_source(code: Code, node: ast.AST) -> ast.AST | None:
             flat = op.name in ("flatten", "ravel") and not op.args and not op.kw
             if flat or [integer(a) for a in op.args] == [-1]:
                 return op.x
-        already = isinstance(op.x, ast.Call) and code.op(op.x).name in _FLAT
+        already = code.is_call(op.x, *_FLAT)
         if op.name in ("argmax", "argmin") and not op.args and not op.kw and not already:
             return op.x
     return None
@@ -51,7 +52,7 @@ def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
     for one, other in (names for text in texts for names in shapes.get(text, ())):
         first.add(one)
         last.add(other)
-    if isinstance(value, ast.Call) and code.op(value).name in ("zeros", "empty", "ones", "full"):
+    if code.is_call(value, "zeros", "empty", "ones", "full"):
         op = code.op(value)
         sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
         sizes = [each for each in sizes if each is not None]
@@ -136,7 +137,7 @@ def halves_swapped(code: Code) -> Iterator[Hit]:
                 for name, part in zip(target.elts, value.elts, strict=True):
                     if isinstance(part, ast.BinOp):
                         pairs.append((name, part.right, type(part.op)))
-            elif isinstance(value, ast.Call) and code.op(value).name == "divmod":
+            elif code.is_call(value, "divmod"):
                 size = code.op(value).arg(0)
                 if size is not None:
                     pairs = [(target.elts[0], size, ast.FloorDiv), (target.elts[1], size, ast.Mod)]
@@ -155,16 +156,14 @@ def halves_swapped(code: Code) -> Iterator[Hit]:
 
 def _counts_the_rows(code: Code, place: ast.AST, divisor: ast.AST) -> bool:
     """``row = i // len(texts)`` and then ``texts[row]``: the divisor is the size of the first axis."""
-    if not (isinstance(divisor, ast.Call) and code.op(divisor).name == "len" and divisor.args):
+    if not (code.is_call(divisor, "len") and divisor.args):
         return False
     statement = code.statement(place)
     if not isinstance(statement, ast.Assign):
         return False
     target = statement.targets[0]
     first = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
-    if not isinstance(place, ast.Call) and not (
-        isinstance(place, ast.BinOp) and isinstance(place.op, ast.FloorDiv)
-    ):
+    if not isinstance(place, ast.Call) and not (is_binary(place, ast.FloorDiv)):
         return False
     scope = code.function(place) or code.module
     text = code.unparsed(divisor.args[0])

@@ -13,7 +13,7 @@ from gadfly.tools.review.code.batches import (
 )
 from gadfly.tools.review.code.concepts import model_names
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     inner,
@@ -82,22 +82,16 @@ def values_decoded(code: Code) -> Iterator[Hit]:
             if found is not None and found.kind == "unpack" and found.part == 0:
                 values, base = True, found.value if isinstance(found.value, ast.expr) else None
         source = code.value(base)
-        if (
-            values
-            and isinstance(source, ast.Call)
-            and code.op(source).name in ("topk", "sort", "max")
-        ):
+        if values and code.is_call(source, "topk", "sort", "max"):
             yield Hit(op.node)
 
 
 @rule("temperature-after-softmax", "high")
 def softmax_then_temperature(code: Code) -> Iterator[Hit]:
     """softmax(x) / T: the temperature comes after the softmax."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div):
-            continue
+    for node in code.binary(ast.Div):
         value = code.value(node.left)
-        if isinstance(value, ast.Call) and code.op(value).name == "softmax":
+        if code.is_call(value, "softmax"):
             name = code.unparsed(node.right).lower()
             if "temperature" in name or name in ("temp", "tau"):
                 yield Hit(node)
@@ -120,16 +114,9 @@ def prompt_scored(code: Code) -> Iterator[Hit]:
                     if op.name in ("findall", "search") and len(node.args) > 1
                     else node.func.value
                 )
-            elif isinstance(node.func, ast.Name) and words(node.func.id) & {
-                "score",
-                "judge",
-                "classify",
-                "sentiment",
-                "refusal",
-                "toxicity",
-                "refused",
-                "is",
-            }:
+            elif isinstance(node.func, ast.Name) and words(node.func.id) & listed(
+                "score judge classify sentiment refusal toxicity refused is"
+            ):
                 subject = node.args[0] if node.args else None
         if subject is None or isinstance(subject, ast.Constant):
             continue
@@ -225,15 +212,9 @@ def _setting(call: ast.Call, name: str) -> object:
 
 
 def _is_batch(code: Code, node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and not words(node.id) & {
-        "kwargs",
-        "config",
-        "settings",
-        "args",
-        "gen",
-        "options",
-        "params",
-    }
+    return isinstance(node, ast.Name) and not words(node.id) & listed(
+        "kwargs config settings args gen options params"
+    )
 
 
 @rule("temperature-without-sampling", "low")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooked_names, hooks
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import (
     Op,
@@ -16,6 +16,7 @@ from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     inner,
+    is_binary,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -39,8 +40,15 @@ def head_axis(code: Code) -> Iterator[Hit]:
         names = hooked_names(code, hook.function)
         want: int | None = None
         for text in sorted(names):
-            for short, place in (("hook_z", 2), ("hook_v", 2), ("hook_q", 2), ("hook_k", 2),
-                                 ("hook_result", 2), ("hook_pattern", 1), ("attn_scores", 1)):  # fmt: skip
+            for short, place in (
+                ("hook_z", 2),
+                ("hook_v", 2),
+                ("hook_q", 2),
+                ("hook_k", 2),
+                ("hook_result", 2),
+                ("hook_pattern", 1),
+                ("attn_scores", 1),
+            ):
                 if short in text:
                     want = place
         if want is None:
@@ -80,9 +88,12 @@ def head_axis_cached(code: Code) -> Iterator[Hit]:
     for node in code.all(ast.Subscript):
         parts = indices(node)
         named = [
-            (n, each) for n, each in enumerate(parts)
-            if isinstance(each, ast.Name) and axis(each.id) in ("head", "d_mlp") and len(each.id) > 1
-        ]  # fmt: skip
+            (n, each)
+            for n, each in enumerate(parts)
+            if isinstance(each, ast.Name)
+            and axis(each.id) in ("head", "d_mlp")
+            and len(each.id) > 1
+        ]
         if len(named) != 1 or any(constant(e) is Ellipsis for e in parts):
             continue
         place, unit = named[0][0], axis(code.unparsed(named[0][1]))
@@ -136,12 +147,9 @@ def grouped_heads(code: Code) -> Iterator[Hit]:
         ):
             mine = words(code.unparsed(op.x))
             counts = code.flow_words(op.args[1] if len(op.args) > 1 else None)
-            if mine & {"k", "v", "key", "value", "keys", "values"} and counts & {
-                "rep",
-                "group",
-                "groups",
-                "kv",
-            }:
+            if mine & {"k", "v", "key", "value", "keys", "values"} and counts & listed(
+                "rep group groups kv"
+            ):
                 yield Hit(call, "tiled")
     yield from _weight_slices(code)
     for node in code.all(ast.Subscript):
@@ -149,7 +157,7 @@ def grouped_heads(code: Code) -> Iterator[Hit]:
             continue
         parts = indices(node)
         source = code.value(node.value)
-        if not isinstance(source, ast.Call) or code.op(source).name not in ("view", "reshape"):
+        if not code.is_call(source, "view", "reshape"):
             continue
         if not {"num_key_value_heads", "n_kv_heads", "num_kv_heads"} & identifiers(source):
             continue
@@ -182,10 +190,7 @@ def _weight_slices(code: Code) -> Iterator[Hit]:
             continue
         names = {each for each in identifiers(first.lower) if axis(each) == "head"}
         flow = code.flow(first.lower)
-        divided = any(
-            isinstance(e, ast.BinOp) and isinstance(e.op, ast.FloorDiv) and _is_head(e.left)
-            for e in flow
-        )
+        divided = any(is_binary(e, ast.FloorDiv) and _is_head(e.left) for e in flow)
         if names and not divided and not any("kv" in each or "key_value" in each for each in names):
             yield Hit(node, "rows")
 
@@ -213,16 +218,7 @@ def heads_split(code: Code) -> Iterator[Hit]:
         if len(axes) == 4 and axes[1] == "head" and axes[2] == "pos":
             vocab = code.vocab(op.x)
             if (
-                {
-                    "q_proj",
-                    "k_proj",
-                    "v_proj",
-                    "c_attn",
-                    "hidden_states",
-                    "W_Q",
-                    "o_proj",
-                }
-                & vocab
+                listed("q_proj k_proj v_proj c_attn hidden_states W_Q o_proj") & vocab
                 or (shape(code, op.x) or ("",))[-1] == "d_model"
                 or _three_axes(code, op, sizes)
             ):

@@ -128,9 +128,7 @@ def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
 @rule("last-hidden-state-is-normed", "medium")
 def last_is_normed(code: Code) -> Iterator[Hit]:
     """Differences of neighbouring hidden states that include the normalised last one."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    for node in code.binary(ast.Sub):
         left, right = node.left, node.right
         while isinstance(left, ast.Subscript) and isinstance(left.value, ast.Subscript):
             left = left.value

@@ -218,8 +218,7 @@ def _in_loop(code: Code, name: str, loop: ast.AST) -> tuple[bool, bool]:
     uses = [code.parents[each] for each in (*code.reads(name, loop), *code.writes(name, loop))]
     removed = any(isinstance(each, ast.Attribute) and each.attr == "remove" for each in uses)
     stored = any(
-        isinstance(each, ast.Call)
-        and code.op(each).name == "append"
+        code.is_call(each, "append")
         and any(isinstance(a, ast.Name) and a.id == name for a in each.args)
         for each in uses
     )

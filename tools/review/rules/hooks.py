@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Hook, hooks, returns_value
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
     inner,
+    is_binary,
     parameters,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
 
-_IN_PLACE = {
-    "add_", "mul_", "sub_", "zero_", "copy_", "fill_", "div_", "index_add_", "index_copy_", "scatter_",
-    "scatter_add_", "masked_fill_", "normal_", "clamp_", "index_fill_", "addcmul_", "set_", "lerp_",
-}  # fmt: skip
+_IN_PLACE = listed(
+    "add_ mul_ sub_ zero_ copy_ fill_ div_ index_add_ index_copy_ scatter_ scatter_add_ "
+    "masked_fill_ normal_ clamp_ index_fill_ addcmul_ set_ lerp_"
+)
 
 
 def _views_and_copies(code: Code, hook: Hook) -> tuple[set[str], set[str]]:
@@ -55,7 +57,7 @@ def _views_and_copies(code: Code, hook: Hook) -> tuple[set[str], set[str]]:
 
 
 def _is_test(code: Code, node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and code.op(node).name in ("isinstance", "type", "len")
+    return code.is_call(node, "isinstance", "type", "len")
 
 
 @rule("hook-without-effect", "high")
@@ -128,11 +130,11 @@ def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
     if value is None:
         return False
     for each in inner(value):
-        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add | ast.Sub | ast.Mult):
+        if is_binary(each, ast.Add, ast.Sub, ast.Mult):
             return True
-        if isinstance(each, ast.Call) and code.op(each).name in (
-            "zeros_like", "masked_fill", "where", "expand_as", "randn_like", "cat", "index_add",
-        ):  # fmt: skip
+        if code.is_call(
+            each, *listed("zeros_like masked_fill where expand_as randn_like cat index_add")
+        ):
             return True
     return False
 
@@ -148,7 +150,7 @@ def edits_copy(code: Code) -> Iterator[Hit]:
         for node in inner(function, nested=False):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 value = node.value
-                if isinstance(value, ast.Call) and code.op(value).name in ("clone", "deepcopy"):
+                if code.is_call(value, "clone", "deepcopy"):
                     clones[node.targets[0].id] = node
         for name in clones:
             writes = [
@@ -193,14 +195,9 @@ def takes_input(code: Code) -> Iterator[Hit]:
 def baseline_hooked(code: Code) -> Iterator[Hit]:
     """``with model.hooks(…): base = model(tokens)``"""
     for assign in code.all(ast.Assign):
-        if not word_set(assign.targets[0]) & {
-            "base",
-            "baseline",
-            "clean",
-            "original",
-            "unpatched",
-            "unablated",
-        }:
+        if not word_set(assign.targets[0]) & listed(
+            "base baseline clean original unpatched unablated"
+        ):
             continue
         if not any(
             isinstance(each, ast.Call) and is_forward(code, each) for each in inner(assign.value)
@@ -208,11 +205,7 @@ def baseline_hooked(code: Code) -> Iterator[Hit]:
             continue
         for _, item in code.withs(assign):
             call = item.context_expr
-            if (
-                isinstance(call, ast.Call)
-                and code.op(call).name == "hooks"
-                and (call.args or call.keywords)
-            ):
+            if code.is_call(call, "hooks") and (call.args or call.keywords):
                 yield Hit(assign)
                 break
 
@@ -224,14 +217,13 @@ def detached(code: Code) -> Iterator[Hit]:
         if isinstance(hook.function, ast.Lambda) or returns_value(hook.function):
             continue
         for node in inner(hook.function):
-            if not (isinstance(node, ast.Call) and code.op(node).name == "detach"):
+            if not (code.is_call(node, "detach")):
                 continue
             statement = code.statement(node)
             target = getattr(statement, "targets", [None])[0]
             name = target.id if isinstance(target, ast.Name) else ""
             tracked = any(
-                isinstance(each, ast.Call)
-                and code.op(each).name in ("requires_grad_", "retain_grad")
+                code.is_call(each, "requires_grad_", "retain_grad")
                 and (code.unparsed(code.op(each).x) == name or node in inner(each))
                 for each in inner(hook.function)
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     FUNCTIONS,
     indices,
@@ -37,10 +37,9 @@ def edited_in_place(code: Code) -> Iterator[Hit]:
             if isinstance(node, ast.Assign):
                 target, value = node.targets[0], node.value
                 base = _shared(code, value)
-                before = word_set(target) & {
-                    "before", "orig", "original", "clean", "old", "pre", "baseline", "unpatched", "unedited",
-                    "stored", "saved",
-                }  # fmt: skip
+                before = word_set(target) & listed(
+                    "before orig original clean old pre baseline unpatched unedited stored saved"
+                )
                 copied = isinstance(target, ast.Subscript) and isinstance(
                     target.slice, ast.Slice | ast.Tuple
                 )
@@ -176,10 +175,9 @@ def indexed_copy(code: Code) -> Iterator[Hit]:
         copies = any(
             isinstance(each, ast.Compare | ast.List)
             or (isinstance(each, ast.UnaryOp) and isinstance(each.op, ast.Invert))
-            or (isinstance(each, ast.Name) and words(each.id) & _ROWS
-                and _tensor_like(code, each))
+            or (isinstance(each, ast.Name) and words(each.id) & _ROWS and _tensor_like(code, each))
             for each in parts
-        )  # fmt: skip
+        )
         if copies:
             yield Hit(node)
 
@@ -188,6 +186,4 @@ def _tensor_like(code: Code, name: ast.Name) -> bool:
     value = code.value(name)
     if isinstance(value, ast.Compare):
         return True
-    return isinstance(value, ast.Call) and code.op(value).name in (
-        "tensor", "nonzero", "arange", "where", "randperm", "topk", "array", "argsort",
-    )  # fmt: skip
+    return code.is_call(value, *listed("tensor nonzero arange where randperm topk array argsort"))

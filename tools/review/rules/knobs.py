@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import VECTOR_WORDS
+from gadfly.tools.review.code.names import VECTOR_WORDS, listed
 from gadfly.tools.review.code.tree import (
     Function,
     inner,
@@ -19,18 +19,18 @@ from gadfly.tools.review.code.tree import (
 )
 from gadfly.tools.review.registry import Hit, rule
 
-_KNOBS = {
-    "scale", "alpha", "coeff", "coef", "coefficient", "strength", "multiplier", "temperature", "normalize",
-    "normalise", "normalized", "attention_mask", "mask", "direction", "vector", "position", "positions", "pos",
-    "seed", "eps", "epsilon", "head", "layer", "threshold", "steering_vector", "steering", "scaling", "lam",
-    "center", "centre", "token_pos", "noise", "std", "beta", "magnitude",
-}  # fmt: skip
+_KNOBS = listed(
+    "scale alpha coeff coef coefficient strength multiplier temperature normalize "
+    "normalise normalized attention_mask mask direction vector position positions pos "
+    "seed eps epsilon head layer threshold steering_vector steering scaling lam center "
+    "centre token_pos noise std beta magnitude"
+)
 
 
-_MADE = {
-    "scaled", "normed", "unit", "normalized_vector", "vec_norm", "shuffled", "y_shuffled", "y_perm",
-    "shuffled_labels", "permuted", "centered", "centred", "masked", "unit_vector", "scaled_vector",
-}  # fmt: skip
+_MADE = listed(
+    "scaled normed unit normalized_vector vec_norm shuffled y_shuffled y_perm "
+    "shuffled_labels permuted centered centred masked unit_vector scaled_vector"
+)
 
 
 @rule("knob-never-used", "high")
@@ -133,9 +133,10 @@ def _handed_over(code: Code, name: str) -> bool:
 @rule("loop-variable-never-used", "high")
 def loop_unused(code: Code) -> Iterator[Hit]:
     """for layer in range(n): every iteration computes the same."""
-    knobs = {"layer", "head", "seed", "alpha", "scale", "coeff", "coef", "strength", "threshold", "temperature",
-             "feature",
-             "prompt", "lr", "layer_idx", "multiplier", "pos", "position"}  # fmt: skip
+    knobs = listed(
+        "layer head seed alpha scale coeff coef strength threshold temperature feature prompt "
+        "lr layer_idx multiplier pos position"
+    )
     for loop in code.for_loops():
         names = [each for each in inner(loop.target) if isinstance(each, ast.Name)]
         if len(names) != 1 or names[0].id not in knobs:
@@ -149,8 +150,7 @@ def loop_unused(code: Code) -> Iterator[Hit]:
         ]
         work = [each for s in loop.body for each in inner(s) if isinstance(each, ast.Call)]
         stores = any(
-            isinstance(each, ast.Assign | ast.AugAssign)
-            or (isinstance(each, ast.Call) and code.op(each).name == "append")
+            isinstance(each, ast.Assign | ast.AugAssign) or (code.is_call(each, "append"))
             for s in loop.body
             for each in inner(s)
         )
@@ -196,28 +196,25 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
             continue
         target = word_set(loops[0].target)
         draws = code.calls_any(
-            loops[0], "randn", "randn_like", "permutation", "randperm", "choice", "shuffle",
-            "standard_normal", "normal", "sample",
-        )  # fmt: skip
+            loops[0],
+            "randn",
+            "randn_like",
+            "permutation",
+            "randperm",
+            "choice",
+            "shuffle",
+            "standard_normal",
+            "normal",
+            "sample",
+        )
         over = word_set(loops[0].iter)
         many = bool(
             target & {"seed", "trial", "repeat", "rep", "run"}
             or over
-            & {
-                "seeds",
-                "trials",
-                "repeats",
-                "n_random",
-                "n_controls",
-                "bootstrap",
-                "permutations",
-                "n_perm",
-                "random",
-                "controls",
-                "perm",
-                "boot",
-                "null",
-            }
+            & listed(
+                "seeds trials repeats n_random n_controls bootstrap permutations n_perm random "
+                "controls perm boot null"
+            )
         )
         varied = (
             target & {"seed", "trial", "repeat", "rep", "run"}
@@ -247,16 +244,7 @@ def _is_idle(code: Code, loop: ast.For) -> bool:
 
 def _where_it_belongs(function: Function, name: str) -> ast.AST | None:
     """For a coefficient: the place where a vector is added without it."""
-    if name not in {
-        "alpha",
-        "coef",
-        "coeff",
-        "coefficient",
-        "scale",
-        "strength",
-        "multiplier",
-        "magnitude",
-    }:
+    if name not in listed("alpha coef coeff coefficient scale strength multiplier magnitude"):
         return None
     for each in inner(function):
         if isinstance(each, ast.BinOp | ast.AugAssign) and isinstance(each.op, ast.Add):

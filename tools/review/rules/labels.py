@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import METRICS, words
+from gadfly.tools.review.code.names import METRICS, listed, words
 from gadfly.tools.review.code.tree import (
     inner,
+    is_binary,
     position,
     truth,
     word_set,
@@ -31,10 +32,9 @@ def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
             return len(made) == 2 and {n.removesuffix("_like") for n in made} == {"ones", "zeros"}
         if op.name == "repeat" and op.x is not None:
             return False
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+    if is_binary(value, ast.Add):
         return all(
-            isinstance(each, ast.BinOp)
-            and isinstance(each.op, ast.Mult)
+            is_binary(each, ast.Mult)
             and isinstance(each.left, ast.List)
             and len(each.left.elts) == 1
             for each in (value.left, value.right)
@@ -95,10 +95,8 @@ def shuffled_apart(code: Code) -> Iterator[Hit]:
         for node in inner(scope, nested=False):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
                 base, by = node.value.value, node.value.slice
-                if (
-                    isinstance(by, ast.Call)
-                    and code.op(by).name in ("randperm", "permutation")
-                    and not isinstance(base, ast.Subscript)
+                if code.is_call(by, "randperm", "permutation") and not isinstance(
+                    base, ast.Subscript
                 ):
                     seen.append((code.unparsed(base), node))
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -107,20 +105,10 @@ def shuffled_apart(code: Code) -> Iterator[Hit]:
                     data = node.value.args[0] if node.value.args else None
                     if data is not None:
                         seen.append((code.unparsed(data), node))
-            elif isinstance(node, ast.Call) and code.op(node).name in ("seed", "manual_seed"):
+            elif code.is_call(node, "seed", "manual_seed"):
                 seen.clear()  # re-seeding before each shuffle gives the same order
         labels = {"y", "label", "labels", "targets", "target", "answers"}
-        data_names = {
-            "x",
-            "acts",
-            "activations",
-            "prompts",
-            "texts",
-            "hidden",
-            "features",
-            "statements",
-            "data",
-        }
+        data_names = listed("x acts activations prompts texts hidden features statements data")
         found_labels = [n for t, n in seen if words(t) & labels]
         found_data = [n for t, n in seen if words(t) & data_names and not words(t) & labels]
         if found_labels and found_data:
@@ -136,11 +124,11 @@ def split_name(code: Code) -> Iterator[Hit]:
         if not isinstance(target, ast.Name):
             continue
         mine = words(target.id)
-        if isinstance(value, ast.Call) and code.op(value).name in ("float", "round", "item"):
+        if code.is_call(value, "float", "round", "item"):
             value = code.op(value).x or value
         if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Name | ast.Attribute):
             theirs = word_set(value)
-        elif isinstance(value, ast.Call) and code.op(value).name in ("score", *METRICS):
+        elif code.is_call(value, *("score", *METRICS)):
             theirs = frozenset().union(*(word_set(each) for each in value.args))
         else:
             continue

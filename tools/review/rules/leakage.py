@@ -8,22 +8,23 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, words
+from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
     Op,
     inner,
     integer,
+    is_binary,
     parameters,
     position,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
 
-_FITTED = {
-    "StandardScaler", "PCA", "SelectKBest", "MinMaxScaler", "RobustScaler", "TruncatedSVD", "TfidfVectorizer",
-    "CountVectorizer", "SelectFromModel", "Normalizer_", "QuantileTransformer", "KernelPCA", "FastICA", "LDA",
-    "SelectPercentile", "VarianceThreshold", "PowerTransformer",
-}  # fmt: skip
+_FITTED = listed(
+    "StandardScaler PCA SelectKBest MinMaxScaler RobustScaler TruncatedSVD "
+    "TfidfVectorizer CountVectorizer SelectFromModel Normalizer_ QuantileTransformer "
+    "KernelPCA FastICA LDA SelectPercentile VarianceThreshold PowerTransformer"
+)
 
 
 def _is_fitted_transform(code: Code, call: ast.Call) -> bool:
@@ -134,7 +135,7 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
     if not isinstance(node.op, ast.Div):
         return False
     above = node.left
-    if not (isinstance(above, ast.BinOp) and isinstance(above.op, ast.Sub)):
+    if not (is_binary(above, ast.Sub)):
         return False
     mean, spread = code.value(above.right), node.right
     spread_value = code.value(spread)
@@ -187,6 +188,9 @@ def _class_keeps_statistics(code: Code, node: ast.AST, base: ast.AST) -> bool:
         return False
     kept = {name for name in code.attributes if name.startswith("self.")}
     means = {"self.mean", "self.mu", "self.mean_", "self.mu_"} & kept
-    return bool(means) and base.id in parameters(function) and not means & {
-        code.unparsed(each) for each in inner(function) if isinstance(each, ast.Attribute)
-    }  # fmt: skip
+    return (
+        bool(means)
+        and base.id in parameters(function)
+        and not means
+        & {code.unparsed(each) for each in inner(function) if isinstance(each, ast.Attribute)}
+    )

@@ -9,7 +9,7 @@ from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     Op,
     constant,
@@ -18,26 +18,10 @@ from gadfly.tools.review.code.tree import (
 )
 from gadfly.tools.review.registry import Hit, rule
 
-_NORMS = {
-    "norm",
-    "ln_f",
-    "final_layer_norm",
-    "ln_final",
-    "final_norm",
-    "final_layernorm",
-    "norm_f",
-    "layernorm",
-}
+_NORMS = listed("norm ln_f final_layer_norm ln_final final_norm final_layernorm norm_f layernorm")
 
 
-_UNEMBEDS = {
-    "lm_head",
-    "embed_out",
-    "unembed",
-    "get_output_embeddings",
-    "output_embeddings",
-    "lm_head_",
-}
+_UNEMBEDS = listed("lm_head embed_out unembed get_output_embeddings output_embeddings lm_head_")
 
 
 def _is_norm(code: Code, node: ast.AST | None) -> bool:
@@ -122,7 +106,7 @@ def _entry(code: Code, node: ast.AST) -> tuple[str, ast.AST] | None:
                 return None
             if found.kind == "for":
                 over: ast.AST | None = found.value
-                if isinstance(over, ast.Call) and code.op(over).name == "enumerate":
+                if code.is_call(over, "enumerate"):
                     if found.part != 1:
                         return None
                     over = code.op(over).x

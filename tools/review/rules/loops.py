@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     identifiers,
     inner,
@@ -37,8 +37,7 @@ def return_in_loop(code: Code) -> Iterator[Hit]:
                 and each.value.id in names
             )
             or (
-                isinstance(each, ast.Call)
-                and code.op(each).name in ("append", "extend", "update", "add")
+                code.is_call(each, "append", "extend", "update", "add")
                 and isinstance(code.op(each).x, ast.Name)
                 and code.op(each).x.id in names  # type: ignore[union-attr]
             )
@@ -57,15 +56,9 @@ def last_batch(code: Code) -> Iterator[Hit]:
     """A value assigned in every batch and read only after the loop."""
     for loop in code.for_loops():
         said = word_set(loop.target) | word_set(loop.iter)
-        if not said & {
-            "batch",
-            "batches",
-            "loader",
-            "dataloader",
-            "prompts",
-            "texts",
-            "chunks",
-        } or code.loops(loop):
+        if not said & listed("batch batches loader dataloader prompts texts chunks") or code.loops(
+            loop
+        ):
             continue
         if said & {"epoch", "epochs", "step", "steps"} or any(
             isinstance(e, ast.Break) for e in inner(loop)
@@ -94,7 +87,7 @@ def last_batch(code: Code) -> Iterator[Hit]:
 
 def _starts_a_sum(code: Code, node: ast.AST | None) -> bool:
     """``torch.zeros(…)``: a value that the loop was meant to add to."""
-    return isinstance(node, ast.Call) and code.op(node).name in ("zeros", "zeros_like")
+    return code.is_call(node, "zeros", "zeros_like")
 
 
 @rule("sum-overwritten-in-every-batch", "high")
@@ -105,17 +98,7 @@ def overwritten(code: Code) -> Iterator[Hit]:
         if not (isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)):
             continue
         name = target.value.id
-        if not words(name) & {
-            "sums",
-            "sum",
-            "total",
-            "totals",
-            "counts",
-            "count",
-            "acc",
-            "running",
-            "accumulated",
-        }:
+        if not words(name) & listed("sums sum total totals counts count acc running accumulated"):
             continue
         loops = [each for each in code.loops(node) if isinstance(each, ast.For)]
         if not loops or isinstance(target.slice, ast.Slice):

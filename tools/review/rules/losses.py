@@ -8,8 +8,16 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, identifiers, indices, inner, integer, word_set
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.tree import (
+    constant,
+    identifiers,
+    indices,
+    inner,
+    integer,
+    is_binary,
+    word_set,
+)
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -22,7 +30,7 @@ def log_softmax(code: Code) -> Iterator[Hit]:
         while isinstance(value, ast.Subscript):
             picked = True
             value = code.value(value.value)
-        if not isinstance(value, ast.Call) or code.op(value).name != "softmax":
+        if not code.is_call(value, "softmax"):
             continue
         if picked and "double" in identifiers(value):
             continue
@@ -46,9 +54,8 @@ def loss_scale(code: Code) -> Iterator[Hit]:
         for scope in code.bindings.values()
         for name, found in scope.items()
         for b in found
-        if b.kind == "assign" and isinstance(b.value, ast.Call)
-        and code.op(b.value).name in ("CrossEntropyLoss", "BCEWithLogitsLoss")
-    }  # fmt: skip
+        if b.kind == "assign" and code.is_call(b.value, "CrossEntropyLoss", "BCEWithLogitsLoss")
+    }
     for call in code.all(ast.Call):
         if (isinstance(call.func, ast.Name) and call.func.id in criteria and call.args) and (
             value_kind(code, call.args[0]) == "prob"
@@ -74,10 +81,11 @@ def unshifted(code: Code) -> Iterator[Hit]:
             each.value for each in logits.keywords if each.arg in ("input_ids", "input", None)
         ]
         same = any(
-            code.same(each, tokens) or code.same(code.value(each), code.value(tokens))
+            code.same(each, tokens)
+            or code.same(code.value(each), code.value(tokens))
             or (isinstance(tokens, ast.Subscript | ast.Attribute) and code.same(each, tokens.value))
             for each in given
-        )  # fmt: skip
+        )
         if same:
             yield Hit(op.node)
     for op in code.ops("gather", "cross_entropy"):
@@ -114,17 +122,17 @@ def _cut(node: ast.AST | None) -> str | None:
     return None
 
 
-_RESHAPES = {
-    "flatten", "view", "reshape", "float", "unsqueeze", "to", "long", "log_softmax", "softmax", "transpose",
-    "contiguous", "cpu", "permute", "mT", "squeeze", "double", "log", "rearrange", "detach",
-}  # fmt: skip
+_RESHAPES = listed(
+    "flatten view reshape float unsqueeze to long log_softmax softmax transpose "
+    "contiguous cpu permute mT squeeze double log rearrange detach"
+)
 
 
 def _bare_tokens(code: Code, node: ast.AST) -> ast.AST | None:
     """The tokens behind reshapes, if nothing cuts them."""
     current: ast.AST | None = node
     for _ in range(8):
-        if isinstance(current, ast.Call) and code.op(current).name in _RESHAPES:
+        if code.is_call(current, *_RESHAPES):
             current = code.op(current).x
         elif isinstance(current, ast.Subscript):
             parts = indices(current)
@@ -142,9 +150,7 @@ def _bare_tokens(code: Code, node: ast.AST) -> ast.AST | None:
                 return None
         elif isinstance(current, ast.Name):
             value = code.value(current)
-            if isinstance(value, ast.Subscript) or (
-                isinstance(value, ast.Call) and code.op(value).name in _RESHAPES
-            ):
+            if isinstance(value, ast.Subscript) or (code.is_call(value, *_RESHAPES)):
                 return _bare_tokens(code, value)
             return (
                 current
@@ -192,9 +198,11 @@ def mean_of_exp(code: Code) -> Iterator[Hit]:
             continue
         context = code.context(op.node)
         statement = code.statement(op.node)
-        stays = isinstance(statement, ast.AugAssign) or any(
-            isinstance(each, ast.Call) and code.op(each).name == "append" for each in code.up(op.node)
-        ) or comprehension  # fmt: skip
+        stays = (
+            isinstance(statement, ast.AugAssign)
+            or any(code.is_call(each, "append") for each in code.up(op.node))
+            or comprehension
+        )
         function = code.function(op.node)
         averages = function is not None and (
             code.calls_any(function, "mean", "fmean")
@@ -207,7 +215,7 @@ def mean_of_exp(code: Code) -> Iterator[Hit]:
 @kept
 def _last_division(code: Code, function: ast.AST) -> int:
     """The line of the last division in a function."""
-    found = (e for e in inner(function) if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Div))
+    found = (e for e in inner(function) if is_binary(e, ast.Div))
     return max((each.lineno for each in found), default=0)
 
 
@@ -221,7 +229,7 @@ def _starts_at_prompt_end(code: Code, node: ast.AST) -> bool:
         ):
             continue
         start = code.value(part.lower)
-        if isinstance(start, ast.Call) and code.op(start).name == "len" and start.args:
+        if code.is_call(start, "len") and start.args:
             counted: ast.AST | None = start.args[0]
         elif isinstance(start, ast.Subscript) and code.unparsed(start).endswith(
             ("shape[1]", "shape[-1]")

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, integer
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.tree import constant, integer, is_binary
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -36,13 +36,7 @@ def _keeps_real(code: Code, node: ast.AST | None) -> bool:
     if isinstance(value, ast.Compare):
         one = isinstance(value.ops[0], ast.Eq) and integer(value.comparators[0]) == 1
         return one and _keeps_real(code, value.left)
-    while isinstance(value, ast.Call) and code.op(value).name in (
-        "bool",
-        "to",
-        "unsqueeze",
-        "long",
-        "type",
-    ):
+    while code.is_call(value, *listed("bool to unsqueeze long type")):
         value = code.value(code.op(value).x)
     if isinstance(value, ast.Subscript) and not isinstance(constant(value.slice), str):
         value = code.value(value.value)
@@ -63,11 +57,7 @@ def labels_as_rows(code: Code) -> Iterator[Hit]:
     for nodes in by_base.values():
         for node in nodes:
             part = node.slice
-            if not (
-                isinstance(part, ast.BinOp)
-                and isinstance(part.op, ast.Sub)
-                and integer(part.left) == 1
-            ):
+            if not (is_binary(part, ast.Sub) and integer(part.left) == 1):
                 continue
             name = part.right
             if not (

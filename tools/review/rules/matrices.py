@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis
 from gadfly.tools.review.code.tree import (
     Op,
@@ -64,10 +64,13 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
         elif op.name == "eigh" and part == 1 and column and len(parts) == 2:
             k = parts[1]
             start = integer(k) == 0 or (
-                isinstance(k, ast.Slice) and k.lower is None and k.upper is not None
-                and (integer(k.upper) or 1) > 0 and not k.step
+                isinstance(k, ast.Slice)
+                and k.lower is None
+                and k.upper is not None
+                and (integer(k.upper) or 1) > 0
+                and not k.step
                 and not (isinstance(k.upper, ast.UnaryOp))
-            )  # fmt: skip
+            )
             text = code.lines[node.lineno - 1].lower()
             if start and not any(
                 each in text for each in ("small", "null", "bottom", "flip", "least")
@@ -108,7 +111,7 @@ def correlation_diagonal(code: Code) -> Iterator[Hit]:
     """``np.corrcoef(a, b)[0, 0]`` is always 1."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
-        if not isinstance(value, ast.Call) or code.op(value).name not in ("corrcoef", "cov"):
+        if not code.is_call(value, "corrcoef", "cov"):
             continue
         numbers = [integer(each) for each in indices(node)]
         if (
@@ -125,18 +128,7 @@ def weight_axis(code: Code) -> Iterator[Hit]:
     columns = {"W_U", "W_enc", "W_in"}
     linear_rows = {"lm_head", "up_proj", "gate_proj", "embed_tokens", "wte", "embed_out"}
     linear_columns = {"down_proj", "o_proj", "dense_4h_to_h"}
-    things = {
-        "token",
-        "neuron",
-        "feature",
-        "target",
-        "answer",
-        "id",
-        "tok",
-        "latent",
-        "feat",
-        "ids",
-    }
+    things = listed("token neuron feature target answer id tok latent feat ids")
     for node in code.all(ast.Subscript):
         base = code.value(node.value)
         if isinstance(node.ctx, ast.Store) or not isinstance(base, ast.Attribute):

@@ -40,7 +40,7 @@ def mixed_heads(code: Code) -> Iterator[Hit]:
 
 
 def _cuts_heads(code: Code, node: ast.AST) -> bool:
-    if isinstance(node, ast.Call) and code.op(node).name in ("view", "reshape", "unflatten"):
+    if code.is_call(node, "view", "reshape", "unflatten"):
         text = " ".join(code.unparsed(each) for each in node.args)
         return bool(
             {"n_heads", "num_heads", "n_head", "num_attention_heads"} & identifiers(node)
@@ -102,7 +102,7 @@ def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
             return False
         if found.kind == "for" and isinstance(found.value, ast.AST):
             over: ast.AST | None = found.value
-            if isinstance(over, ast.Call) and code.op(over).name == "enumerate":
+            if code.is_call(over, "enumerate"):
                 over = code.op(over).x
             return isinstance(over, ast.Attribute) and over.attr in ("layers", "h", "blocks")
         value = code.value(site)
@@ -134,10 +134,6 @@ def drops_tuple(code: Code) -> Iterator[Hit]:
             ):
                 if isinstance(seen, ast.Name) and seen.id == hook.value:
                     continue
-                if isinstance(seen, ast.Call) and code.op(seen).name in (
-                    "tuple",
-                    "type",
-                    "replace",
-                ):
+                if code.is_call(seen, "tuple", "type", "replace"):
                     continue
                 yield Hit(value)

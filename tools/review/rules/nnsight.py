@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
 from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import FUNCTIONS, identifiers, inner, integer
 from gadfly.tools.review.registry import Hit, rule
 
@@ -27,8 +28,7 @@ def missing_save(code: Code) -> Iterator[Hit]:
     sessions = {each.block for each in traces(code) if each.kind == "session"}
     for trace in _tops(code):
         if any(
-            each in sessions or (isinstance(each, ast.Call) and code.op(each).name == "session")
-            for each in code.up(trace.block)
+            each in sessions or (code.is_call(each, "session")) for each in code.up(trace.block)
         ):
             continue
         saved = _saved_in(code, trace.block)
@@ -55,7 +55,7 @@ def _saved_in(code: Code, block: ast.AST) -> frozenset[str]:
 
 
 def _saves(code: Code, node: ast.AST) -> bool:
-    return any(isinstance(each, ast.Call) and code.op(each).name == "save" for each in inner(node))
+    return code.calls_any(node, "save")
 
 
 @rule("edit-not-written-back", "high")
@@ -71,13 +71,7 @@ def not_written_back(code: Code) -> Iterator[Hit]:
             if (isinstance(value, ast.Attribute) and value.attr in ("output", "input")) or (
                 isinstance(value, ast.Subscript)
                 and isinstance(value.value, ast.Attribute)
-                and value.value.attr
-                in (
-                    "output",
-                    "layers_output",
-                    "mlps_output",
-                    "attentions_output",
-                )
+                and value.value.attr in listed("output layers_output mlps_output attentions_output")
             ):
                 views[name] = node
             elif (

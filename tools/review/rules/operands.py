@@ -6,30 +6,22 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import integer, returned
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.tree import integer, is_binary, returned
 from gadfly.tools.review.registry import Hit, rule
 
 
 @rule("same-operands", "high")
 def same_operands(code: Code) -> Iterator[Hit]:
     """``f(clean) - f(clean)``: a comparison with itself."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub | ast.Div):
-            continue
+    for node in code.binary(ast.Sub, ast.Div):
         if not isinstance(node.left, ast.Call | ast.Subscript | ast.Name | ast.Attribute):
             continue
         if isinstance(node.left, ast.Call) and "rand" in code.unparsed(node.left):
             continue
         if isinstance(code.statement(node), ast.Assert):
             continue  # a check that nothing changes where nothing should
-        if isinstance(node.left, ast.Call) and code.op(node.left).name in (
-            "time",
-            "perf_counter",
-            "next",
-            "pop",
-            "sample",
-        ):
+        if code.is_call(node.left, *listed("time perf_counter next pop sample")):
             continue
         if code.same(node.left, node.right):
             yield Hit(node)
@@ -72,14 +64,7 @@ def column_against_row(code: Code) -> Iterator[Hit]:
         for _ in range(4):
             if isinstance(value, ast.Compare):
                 value = code.value(value.left)
-            elif isinstance(value, ast.Call) and code.op(value).name in (
-                "float",
-                "sigmoid",
-                "long",
-                "int",
-                "round",
-                "bool",
-            ):
+            elif code.is_call(value, *listed("float sigmoid long int round bool")):
                 value = code.value(code.op(value).x)
         if not (
             isinstance(value, ast.Call)
@@ -88,13 +73,9 @@ def column_against_row(code: Code) -> Iterator[Hit]:
         ):
             continue
         labels = code.value(right)
-        if isinstance(right, ast.Name | ast.Subscript) and words(code.unparsed(right)) & {
-            "y",
-            "labels",
-            "label",
-            "targets",
-            "target",
-        }:
+        if isinstance(right, ast.Name | ast.Subscript) and words(code.unparsed(right)) & listed(
+            "y labels label targets target"
+        ):
             if {"unsqueeze", "None", "view", "reshape"} & code.vocab(
                 labels
             ) or "None" in code.unparsed(right):
@@ -112,11 +93,11 @@ def _one_output(code: Code, call: ast.Call) -> bool:
     return op.name == "Linear" and len(call.args) >= 2 and integer(call.args[1]) == 1
 
 
-_PURE = {
-    "mul", "div", "masked_fill", "clamp", "index_fill", "scatter", "scatter_add", "index_add", "masked_scatter",
-    "unsqueeze", "squeeze", "transpose", "permute", "reshape", "softmax", "log_softmax", "detach", "clone",
-    "index_copy", "flip", "roll", "expand", "relu", "normalize", "contiguous", "nan_to_num", "clip",
-}  # fmt: skip
+_PURE = listed(
+    "mul div masked_fill clamp index_fill scatter scatter_add index_add masked_scatter "
+    "unsqueeze squeeze transpose permute reshape softmax log_softmax detach clone "
+    "index_copy flip roll expand relu normalize contiguous nan_to_num clip"
+)
 
 
 @rule("result-thrown-away", "high")
@@ -165,15 +146,9 @@ def bare_cosine(code: Code) -> Iterator[Hit]:
     """A dot product called cosine similarity."""
     for function in code.defs():
         said = words(function.name)
-        if not said & {"cosine", "cosines", "cos"} or said & {
-            "sin",
-            "schedule",
-            "lr",
-            "rotary",
-            "rope",
-            "embedding",
-            "angle",
-        }:
+        if not said & {"cosine", "cosines", "cos"} or said & listed(
+            "sin schedule lr rotary rope embedding angle"
+        ):
             continue
         vocab = code.identifiers(function)
         if any(
@@ -187,9 +162,7 @@ def bare_cosine(code: Code) -> Iterator[Hit]:
             continue
         for value in returned(function):
             shown = code.value(value)
-            product = isinstance(shown, ast.BinOp) and isinstance(shown.op, ast.MatMult)
-            product = product or (
-                isinstance(shown, ast.Call) and code.op(shown).name in ("dot", "matmul", "einsum")
-            )
+            product = is_binary(shown, ast.MatMult)
+            product = product or (code.is_call(shown, "dot", "matmul", "einsum"))
             if product:
                 yield Hit(value)

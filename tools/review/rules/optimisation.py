@@ -120,16 +120,20 @@ def optimised_non_leaf(code: Code) -> Iterator[Hit]:
             continue
         for each in given.elts:
             value = code.value(each)
-            made = next(
-                (
-                    inside
-                    for inside in inner(value)
-                    if isinstance(inside, ast.keyword)
-                    and inside.arg == "requires_grad"
-                    and truth(inside.value) is True
-                ),
-                None,
-            ) if isinstance(value, ast.BinOp | ast.Call) else None  # fmt: skip
+            made = (
+                next(
+                    (
+                        inside
+                        for inside in inner(value)
+                        if isinstance(inside, ast.keyword)
+                        and inside.arg == "requires_grad"
+                        and truth(inside.value) is True
+                    ),
+                    None,
+                )
+                if isinstance(value, ast.BinOp | ast.Call)
+                else None
+            )
             if made is None or code.parents.get(made) is value or value is None:
                 continue
             yield Hit(value)

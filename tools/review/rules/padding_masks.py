@@ -20,7 +20,7 @@ from gadfly.tools.review.code.concepts import (
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.shapes import Shape, dims, shape
-from gadfly.tools.review.code.tree import constant, integer, word_set
+from gadfly.tools.review.code.tree import constant, integer, is_binary, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -59,7 +59,7 @@ def _uses_mask(code: Code, node: ast.AST) -> bool:
             found = {word for name in code.vocab(side) for word in words(name)}
             if "mask" in found or "length" in found or "lengths" in found:
                 return True
-        if isinstance(each, ast.Call) and code.op(each).name in ("masked_fill", "where"):
+        if code.is_call(each, "masked_fill", "where"):
             return True
     return False
 
@@ -70,8 +70,7 @@ def masked_mean(code: Code) -> Iterator[Hit]:
     for op in code.ops("mean"):
         product = code.value(op.x)
         if (
-            isinstance(product, ast.BinOp)
-            and isinstance(product.op, ast.Mult)
+            is_binary(product, ast.Mult)
             and integer(op.arg(0, "dim", "axis")) in (1, -2)
             and any(is_mask(code, side) for side in (product.left, product.right))
         ):
@@ -82,7 +81,7 @@ def masked_mean(code: Code) -> Iterator[Hit]:
         below, above = code.op(node.right), code.value(node.left)
         if below.name != "sum" or below.args or below.kw or not is_mask(code, below.x):
             continue
-        if not isinstance(above, ast.Call) or code.op(above).name != "sum":
+        if not code.is_call(above, "sum"):
             continue
         upper = code.op(above)
         if integer(upper.arg(0, "dim", "axis")) in (1, -2, -1) and _has_mask(code, upper.x):
@@ -117,7 +116,7 @@ def mask_dropped(code: Code) -> Iterator[Hit]:
             continue
         ids = keyword(call, "input_ids") or (call.args[0] if call.args else None)
         value = code.value(ids)
-        if isinstance(value, ast.Call) and code.op(value).name in ("to", "cuda"):
+        if code.is_call(value, "to", "cuda"):
             value = code.value(code.op(value).x)
         name = ""
         if isinstance(value, ast.Attribute):
@@ -130,7 +129,7 @@ def mask_dropped(code: Code) -> Iterator[Hit]:
 
 def _faked_mask(code: Code, call: ast.Call) -> bool:
     value = code.value(keyword(call, "attention_mask"))
-    return isinstance(value, ast.Call) and code.op(value).name in ("ones_like", "ones")
+    return code.is_call(value, "ones_like", "ones")
 
 
 @rule("pad-tokens-in-loss", "medium")
@@ -153,11 +152,13 @@ def pad_in_loss(code: Code) -> Iterator[Hit]:
 def pad_is_eos(code: Code) -> Iterator[Hit]:
     """``labels[labels == pad_token_id] = -100`` where the pad token is the end-of-text token."""
     same = any(
-        isinstance(target, ast.Attribute) and target.attr in ("pad_token", "pad_token_id")
-        and isinstance(assign.value, ast.Attribute) and assign.value.attr in ("eos_token", "eos_token_id")
+        isinstance(target, ast.Attribute)
+        and target.attr in ("pad_token", "pad_token_id")
+        and isinstance(assign.value, ast.Attribute)
+        and assign.value.attr in ("eos_token", "eos_token_id")
         for assign in code.all(ast.Assign)
         for target in assign.targets
-    )  # fmt: skip
+    )
     if not same or not padded_batches(code):
         return
     for compare in code.all(ast.Compare):

@@ -23,6 +23,7 @@ from gadfly.tools.review.code.concepts import (
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import uses_nnsight
 from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import indices, integer, is_full_slice, word_set
 from gadfly.tools.review.registry import Hit, rule
 
@@ -80,8 +81,10 @@ def _recorded(code: Code, node: ast.Subscript) -> bool:
     base = node.value
     if function is None or isinstance(base, ast.Call):
         return False
-    kept = {"hidden", "act", "acts", "activation", "activations", "resid", "value", "states", "cache", "store",
-            "stored", "recorded", "captured", "recorder", "saved"}  # fmt: skip
+    kept = listed(
+        "hidden act acts activation activations resid value states cache store stored "
+        "recorded captured recorder saved"
+    )
     if not word_set(base) & kept or word_set(base) & {"mask", "ids", "tokens"}:
         return False
     runs = _first_run(code, function) < node.lineno
@@ -115,7 +118,7 @@ def mask_sum_under_left(code: Code) -> Iterator[Hit]:
         if not (isinstance(node.op, ast.Sub) and integer(node.right) == 1):
             continue
         left = code.value(node.left)
-        if not isinstance(left, ast.Call) or code.op(left).name != "sum":
+        if not code.is_call(left, "sum"):
             continue
         op = code.op(left)
         if integer(op.arg(0, "dim", "axis")) not in (1, -1) or not is_mask(code, code.value(op.x)):
@@ -144,8 +147,7 @@ def position_from_unpadded(code: Code) -> Iterator[Hit]:
         if any(each in batches for each in flow):
             continue
         bare = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name in ("len", "index")
+            code.is_call(each, "len", "index")
             and any(
                 isinstance(inside, ast.Call)
                 and (
@@ -170,13 +172,9 @@ def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
         flow = code.flow(last.lower)
         if any(each in batches for each in flow) or not comes_from(code, node.value, batches):
             continue
-        generated = any(
-            isinstance(each, ast.Call) and code.op(each).name == "generate"
-            for each in code.flow(node.value)
-        )
+        generated = any(code.is_call(each, "generate") for each in code.flow(node.value))
         counted = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name == "len"
+            code.is_call(each, "len")
             and any(
                 isinstance(inside, ast.Call)
                 and (

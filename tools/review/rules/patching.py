@@ -94,7 +94,7 @@ def _fillers(code: Code) -> dict[str, set[ast.AST]]:
 
 
 def _whole_cache(code: Code, node: ast.AST, value: str) -> bool:
-    if isinstance(node, ast.Call) and code.op(node).name in ("to", "clone"):
+    if code.is_call(node, "to", "clone"):
         inside = code.op(node).x
         return inside is not None and _whole_cache(code, inside, value)
     return (
@@ -141,7 +141,7 @@ def mean_without_axis(code: Code) -> Iterator[Hit]:
             if not isinstance(node, ast.Assign):
                 continue
             value = node.value
-            if not isinstance(value, ast.Call) or code.op(value).name != "mean":
+            if not code.is_call(value, "mean"):
                 continue
             op = code.op(value)
             if op.args or op.kw or op.x is None or not isinstance(node.targets[0], ast.Subscript):
@@ -164,17 +164,14 @@ def noise_redrawn(code: Code) -> Iterator[Hit]:
         draws = [
             call
             for call in inner(hook.function)
-            if isinstance(call, ast.Call)
-            and code.op(call).name
-            in ("randn", "randn_like", "normal", "normal_", "standard_normal")
+            if code.is_call(call, "randn", "randn_like", "normal", "normal_", "standard_normal")
         ]
         if not draws:
             continue
         seeded = [
             each
             for each in inner(hook.function)
-            if isinstance(each, ast.Call)
-            and code.op(each).name in ("manual_seed", "default_rng", "seed")
+            if code.is_call(each, "manual_seed", "default_rng", "seed")
         ]
         guarded = any(isinstance(code.parents.get(each), ast.BoolOp) for each in seeded) or any(
             isinstance(above, ast.If)

@@ -28,9 +28,7 @@ def half_precision(code: Code) -> Iterator[Hit]:
     )
     if not half:
         return
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Sub):
-            continue
+    for node in code.binary(ast.Sub):
         if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):
             continue
         for side in (node.left, node.right):

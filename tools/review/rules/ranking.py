@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     indices,
     integer,
@@ -52,11 +52,11 @@ def rank_from_argsort(code: Code) -> Iterator[Hit]:
     """``argsort(x)[token]`` is the token at a rank, not the rank of a token."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
-        if not isinstance(value, ast.Call) or code.op(value).name != "argsort":
+        if not code.is_call(value, "argsort"):
             continue
         ordered = code.op(value).x
         inside = code.value(ordered)
-        if isinstance(inside, ast.Call) and code.op(inside).name == "argsort":
+        if code.is_call(inside, "argsort"):
             continue
         unpacked = code.binding(ordered) if isinstance(ordered, ast.Name) else None
         if unpacked is not None and unpacked.kind == "unpack" and unpacked.part == 1:
@@ -77,15 +77,7 @@ def rank_from_argsort(code: Code) -> Iterator[Hit]:
 @rule("statistic-and-p-value-swapped", "high")
 def p_value_swapped(code: Code) -> Iterator[Hit]:
     """``r = pearsonr(a, b)[1]``."""
-    tests = {
-        "pearsonr",
-        "spearmanr",
-        "kendalltau",
-        "ttest_ind",
-        "ttest_rel",
-        "mannwhitneyu",
-        "wilcoxon",
-    }
+    tests = listed("pearsonr spearmanr kendalltau ttest_ind ttest_rel mannwhitneyu wilcoxon")
     p_words = {"p", "pval", "pvalue", "pvals", "value", "significance"}
     r_words = {"r", "rho", "corr", "correlation", "tau", "stat", "statistic", "t", "coefficient"}
     for assign in code.all(ast.Assign):
@@ -97,7 +89,7 @@ def p_value_swapped(code: Code) -> Iterator[Hit]:
             found = [(code.unparsed(target), integer(value.slice) or 0)]
         elif isinstance(target, ast.Tuple) and len(target.elts) == 2:
             found = [(code.unparsed(each), n) for n, each in enumerate(target.elts)]
-        if not isinstance(call, ast.Call) or code.op(call).name not in tests:
+        if not code.is_call(call, *tests):
             continue
         for name, place in found:
             said = words(name)
@@ -114,8 +106,5 @@ def sorted_apart(code: Code) -> Iterator[Hit]:
     for op in code.ops("pearsonr", "spearmanr", "kendalltau", "corrcoef"):
         pair = [op.x, *op.args[:1]]
         values = [code.value(each) for each in pair]
-        if len(values) == 2 and all(
-            isinstance(each, ast.Call) and code.op(each).name in ("sort", "sorted")
-            for each in values
-        ):
+        if len(values) == 2 and all(code.is_call(each, "sort", "sorted") for each in values):
             yield Hit(op.node)

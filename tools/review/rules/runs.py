@@ -9,7 +9,7 @@ from gadfly.tools.review.code.concepts import is_forward, is_model
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import runs_in
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, words
+from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, listed, words
 from gadfly.tools.review.code.tree import (
     Function,
     inner,
@@ -19,16 +19,7 @@ from gadfly.tools.review.code.tree import (
 )
 from gadfly.tools.review.registry import Hit, rule
 
-_RUNS = {
-    "run_with_cache",
-    "run_with_hooks",
-    "to_tokens",
-    "forward",
-    "trace",
-    "invoke",
-    "get_cache",
-    "cache_run",
-}
+_RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get_cache cache_run")
 
 
 @kept

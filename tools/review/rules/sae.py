@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks, runs_in
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis
 from gadfly.tools.review.code.tree import constant, identifiers, inner, integer, returned, word_set
 from gadfly.tools.review.registry import Hit, rule
@@ -35,15 +35,7 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
             if code.op(node).name != "einsum":
                 continue
             weight = node.args[-1] if node.args else None
-        if not identifiers(weight) & {
-            "W_dec",
-            "w_dec",
-            "W_d",
-            "decoder_weight",
-            "dec_weight",
-            "dec_w",
-            "Wd",
-        }:
+        if not identifiers(weight) & listed("W_dec w_dec W_d decoder_weight dec_weight dec_w Wd"):
             continue
         if isinstance(weight, ast.Subscript) and not isinstance(weight.slice, ast.Constant):
             continue  # single features: a contribution, not a reconstruction
@@ -61,21 +53,10 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
             names = words(function.name)
         if names & {"aux", "auxk", "dead", "residual", "error"}:
             continue  # an auxiliary loss reconstructs what is left over
-        if not names & {
-            "recon",
-            "reconstruction",
-            "reconstructed",
-            "reconstruct",
-            "decode",
-            "decoded",
-            "xhat",
-            "hat",
-            "sae",
-            "out",
-            "forward",
-            "rec",
-            "recons",
-        }:
+        if not names & listed(
+            "recon reconstruction reconstructed reconstruct decode decoded xhat hat sae out "
+            "forward rec recons"
+        ):
             continue
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         if (
@@ -199,10 +180,10 @@ def without_error(code: Code) -> Iterator[Hit]:
         if not zeroed:
             continue
         for value in returned(function):
-            bare = isinstance(value, ast.Call) and code.op(value).name == "decode"
-            if isinstance(value, ast.Call) and code.op(value).name == "to":
+            bare = code.is_call(value, "decode")
+            if code.is_call(value, "to"):
                 inside = code.op(value).x
-                bare = isinstance(inside, ast.Call) and code.op(inside).name == "decode"
+                bare = code.is_call(inside, "decode")
             others = _decoding(code) - {function}
             if bare and not others and not isinstance(code.parents.get(zeroed[0]), ast.If):
                 yield Hit(value)

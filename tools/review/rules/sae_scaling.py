@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.tree import is_binary
 from gadfly.tools.review.registry import Hit, rule
 
 _TICKED = re.compile(r"``?([A-Za-z_][\w]*)``?")
@@ -74,7 +75,7 @@ def scaled_one_way(code: Code) -> Iterator[Hit]:
         }:
             continue
         given = code.value(call.args[0])
-        if not (isinstance(given, ast.BinOp) and isinstance(given.op, ast.Div | ast.Mult)):
+        if not (is_binary(given, ast.Div, ast.Mult)):
             continue
         if words(code.unparsed(given.right)) & (_SCALES - {"mean", "std"}):
             yield Hit(back)

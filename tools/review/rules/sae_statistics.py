@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import dims, shape
 from gadfly.tools.review.code.tree import (
     constant,
@@ -24,7 +24,7 @@ def l0_mean(code: Code) -> Iterator[Hit]:
         if op.args or op.kw or op.x is None:
             continue
         base = code.value(op.x)
-        while isinstance(base, ast.Call) and code.op(base).name in ("float", "to", "double"):
+        while code.is_call(base, "float", "to", "double"):
             base = code.value(code.op(base).x)
         if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
             continue
@@ -43,13 +43,7 @@ def counted_per_token(code: Code) -> Iterator[Hit]:
         if integer(op.arg(0, "dim", "axis")) != -1 or op.x is None:
             continue
         base = code.value(op.x)
-        while isinstance(base, ast.Call) and code.op(base).name in (
-            "float",
-            "to",
-            "double",
-            "int",
-            "long",
-        ):
+        while code.is_call(base, *listed("float to double int long")):
             base = code.value(code.op(base).x)
         if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
             continue
@@ -58,17 +52,7 @@ def counted_per_token(code: Code) -> Iterator[Hit]:
         statement = code.statement(op.node)
         target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
         said = word_set(target) if target is not None else code.context(op.node)
-        if said & {
-            "density",
-            "densities",
-            "frequency",
-            "fired",
-            "dead",
-            "firing",
-            "alive",
-            "count",
-            "counts",
-        }:
+        if said & listed("density densities frequency fired dead firing alive count counts"):
             yield Hit(op.node)
 
 
@@ -81,12 +65,7 @@ def topk_tokens(code: Code) -> Iterator[Hit]:
             continue
         function = code.function(op.node)
         said = words(function.name) if function is not None else frozenset()
-        if which[0] in (-1, len(axes) - 1) or not said & {
-            "topk",
-            "encode",
-            "forward",
-            "activation",
-        }:
+        if which[0] in (-1, len(axes) - 1) or not said & listed("topk encode forward activation"):
             continue
         yield Hit(op.node, which=which[0])
 
@@ -130,10 +109,6 @@ def bos_counted(code: Code) -> Iterator[Hit]:
                 and isinstance(node.value, ast.Subscript)
                 and "cache" in code.unparsed(node.value.value)
                 and integer(node.slice) == 0
-            ) or (
-                isinstance(node, ast.Call)
-                and code.op(node).name in ("flatten", "reshape")
-                and "cache" in code.unparsed(node)
-            ):
+            ) or (code.is_call(node, "flatten", "reshape") and "cache" in code.unparsed(node)):
                 yield Hit(node)
                 return

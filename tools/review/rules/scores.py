@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
@@ -43,9 +43,11 @@ def auc_hard(code: Code) -> Iterator[Hit]:
             )
             if inside.name in ("astype", "int", "long", "round", "numpy", "float", "cpu"):
                 base = code.value(inside.x)
-                hard = inside.name == "round" or isinstance(base, ast.Compare) or (
-                    isinstance(base, ast.Call) and code.op(base).name in ("predict", "round")
-                )  # fmt: skip
+                hard = (
+                    inside.name == "round"
+                    or isinstance(base, ast.Compare)
+                    or (code.is_call(base, "predict", "round"))
+                )
             if inside.name == "argmax":
                 hard = True
         elif isinstance(value, ast.Compare):
@@ -55,7 +57,7 @@ def auc_hard(code: Code) -> Iterator[Hit]:
             continue
         first = code.value(truth_)
         first = first.value if isinstance(first, ast.Subscript) else first
-        if isinstance(first, ast.Call) and code.op(first).name in _SCORES and len(call.args) >= 2:
+        if code.is_call(first, *_SCORES) and len(call.args) >= 2:
             yield Hit(call, "arguments", call=op.name)
             continue
         if (
@@ -78,13 +80,13 @@ def metric_swapped(code: Code) -> Iterator[Hit]:
         if len(call.args) < 2:
             continue
         first, second = code.value(call.args[0]), code.value(call.args[1])
-        predicted = isinstance(first, ast.Call) and code.op(first).name == "predict"
+        predicted = code.is_call(first, "predict")
         predicted = predicted or bool(
             isinstance(call.args[0], ast.Name)
             and words(call.args[0].id) & {"pred", "preds", "predicted", "predictions"}
             and word_set(call.args[1]) & {"true", "y", "label", "labels", "target", "targets"}
         )
-        again = isinstance(second, ast.Call) and code.op(second).name == "predict"
+        again = code.is_call(second, "predict")
         if predicted and not again:
             yield Hit(call, call=op.name)
 
@@ -105,13 +107,7 @@ def threshold(code: Code) -> Iterator[Hit]:
                 continue
         for assign in code.all(ast.Assign):
             if (
-                word_set(assign.targets[0])
-                & {
-                    "threshold",
-                    "thr",
-                    "thresh",
-                    "cutoff",
-                }
+                word_set(assign.targets[0]) & listed("threshold thr thresh cutoff")
                 and op.node in code.flow(assign.value)
                 and "argmax" in code.vocab(assign.value)
             ):
@@ -132,11 +128,9 @@ def always_positive(code: Code) -> Iterator[Hit]:
 @rule("divided-by-the-other-split", "high")
 def other_split(code: Code) -> Iterator[Hit]:
     """Correct test answers divided by the number of training rows."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div):
-            continue
+    for node in code.binary(ast.Div):
         below = node.right
-        if not (isinstance(below, ast.Call) and code.op(below).name == "len" and below.args):
+        if not (code.is_call(below, "len") and below.args):
             continue
         above = word_set(node.left) & {"train", "test", "val"}
         under = word_set(below.args[0]) & {"train", "test", "val"}

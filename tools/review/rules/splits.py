@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, words
+from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     inner,
     integer,
+    is_binary,
     position,
     word_set,
 )
@@ -43,7 +44,7 @@ def token_rows(code: Code) -> Iterator[Hit]:
                 merged = bool(word_set(inside.args[1]) & {"d", "model", "hidden", "dim", "shape"})
             if inside.name in ("reshape", "view") and len(inside.args) == 2:
                 product = inside.args[0]
-                if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
+                if is_binary(product, ast.Mult):
                     merged = bool(
                         word_set(product) & {"seq", "len", "t", "s", "pos", "length", "tokens"}
                     )
@@ -54,9 +55,9 @@ def token_rows(code: Code) -> Iterator[Hit]:
                 merged = merged and any(
                     w in source.split() for w in ("s", "seq", "pos", "t", "tokens", "position")
                 )
-            if merged and code.flow_words(inside.x) & {
-                "hidden", "acts", "activations", "resid", "residual", "states", "cache", "activation", "act",
-            }:  # fmt: skip
+            if merged and code.flow_words(inside.x) & listed(
+                "hidden acts activations resid residual states cache activation act"
+            ):
                 yield Hit(op.node)
                 break
 
@@ -116,11 +117,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
                             node, repair="hold the test rows out before the training rows are taken"
                         )
                         continue
-                if isinstance(value, ast.Call) and code.op(value).name in (
-                    "sample",
-                    "choice",
-                    "choices",
-                ):
+                if code.is_call(value, "sample", "choice", "choices"):
                     pool: ast.AST | None = value.args[0] if value.args else code.op(value).x
                     if pool is not None and isinstance(value.func, ast.Attribute):
                         if code.op(value).name == "sample" and not value.args:
@@ -155,7 +152,7 @@ def drawn_apart(code: Code) -> Iterator[Hit]:
 
 def _pool(code: Code, node: ast.AST) -> str:
     """The name that rows are drawn or cut from."""
-    if isinstance(node, ast.Call) and code.op(node).name in ("sample", "choices", "choice"):
+    if code.is_call(node, "sample", "choices", "choice"):
         first = node.args[0] if node.args else None
         return first.id if isinstance(first, ast.Name) else ""
     if (

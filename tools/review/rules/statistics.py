@@ -8,8 +8,15 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, identifiers, inner, parameters, word_set
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.tree import (
+    constant,
+    identifiers,
+    inner,
+    is_binary,
+    parameters,
+    word_set,
+)
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -26,10 +33,8 @@ def precedence(code: Code) -> Iterator[Hit]:
         if isinstance(spread, ast.BinOp):
             spread = spread.left
         if (
-            isinstance(mean, ast.Call)
-            and code.op(mean).name == "mean"
-            and isinstance(spread, ast.Call)
-            and code.op(spread).name in ("std", "norm", "var")
+            code.is_call(mean, "mean")
+            and code.is_call(spread, "std", "norm", "var")
             and code.same(code.op(mean).x, node.left)
         ):
             yield Hit(node)
@@ -38,9 +43,7 @@ def precedence(code: Code) -> Iterator[Hit]:
 @rule("fvu-without-centring", "medium")
 def fvu(code: Code) -> Iterator[Hit]:
     """Unexplained variance relative to the raw second moment."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div):
-            continue
+    for node in code.binary(ast.Div):
         statement = code.statement(node)
         names: set[str] = set()
         if isinstance(statement, ast.Assign):
@@ -59,18 +62,14 @@ def fvu(code: Code) -> Iterator[Hit]:
             continue
         if {"mean", "var", "std", "mu", "centred", "centered", "total", "tss", "center"} & vocab:
             continue
-        if isinstance(below, ast.BinOp) and isinstance(below.op, ast.Sub):
+        if is_binary(below, ast.Sub):
             continue
         if "-" in text.replace("-1", "").replace("-2", ""):
             continue
         above_flow = code.unparsed(_accumulated(code, node.left))
-        if "-" not in above_flow.replace("-1", "").replace("-2", "") and not {
-            "err",
-            "error",
-            "residual",
-            "mse",
-            "diff",
-        } & words(above_flow):
+        if "-" not in above_flow.replace("-1", "").replace("-2", "") and not listed(
+            "err error residual mse diff"
+        ) & words(above_flow):
             continue
         yield Hit(node)
 
@@ -101,7 +100,7 @@ def standard_error(code: Code) -> Iterator[Hit]:
         value = assign.value
         if not said & names and not {"standard", "error"} <= said:
             continue
-        if not (isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div)):
+        if not (is_binary(value, ast.Div)):
             continue
         above = {code.op(each).name for each in inner(value.left) if isinstance(each, ast.Call)}
         if not ({"std", "stdev"} & above or word_set(value.left) & {"std", "sd", "stdev"}):
@@ -110,29 +109,20 @@ def standard_error(code: Code) -> Iterator[Hit]:
         flow = code.unparsed(code.value(value.right))
         if "sqrt" in flow or "0.5" in flow or "1 / 2" in flow:
             continue
-        if text.startswith("len(") or words(text) & {
-            "n",
-            "num",
-            "count",
-            "size",
-            "shape",
-            "samples",
-        }:
+        if text.startswith("len(") or words(text) & listed("n num count size shape samples"):
             yield Hit(assign)
 
 
 @rule("interval-without-root-n", "medium")
 def interval(code: Code) -> Iterator[Hit]:
     """``1.96 * std`` called a confidence interval of the mean."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Mult):
-            continue
+    for node in code.binary(ast.Mult):
         sides = (node.left, node.right)
         if not any(constant(each) in (1.96, 1.645, 2.576, 2.58) for each in sides):
             continue
         spread = node.right if constant(node.left) is not None else node.left
         value = code.value(spread)
-        if not (isinstance(value, ast.Call) and code.op(value).name in ("std", "stdev")):
+        if not (code.is_call(value, "std", "stdev")):
             continue
         statement = code.statement(node)
         if "sqrt" in identifiers(statement) or "0.5" in code.unparsed(statement):

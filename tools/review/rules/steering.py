@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks, touches_model, traces
-from gadfly.tools.review.code.names import VECTOR_WORDS, words
+from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
 from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     inner,
     integer,
+    is_binary,
     is_full_slice,
     position,
     truth,
@@ -32,9 +33,9 @@ def added_twice(code: Code) -> Iterator[Hit]:
         for node in inner(hook.function, nested=False):
             if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
                 added.append((_vector_text(code, node.value), node))
-            elif isinstance(node, ast.Call) and code.op(node).name == "add_" and node.args:
+            elif code.is_call(node, "add_") and node.args:
                 added.append((_vector_text(code, node.args[0]), node))
-            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            elif is_binary(node, ast.Add):
                 added.append((_vector_text(code, node.right), node))
         for n, (text, node) in enumerate(added):
             for other_text, other in added[:n]:
@@ -54,8 +55,7 @@ def added_twice(code: Code) -> Iterator[Hit]:
                 target, addend = statement.target, statement.value
             elif (
                 isinstance(statement, ast.Assign)
-                and isinstance(statement.value, ast.BinOp)
-                and isinstance(statement.value.op, ast.Add)
+                and is_binary(statement.value, ast.Add)
                 and code.same(_whole(statement.targets[0]), _whole(statement.value.left))
             ):
                 target, addend = statement.targets[0], statement.value.right
@@ -161,14 +161,7 @@ def _module_value(code: Code, node: ast.AST) -> bool:
     text = code.unparsed(node)
     return any(
         each in text
-        for each in (
-            ".output",
-            ".input",
-            "layers_output",
-            "mlps_output",
-            "attentions_output",
-            ".steer",
-        )
+        for each in listed(".output .input layers_output mlps_output attentions_output .steer")
     )
 
 
@@ -185,16 +178,9 @@ def kv_cache(code: Code) -> Iterator[Hit]:
         if hook.kind == "lens" and not code.mentions("generate"):
             continue
         function = hook.function
-        tracked = {
-            "cache_position",
-            "step",
-            "offset",
-            "seen",
-            "past",
-            "position_ids",
-            "n_seen",
-            "nonlocal",
-        } & {w for name in identifiers(function) for w in (name, *words(name))}
+        tracked = listed("cache_position step offset seen past position_ids n_seen nonlocal") & {
+            w for name in identifiers(function) for w in (name, *words(name))
+        }
         if tracked or any(isinstance(each, ast.Nonlocal | ast.Global) for each in inner(function)):
             continue
         if any(
@@ -235,7 +221,7 @@ def kv_cache(code: Code) -> Iterator[Hit]:
 
 def _is_length(code: Code, node: ast.AST) -> bool:
     value = code.value(node)
-    if isinstance(value, ast.Call) and code.op(value).name == "arange" and len(value.args) == 1:
+    if code.is_call(value, "arange") and len(value.args) == 1:
         value = code.value(value.args[0])
     if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Call):
         value = value.value
@@ -246,19 +232,7 @@ def _prompt_position(code: Code, node: ast.AST, function: ast.AST) -> bool:
     said = word_set(node)
     return bool(
         said
-        & {
-            "start",
-            "prompt",
-            "pos",
-            "position",
-            "n_prompt",
-            "from",
-            "begin",
-            "instruction",
-            "offset",
-            "prefix",
-            "after",
-        }
+        & listed("start prompt pos position n_prompt from begin instruction offset prefix after")
     )
 
 
@@ -267,7 +241,7 @@ def batch_norm(code: Code) -> Iterator[Hit]:
     """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
     for hook in hooks(code):
         for node in inner(hook.function):
-            if not (isinstance(node, ast.Call) and code.op(node).name == "norm"):
+            if not (code.is_call(node, "norm")):
                 continue
             op = code.op(node)
             if op.args or op.kw or not isinstance(op.x, ast.Name):
@@ -276,7 +250,12 @@ def batch_norm(code: Code) -> Iterator[Hit]:
                 isinstance(each, ast.Name) and each.id == hook.value for each in code.flow(op.x)
             )
             sized = code.parents.get(node)
-            if activation and isinstance(sized, ast.BinOp) and isinstance(sized.op, ast.Mult) and not any(
-                isinstance(each, ast.Subscript) and len(indices(each)) > 1 for each in code.flow(op.x)
-            ):  # fmt: skip
+            if (
+                activation
+                and is_binary(sized, ast.Mult)
+                and not any(
+                    isinstance(each, ast.Subscript) and len(indices(each)) > 1
+                    for each in code.flow(op.x)
+                )
+            ):
                 yield Hit(node)

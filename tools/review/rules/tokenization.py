@@ -13,7 +13,7 @@ from gadfly.tools.review.code.batches import (
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     truth,
@@ -60,18 +60,12 @@ def _fed(code: Code) -> frozenset[ast.AST]:
 @rule("zero-is-falsy", "medium")
 def zero_falsy(code: Code) -> Iterator[Hit]:
     """``if layer:`` and ``bos_id or …`` when the value may be 0."""
-    plain = {"layer", "head", "position", "pos", "index", "idx", "feature", "bos_id", "token_id", "layer_idx",
-             "head_idx", "seed"}  # fmt: skip
-    ids = {
-        "bos_token_id",
-        "pad_token_id",
-        "eos_token_id",
-        "unk_token_id",
-        "bos_id",
-        "pad_id",
-        "eos_id",
-        "token_id",
-    }
+    plain = listed(
+        "layer head position pos index idx feature bos_id token_id layer_idx head_idx seed"
+    )
+    ids = listed(
+        "bos_token_id pad_token_id eos_token_id unk_token_id bos_id pad_id eos_id token_id"
+    )
 
     def optional(node: ast.AST) -> bool:
         """A number of such a name that may be absent."""
@@ -227,15 +221,7 @@ def word_index(code: Code) -> Iterator[Hit]:
         return
     for op in code.ops("index"):
         base = code.value(op.x)
-        if not (isinstance(base, ast.Call) and code.op(base).name == "split" and not base.keywords):
+        if not (code.is_call(base, "split") and not base.keywords):
             continue
-        if code.context(op.node) & {
-            "position",
-            "pos",
-            "index",
-            "idx",
-            "token",
-            "positions",
-            "where",
-        }:
+        if code.context(op.node) & listed("position pos index idx token positions where"):
             yield Hit(op.node)

@@ -14,8 +14,8 @@ from gadfly.tools.review.code.concepts import (
 )
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import identifiers, inner
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.tree import identifiers
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -81,17 +81,7 @@ def kept_graphs(code: Code) -> Iterator[Hit]:
         if without_grad(code, op.node):
             continue
         vocab = code.vocab(given)
-        if {
-            "detach",
-            "item",
-            "tolist",
-            "numpy",
-            "data",
-            "no_grad",
-            "inference_mode",
-            "argmax",
-            "decode",
-        } & vocab:
+        if listed("detach item tolist numpy data no_grad inference_mode argmax decode") & vocab:
             continue
         flow = code.flow(given)
         runs = [each for each in flow if isinstance(each, ast.Call) and is_forward(code, each)]
@@ -165,21 +155,13 @@ def dropout_on(code: Code) -> Iterator[Hit]:
             identifiers(i.context_expr) & {"no_grad", "inference_mode"} for i in block.items
         ):
             continue
-        scores = any(
-            isinstance(each, ast.Call)
-            and code.op(each).name in ("argmax", "mean", "roc_auc_score", "accuracy_score", "item")
-            for each in inner(block)
-        )
+        scores = code.calls_any(block, "argmax", "mean", "roc_auc_score", "accuracy_score", "item")
         if scores:
             yield Hit(block, "probe")
             return
     for function in code.defs():
-        if without_grad(code, function.body[0]) and words(function.name) & {
-            "evaluate",
-            "accuracy",
-            "eval",
-            "score",
-            "test",
-        }:
+        if without_grad(code, function.body[0]) and words(function.name) & listed(
+            "evaluate accuracy eval score test"
+        ):
             yield Hit(function, "probe")
             return

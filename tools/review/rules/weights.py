@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import MODEL_WORDS
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
     holds,
     inner,
@@ -46,17 +47,7 @@ def weights_not_restored(code: Code) -> Iterator[Hit]:
             target = target.value
         if not isinstance(target, ast.Attribute):
             continue
-        if target.attr not in (
-            "weight",
-            "W_O",
-            "W_out",
-            "W_V",
-            "W_in",
-            "W_E",
-            "W_K",
-            "W_Q",
-            "bias",
-        ):
+        if target.attr not in listed("weight W_O W_out W_V W_in W_E W_K W_Q bias"):
             continue
         loops = code.loops(node)
         if not loops:
