@@ -37,8 +37,7 @@ class Review:
 
 
 def review_files(
-    files: Iterable[Path | str] | Mapping[str, str],
-    changed: Mapping[str, set[int]] | None = None,
+    files: Iterable[Path | str] | Mapping[str, str], changed: Mapping[str, set[int]] | None = None
 ) -> list[Finding]:
     """The findings in files or folders (paths), or in texts (a mapping of path to text).
 
@@ -51,8 +50,7 @@ def review_files(
 
 
 def review(
-    files: Iterable[Path | str] | Mapping[str, str],
-    changed: Mapping[str, set[int]] | None = None,
+    files: Iterable[Path | str] | Mapping[str, str], changed: Mapping[str, set[int]] | None = None
 ) -> Review:
     """As :func:`review_files`, with the notices about what could not be read."""
     done = Review()

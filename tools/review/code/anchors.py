@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gadfly.corpus.tokens import count
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import FUNCTIONS, Function, inner
+from gadfly.tools.review.code.tree import FUNCTIONS, Function, within
 
 
 class Anchor(NamedTuple):
@@ -99,11 +99,7 @@ def _text(code: Code, start: int, stop: int) -> str:
 
 
 def _callees(code: Code, home: ast.AST) -> list[Function]:
-    names = {
-        code.dotted(each.func).rsplit(".", 1)[-1]
-        for each in inner(home)
-        if isinstance(each, ast.Call)
-    }
+    names = {code.dotted(each.func).rsplit(".", 1)[-1] for each in within(home, ast.Call)}
     return [each for name in sorted(names) for each in code.functions.get(name, ())[:1]]
 
 

@@ -8,9 +8,7 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import (
-    constant,
-)
+from gadfly.tools.review.code.tree import constant, is_attribute
 from gadfly.tools.review.code.watch import Watched
 
 
@@ -35,8 +33,7 @@ def tokenizer_calls(code: Code) -> list[ast.Call]:
         for call in code.all(ast.Call)
         if is_tokenizer(code, call.func)
         or (
-            isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("encode", "batch_encode_plus", "encode_plus")
+            is_attribute(call.func, "encode", "batch_encode_plus", "encode_plus")
             and is_tokenizer(code, call.func.value)
         )
     ]
@@ -66,12 +63,12 @@ def padding_side(code: Code) -> Padding:
     """Which sides are set or demanded anywhere in the file."""
     sides: set[object] = set()
     for assign in code.all(ast.Assign):
-        if any(isinstance(t, ast.Attribute) and t.attr == "padding_side" for t in assign.targets):
+        if any(is_attribute(t, "padding_side") for t in assign.targets):
             sides.add(constant(code.value(assign.value)))
         for target in assign.targets:
             if isinstance(target, ast.Tuple) and isinstance(assign.value, ast.Tuple):
                 for part, value in zip(target.elts, assign.value.elts, strict=False):
-                    if isinstance(part, ast.Attribute) and part.attr == "padding_side":
+                    if is_attribute(part, "padding_side"):
                         sides.add(constant(code.value(value)))
     for each in code.all(ast.keyword):
         if each.arg in ("padding_side", "default_padding_side"):

@@ -13,7 +13,9 @@ from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
     inner,
+    is_attribute,
     is_binary,
+    is_name,
     returned,
     truth,
 )
@@ -32,7 +34,7 @@ NO_GRAD = {"no_grad", "inference_mode"}
 def is_model(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression is a whole language model."""
     if isinstance(node, ast.Attribute):
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
+        if is_name(node.value, "self"):
             return bool(words(node.attr) & MODEL_WORDS)
         return False
     if not isinstance(node, ast.Name):
@@ -53,11 +55,7 @@ def is_forward(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression runs the whole model once."""
     if not isinstance(node, ast.Call):
         return False
-    if isinstance(node.func, ast.Attribute) and node.func.attr in (
-        "run_with_cache",
-        "run_with_hooks",
-        "forward",
-    ):
+    if is_attribute(node.func, "run_with_cache", "run_with_hooks", "forward"):
         return is_model(code, node.func.value)
     return is_model(code, node.func)
 
@@ -77,7 +75,7 @@ def forwards_in(code: Code, node: ast.AST) -> list[ast.Call]:
 def from_model(code: Code, node: ast.AST | None) -> bool:
     """Whether activations or logits of a model flow into an expression."""
     return any(
-        (isinstance(each, ast.Attribute) and each.attr in OUTPUT_ATTRS)
+        (is_attribute(each, *OUTPUT_ATTRS))
         or (isinstance(each, ast.Call) and is_forward(code, each))
         for each in code.flow(node)
     )

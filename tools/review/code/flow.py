@@ -27,10 +27,12 @@ from gadfly.tools.review.code.tree import (
     holds,
     identifiers,
     inner,
+    is_attribute,
     parameters,
     place,
     position,
     returned,
+    within,
     word_set,
 )
 
@@ -121,11 +123,7 @@ class Code(Tree):
         for call in self.all(ast.Call):
             name = self.dotted(call.func).rsplit(".", 1)[-1]
             self._calls_of[name].append(call)
-            if (
-                isinstance(call.func, ast.Attribute)
-                and call.func.attr in _STORES
-                and isinstance(call.func.value, ast.Name)
-            ):
+            if is_attribute(call.func, *_STORES) and isinstance(call.func.value, ast.Name):
                 store = call.func.value
                 self._stores[self._home(store.id, self.scope(call)), store.id] += call.args
         for scope_bindings in self.bindings.values():
@@ -423,8 +421,8 @@ class Code(Tree):
         body = function.body if isinstance(function.body, list) else [function.body]
         read: set[str] = set()
         for part in body:
-            for node in inner(part):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            for node in within(part, ast.Name):
+                if isinstance(node.ctx, ast.Load):
                     read.add(node.id)
         return read - own
 

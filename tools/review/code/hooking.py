@@ -9,12 +9,7 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import (
-    Function,
-    constant,
-    inner,
-    parameters,
-)
+from gadfly.tools.review.code.tree import Function, constant, inner, is_attribute, parameters
 from gadfly.tools.review.code.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
@@ -40,10 +35,7 @@ def hooks(code: Code) -> list[Hook]:
     """The hook functions of a file: torch's (module, args, output) and TransformerLens' (act, hook)."""
     sites: dict[ast.AST, tuple[str, ast.AST]] = {}
     for call in code.all(ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in (
-            "register_forward_hook",
-            "register_forward_pre_hook",
-        ):
+        if is_attribute(call.func, "register_forward_hook", "register_forward_pre_hook"):
             kind = "pre" if "pre" in call.func.attr else "forward"
             for target in targets_of(code, call.args[0] if call.args else None):
                 sites[target] = kind, call.func.value
@@ -190,4 +182,4 @@ _PROXIES = listed(
 
 def touches_model(code: Code, node: ast.AST) -> bool:
     """Whether an expression reads or writes a value of the traced model."""
-    return any(isinstance(each, ast.Attribute) and each.attr in _PROXIES for each in inner(node))
+    return any(is_attribute(each, *_PROXIES) for each in inner(node))

@@ -20,7 +20,9 @@ from gadfly.tools.review.code.tree import (
     constant,
     indices,
     integer,
+    is_attribute,
     is_full_slice,
+    is_name,
     returned,
     truth,
 )
@@ -346,7 +348,7 @@ def _is_scalar(code: Code, node: ast.AST) -> bool:
             return found.value is not node and _is_scalar(code, found.value)
         if found is not None and isinstance(found.node, ast.arg):
             note = found.node.annotation
-            return isinstance(note, ast.Name) and note.id == "int"
+            return is_name(note, "int")
     return False
 
 
@@ -469,12 +471,7 @@ def _joined(code: Code, op: Op, depth: int) -> Shape | None:
         new = "n" if new == "?" else new
     elif isinstance(parts, ast.List | ast.Tuple) and parts.elts:
         inside = shape(code, parts.elts[0], depth)
-    elif (
-        isinstance(parts, ast.Attribute)
-        and parts.attr in _OUTPUTS
-        and op.name == "stack"
-        and not where
-    ):
+    elif is_attribute(parts, *_OUTPUTS) and op.name == "stack" and not where:
         return _OUTPUTS[parts.attr]
     elif isinstance(op.x, ast.Name):
         added = code.stored(op.x)

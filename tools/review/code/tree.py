@@ -10,13 +10,14 @@ import warnings
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar, overload
 
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
 from gadfly.tools.review.code.watch import Watch, Watched
 
 Node = TypeVar("Node", bound=ast.AST)
+Other = TypeVar("Other", bound=ast.AST)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Scope = (
@@ -285,7 +286,7 @@ class Tree:
         first: ast.AST = func
         while isinstance(first, ast.Attribute):
             first = first.value
-        imported = isinstance(first, ast.Name) and first.id in self.imports
+        imported = is_name(first, *self.imports)
         return root in LIBRARIES and (imported or root not in ("random", "math", "statistics"))
 
     def _op(self, call: ast.Call) -> Op:
@@ -485,16 +486,36 @@ def _identifiers(node: ast.AST) -> set[str]:
 
 def loads(node: ast.AST) -> set[str]:
     """Plain names that are read somewhere below a node."""
-    return {
-        each.id
-        for each in inner(node)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
-    }
+    return {each.id for each in within(node, ast.Name) if isinstance(each.ctx, ast.Load)}
 
 
 def word_set(node: ast.AST | None) -> frozenset[str]:
     """All words of all identifiers in an expression."""
     return frozenset(word for name in identifiers(node) for word in words(name))
+
+
+@overload
+def within(node: ast.AST, one: type[Node], /) -> Iterator[Node]: ...
+@overload
+def within(node: ast.AST, one: type[Node], other: type[Other], /) -> Iterator[Node | Other]: ...
+def within(node: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of these types below a node (or the node itself), in source order."""
+    return (each for each in inner(node) if isinstance(each, kinds))
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The plain names below a node."""
+    return {each.id for each in inner(node) if isinstance(each, ast.Name)}
+
+
+def is_name(node: ast.AST | None, *names: str) -> TypeGuard[ast.Name]:
+    """Whether a node is one of these plain names."""
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def is_attribute(node: ast.AST | None, *names: str) -> TypeGuard[ast.Attribute]:
+    """Whether a node is ``….name`` for one of these names."""
+    return isinstance(node, ast.Attribute) and node.attr in names
 
 
 def is_binary(node: ast.AST | None, *operators: type[ast.operator]) -> TypeGuard[ast.BinOp]:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.batches import (
-    is_tokenizer,
-    keyword,
-    tokenizer_calls,
-)
+from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_calls
 from gadfly.tools.review.code.concepts import model_names, uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
@@ -20,10 +16,12 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     integer,
+    is_attribute,
     is_binary,
     returned,
     run_side,
     truth,
+    within,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -63,7 +61,7 @@ def _bosless(name: str) -> bool:
 def _model_behind(code: Code, node: ast.AST | None) -> str:
     """The name of the model whose tokenizer this is, where the nearest assignment says it."""
     value = code.value(node)
-    if isinstance(value, ast.Attribute) and value.attr == "tokenizer":
+    if is_attribute(value, "tokenizer"):
         value = code.value(value.value)
     if not isinstance(value, ast.Call):
         return ""
@@ -84,14 +82,14 @@ def first_is_bos(code: Code) -> Iterator[Hit]:
         parts = indices(node)
         numbers = [integer(each) for each in parts]
         base = code.value(node.value)
-        if isinstance(base, ast.Attribute) and base.attr == "input_ids":
+        if is_attribute(base, "input_ids"):
             base = code.value(base.value)
         elif isinstance(base, ast.Subscript):
             if constant(base.slice) == "input_ids":
                 base = code.value(base.value)
             elif integer(base.slice) == 0 and numbers == [0]:
                 inside = code.value(base.value)
-                if isinstance(inside, ast.Attribute) and inside.attr == "input_ids":
+                if is_attribute(inside, "input_ids"):
                     base, numbers = code.value(inside.value), [0, 0]
                 elif isinstance(inside, ast.Call):
                     base, numbers = inside, [0, 0]
@@ -167,9 +165,7 @@ def position_without_bos(code: Code) -> Iterator[Hit]:
         if not said & listed("position pos index positions span locate find idx indices subject"):
             continue
         bare = []
-        for node in inner(function):
-            if not isinstance(node, ast.Call):
-                continue
+        for node in within(function, ast.Call):
             op = code.op(node)
             no_special = truth(keyword(node, "add_special_tokens")) is False and (
                 is_tokenizer(code, node.func) or is_tokenizer(code, op.x)

@@ -18,8 +18,10 @@ from gadfly.tools.review.code.tree import (
     inner,
     integer,
     is_binary,
+    names_in,
     position,
     truth,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -56,8 +58,8 @@ def another_hook(code: Code) -> Iterator[Hit]:
                 at.add(name)
         if len(at) != 1:
             continue
-        for node in inner(hook.function):
-            if isinstance(node, ast.Subscript) and "cache" in word_set(node.value):
+        for node in within(hook.function, ast.Subscript):
+            if "cache" in word_set(node.value):
                 read = _kinds(code, node.slice)
                 if len(read) == 1 and read != at:
                     yield Hit(node, read=min(read), at=min(at))
@@ -91,8 +93,8 @@ def _moving(code: Code) -> frozenset[ast.AST]:
 def _names_a_layer(code: Code, pair: ast.Tuple) -> bool:
     for loop in code.loops(pair):
         if isinstance(loop, ast.For) and "layer" in word_set(loop.target):
-            names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
-            if names & {each.id for each in inner(pair.elts[0]) if isinstance(each, ast.Name)}:
+            names = names_in(loop.target)
+            if names & names_in(pair.elts[0]):
                 return True
     return False
 

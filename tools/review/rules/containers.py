@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import inner
+from gadfly.tools.review.code.tree import inner, is_name
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -48,9 +48,7 @@ def iterator_twice(code: Code) -> Iterator[Hit]:
         if not isinstance(target, ast.Name):
             continue
         lazy = isinstance(value, ast.GeneratorExp) or (
-            isinstance(value, ast.Call)
-            and isinstance(value.func, ast.Name)
-            and value.func.id in ("zip", "map", "filter", "enumerate")
+            isinstance(value, ast.Call) and is_name(value.func, "zip", "map", "filter", "enumerate")
         )
         lazy = lazy or (isinstance(value, ast.Call) and _is_generator(code, value))
         scope = code.scope(target)

@@ -8,17 +8,14 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import (
-    VECTOR_WORDS,
-    listed,
-    words,
-)
+from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
 from gadfly.tools.review.code.tree import (
     identifiers,
     inner,
     is_binary,
     parameters,
     place,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -99,7 +96,7 @@ def _random_beside(code: Code) -> Iterator[Hit]:
     for function in code.defs():
         if any("norm" in each or "unit" in each for each in code.identifiers(function)):
             continue
-        calls = [each for each in inner(function) if isinstance(each, ast.Call)]
+        calls = list(within(function, ast.Call))
         named = Counter(
             (code.unparsed(call.func), number, given.id)
             for call in calls

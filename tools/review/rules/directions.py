@@ -6,18 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.names import (
-    NEGATIVE,
-    POSITIVE,
-    listed,
-    words,
-)
-from gadfly.tools.review.code.tree import (
-    inner,
-    is_binary,
-    truth,
-    word_set,
-)
+from gadfly.tools.review.code.names import NEGATIVE, POSITIVE, listed, words
+from gadfly.tools.review.code.tree import inner, is_attribute, is_binary, is_name, truth, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -160,12 +150,10 @@ def _projected(code: Code, node: ast.AST) -> ast.AST | None:
                     return direction
                 if is_binary(each, ast.Mult) and code.unparsed(each.right) == text:
                     above = code.parents.get(each)
-                    if isinstance(above, ast.Attribute) and above.attr == "sum":
+                    if is_attribute(above, "sum"):
                         return direction
     if code.is_call(node, "outer") and len(node.args) == 2:
         direction = node.args[1]
-        if isinstance(direction, ast.Name) and direction.id in code.unparsed(
-            code.value(node.args[0])
-        ):
+        if is_name(direction, *code.unparsed(code.value(node.args[0]))):
             return direction
     return None

@@ -8,13 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import RIGHT, WRONG, about, listed, words
-from gadfly.tools.review.code.tree import (
-    identifiers,
-    indices,
-    is_binary,
-    run_side,
-    word_set,
-)
+from gadfly.tools.review.code.tree import identifiers, indices, is_binary, run_side, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 

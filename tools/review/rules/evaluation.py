@@ -10,13 +10,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    inner,
-    position,
-    word_set,
-)
+from gadfly.tools.review.code.tree import constant, identifiers, inner, is_name, position, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -182,7 +176,7 @@ def _best_so_far(code: Code) -> Iterator[Hit]:
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
         }
         sides = [compare.left, compare.comparators[0]]
-        kept = [each for each in sides if isinstance(each, ast.Name) and each.id in stored]
+        kept = [each for each in sides if is_name(each, *stored)]
         score = [each for each in sides if each not in kept]
         if len(kept) != 1 or not code.loops(test) or len(stored) < 2:
             continue
@@ -247,8 +241,7 @@ def _scored_items(code: Code, loop: ast.AST) -> dict[object, tuple[int, ast.Subs
         data = op.arg(0, "X")
         if (
             isinstance(data, ast.Subscript)
-            and isinstance(data.slice, ast.Name)
-            and data.slice.id in names
+            and is_name(data.slice, *names)
             and loop in code.loops(op.node)
             and op.x is not None
         ):

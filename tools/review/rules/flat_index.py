@@ -9,11 +9,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.shapes import axis, shape
-from gadfly.tools.review.code.tree import (
-    inner,
-    integer,
-    is_binary,
-)
+from gadfly.tools.review.code.tree import integer, is_attribute, is_binary, within
 from gadfly.tools.review.registry import Hit, rule
 
 _FLAT = {"flatten", "ravel", "view", "reshape"}
@@ -73,12 +69,7 @@ def _unpacked_shapes(code: Code) -> dict[str, set[tuple[str, str]]]:
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value
-        if (
-            isinstance(value, ast.Attribute)
-            and value.attr == "shape"
-            and isinstance(target, ast.Tuple)
-            and len(target.elts) == 2
-        ):
+        if is_attribute(value, "shape") and isinstance(target, ast.Tuple) and len(target.elts) == 2:
             one, other = (code.unparsed(each) for each in target.elts)
             found[code.unparsed(value.value)].add((one, other))
     return found
@@ -175,6 +166,6 @@ def _indexed(code: Code, scope: ast.AST) -> frozenset[tuple[str, str]]:
     """What is indexed by a plain name in a function, and that name."""
     return frozenset(
         (code.unparsed(each.value), each.slice.id)
-        for each in inner(scope)
-        if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Name)
+        for each in within(scope, ast.Subscript)
+        if isinstance(each.slice, ast.Name)
     )

@@ -7,19 +7,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.batches import (
-    is_tokenizer,
-    tokenizer_calls,
-)
+from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
 from gadfly.tools.review.code.concepts import model_names
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    inner,
-    integer,
-    truth,
-)
+from gadfly.tools.review.code.tree import constant, inner, integer, is_attribute, truth
 from gadfly.tools.review.registry import Hit, rule
 
 _CHAT = re.compile(r"(?:-it\b|instruct|-chat\b|chat-hf)", re.IGNORECASE)
@@ -73,7 +65,7 @@ def values_decoded(code: Code) -> Iterator[Hit]:
             walked = code.binding(item)
             if walked is not None and walked.kind == "for" and walked.value is not None:
                 given = code.value(code.walked(walked))
-        values = isinstance(given, ast.Attribute) and given.attr == "values"
+        values = is_attribute(given, "values")
         base = given.value if isinstance(given, ast.Attribute | ast.Subscript) else None
         if isinstance(given, ast.Subscript) and integer(given.slice) == 0:
             values = True
@@ -160,8 +152,7 @@ def not_comparable(code: Code) -> Iterator[Hit]:
             each
             for each in inner(scope, nested=False)
             if isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and each.func.attr == "generate"
+            and is_attribute(each.func, "generate")
             and (code.function(each) or code.module) is scope
             and not isinstance(code.parents.get(each), ast.withitem)
             and not any(k.arg is None and not _is_batch(code, k.value) for k in each.keywords)

@@ -16,7 +16,9 @@ from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     inner,
+    is_attribute,
     is_binary,
+    is_name,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -56,11 +58,7 @@ def head_axis(code: Code) -> Iterator[Hit]:
         if want is None:
             continue
         for node in inner(hook.function):
-            if not (
-                isinstance(node, ast.Subscript)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == hook.value
-            ):
+            if not (isinstance(node, ast.Subscript) and is_name(node.value, hook.value)):
                 continue
             for place, part in enumerate(indices(node)):
                 if not isinstance(part, ast.Name) or axis(part.id) != "head" or part.id == "h":
@@ -178,12 +176,7 @@ def _weight_slices(code: Code) -> Iterator[Hit]:
     """``v_proj.weight[head * d_head : (head + 1) * d_head]`` with the head of a query."""
     for node in code.all(ast.Subscript):
         base = node.value
-        if not (
-            isinstance(base, ast.Attribute)
-            and base.attr == "weight"
-            and isinstance(base.value, ast.Attribute)
-            and base.value.attr in ("v_proj", "k_proj")
-        ):
+        if not (is_attribute(base, "weight") and is_attribute(base.value, "v_proj", "k_proj")):
             continue
         first = indices(node)[0]
         if not (isinstance(first, ast.Slice) and isinstance(first.lower, ast.BinOp)):
@@ -258,8 +251,7 @@ def _three_axes(code: Code, op: Op, sizes: list[ast.expr]) -> bool:
         if (
             isinstance(target, ast.Tuple)
             and len(target.elts) == 3
-            and isinstance(value, ast.Attribute)
-            and value.attr == "shape"
+            and is_attribute(value, "shape")
             and code.same(value.value, op.x)
         ):
             names = [code.unparsed(each) for each in target.elts]

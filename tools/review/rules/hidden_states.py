@@ -10,7 +10,7 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import inner, integer
+from gadfly.tools.review.code.tree import inner, integer, is_attribute, is_name
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -19,7 +19,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
     """hidden_states[i] is the input of block i, not its output."""
     yield from _beside_output(code)
     for call in code.all(ast.Call):
-        if not (isinstance(call.func, ast.Attribute) and call.func.attr == "register_forward_hook"):
+        if not (is_attribute(call.func, "register_forward_hook")):
             continue
         site = code.value(call.func.value)
         if not (isinstance(site, ast.Subscript) and call.args):
@@ -36,7 +36,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
     # A vector read at hidden_states[layer], added by a hook on layers[layer] in another function.
     for node in code.all(ast.Subscript):
         base = code.value(node.value)
-        if not (isinstance(base, ast.Attribute) and base.attr == "hidden_states"):
+        if not (is_attribute(base, "hidden_states")):
             continue
         if not isinstance(node.slice, ast.Name | ast.Constant) or integer(node.slice) in (-1, 0):
             continue
@@ -89,8 +89,7 @@ def _beside_output(code: Code) -> Iterator[Hit]:
                 state is not None
                 and kept is not None
                 and getattr(code.value(state.value), "attr", "") == "hidden_states"
-                and isinstance(kept.value, ast.Name)
-                and kept.value.id in outputs
+                and is_name(kept.value, *outputs)
                 and code.same(state.slice, kept.slice)
             ):
                 yield Hit(state, repair="hidden_states[layer + 1]")
@@ -137,7 +136,7 @@ def last_is_normed(code: Code) -> Iterator[Hit]:
         if not (isinstance(left, ast.Subscript) and isinstance(right, ast.Subscript)):
             continue
         bases = [code.value(each.value) for each in (left, right)]
-        if not all(isinstance(b, ast.Attribute) and b.attr == "hidden_states" for b in bases):
+        if not all(is_attribute(b, "hidden_states") for b in bases):
             continue
         if code.unparsed(left.slice) != f"{code.unparsed(right.slice)} + 1":
             continue
@@ -162,10 +161,7 @@ def called_residual(code: Code) -> Iterator[Hit]:
     """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
     for node in code.all(ast.Subscript):
         base = code.value(node.value)
-        if (
-            not (isinstance(base, ast.Attribute) and base.attr == "hidden_states")
-            or integer(node.slice) != -1
-        ):
+        if not (is_attribute(base, "hidden_states")) or integer(node.slice) != -1:
             continue
         function = code.function(node)
         document = (ast.get_docstring(function) or "").lower() if function is not None else ""

@@ -16,7 +16,11 @@ from gadfly.tools.review.code.tree import (
     Function,
     below,
     inner,
+    is_attribute,
+    is_name,
+    names_in,
     position,
+    within,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -56,11 +60,11 @@ def late_binding(code: Code) -> Iterator[Hit]:
 @kept
 def _varying(code: Code, loop: ast.For) -> frozenset[str]:
     """The variables of a loop, and what its body makes of them."""
-    names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+    names = names_in(loop.target)
     for statement in loop.body:
         for node in inner(statement, nested=False):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                read = {e.id for e in inner(node.value) if isinstance(e, ast.Name)}
+                read = names_in(node.value)
                 if read & names:
                     names.add(node.targets[0].id)
     return frozenset(names)
@@ -159,7 +163,7 @@ def never_removed(code: Code) -> Iterator[Hit]:
 def _runs_or_calls_one(code: Code, loop: ast.AST) -> frozenset[ast.AST]:
     """The calls in a loop that run a model, at once or by a function of this file."""
     runs = set(forwards_in(code, loop))
-    calls = (each for each in inner(loop) if isinstance(each, ast.Call))
+    calls = (each for each in within(loop, ast.Call))
     return frozenset(each for each in calls if each in runs or _calls_a_run(code, each))
 
 
@@ -184,8 +188,7 @@ def _changes(hook: Hook) -> bool:
     if isinstance(hook.function, ast.Lambda):
         return True
     return returns_value(hook.function) or any(
-        isinstance(each, ast.AugAssign) and isinstance(each.target, ast.Subscript)
-        for each in inner(hook.function)
+        isinstance(each.target, ast.Subscript) for each in within(hook.function, ast.AugAssign)
     )
 
 
@@ -216,11 +219,9 @@ def only_last_removed(code: Code) -> Iterator[Hit]:
 def _in_loop(code: Code, name: str, loop: ast.AST) -> tuple[bool, bool]:
     """Whether a handle is removed in a loop, and whether it is put on a list there."""
     uses = [code.parents[each] for each in (*code.reads(name, loop), *code.writes(name, loop))]
-    removed = any(isinstance(each, ast.Attribute) and each.attr == "remove" for each in uses)
+    removed = any(is_attribute(each, "remove") for each in uses)
     stored = any(
-        code.is_call(each, "append")
-        and any(isinstance(a, ast.Name) and a.id == name for a in each.args)
-        for each in uses
+        code.is_call(each, "append") and any(is_name(a, name) for a in each.args) for each in uses
     )
     return removed, stored
 

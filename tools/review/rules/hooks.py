@@ -11,8 +11,12 @@ from gadfly.tools.review.code.hooking import Hook, hooks, returns_value
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
     inner,
+    is_attribute,
     is_binary,
+    is_name,
+    names_in,
     parameters,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -31,11 +35,11 @@ def _views_and_copies(code: Code, hook: Hook) -> tuple[set[str], set[str]]:
     for node in inner(hook.function, nested=False):
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
             continue
-        names = [each.id for each in inner(node.targets[0]) if isinstance(each, ast.Name)]
+        names = [each.id for each in within(node.targets[0], ast.Name)]
         if isinstance(node.targets[0], ast.Subscript):
             continue
         value = node.value
-        read = {each.id for each in inner(value) if isinstance(each, ast.Name)}
+        read = names_in(value)
         if not read & (views | copies):
             continue
         fresh = any(
@@ -67,7 +71,7 @@ def no_effect(code: Code) -> Iterator[Hit]:
         function = hook.function
         if isinstance(function, ast.Lambda) or returns_value(function):
             continue
-        if any(isinstance(each, ast.Yield) for each in inner(function)):
+        if any(within(function, ast.Yield)):
             continue
         views, copies = _views_and_copies(code, hook)
         last: ast.stmt | None = None
@@ -101,7 +105,7 @@ def no_effect(code: Code) -> Iterator[Hit]:
                 rescued = True
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 call = node.value
-                if isinstance(call.func, ast.Attribute) and call.func.attr in _IN_PLACE:
+                if is_attribute(call.func, *_IN_PLACE):
                     base_node: ast.AST = call.func.value
                     chained = False
                     while isinstance(base_node, ast.Subscript | ast.Attribute | ast.Call):
@@ -114,7 +118,7 @@ def no_effect(code: Code) -> Iterator[Hit]:
                         last = node
                     else:
                         rescued = True
-                elif isinstance(call.func, ast.Name) and call.func.id == "print":
+                elif is_name(call.func, "print"):
                     continue
                 else:
                     rescued = (
@@ -167,7 +171,7 @@ def edits_copy(code: Code) -> Iterator[Hit]:
             reads = [
                 each
                 for each in inner(function, nested=False)
-                if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+                if is_name(each, name) and isinstance(each.ctx, ast.Load)
             ]
             targets = {id(t) for w in writes for t in inner(w) if isinstance(t, ast.Name)}
             if all(id(each) in targets for each in reads) and returns_value(function):
@@ -199,9 +203,7 @@ def baseline_hooked(code: Code) -> Iterator[Hit]:
             "base baseline clean original unpatched unablated"
         ):
             continue
-        if not any(
-            isinstance(each, ast.Call) and is_forward(code, each) for each in inner(assign.value)
-        ):
+        if not any(is_forward(code, each) for each in within(assign.value, ast.Call)):
             continue
         for _, item in code.withs(assign):
             call = item.context_expr

@@ -14,7 +14,9 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     integer,
+    is_attribute,
     is_full_slice,
+    is_name,
     position,
     word_set,
 )
@@ -48,7 +50,7 @@ def edited_in_place(code: Code) -> Iterator[Hit]:
                     and before
                     and not copied
                     and isinstance(target, ast.Name | ast.Subscript | ast.Attribute)
-                ) and (not isinstance(target, ast.Name) or target.id != base):
+                ) and (not is_name(target, base)):
                     saved[base] = (code.unparsed(target), node)
                     continue
                 if isinstance(target, ast.Name):
@@ -99,7 +101,7 @@ def _shared(code: Code, node: ast.AST) -> str | None:
         if found is not None and found.kind == "assign" and isinstance(found.value, ast.Constant):
             return None
         return node.id
-    if isinstance(node, ast.Attribute) and node.attr in ("output", "input", "data"):
+    if is_attribute(node, "output", "input", "data"):
         return code.unparsed(node)
     if isinstance(node, ast.Subscript):
         parts = indices(node)

@@ -14,7 +14,9 @@ from gadfly.tools.review.code.tree import (
     Function,
     inner,
     integer,
+    is_name,
     parameters,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -56,12 +58,11 @@ def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
         return
     mentioned = {
         each.id if isinstance(each, ast.Name) else code.op(each).name
-        for each in inner(function)
-        if isinstance(each, ast.Name | ast.Call)
+        for each in within(function, ast.Name, ast.Call)
     }
     if mentioned & {"locals", "vars"}:
         return
-    inside = Counter(each.arg for each in inner(function) if isinstance(each, ast.arg))
+    inside = Counter(each.arg for each in within(function, ast.arg))
     for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         name = each.arg
         if name in _KNOBS - hooked and name not in mentioned and inside[name] == 1:
@@ -138,16 +139,11 @@ def loop_unused(code: Code) -> Iterator[Hit]:
         "lr layer_idx multiplier pos position"
     )
     for loop in code.for_loops():
-        names = [each for each in inner(loop.target) if isinstance(each, ast.Name)]
+        names = list(within(loop.target, ast.Name))
         if len(names) != 1 or names[0].id not in knobs:
             continue
         name = names[0].id
-        used = [
-            each
-            for statement in loop.body
-            for each in inner(statement)
-            if isinstance(each, ast.Name) and each.id == name
-        ]
+        used = [each for statement in loop.body for each in inner(statement) if is_name(each, name)]
         work = [each for s in loop.body for each in inner(s) if isinstance(each, ast.Call)]
         stores = any(
             isinstance(each, ast.Assign | ast.AugAssign) or (code.is_call(each, "append"))
@@ -162,11 +158,7 @@ def loop_unused(code: Code) -> Iterator[Hit]:
 def _only_shown(code: Code, name: ast.AST) -> bool:
     """Whether a read is only for a printed text or the key of a result."""
     for above in code.up(name):
-        if (
-            isinstance(above, ast.Call)
-            and isinstance(above.func, ast.Name)
-            and above.func.id == "print"
-        ):
+        if isinstance(above, ast.Call) and is_name(above.func, "print"):
             return True
         if isinstance(above, ast.Subscript) and isinstance(above.ctx, ast.Store):
             base = above.value.id if isinstance(above.value, ast.Name) else ""
@@ -224,10 +216,7 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
         idle = _is_idle(code, loops[0])
         if (many and draws) or varied or (idle and draws and "range" in over):
             if code.is_used(
-                next(
-                    iter([e.id for e in inner(loops[0].target) if isinstance(e, ast.Name)] or ["_"])
-                ),
-                call,
+                next(iter([e.id for e in within(loops[0].target, ast.Name)] or ["_"])), call
             ):
                 continue
             yield Hit(call)
@@ -236,7 +225,7 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
 @kept
 def _is_idle(code: Code, loop: ast.For) -> bool:
     """Whether the body of a loop reads none of its variables."""
-    names = [each.id for each in inner(loop.target) if isinstance(each, ast.Name)]
+    names = [each.id for each in within(loop.target, ast.Name)]
     return bool(names) and not any(
         code.is_used(name, statement) for name in names for statement in loop.body
     )
@@ -246,8 +235,8 @@ def _where_it_belongs(function: Function, name: str) -> ast.AST | None:
     """For a coefficient: the place where a vector is added without it."""
     if name not in listed("alpha coef coeff coefficient scale strength multiplier magnitude"):
         return None
-    for each in inner(function):
-        if isinstance(each, ast.BinOp | ast.AugAssign) and isinstance(each.op, ast.Add):
+    for each in within(function, ast.BinOp, ast.AugAssign):
+        if isinstance(each.op, ast.Add):
             added = each.right if isinstance(each, ast.BinOp) else each.value
             if word_set(added) & VECTOR_WORDS:
                 return each

@@ -8,13 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, listed, words
-from gadfly.tools.review.code.tree import (
-    inner,
-    is_binary,
-    position,
-    truth,
-    word_set,
-)
+from gadfly.tools.review.code.tree import inner, is_binary, position, truth, within, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -167,7 +161,7 @@ def _walked(code: Code, scope: ast.AST) -> tuple[frozenset[str], frozenset[str]]
     for each in inner(scope):
         if isinstance(each, ast.For | ast.comprehension) and isinstance(each.iter, ast.Name):
             ordered.add(each.iter.id)
-            names = (n.id for n in inner(each.target) if isinstance(n, ast.Name))
+            names = (n.id for n in within(each.target, ast.Name))
             if any(name.startswith("_") for name in names):
                 dropped.add(each.iter.id)
         elif (

@@ -11,11 +11,11 @@ from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
     Op,
-    inner,
     integer,
     is_binary,
     parameters,
     position,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -191,6 +191,5 @@ def _class_keeps_statistics(code: Code, node: ast.AST, base: ast.AST) -> bool:
     return (
         bool(means)
         and base.id in parameters(function)
-        and not means
-        & {code.unparsed(each) for each in inner(function) if isinstance(each, ast.Attribute)}
+        and not means & {code.unparsed(each) for each in within(function, ast.Attribute)}
     )

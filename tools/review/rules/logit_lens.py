@@ -10,12 +10,7 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    Op,
-    constant,
-    inner,
-    integer,
-)
+from gadfly.tools.review.code.tree import Op, constant, integer, is_attribute, within
 from gadfly.tools.review.registry import Hit, rule
 
 _NORMS = listed("norm ln_f final_layer_norm ln_final final_norm final_layernorm norm_f layernorm")
@@ -66,7 +61,7 @@ def norm_twice(code: Code) -> Iterator[Hit]:
     for op in code.ops("project_on_vocab"):
         flow = code.flow(op.args[0] if op.args else None)
         if any(isinstance(each, ast.Call) and _is_norm(code, each.func) for each in flow) or any(
-            isinstance(each, ast.Attribute) and each.attr == "ln_final" for each in flow
+            is_attribute(each, "ln_final") for each in flow
         ):
             yield Hit(op.node, "called", repair="model.project_on_vocab(hidden)")
     for op in code.ops("ln_final"):
@@ -93,7 +88,7 @@ def _entry(code: Code, node: ast.AST) -> tuple[str, ast.AST] | None:
     for _ in range(8):
         if isinstance(current, ast.Subscript):
             base = code.value(current.value)
-            if isinstance(base, ast.Attribute) and base.attr == "hidden_states":
+            if is_attribute(base, "hidden_states"):
                 if integer(current.slice) == -1:
                     return "last", current
                 return None
@@ -111,7 +106,7 @@ def _entry(code: Code, node: ast.AST) -> tuple[str, ast.AST] | None:
                         return None
                     over = code.op(over).x
                 over = code.value(over)
-                if isinstance(over, ast.Attribute) and over.attr == "hidden_states":
+                if is_attribute(over, "hidden_states"):
                     return "all", found.node
                 return None
             if found.kind != "assign":
@@ -134,7 +129,7 @@ def _excepted(code: Code, call: ast.Call) -> bool:
 
 @kept
 def _has_condition(code: Code, node: ast.AST) -> bool:
-    return any(isinstance(each, ast.If | ast.IfExp) for each in inner(node))
+    return any(within(node, ast.If, ast.IfExp))
 
 
 @rule("lens-without-final-norm", "high")
@@ -171,7 +166,7 @@ def _residual(code: Code, node: ast.AST) -> bool:
     for each in code.flow(node)[:150]:
         if isinstance(each, ast.Subscript):
             base = code.value(each.value)
-            if isinstance(base, ast.Attribute) and base.attr == "hidden_states":
+            if is_attribute(base, "hidden_states"):
                 return integer(each.slice) != -1
             if (
                 isinstance(base, ast.Name | ast.Attribute)
@@ -201,17 +196,9 @@ def _on_block(code: Code, site: ast.AST | None) -> bool:
     if isinstance(site, ast.Name):
         found = code.binding(site)
         if found is not None and found.kind == "for":
-            return isinstance(found.value, ast.Attribute) and found.value.attr in (
-                "layers",
-                "h",
-                "blocks",
-            )
+            return is_attribute(found.value, "layers", "h", "blocks")
         site = code.value(site)
-    return (
-        isinstance(site, ast.Subscript)
-        and isinstance(site.value, ast.Attribute)
-        and site.value.attr in ("layers", "h", "blocks")
-    )
+    return isinstance(site, ast.Subscript) and is_attribute(site.value, "layers", "h", "blocks")
 
 
 @rule("attribution-without-norm-scale", "medium")

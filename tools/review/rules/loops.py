@@ -8,11 +8,7 @@ from itertools import islice
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    identifiers,
-    inner,
-    word_set,
-)
+from gadfly.tools.review.code.tree import identifiers, inner, is_name, names_in, within, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -23,23 +19,17 @@ def return_in_loop(code: Code) -> Iterator[Hit]:
         last = loop.body[-1]
         if not isinstance(last, ast.Return) or last.value is None or loop.orelse:
             continue
-        names = {each.id for each in inner(last.value) if isinstance(each, ast.Name)}
+        names = names_in(last.value)
         grows = any(
-            (
-                isinstance(each, ast.AugAssign)
-                and isinstance(each.target, ast.Name)
-                and each.target.id in names
-            )
+            (isinstance(each, ast.AugAssign) and is_name(each.target, *names))
             or (
                 isinstance(each, ast.Subscript)
                 and isinstance(each.ctx, ast.Store)
-                and isinstance(each.value, ast.Name)
-                and each.value.id in names
+                and is_name(each.value, *names)
             )
             or (
                 code.is_call(each, "append", "extend", "update", "add")
-                and isinstance(code.op(each).x, ast.Name)
-                and code.op(each).x.id in names  # type: ignore[union-attr]
+                and is_name(code.op(each).x, *names)
             )
             for statement in loop.body
             for each in inner(statement)
@@ -60,9 +50,7 @@ def last_batch(code: Code) -> Iterator[Hit]:
             loop
         ):
             continue
-        if said & {"epoch", "epochs", "step", "steps"} or any(
-            isinstance(e, ast.Break) for e in inner(loop)
-        ):
+        if said & {"epoch", "epochs", "step", "steps"} or any(within(loop, ast.Break)):
             continue
         scope = code.scope(loop)
         for statement in loop.body:

@@ -15,7 +15,9 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     integer,
+    is_attribute,
     is_binary,
+    is_name,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -57,7 +59,7 @@ def loss_scale(code: Code) -> Iterator[Hit]:
         if b.kind == "assign" and code.is_call(b.value, "CrossEntropyLoss", "BCEWithLogitsLoss")
     }
     for call in code.all(ast.Call):
-        if (isinstance(call.func, ast.Name) and call.func.id in criteria and call.args) and (
+        if (is_name(call.func, *criteria) and call.args) and (
             value_kind(code, call.args[0]) == "prob"
         ):
             yield Hit(call, call=criteria[call.func.id])
@@ -175,7 +177,7 @@ def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
             if code.op(current).name not in _RESHAPES:
                 return None
             current = code.op(current).x
-        elif (isinstance(current, ast.Attribute) and current.attr in ("logits", "mT")) or (
+        elif (is_attribute(current, "logits", "mT")) or (
             isinstance(current, ast.Subscript) and integer(current.slice) == 0
         ):
             current = current.value

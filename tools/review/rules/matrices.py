@@ -14,6 +14,7 @@ from gadfly.tools.review.code.tree import (
     identifiers,
     indices,
     integer,
+    is_attribute,
     is_full_slice,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -42,7 +43,7 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
         parts = indices(node)
         column = len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
         row = len(parts) == 1 or (len(parts) == 2 and is_full_slice(parts[1]))
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "components_" and column:
+        if is_attribute(node.value, "components_") and column:
             yield Hit(node, "components")
             continue
         found = _decomposed(code, node.value)
@@ -85,14 +86,10 @@ def conv1d(code: Code) -> Iterator[Hit]:
     """GPT-2's c_proj.weight is [in, out]: heads are its rows."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
-        if not (isinstance(value, ast.Attribute) and value.attr == "weight"):
+        if not (is_attribute(value, "weight")):
             continue
         owner = value.value
-        if not (
-            isinstance(owner, ast.Attribute)
-            and owner.attr == "c_proj"
-            and "attn" in code.unparsed(owner)
-        ):
+        if not (is_attribute(owner, "c_proj") and "attn" in code.unparsed(owner)):
             continue
         parts = indices(node)
         if len(parts) != 2 or not is_full_slice(parts[0]) or not isinstance(parts[1], ast.Slice):
@@ -103,7 +100,7 @@ def conv1d(code: Code) -> Iterator[Hit]:
 
 def _is_transposed(code: Code, node: ast.AST) -> bool:
     above = code.parents.get(node)
-    return isinstance(above, ast.Attribute) and above.attr in ("T", "mT")
+    return is_attribute(above, "T", "mT")
 
 
 @rule("correlation-matrix-diagonal", "high")

@@ -12,7 +12,10 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     integer,
+    is_attribute,
+    is_name,
     returned,
+    within,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -71,15 +74,14 @@ def block_output_zero(code: Code) -> Iterator[Hit]:
         for node in inner(hook.function):
             if (
                 isinstance(node, ast.Subscript)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == hook.value
+                and is_name(node.value, hook.value)
                 and integer(node.slice) == 0
             ):
                 yield Hit(node, "hook")
                 break
     for subscript in code.all(ast.Subscript):
         base = subscript.value
-        if not (isinstance(base, ast.Attribute) and base.attr == "output"):
+        if not (is_attribute(base, "output")):
             continue
         if integer(subscript.slice) != 0 or not code.imports_from("nnsight", "nnterp"):
             continue
@@ -95,7 +97,7 @@ def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
         return site.attr in ("mlp", "feed_forward", "ffn")
     if isinstance(site, ast.Subscript):
         site = site.value
-        return isinstance(site, ast.Attribute) and site.attr in ("layers", "h", "blocks")
+        return is_attribute(site, "layers", "h", "blocks")
     if isinstance(site, ast.Name):
         found = code.binding(site)
         if found is None:
@@ -104,7 +106,7 @@ def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
             over: ast.AST | None = found.value
             if code.is_call(over, "enumerate"):
                 over = code.op(over).x
-            return isinstance(over, ast.Attribute) and over.attr in ("layers", "h", "blocks")
+            return is_attribute(over, "layers", "h", "blocks")
         value = code.value(site)
         return value is not site and _returns_tensor(code, value)
     return False
@@ -117,12 +119,10 @@ def drops_tuple(code: Code) -> Iterator[Hit]:
         if hook.kind != "forward" or isinstance(hook.function, ast.Lambda):
             continue
         unpacked = any(
-            isinstance(each, ast.Assign)
-            and isinstance(each.targets[0], ast.Tuple)
+            isinstance(each.targets[0], ast.Tuple)
             and any(isinstance(part, ast.Starred) for part in each.targets[0].elts)
-            and isinstance(each.value, ast.Name)
-            and each.value.id == hook.value
-            for each in inner(hook.function)
+            and is_name(each.value, hook.value)
+            for each in within(hook.function, ast.Assign)
         )
         values = returned(hook.function)
         if not unpacked or not values or identifiers(hook.function) & {"isinstance", "is_tuple"}:
@@ -132,7 +132,7 @@ def drops_tuple(code: Code) -> Iterator[Hit]:
             if isinstance(seen, ast.Call | ast.BinOp | ast.Name) and not isinstance(
                 seen, ast.Tuple
             ):
-                if isinstance(seen, ast.Name) and seen.id == hook.value:
+                if is_name(seen, hook.value):
                     continue
                 if code.is_call(seen, "tuple", "type", "replace"):
                     continue

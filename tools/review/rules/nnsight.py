@@ -10,7 +10,16 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import FUNCTIONS, identifiers, inner, integer
+from gadfly.tools.review.code.tree import (
+    FUNCTIONS,
+    identifiers,
+    inner,
+    integer,
+    is_attribute,
+    is_name,
+    names_in,
+    within,
+)
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -40,7 +49,7 @@ def missing_save(code: Code) -> Iterator[Hit]:
             value = node.value
             if not touches_model(code, value) or _saves(code, value):
                 continue
-            if "trace" in {code.op(c).name for c in inner(value) if isinstance(c, ast.Call)}:
+            if "trace" in {code.op(c).name for c in within(value, ast.Call)}:
                 continue
             if name in saved or code.is_rebound(name, scope, node):
                 continue
@@ -68,17 +77,14 @@ def not_written_back(code: Code) -> Iterator[Hit]:
                 continue
             name = node.targets[0].id
             value = node.value
-            if (isinstance(value, ast.Attribute) and value.attr in ("output", "input")) or (
+            if (is_attribute(value, "output", "input")) or (
                 isinstance(value, ast.Subscript)
-                and isinstance(value.value, ast.Attribute)
-                and value.value.attr in listed("output layers_output mlps_output attentions_output")
+                and is_attribute(
+                    value.value, *listed("output layers_output mlps_output attentions_output")
+                )
             ):
                 views[name] = node
-            elif (
-                name in views
-                and isinstance(value, ast.BinOp)
-                and name in {e.id for e in inner(value) if isinstance(e, ast.Name)}
-            ):
+            elif name in views and isinstance(value, ast.BinOp) and name in names_in(value):
                 scope = code.function(trace.block) or code.module
                 if not code.is_read_below(name, scope, node.end_lineno):
                     yield Hit(node, name=name)
@@ -98,7 +104,7 @@ def threads(code: Code) -> Iterator[Hit]:
     )
     for op in code.ops("map", "submit", "Thread", "starmap", "imap", "apply_async"):
         given = [*op.node.args[:1], *(k.value for k in op.node.keywords if k.arg == "target")]
-        runs = any(isinstance(each, ast.Name) and each.id in tracing for each in given)
+        runs = any(is_name(each, *tracing) for each in given)
         if runs and not alone:
             yield Hit(op.node)
 
@@ -152,9 +158,6 @@ def _edited_between(node: ast.AST) -> bool:
     """Whether the saved value is more than the state itself: a mean, a sum with a vector."""
     return any(
         isinstance(each, ast.BinOp)
-        or (
-            isinstance(each, ast.Attribute)
-            and each.attr in ("mean", "roll", "flip", "zeros_like", "randn_like")
-        )
+        or (is_attribute(each, "mean", "roll", "flip", "zeros_like", "randn_like"))
         for each in inner(node)
     )

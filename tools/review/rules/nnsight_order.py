@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import touches_model, traces, uses_nnsight
-from gadfly.tools.review.code.tree import identifiers, inner, integer, position
+from gadfly.tools.review.code.tree import (
+    identifiers,
+    inner,
+    integer,
+    is_attribute,
+    names_in,
+    position,
+    within,
+)
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -24,17 +32,9 @@ def unbounded(code: Code) -> Iterator[Hit]:
         )
         endless = False
         for each in heads:
-            if (
-                isinstance(each, ast.Subscript)
-                and isinstance(each.value, ast.Attribute)
-                and each.value.attr == "iter"
-            ):
+            if isinstance(each, ast.Subscript) and is_attribute(each.value, "iter"):
                 endless = isinstance(each.slice, ast.Slice) and each.slice.upper is None
-            elif (
-                isinstance(each, ast.Call)
-                and isinstance(each.func, ast.Attribute)
-                and each.func.attr == "all"
-            ):
+            elif isinstance(each, ast.Call) and is_attribute(each.func, "all"):
                 endless = isinstance(each.func.value, ast.Name) and not each.args
         if not endless:
             continue
@@ -99,17 +99,9 @@ def _order(code: Code, statement: ast.AST) -> list[tuple[int, ast.AST]]:
     found: list[tuple[int, ast.AST]] = []
     for each in inner(statement):
         text = ""
-        if (
-            isinstance(each, ast.Attribute)
-            and each.attr == "output"
-            and isinstance(each.value, ast.Subscript)
-        ):
+        if is_attribute(each, "output") and isinstance(each.value, ast.Subscript):
             base = each.value
-            if isinstance(base.value, ast.Attribute) and base.value.attr in (
-                "h",
-                "layers",
-                "blocks",
-            ):
+            if is_attribute(base.value, "h", "layers", "blocks"):
                 number = integer(base.slice)
                 if number is not None and number >= 0:
                     found.append((number, each))
@@ -118,11 +110,7 @@ def _order(code: Code, statement: ast.AST) -> list[tuple[int, ast.AST]]:
                 number = integer(each.slice)
                 if number is not None and number >= 0:
                     found.append((number, each))
-        elif (
-            isinstance(each, ast.Attribute)
-            and each.attr == "output"
-            and isinstance(each.value, ast.Attribute)
-        ):
+        elif is_attribute(each, "output") and isinstance(each.value, ast.Attribute):
             text = each.value.attr
             if text == "lm_head":
                 found.append((10_000, each))
@@ -130,14 +118,13 @@ def _order(code: Code, statement: ast.AST) -> list[tuple[int, ast.AST]]:
 
 
 def _indexes(code: Code, loop: ast.For) -> bool:
-    names = {each.id for each in inner(loop.target) if isinstance(each, ast.Name)}
+    names = names_in(loop.target)
     return any(
-        isinstance(each, ast.Subscript)
-        and isinstance(each.value, ast.Attribute)
-        and each.value.attr
-        in ("h", "layers", "blocks", "layers_output", "mlps_output", "attentions_output")
-        and {e.id for e in inner(each.slice) if isinstance(e, ast.Name)} & names
-        for each in inner(loop)
+        is_attribute(
+            each.value, "h", "layers", "blocks", "layers_output", "mlps_output", "attentions_output"
+        )
+        and names_in(each.slice) & names
+        for each in within(loop, ast.Subscript)
     )
 
 
@@ -149,8 +136,7 @@ def gradient_order(code: Code) -> Iterator[Hit]:
     for block in code.all(ast.With):
         if not any(
             isinstance(item.context_expr, ast.Call)
-            and isinstance(item.context_expr.func, ast.Attribute)
-            and item.context_expr.func.attr == "backward"
+            and is_attribute(item.context_expr.func, "backward")
             for item in block.items
         ):
             continue

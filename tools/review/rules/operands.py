@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import integer, is_binary, returned
+from gadfly.tools.review.code.tree import integer, is_binary, is_name, returned
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -66,11 +66,7 @@ def column_against_row(code: Code) -> Iterator[Hit]:
                 value = code.value(value.left)
             elif code.is_call(value, *listed("float sigmoid long int round bool")):
                 value = code.value(code.op(value).x)
-        if not (
-            isinstance(value, ast.Call)
-            and isinstance(value.func, ast.Name)
-            and value.func.id in heads
-        ):
+        if not (isinstance(value, ast.Call) and is_name(value.func, *heads)):
             continue
         labels = code.value(right)
         if isinstance(right, ast.Name | ast.Subscript) and words(code.unparsed(right)) & listed(
@@ -123,9 +119,7 @@ def thrown_away(code: Code) -> Iterator[Hit]:
             continue
         if "distributed" in code.dotted(call.func):
             continue
-        if "out" in op.kw or (
-            isinstance(call.func.value, ast.Name) and call.func.value.id == "self"
-        ):
+        if "out" in op.kw or (is_name(call.func.value, "self")):
             continue  # self.relu(x) may well be an in-place module
         method = isinstance(code.op(call).x, ast.AST) and op.x is call.func.value
         block = getattr(code.parents.get(statement), "body", [])

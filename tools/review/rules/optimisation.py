@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import inner, truth, word_set
+from gadfly.tools.review.code.tree import inner, is_attribute, truth, within, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "LBFGS", "Adagrad")
@@ -40,7 +40,7 @@ def _block(code: Code, node: ast.AST) -> list[ast.stmt]:
 
 
 def _called(code: Code, node: ast.AST) -> list[str]:
-    return [code.op(each).name for each in inner(node) if isinstance(each, ast.Call)]
+    return [code.op(each).name for each in within(node, ast.Call)]
 
 
 @rule("optimiser-never-steps", "high")
@@ -63,11 +63,7 @@ def not_reset(code: Code) -> Iterator[Hit]:
         "zero_grad", "zero_", "set_to_none", "autograd", "trainer", "accelerat", "fabric"
     ):
         return
-    if any(
-        isinstance(t, ast.Attribute) and t.attr == "grad"
-        for a in code.all(ast.Assign)
-        for t in a.targets
-    ):
+    if any(is_attribute(t, "grad") for a in code.all(ast.Assign) for t in a.targets):
         return
     for op in code.ops("backward"):
         loops = code.loops(op.node)
@@ -102,8 +98,7 @@ def _kept_gradient(code: Code, loop: ast.AST) -> ast.Attribute | None:
     """The gradient that is read in a loop of a plain name that is not made there."""
     for each in inner(loop):
         if (
-            isinstance(each, ast.Attribute)
-            and each.attr == "grad"
+            is_attribute(each, "grad")
             and isinstance(each.value, ast.Name)
             and not code.is_written(each.value.id, loop)
         ):
@@ -124,10 +119,8 @@ def optimised_non_leaf(code: Code) -> Iterator[Hit]:
                 next(
                     (
                         inside
-                        for inside in inner(value)
-                        if isinstance(inside, ast.keyword)
-                        and inside.arg == "requires_grad"
-                        and truth(inside.value) is True
+                        for inside in within(value, ast.keyword)
+                        if inside.arg == "requires_grad" and truth(inside.value) is True
                     ),
                     None,
                 )

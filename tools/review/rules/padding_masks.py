@@ -5,22 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.batches import (
-    comes_from,
-    is_mask,
-    keyword,
-    padded_batches,
-)
-from gadfly.tools.review.code.concepts import (
-    from_model,
-    is_forward,
-    is_model,
-    uses_lens,
-)
+from gadfly.tools.review.code.batches import comes_from, is_mask, keyword, padded_batches
+from gadfly.tools.review.code.concepts import from_model, is_forward, is_model, uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.shapes import Shape, dims, shape
-from gadfly.tools.review.code.tree import constant, integer, is_binary, word_set
+from gadfly.tools.review.code.tree import constant, integer, is_attribute, is_binary, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -99,7 +89,7 @@ def mask_dropped(code: Code) -> Iterator[Hit]:
     if not batches or uses_lens(code):
         return
     for call in code.all(ast.Call):
-        generating = isinstance(call.func, ast.Attribute) and call.func.attr == "generate"
+        generating = is_attribute(call.func, "generate")
         target = (
             call.func.value if generating and isinstance(call.func, ast.Attribute) else call.func
         )
@@ -152,10 +142,8 @@ def pad_in_loss(code: Code) -> Iterator[Hit]:
 def pad_is_eos(code: Code) -> Iterator[Hit]:
     """``labels[labels == pad_token_id] = -100`` where the pad token is the end-of-text token."""
     same = any(
-        isinstance(target, ast.Attribute)
-        and target.attr in ("pad_token", "pad_token_id")
-        and isinstance(assign.value, ast.Attribute)
-        and assign.value.attr in ("eos_token", "eos_token_id")
+        is_attribute(target, "pad_token", "pad_token_id")
+        and is_attribute(assign.value, "eos_token", "eos_token_id")
         for assign in code.all(ast.Assign)
         for target in assign.targets
     )
@@ -166,9 +154,7 @@ def pad_is_eos(code: Code) -> Iterator[Hit]:
         ids = {"ids", "labels", "tokens", "input"}
         if (
             isinstance(compare.ops[0], ast.Eq | ast.NotEq)
-            and any(
-                isinstance(each, ast.Attribute) and each.attr == "pad_token_id" for each in sides
-            )
+            and any(is_attribute(each, "pad_token_id") for each in sides)
             and any(word_set(each) & ids for each in sides)
         ):
             yield Hit(compare)

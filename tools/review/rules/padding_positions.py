@@ -14,12 +14,7 @@ from gadfly.tools.review.code.batches import (
     padded_batches,
     padding_side,
 )
-from gadfly.tools.review.code.concepts import (
-    forwards_in,
-    from_model,
-    is_forward,
-    model_names,
-)
+from gadfly.tools.review.code.concepts import forwards_in, from_model, is_forward, model_names
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import uses_nnsight
 from gadfly.tools.review.code.memory import kept

@@ -17,8 +17,10 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     is_full_slice,
+    is_name,
     returned,
     run_side,
+    within,
 )
 from gadfly.tools.review.registry import Hit, rule
 
@@ -34,12 +36,11 @@ def all_positions(code: Code) -> Iterator[Hit]:
         for node in returned(function):
             if _whole_cache(code, node, hook.value):
                 whole = node
-        for node in inner(function):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        for node in within(function, ast.Assign):
+            if isinstance(node.targets[0], ast.Subscript):
                 target = node.targets[0]
                 if (
-                    isinstance(target.value, ast.Name)
-                    and target.value.id == hook.value
+                    is_name(target.value, hook.value)
                     and all(is_full_slice(e) or constant(e) is Ellipsis for e in indices(target))
                     and _whole_cache(code, node.value, hook.value)
                 ):
@@ -137,9 +138,7 @@ def different_length(code: Code) -> Iterator[Hit]:
 def mean_without_axis(code: Code) -> Iterator[Hit]:
     """``z[:, :, head] = z[:, :, head].mean()``: one number for every coordinate."""
     for hook in hooks(code):
-        for node in inner(hook.function):
-            if not isinstance(node, ast.Assign):
-                continue
+        for node in within(hook.function, ast.Assign):
             value = node.value
             if not code.is_call(value, "mean"):
                 continue
@@ -183,8 +182,7 @@ def noise_redrawn(code: Code) -> Iterator[Hit]:
             continue
         drawn_once = (
             any(
-                isinstance(above, ast.If)
-                and any(isinstance(t, ast.Compare | ast.UnaryOp) for t in inner(above.test))
+                isinstance(above, ast.If) and any(within(above.test, ast.Compare, ast.UnaryOp))
                 for call in draws
                 for above in code.up(call)
                 if above is not hook.function

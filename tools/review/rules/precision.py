@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.concepts import (
-    is_forward,
-)
+from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.tree import identifiers
 from gadfly.tools.review.registry import Hit, rule

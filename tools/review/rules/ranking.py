@@ -7,11 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    indices,
-    integer,
-    truth,
-)
+from gadfly.tools.review.code.tree import indices, integer, truth
 from gadfly.tools.review.registry import Hit, rule
 
 

@@ -10,13 +10,7 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, listed, words
-from gadfly.tools.review.code.tree import (
-    Function,
-    inner,
-    parameters,
-    run_side,
-    word_set,
-)
+from gadfly.tools.review.code.tree import Function, is_name, parameters, run_side, within, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 _RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get_cache cache_run")
@@ -25,7 +19,7 @@ _RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get
 @kept
 def _runs_inside(code: Code, function: ast.AST) -> bool:
     """Whether a function runs a model."""
-    calls = (each for each in inner(function) if isinstance(each, ast.Call))
+    calls = (each for each in within(function, ast.Call))
     return any(is_forward(code, each) or code.op(each).name in _RUNS for each in calls)
 
 
@@ -46,7 +40,7 @@ def swapped(code: Code) -> Iterator[Hit]:
         if not run or not value.args:
             continue
         target, given = assign.targets[0], value.args[0]
-        names = [each.id for each in inner(target) if isinstance(each, ast.Name)]
+        names = [each.id for each in within(target, ast.Name)]
         sides = {run_side(name) for name in names} - {None}
         given_side = run_side(given)
         if op.name == "run_with_hooks" or "patch" in word_set(target):
@@ -108,11 +102,11 @@ def same_run(code: Code) -> Iterator[Hit]:
         bound = _bound_caches(code, fwd)
         sources: list[str] = []
         for function in functions:
-            for node in inner(function):
-                if isinstance(node, ast.Subscript) and "cache" in word_set(node.value):
+            for node in within(function, ast.Subscript):
+                if "cache" in word_set(node.value):
                     name = node.value
                     text = code.unparsed(name)
-                    if isinstance(name, ast.Name) and name.id in parameters(function):
+                    if is_name(name, *parameters(function)):
                         text = bound.get(name.id, text)
                     sources.append(text)
         sides = {run_side(text) for text in sources} - {None}

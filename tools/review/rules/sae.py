@@ -11,7 +11,16 @@ from gadfly.tools.review.code.hooking import hooks, runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis
-from gadfly.tools.review.code.tree import constant, identifiers, inner, integer, returned, word_set
+from gadfly.tools.review.code.tree import (
+    constant,
+    identifiers,
+    inner,
+    integer,
+    is_attribute,
+    returned,
+    within,
+    word_set,
+)
 from gadfly.tools.review.registry import Hit, rule
 
 _HOOK = re.compile(
@@ -39,7 +48,7 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
             continue
         if isinstance(weight, ast.Subscript) and not isinstance(weight.slice, ast.Constant):
             continue  # single features: a contribution, not a reconstruction
-        transposed = isinstance(weight, ast.Attribute) and weight.attr in ("T", "mT")
+        transposed = is_attribute(weight, "T", "mT")
         if transposed and not identifiers(weight) & {"dec_w", "decoder_weight", "dec_weight"}:
             continue  # W_dec.T encodes or compares
         statement = code.statement(node)
@@ -71,7 +80,7 @@ def decoder_bias(code: Code) -> Iterator[Hit]:
 @kept
 def _added_to_a_bias(code: Code, function: ast.AST, biases: frozenset[str]) -> frozenset[str]:
     """The names that stand in one arithmetic expression of a function with a bias."""
-    sums = (each for each in inner(function) if isinstance(each, ast.BinOp | ast.AugAssign))
+    sums = (each for each in within(function, ast.BinOp, ast.AugAssign))
     return frozenset().union(*(identifiers(e) for e in sums if identifiers(e) & biases))
 
 
@@ -164,7 +173,7 @@ def without_error(code: Code) -> Iterator[Hit]:
         function = hook.function
         if isinstance(function, ast.Lambda):
             continue
-        names = {code.op(each).name for each in inner(function) if isinstance(each, ast.Call)}
+        names = {code.op(each).name for each in within(function, ast.Call)}
         if not {"encode", "decode"} <= names:
             continue
         said = {w for each in identifiers(function) for w in words(each)}
@@ -172,10 +181,8 @@ def without_error(code: Code) -> Iterator[Hit]:
             continue
         zeroed = [
             each
-            for each in inner(function)
-            if isinstance(each, ast.Assign)
-            and isinstance(each.targets[0], ast.Subscript)
-            and constant(each.value) in (0, 0.0)
+            for each in within(function, ast.Assign)
+            if isinstance(each.targets[0], ast.Subscript) and constant(each.value) in (0, 0.0)
         ]
         if not zeroed:
             continue

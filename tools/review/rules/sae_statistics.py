@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import dims, shape
-from gadfly.tools.review.code.tree import (
-    constant,
-    inner,
-    integer,
-    word_set,
-)
+from gadfly.tools.review.code.tree import constant, inner, integer, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 

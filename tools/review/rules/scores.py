@@ -8,13 +8,7 @@ from collections.abc import Iterator
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    indices,
-    integer,
-    word_set,
-)
+from gadfly.tools.review.code.tree import constant, identifiers, indices, integer, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 _SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}

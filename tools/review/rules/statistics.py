@@ -12,9 +12,9 @@ from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
     constant,
     identifiers,
-    inner,
     is_binary,
     parameters,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -102,7 +102,7 @@ def standard_error(code: Code) -> Iterator[Hit]:
             continue
         if not (is_binary(value, ast.Div)):
             continue
-        above = {code.op(each).name for each in inner(value.left) if isinstance(each, ast.Call)}
+        above = {code.op(each).name for each in within(value.left, ast.Call)}
         if not ({"std", "stdev"} & above or word_set(value.left) & {"std", "sd", "stdev"}):
             continue
         text = code.unparsed(value.right)

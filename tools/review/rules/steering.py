@@ -14,10 +14,14 @@ from gadfly.tools.review.code.tree import (
     indices,
     inner,
     integer,
+    is_attribute,
     is_binary,
     is_full_slice,
+    is_name,
+    names_in,
     position,
     truth,
+    within,
     word_set,
 )
 from gadfly.tools.review.registry import Hit, rule
@@ -68,18 +72,15 @@ def added_twice(code: Code) -> Iterator[Hit]:
     seen: dict[tuple[str, str, object], ast.AST] = {}
     for call in code.all(ast.Call):
         if not (
-            isinstance(call.func, ast.Attribute)
-            and call.func.attr in ("register_forward_hook", "register_forward_pre_hook", "add_hook")
+            is_attribute(
+                call.func, "register_forward_hook", "register_forward_pre_hook", "add_hook"
+            )
         ):
             continue
         if not call.args:
             continue
         statement = code.statement(call)
-        key = (
-            code.unparsed(call.func.value),
-            code.unparsed(call),
-            code.parents.get(statement),
-        )
+        key = (code.unparsed(call.func.value), code.unparsed(call), code.parents.get(statement))
         same_line = key in seen and code.statement(seen[key]) is statement
         if key in seen and not same_line and not _removed_between(code, seen[key], call):
             yield Hit(call, "hook")
@@ -92,7 +93,7 @@ def _whole(node: ast.AST) -> ast.AST:
 
 
 def _vector_text(code: Code, node: ast.AST) -> str:
-    names = {each.id for each in inner(node) if isinstance(each, ast.Name)}
+    names = names_in(node)
     said = {w for each in names for w in words(each)}
     if not said & (VECTOR_WORDS | {"steering", "noise", "bias", "delta"}):
         return ""
@@ -133,10 +134,7 @@ def first_step_only(code: Code) -> Iterator[Hit]:
         )
         if tokens is None or integer(tokens) == 1:
             continue
-        iterates = any(
-            isinstance(each, ast.Attribute) and each.attr in ("iter", "all", "next")
-            for each in inner(trace.block)
-        )
+        iterates = any(is_attribute(each, "iter", "all", "next") for each in inner(trace.block))
         if iterates:
             continue
         for node in inner(trace.block):
@@ -145,11 +143,7 @@ def first_step_only(code: Code) -> Iterator[Hit]:
                 target = node.targets[0]
             elif isinstance(node, ast.AugAssign):
                 target = node.target
-            elif (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "steer"
-            ):
+            elif isinstance(node, ast.Call) and is_attribute(node.func, "steer"):
                 target = node.func
             if target is None or not _module_value(code, target):
                 continue
@@ -181,13 +175,11 @@ def kv_cache(code: Code) -> Iterator[Hit]:
         tracked = listed("cache_position step offset seen past position_ids n_seen nonlocal") & {
             w for name in identifiers(function) for w in (name, *words(name))
         }
-        if tracked or any(isinstance(each, ast.Nonlocal | ast.Global) for each in inner(function)):
+        if tracked or any(within(function, ast.Nonlocal, ast.Global)):
             continue
         if any(
-            isinstance(each, ast.Compare)
-            and integer(each.comparators[0]) == 1
-            and _is_length(code, each.left)
-            for each in inner(function)
+            integer(each.comparators[0]) == 1 and _is_length(code, each.left)
+            for each in within(function, ast.Compare)
         ):
             continue  # knows the cached step
         for node in inner(function):
@@ -247,7 +239,7 @@ def batch_norm(code: Code) -> Iterator[Hit]:
             if op.args or op.kw or not isinstance(op.x, ast.Name):
                 continue
             activation = op.x.id == hook.value or any(
-                isinstance(each, ast.Name) and each.id == hook.value for each in code.flow(op.x)
+                is_name(each, hook.value) for each in code.flow(op.x)
             )
             sized = code.parents.get(node)
             if (

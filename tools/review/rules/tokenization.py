@@ -6,18 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.batches import (
-    is_tokenizer,
-    tokenizer_calls,
-)
+from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    truth,
-)
+from gadfly.tools.review.code.tree import constant, is_attribute, truth
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -74,7 +68,7 @@ def zero_falsy(code: Code) -> Iterator[Hit]:
         if not isinstance(node, ast.Name):
             return False
         value = code.value(node)
-        if node.id in ids or (isinstance(value, ast.Attribute) and value.attr in ids):
+        if node.id in ids or (is_attribute(value, *ids)):
             return True
         if node.id not in plain:
             return False

@@ -15,7 +15,7 @@ from gadfly.tools.review.code.concepts import (
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import identifiers
+from gadfly.tools.review.code.tree import identifiers, is_attribute
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -61,7 +61,7 @@ def non_leaf(code: Code) -> Iterator[Hit]:
         direct = code.value(node.value)
         if isinstance(direct, ast.Subscript):
             direct = code.value(direct.value)
-        if isinstance(direct, ast.Attribute) and direct.attr in OUTPUT_ATTRS:
+        if is_attribute(direct, *OUTPUT_ATTRS):
             yield Hit(node)
             return
 
@@ -85,9 +85,7 @@ def kept_graphs(code: Code) -> Iterator[Hit]:
             continue
         flow = code.flow(given)
         runs = [each for each in flow if isinstance(each, ast.Call) and is_forward(code, each)]
-        outputs = [
-            each for each in flow if isinstance(each, ast.Attribute) and each.attr in OUTPUT_ATTRS
-        ]
+        outputs = [each for each in flow if is_attribute(each, *OUTPUT_ATTRS)]
         if runs and outputs and not any(without_grad(code, each) for each in [*runs, *outputs]):
             if _called_without_grad(code, op.node) or code.mentions(
                 "no_grad", "inference_mode", "set_grad_enabled"

@@ -10,12 +10,7 @@ from gadfly.tools.review.code.concepts import MODEL_WORDS
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import (
-    holds,
-    inner,
-    place,
-    word_set,
-)
+from gadfly.tools.review.code.tree import holds, inner, is_attribute, place, within, word_set
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -34,16 +29,12 @@ def weights_not_restored(code: Code) -> Iterator[Hit]:
             target = node.target.value
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             call = node.value
-            if isinstance(call.func, ast.Attribute) and call.func.attr in (
-                "zero_",
-                "mul_",
-                "fill_",
-            ):
+            if is_attribute(call.func, "zero_", "mul_", "fill_"):
                 target = call.func.value
                 target = target.value if isinstance(target, ast.Subscript) else target
         alias = target.id if isinstance(target, ast.Name) else ""
         target = code.value(target)
-        if isinstance(target, ast.Attribute) and target.attr == "data":
+        if is_attribute(target, "data"):
             target = target.value
         if not isinstance(target, ast.Attribute):
             continue
@@ -65,15 +56,14 @@ def _of_loop(code: Code, loop: ast.AST) -> tuple[list[str], bool]:
     """What is written to in a loop, in order of its text; and whether it has a variable and measures something."""
     written = sorted(
         code.unparsed(each)
-        for each in inner(loop)
-        if isinstance(each, ast.Subscript | ast.Attribute) and isinstance(each.ctx, ast.Store)
+        for each in within(loop, ast.Subscript, ast.Attribute)
+        if isinstance(each.ctx, ast.Store)
     )
-    has_names = any(isinstance(each, ast.Name) for each in inner(getattr(loop, "target", loop)))
+    has_names = any(within(getattr(loop, "target", loop), ast.Name))
     measures = any(
-        isinstance(each, ast.Call)
-        and {"loss", "eval", "evaluate", "score", "accuracy", "logit", "metric", "model"}
+        {"loss", "eval", "evaluate", "score", "accuracy", "logit", "metric", "model"}
         & word_set(each.func)
-        for each in inner(loop)
+        for each in within(loop, ast.Call)
     )
     return written, measures and has_names
 
