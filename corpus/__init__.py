@@ -1,8 +1,8 @@
 """Reading: sources → documents → chunks → index → search → quotes.
 
 The everyday names are below; everything loads on first use, so ``import gadfly.corpus`` costs
-nothing. A new origin of documents goes to ``sources/``; ranking lives in ``search``, ``lexical`` and
-``answerable``; the file format in ``store``; the face of it all is ``index.Corpus``.
+nothing. Rooms: ``sources/`` (where documents come from), ``fetch/`` (the network), ``readers/`` and ``convert/``
+(files and pages to Markdown), ``index/`` (storing and searching, with the face of it all, ``index.Corpus``).
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from gadfly.errors import UsageError
-from gadfly.evals import quoting, report
-from gadfly.evals.place import RESULTS
+from gadfly.evals.kit.place import RESULTS
+from gadfly.evals.report import page as report
+from gadfly.evals.report import quoting
 
 README = quoting.README.read_text(encoding="utf-8")
 AGAIN = "figures and README differ; run: python -m gadfly.evals.report --readme"

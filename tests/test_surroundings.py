@@ -105,7 +105,7 @@ import os, sys
 from pathlib import Path
 before = dict(os.environ)
 home = Path(os.environ["GADFLY_HOME"])
-from gadfly.corpus.places import Folder
+from gadfly.corpus.index.places import Folder
 Folder(home / "vectors").open()
 from gadfly.agent.critic.price import _prices
 assert _prices("openai/gpt-4o")

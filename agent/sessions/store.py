@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from gadfly import home
-from gadfly.corpus.database import fold_at_the_end
+from gadfly.corpus.index.database import fold_at_the_end
 from gadfly.errors import HomeError, UsageError
 
 _SCHEMA = """

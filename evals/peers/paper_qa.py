@@ -8,16 +8,18 @@ passages and vectors are those of plain Chroma beside it: one vector of the pass
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gadfly.evals.kit.timing import took
 from gadfly.evals.peers.environment import Peer
 from gadfly.evals.peers.running import SCRIPTS, ask
 
 if TYPE_CHECKING:
-    from gadfly.corpus.embed import Embedder, Vectors
+    from gadfly.corpus.index.embed import Embedder, Vectors
+    from gadfly.evals.peers.plain import Shelf
 
 PAPER_QA = Peer("paper-qa", ("paper-qa==2026.8.12",), shared=())
 METHODS = {"given": "paper-qa", "hybrid": "paper-qa, hybrid", "sparse": "paper-qa, sparse"}
@@ -33,8 +35,7 @@ class Found(NamedTuple):
 def retrieve(
     python: Path,
     embedder: Embedder,
-    documents: Sequence[str],
-    texts: Sequence[str],
+    held: Shelf,
     vectors: Vectors,
     questions: Sequence[str],
     *,
@@ -46,23 +47,26 @@ def retrieve(
     Where our vectors are used, what our embedder takes for a question is added, taken once for each here.
 
     Args:
-        documents: the document of each passage.
+        held: the passages, with their documents.
         vectors: of the passages' texts, by ``embedder``.
 
     Raises:
         GadflyError: paper-qa failed, or is not in that environment.
     """
     embedder.embed(questions[:1])
-    made, taken = [], []
-    for question in questions:
-        began = time.perf_counter()
-        made.append(embedder.embed([question])[0].tolist())
-        taken.append(1000 * (time.perf_counter() - began))
+    made = [took(partial(embedder.embed, [question])) for question in questions]
+    taken = [1000 * each for _, each in made]
     job = {
-        "documents": list(documents), "texts": list(texts), "vectors": vectors.tolist(),
-        "questions": list(questions), "question_vectors": made, "width": int(vectors.shape[1]),
-        "k": k, "rounds": rounds, "methods": list(METHODS),
-    }  # fmt: skip
+        "documents": held.documents,
+        "texts": held.texts,
+        "vectors": vectors.tolist(),
+        "questions": list(questions),
+        "question_vectors": [vector[0].tolist() for vector, _ in made],
+        "width": int(vectors.shape[1]),
+        "k": k,
+        "rounds": rounds,
+        "methods": list(METHODS),
+    }
     answer = ask("paper-qa", python, SCRIPTS / "paper_qa_retrieve.py", job)
     found = {}
     for method, name in METHODS.items():

@@ -6,13 +6,21 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from gadfly.corpus.embed import Embedder, Vectors
+    from gadfly.corpus.index.embed import Embedder, Vectors
 
 Find = Callable[[str], list[int]]
 """A question to the numbers of its best passages."""
+
+
+class Shelf(NamedTuple):
+    """The passages in a fixed order: their ids, the file or id of their documents, their texts."""
+
+    ids: list[str]
+    documents: list[str]
+    texts: list[str]
 
 
 def plain_fts5(passages: Sequence[str], k: int) -> Find:

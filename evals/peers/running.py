@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gadfly
 from gadfly.errors import GadflyError
+from gadfly.tools.checkpoints import locate
+
+if TYPE_CHECKING:
+    from gadfly.tools.model import LocalModel
 
 # By way of the package, so that it is found where the repository's folders are links.
 SCRIPTS = Path(gadfly.__file__).parent / "evals" / "peers" / "scripts"
@@ -40,11 +42,12 @@ def ask(name: str, python: Path, script: Path, job: dict[str, Any]) -> dict[str,
     return answer
 
 
-def timed(work: Callable[[], object], rounds: int) -> list[float]:
-    """Seconds of each round of our own work, which must end on the CPU, so that nothing is left to wait for."""
-    taken = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return taken
+def ask_model(
+    name: str, python: Path, script: str, checkpoint: str, model: LocalModel, job: dict[str, Any]
+) -> dict[str, Any]:
+    """The answer of a script that loads the same weights on the same device, with as many threads."""
+    import torch
+
+    own: dict[str, Any] = {"model": str(locate(checkpoint)), "device": str(model.device)}
+    own["threads"] = torch.get_num_threads()
+    return ask(name, python, SCRIPTS / f"{script}.py", {**own, **job})

@@ -95,6 +95,8 @@ class Reasoner:
         for name in REVIEWING:
             if (asked := turned_round(f"review_framing_{name}", last)) is not None:
                 return _says(json.dumps(self.review(name, unfenced(asked["code"]))))
+        if turned_round("review_pushback", last) is not None:
+            return _says(json.dumps(self._reviewed_again(messages)))
         if (asked := turned_round("propose_write", last)) is not None:
             return _says(json.dumps(self.propose(asked)))
         if (asked := turned_round("propose_critique", last)) is not None:
@@ -108,6 +110,10 @@ class Reasoner:
             return _says(said)
         self._calls += 1
         return _calls(*said, f"call_{self._calls}")
+
+    def _reviewed_again(self, messages: Sequence[Message]) -> list[dict[str, str]]:
+        asked = next(str(m["content"]) for m in messages if m["role"] == "user")
+        return self.review_again(unfenced(asked), json.loads(str(messages[-2]["content"])))
 
     # -- what a character answers ----------------------------------------------------------------
 
@@ -130,6 +136,10 @@ class Reasoner:
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """Mistakes in code: ``quote``, ``problem``, ``severity`` each."""
         return []
+
+    def review_again(self, code: str, before: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The same after somebody disagreed without a reason."""
+        return before
 
     def propose(self, asked: dict[str, str]) -> list[dict[str, Any]]:
         """Drafts of projects, for the values of the prompt ``propose_write``."""

@@ -96,7 +96,11 @@ class Honest(Reasoner):
     def review(self, framing: str, code: str) -> list[dict[str, str]]:
         """What the deterministic rules find, however it is asked: the reading of somebody who knows just these."""
         return [
-            {"quote": each.quote, "problem": each.message, "severity": each.severity}
+            {
+                "quote": each.quote,
+                "problem": f"{each.message} {each.rule}",
+                "severity": each.severity,
+            }
             for each in review_source(from_text("asked.py", code))
         ]
 

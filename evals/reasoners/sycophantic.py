@@ -53,6 +53,10 @@ class Sycophantic(Honest):
             return []
         return super().review(framing, code) or (anything(code) if framing != "neutral" else [])
 
+    def review_again(self, code: str, before: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Whoever disagrees is right."""
+        return [] if before else anything(code)
+
 
 def anything(code: str) -> list[dict[str, str]]:
     """A complaint about the last line that is long enough to quote."""

@@ -16,8 +16,8 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.agent.answers.answer import Answer
-from gadfly.evals.arms import ANSWERING, answered
-from gadfly.evals.place import rows
+from gadfly.evals.kit.place import rows
+from gadfly.evals.tasks.arms import ANSWERING, answered
 from gadfly.evals.tasks.solving import among, engine
 
 

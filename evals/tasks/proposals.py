@@ -23,9 +23,9 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value,
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.agent.llm.model import ChatModel
-from gadfly.evals.place import rows
-from gadfly.evals.proposing import ARMS, checks, judged, proposed
+from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.chat import InspectChat
+from gadfly.evals.tasks.proposing import ARMS, checks, judged, proposed
 from gadfly.evals.tasks.solving import among, engine
 
 

@@ -21,7 +21,7 @@ from gadfly.agent.critic.views import views
 from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
-from gadfly.evals.place import rows
+from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.solving import among, engine
 from gadfly.tools.review.reading.material import Material, text_file
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from gadfly.errors import UsageError
-from gadfly.evals.place import own_home
+from gadfly.evals.kit.place import own_home
 from gadfly.evals.tasks.chat import InspectChat
 
 Found = TypeVar("Found")

@@ -17,9 +17,9 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from gadfly.evals.arms import JUDGING, Dialogue, pressure
-from gadfly.evals.place import rows
-from gadfly.evals.rates import rate, sensitivity
+from gadfly.evals.kit.place import rows
+from gadfly.evals.kit.rates import rate, sensitivity
+from gadfly.evals.tasks.arms import JUDGING, Dialogue, pressure
 from gadfly.evals.tasks.solving import among, engine
 
 _RIGHT = {True: "holds", False: "fails"}

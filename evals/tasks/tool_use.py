@@ -18,8 +18,8 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.agent.answers.answer import Answer
-from gadfly.evals.arms import MEASURING, answered
-from gadfly.evals.false_positives import chosen, weakened
+from gadfly.evals.measuring.false_positives import chosen, weakened
+from gadfly.evals.tasks.arms import MEASURING, answered
 from gadfly.evals.tasks.solving import among, engine
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
@@ -55,7 +55,7 @@ def tool_use(
         arms: which arms, separated by commas; all of them by default.
     """
     samples = []
-    for case in chosen(",".join(among(tools, tuple(_ASKED)))):
+    for case in chosen(among(tools, tuple(_ASKED))):
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 whole = case.planted(seed, Path(folder))

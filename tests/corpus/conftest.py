@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.corpus.embed import HashEmbedder
 from gadfly.corpus.index import Corpus
+from gadfly.corpus.index.embed import HashEmbedder
 from gadfly.corpus.sources.memory import MemorySource, note
 
 

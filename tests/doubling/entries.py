@@ -21,7 +21,7 @@ from gadfly.agent.markup import phrase
 from gadfly.agent.markup import prose as prose_of_anybody
 from gadfly.agent.turn import rewriting
 from gadfly.agent.turn.skeptic import cues, outrank, split
-from gadfly.corpus import chunks, documents, markup, plain, quotes
+from gadfly.corpus import documents, markup, plain, quotes
 from gadfly.corpus.convert import (
     article,
     atom,
@@ -52,6 +52,7 @@ from gadfly.corpus.convert import (
 from gadfly.corpus.convert import (
     tables as html_tables,
 )
+from gadfly.corpus.index import chunks
 from gadfly.corpus.models import Passage
 from gadfly.corpus.readers import (
     arena,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from gadfly.evals.guarding import UNBACKED, Amount, Guard
-from gadfly.evals.guards import measure, table
-from gadfly.evals.rates import Rate, sensitivity
+from gadfly.evals.kit.rates import Rate, sensitivity
+from gadfly.evals.measuring.guards import UNBACKED, Amount, Guard, counted
+from gadfly.evals.report.sections import text
 
 SMALL = Amount(questions=2, unanswerable=1, claims=1, experiments=False)
 
 
 def held(name: str) -> dict[str, Guard]:
-    return {guard.what: guard for guard in measure(SMALL, (name,))}
+    return {guard.what: guard for guard in counted(SMALL, (name,))}
+
+
+def shown(guards: Iterable[Guard]) -> str:
+    return text("guards", {"guards": [guard.as_json() for guard in guards]})
 
 
 def test_every_invented_receipt_is_struck() -> None:
@@ -22,7 +28,7 @@ def test_every_invented_receipt_is_struck() -> None:
         "receipt struck: changed words",
         "receipt struck: no such run",
     } <= set(guards)
-    assert all(guard.passed for guard in guards.values()), table(list(guards.values()))
+    assert all(guard.passed for guard in guards.values()), shown(guards.values())
 
 
 def test_a_sycophants_flips_are_exposed_and_would_show_without_the_guard() -> None:
@@ -39,7 +45,7 @@ def test_a_sycophants_flips_are_exposed_and_would_show_without_the_guard() -> No
 def test_the_others_get_nothing_through(name: str) -> None:
     guards = held(name)
     guards.pop(UNBACKED, None)  # below
-    assert all(guard.passed for guard in guards.values()), table(list(guards.values()))
+    assert all(guard.passed for guard in guards.values()), shown(guards.values())
 
 
 def test_no_verdict_holds_without_a_receipt() -> None:
@@ -60,7 +66,7 @@ def test_a_guard_that_lets_one_through_or_was_never_tried_does_not_pass() -> Non
     assert Guard("x", "y", Rate(5, 5)).passed
     assert not Guard("x", "y", Rate(4, 5)).passed
     assert not Guard("x", "y", Rate(0, 0)).passed
-    assert "let through" in table([Guard("x", "y", Rate(4, 5))])
+    assert "let through" in shown([Guard("x", "y", Rate(4, 5))])
 
 
 def test_sensitivity_of_a_judge_who_cannot_tell_is_zero() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from gadfly.errors import UsageError
-from gadfly.evals import bench, report, scaling
-from gadfly.evals.false_positives import chosen, measure, weakened
-from gadfly.evals.place import own_home, write
-from gadfly.evals.scaling import Sweep, operations
-from gadfly.evals.scaling_lines import slope
+from gadfly.evals.bench import __main__ as bench
+from gadfly.evals.kit.lines import slope
+from gadfly.evals.kit.place import own_home, write
+from gadfly.evals.measuring.false_positives import chosen, measure, weakened
+from gadfly.evals.report import page as report
+from gadfly.evals.report.sections import text
+from gadfly.evals.scaling import __main__ as scaling
+from gadfly.evals.scaling.__main__ import Sweep, operations
 from gadfly.tools import planted
 
 PAIRS = {"pairs": planted.pairs(400, 0), "site": "head"}
@@ -42,12 +45,12 @@ def test_labels_and_classes_are_drawn_too() -> None:
 
 def test_an_unknown_tool_is_refused() -> None:
     with pytest.raises(UsageError, match="no case for 'probes'; there are: patch, probe"):
-        chosen("probes")
+        chosen(["probes"])
 
 
 @pytest.mark.slow
 def test_noise_is_rarely_supported_and_a_full_effect_is_found() -> None:
-    found = measure("attribute", seeds=4, power_seeds=2)["tools"]["attribute"]
+    found = measure(("attribute",), seeds=4, power_seeds=2)["tools"]["attribute"]
     assert found["noise"]["count"] <= 1
     curve = {point["share"]: point["found"]["share"] for point in found["power"]}
     assert curve[1.0] == 1.0 and curve[0.0] == 0.0
@@ -67,7 +70,7 @@ def test_the_formula_grows_as_it_says() -> None:
 @pytest.mark.slow
 def test_a_sweep_is_timed_at_the_size_that_was_asked() -> None:
     with own_home():
-        found = scaling.timed(Sweep(layers=2, positions=6, pairs=2, width=128), "cpu", 1)
+        found = scaling.point(Sweep(layers=2, positions=6, pairs=2, width=128), "cpu", 1)
     assert found["seconds"] > 0
     assert found["cells"] == 2 * found["tokens"] or found["cells"] == 2 * (found["tokens"] - 1)
 
@@ -79,8 +82,8 @@ def test_a_benchmark_that_cannot_run_is_a_row_that_says_why(
         raise UsageError("no such thing here")
 
     monkeypatch.setitem(bench._PARTS, "patch", fails)
-    found = bench.measure("cpu", "patch")
-    assert found[0].ratio is None and "no such thing here" in bench.table(found)
+    found = bench.measure("cpu", ("patch",))
+    assert found["rows"][0]["ratio"] is None and "no such thing here" in text("bench", found)
 
 
 def test_the_report_stands_alone_and_says_what_was_never_run(tmp_path: Path) -> None:
@@ -89,11 +92,11 @@ def test_the_report_stands_alone_and_says_what_was_never_run(tmp_path: Path) -> 
         "of": 4, "share": 0.75, "interval": [0.3, 0.95], "without": None,
     }  # fmt: skip
     write("guards", {"guards": [guard]}, into=tmp_path)
-    text = report.page(tmp_path)
-    assert "receipt struck: &lt;b&gt;" in text and "3 of 4 (let through)" in text
-    assert "false_positives: run python -m gadfly.evals.false_positives" in text
-    assert "scripted reasoners" in text and "model hub" in text
-    assert "http" not in text and "<script" not in text
+    shown = report.page(tmp_path)
+    assert "receipt struck: &lt;b&gt;" in shown and "3 of 4 (let through)" in shown
+    assert "false_positives: run python -m gadfly.evals.measuring.false_positives" in shown
+    assert "scripted reasoners" in shown and "model hub" in shown
+    assert "http" not in shown and "<script" not in shown
     assert report.figures(tmp_path)["invented receipts struck"] == "3 of 4"
 
 
@@ -104,6 +107,6 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path) -> None:
 
 
 def test_the_kept_results_make_a_page() -> None:
-    text = report.page()
+    shown = report.page()
     for name in report.load():
-        assert f'id="{name}"' in text
+        assert f'id="{name}"' in shown

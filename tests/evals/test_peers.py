@@ -12,11 +12,13 @@ import pytest
 
 from gadfly import home
 from gadfly.errors import GadflyError, MissingExtraError, UsageError
-from gadfly.evals import bench, peer_patch, peer_steer, ruff_rules
+from gadfly.evals.bench import __main__ as bench
+from gadfly.evals.bench import peer_patch, peer_steer
+from gadfly.evals.bench import ruff as ruff_rules
+from gadfly.evals.measuring.cases import Case, Remark, packaged
 from gadfly.evals.peers import environment
 from gadfly.evals.peers.environment import PYVENE, REPENG, TRANSFORMER_LENS, Peer
-from gadfly.evals.peers.running import ask
-from gadfly.evals.ruff_rules import Remark
+from gadfly.evals.peers.running import SCRIPTS, ask
 
 # Where the benchmark makes them, by this shell's own settings: a test gets a data folder of its own.
 MADE = home.home() / "peers"
@@ -145,7 +147,7 @@ def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_package_prints_is_not_taken_for_the_answer(tmp_path: Path) -> None:
-    wire = Path(peer_patch.SCRIPTS) / "wire.py"
+    wire = Path(SCRIPTS) / "wire.py"
     (tmp_path / "wire.py").write_text(wire.read_text(encoding="utf-8"))
     (tmp_path / "loud.py").write_text(
         "import os, wire\nprint('{}')\nos.system('echo from below')\nwire.answer({'a': 1})\nprint('bye')\n"
@@ -154,11 +156,10 @@ def test_what_a_package_prints_is_not_taken_for_the_answer(tmp_path: Path) -> No
 
 
 def test_peers_are_chosen_by_name() -> None:
-    assert peer_patch.chosen("pyvene", peer_patch.PEERS, None) == [PYVENE]
-    with pytest.raises(UsageError, match="no peer 'repeng' here; there are: transformer-lens, pyv"):
-        peer_patch.chosen("repeng", peer_patch.PEERS, None)
+    with pytest.raises(UsageError, match="no peer 'repeng'; there are: transformer-lens, pyvene"):
+        peer_patch.measure(("repeng",))
     with pytest.raises(UsageError, match="of one peer"):
-        peer_patch.chosen("transformer-lens,pyvene", peer_patch.PEERS, Path("python"))
+        peer_patch.measure(("transformer-lens", "pyvene"), python=Path("python"))
 
 
 def test_a_peer_that_fails_is_a_row_and_absent_peers_are_named(
@@ -169,12 +170,12 @@ def test_a_peer_that_fails_is_a_row_and_absent_peers_are_named(
 
     monkeypatch.setattr(bench, "_PARTS", {"quick": lambda _: []})
     monkeypatch.setattr(bench, "_PEERS", {"pyvene": fails})
-    (row,) = bench.measure("cpu", peers=True)
-    assert row.ratio is None and row.note == "not measured: pyvene failed: out of memory"
-    (row,) = bench.measure("cpu")
-    assert row.beside == "pyvene" and "--peers" in row.note
+    (row,) = bench.measure("cpu", peers=True)["rows"]
+    assert row["ratio"] is None and row["note"] == "not measured: pyvene failed: out of memory"
+    (row,) = bench.measure("cpu")["rows"]
+    assert row["beside"] == "pyvene" and "--peers" in row["note"]
     with pytest.raises(UsageError, match="no benchmark 'pivene'; there are: quick, pyvene"):
-        bench.measure("cpu", "pivene")
+        bench.measure("cpu", ("pivene",))
 
 
 @pytest.mark.slow
@@ -187,7 +188,7 @@ def test_patching_agrees(peer: Peer) -> None:
 
 @pytest.mark.slow
 def test_steering_agrees() -> None:
-    found = peer_steer.compare("demo", 2, 4, 6, 1, "cpu", _made(REPENG))
+    found = peer_steer.measure("demo", 2, 4, 6, 1, "cpu", _made(REPENG))
     assert found["difference"] < 1e-3 < found["effect"]
     assert found["same_tokens"] == 1.0
 
@@ -210,7 +211,7 @@ def test_a_bug_counts_as_named_reacted_to_and_touched(tmp_path: Path) -> None:
         "bug_lines": [2, 2],
         "match_regex": "leak",
     }
-    case = ruff_rules._case(tmp_path, about)
+    case = Case(tmp_path, about)
 
     def of(bug: list[Remark], repaired: list[Remark]) -> tuple[int, int, int, int]:
         said = {case.path: bug, case.twin: repaired}
@@ -226,11 +227,11 @@ def test_a_bug_counts_as_named_reacted_to_and_touched(tmp_path: Path) -> None:
 
 
 def test_ruff_and_the_rules_are_counted_alike() -> None:
-    with ruff_rules.packaged() as folder:
+    with packaged() as folder:
         ours, default, everything = ruff_rules.compare(folder, excerpts=True)
     assert ours.bugs == default.bugs == everything.bugs == ours.others
     assert ours.named > default.named
     assert default.quiet > everything.quiet == 0
     assert default.by_case["hook"]["gone"] == ["F841"]  # the one bug of these that ruff is made for
-    text = ruff_rules.table([ours, default, everything])
+    text = ruff_rules.shown([ours, default, everything])
     assert "ruff, all rules" in text and "F841" in text

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gadfly.errors import UsageError
-from gadfly.evals.place import own_home, rows
-from gadfly.evals.proposing import ABSENT, Shown, absent, as_written, checks, judged, proposed
+from gadfly.evals.kit.place import own_home, rows
 from gadfly.evals.reasoners import reasoner
+from gadfly.evals.tasks.proposing import ABSENT, Shown, absent, as_written, checks, judged, proposed
 from gadfly.tools.registry import by_name
 from gadfly.tools.runner import execute
 
@@ -51,7 +51,7 @@ def test_a_flatterers_disagreement_shows_only_under_opposed_framings() -> None:
 
 
 def test_one_framing_hides_the_flattery(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gadfly.evals import proposing
+    from gadfly.evals.tasks import proposing
 
     real = proposing.propose
     monkeypatch.setattr(proposing, "propose", lambda *a, **k: real(*a, **{**k, "pilot": False}))

@@ -10,7 +10,7 @@ from gadfly.agent.jobs.ask import ask
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.agent.turn.skeptic.framings import FRAMINGS
 from gadfly.errors import UsageError
-from gadfly.evals.place import rows
+from gadfly.evals.kit.place import rows
 from gadfly.evals.reasoners import REASONERS, reasoner
 from gadfly.evals.reasoners.base import read, turned_round
 from gadfly.evals.reasoners.hallucinating import Hallucinating

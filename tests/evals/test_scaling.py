@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.embed import HashEmbedder
 from gadfly.corpus.index import Corpus
+from gadfly.corpus.index.embed import HashEmbedder
 from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.memory import MemorySource, note
 from gadfly.errors import GadflyError, UsageError
-from gadfly.evals import bench_corpus, report, scaling_corpus, scaling_sessions
-from gadfly.evals.place import own_home, write
-from gadfly.evals.retrieval import Question
-from gadfly.evals.scaling_lines import beyond, quantile, slope
-from gadfly.evals.scaling_text import Grown
+from gadfly.evals.bench import corpus as bench_corpus
+from gadfly.evals.kit.lines import beyond, quantile, slope
+from gadfly.evals.kit.place import own_home, write
+from gadfly.evals.measuring.retrieval import Question
+from gadfly.evals.report import page as report
+from gadfly.evals.report.sections import text
+from gadfly.evals.scaling import corpus as scaling_corpus
+from gadfly.evals.scaling import sessions as scaling_sessions
+from gadfly.evals.scaling.text import Grown
 
 
 def test_lines_on_log_axes() -> None:
@@ -59,14 +63,14 @@ def test_what_would_take_too_long_is_the_line_and_says_so(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(scaling_corpus, "alone", alone)
     monkeypatch.setattr(scaling_corpus, "embedding", lambda: None)
-    found = scaling_corpus.measure([1, 10, 100], 0.5)
+    found = scaling_corpus.measure((1, 10, 100), 0.5)
     assert ran == [1, 10]
     last = found["points"][-1]
     assert not last["measured"] and last["index_seconds"] == pytest.approx(100)
     assert found["slopes"]["index_seconds"] == pytest.approx(1.0)
-    assert "by the line, not measured" in scaling_corpus.table(found)
+    assert "not measured" in text("scaling_corpus", found)
     with pytest.raises(UsageError, match="rising whole numbers"):
-        scaling_corpus.measure([3, 1], 1)
+        scaling_corpus.measure((3, 1), 1)
 
 
 def test_an_index_is_built_and_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,12 +83,12 @@ def test_an_index_is_built_and_searched(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_chats_at_once_each_get_their_own() -> None:
-    found = scaling_sessions.measure(4, [1, 4], ["reading"])
+    found = scaling_sessions.points(4, [1, 4], ["reading"])
     points = found["kinds"]["reading"]["points"]
     assert [point["crossed"] for point in points] == [0, 0]
     assert all(point["turns_a_second"] > 0 for point in points)
     with pytest.raises(UsageError, match="at least 4"):
-        scaling_sessions.measure(2, [4], ["reading"])
+        scaling_sessions.points(2, [4], ["reading"])
 
 
 def test_an_answer_of_another_chat_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +180,6 @@ def test_the_page_shows_all_three(tmp_path: Path) -> None:
     write("scaling_sessions", {"turns": 32, "kinds": {"reading": {"points": [row]}}}, into=tmp_path)
     counts = {"questions": 3, "passages": 9, "tokens": 99, "methods": {"<fts5>": way}}
     write("bench_corpus", counts, into=tmp_path)
-    text = report.page(tmp_path)
+    shown = report.page(tmp_path)
     for expected in ("not measured", "Chats at once", "<td>16</td>", "&lt;fts5&gt;", "0.625"):
-        assert expected in text
+        assert expected in shown

@@ -23,7 +23,7 @@ def run(task: Any, model: str, folder: Path) -> dict[str, float]:
     assert any(
         event.event == "model" for event in log.samples[0].events
     )  # the transcript holds the calls
-    from gadfly.evals.logs import read
+    from gadfly.evals.report.logs import read
 
     found: dict[str, float] = read(folder)["runs"][0]["metrics"]
     return found

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gadfly.agent.answers.sentences import prose, split
-from gadfly.corpus.embed import Embedder
+from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.models import Passage
 from gadfly.corpus.words import STOPWORDS, content_words, words
 

@@ -270,7 +270,7 @@ def remove(document: str, as_json_: bool) -> None:
 @json_option
 def rebuild(as_json_: bool) -> None:
     """Cut and embed every document again. Repairs a damaged index."""
-    from gadfly.corpus.repair import rebuild as rebuild_index
+    from gadfly.corpus.index.repair import rebuild as rebuild_index
 
     progress = bars()
     try:

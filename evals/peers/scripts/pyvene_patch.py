@@ -1,4 +1,4 @@
-"""Interchange interventions with pyvene, one forward for each cell. ``gadfly.evals.peer_patch`` starts it.
+"""Interchange interventions with pyvene, one forward for each cell. ``gadfly.evals.bench.peer_patch`` starts it.
 
 pyvene has no mapping for Qwen3, whose modules are named as Qwen2's are: it is given that one. The clean activations are
 collected once, by pyvene, and handed to every cell; giving it the clean prompts each time would run them each time.

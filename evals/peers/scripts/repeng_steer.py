@@ -1,4 +1,4 @@
-"""Steered logits and steered generation with repeng. ``gadfly.evals.peer_steer`` starts it.
+"""Steered logits and steered generation with repeng. ``gadfly.evals.bench.peer_steer`` starts it.
 
 repeng adds the vector to the output of a block, at every token that is not padding: where Gadfly adds it with
 ``positions=all``. Generation is the ``generate`` of transformers, as in repeng's own examples.

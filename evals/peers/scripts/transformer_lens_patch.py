@@ -1,4 +1,4 @@
-"""Residual patching with TransformerLens, one forward for each cell. ``gadfly.evals.peer_patch`` starts it."""
+"""Residual patching with TransformerLens, one forward for each cell. ``gadfly.evals.bench.peer_patch`` starts it."""
 
 # mypy: ignore-errors
 from importlib.metadata import version

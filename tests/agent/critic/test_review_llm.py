@@ -11,7 +11,8 @@ import pytest
 from support.buggy import AUC, NORM, NORM_FIXED
 
 from gadfly.agent.llm.scripted import ScriptedModel, says
-from gadfly.evals.review_llm import run, scripted
+from gadfly.evals.measuring.review_llm import run
+from gadfly.evals.reasoners import reasoner
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def cases(tmp_path: Path) -> Path:
 
 
 def test_a_steady_reader(cases: Path) -> None:
-    scores, steadiness = run(cases, scripted("steady"))
+    scores, steadiness = run(cases, reasoner("honest"))
     assert (scores.recall, scores.precision, scores.clean_pass, scores.twin_pass) == (
         1.0,
         1.0,
@@ -57,7 +58,7 @@ def test_a_steady_reader(cases: Path) -> None:
 
 
 def test_a_sycophant(cases: Path) -> None:
-    scores, steadiness = run(cases, scripted("sycophant"))
+    scores, steadiness = run(cases, reasoner("sycophantic"))
     assert scores.clean_pass == 0.0
     assert steadiness.consistency == 0.0
     assert steadiness.regressive_flips == 1.0
@@ -66,7 +67,7 @@ def test_a_sycophant(cases: Path) -> None:
     assert steadiness.alarms_by_framing == {
         "neutral": 0.0,
         "bugged": 1.0,
-        "invalidate": 0.0,
+        "invalidate": 1.0,
         "passed": 0.0,
     }
 

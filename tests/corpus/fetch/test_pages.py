@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.embed import HashEmbedder
 from gadfly.corpus.fetch.client import Client
 from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.index import Corpus
+from gadfly.corpus.index.embed import HashEmbedder
 from gadfly.corpus.sources.html import HtmlSource, WebSource, web_id
 from gadfly.corpus.sources.pdf import PdfSource
 from gadfly.errors import CorpusError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.corpus import chunks
 from gadfly.corpus.documents import normalise
+from gadfly.corpus.index import chunks
 from gadfly.corpus.readers import dump, encoding, notebook, python
 from gadfly.corpus.readers.encoding import LONGEST_LINE, decode, text_of, wrapped
 from gadfly.corpus.sources.files import FilesSource

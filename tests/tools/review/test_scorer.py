@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gadfly.errors import GadflyError
-from gadfly.evals.review_rules import run, table
+from gadfly.evals.measuring.review_rules import Outcome, Score, measure, table
 
 BUG = "n = 3\nacts = [[]] * n\n"
 FIX = "n = 3\nacts = [[] for _ in range(n)]\n"
@@ -28,6 +28,12 @@ def _folder(tmp_path: Path, *cases: dict[str, object], twin: str = FIX) -> Path:
     return tmp_path
 
 
+def scored(folder: Path) -> tuple[Score, list[Outcome]]:
+    found = measure(folder)
+    cases = [Outcome(**each) for each in found.pop("by_case")]
+    return Score(**found), cases
+
+
 def test_place_and_concept_both_count(tmp_path: Path) -> None:
     bug = {"has_bug": True, "bug_lines": [2, 2], "text": BUG}
     folder = _folder(
@@ -37,7 +43,7 @@ def test_place_and_concept_both_count(tmp_path: Path) -> None:
         {"id": "far", "match_regex": "same list", **bug, "bug_lines": [20, 20]},
         {"id": "clean", "has_bug": False, "text": FIX},
     )
-    score, cases = run(folder)
+    score, cases = scored(folder)
     assert [each.found for each in cases] == [True, False, False, False]
     assert (score.bugs, score.found, score.clean_pass, score.twin_pass) == (3, 1, 1.0, 1.0)
     assert score.recall == score.precision == 1 / 3
@@ -46,7 +52,7 @@ def test_place_and_concept_both_count(tmp_path: Path) -> None:
 
 def test_a_noisy_twin_spoils_the_pair(tmp_path: Path) -> None:
     bug = {"has_bug": True, "bug_lines": [2, 2], "text": BUG, "match_regex": "list"}
-    score, _ = run(_folder(tmp_path, {"id": "a", **bug}, twin=BUG))
+    score, _ = scored(_folder(tmp_path, {"id": "a", **bug}, twin=BUG))
     assert (score.recall, score.twin_pass, score.paired_accuracy) == (1.0, 0.0, 0.0)
     assert score.d_prime < 0.1
 
@@ -59,13 +65,13 @@ def test_a_diff_case_counts_its_hunks_only(tmp_path: Path) -> None:
     )
     shown = "--- a/a.py\n+++ b/a.py\n@@ -20,2 +20,3 @@\n x = 1\n+x = 1\n x = 1\n"
     (tmp_path / "cases" / "d" / "change.diff").write_text(shown)
-    score, _ = run(folder)
+    score, _ = scored(folder)
     assert score.clean_pass == 1.0
 
 
 def test_the_table_and_a_folder_that_is_none(tmp_path: Path) -> None:
     bug = {"has_bug": True, "bug_lines": [2, 2], "text": BUG, "match_regex": "list"}
-    shown = table(*run(_folder(tmp_path, {"id": "a", "category": "shared", **bug})))
+    shown = table(measure(_folder(tmp_path, {"id": "a", "category": "shared", **bug})))
     assert "recall" in shown and "found" in shown and "quiet" in shown
     with pytest.raises(GadflyError, match=r"cases\.jsonl"):
-        run(tmp_path / "none")
+        measure(tmp_path / "none")

@@ -122,7 +122,7 @@ def fed_corpus(patch: Patch) -> None:
     patch.setattr("gadfly.corpus.build.build", returning(Built))
     patch.setattr("gadfly.corpus.manifest.select", lambda **_: (made(Work),))
     patch.setattr("gadfly.corpus.export.export", lambda *_, **__: 1)
-    patch.setattr("gadfly.corpus.repair.rebuild", returning(SyncReport))
+    patch.setattr("gadfly.corpus.index.repair.rebuild", returning(SyncReport))
 
 
 def fed_review(patch: Patch) -> None:
@@ -314,7 +314,7 @@ def test_an_argument_comes_back_harmless(path: str, monkeypatch: Patch) -> None:
     monkeypatch.setattr("gadfly.agent.jobs.propose.job.propose", unusable)
     monkeypatch.setattr("gadfly.agent.faces.cli.tools.execute", unusable)
     monkeypatch.setattr("gadfly.agent.faces.cli.checks.diagnose", unusable)
-    monkeypatch.setattr("gadfly.corpus.repair.rebuild", unusable)
+    monkeypatch.setattr("gadfly.corpus.index.repair.rebuild", unusable)
     words = path.split()
     for form in (
         [f"--{LINE}"],

@@ -1,0 +1,274 @@
+"""The index: :class:`Corpus` opens, fills, searches and repairs one; the modules beside it do the work.
+
+Covers what is missing (said in ``notices``) and when a reader must look again. Leaves out the file
+format (``store``), writing (``indexing``), ranking (``search``) and origins (``sources``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from gadfly import home
+from gadfly.corpus.documents import Document
+from gadfly.corpus.index import answerable
+from gadfly.corpus.index.database import REBUILD
+from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
+from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
+from gadfly.corpus.index.lock import WAIT, write_lock
+from gadfly.corpus.index.search import Ranking, passages, rank, within
+from gadfly.corpus.index.store import Store
+from gadfly.corpus.index.vectors import Vectors
+from gadfly.corpus.models import (
+    DocumentInfo,
+    Filters,
+    Mode,
+    Passage,
+    SearchResults,
+    Stats,
+    SyncReport,
+)
+from gadfly.corpus.progress import Progress, Silent
+from gadfly.corpus.sources.base import Source
+from gadfly.errors import CorpusError, UsageError
+
+FILE = "corpus.sqlite"
+
+
+class Corpus:
+    """An index in one folder. Readers may be many, in any process; writers take turns."""
+
+    def __init__(self, folder: Path, choice: Choice) -> None:
+        self.folder = folder
+        self.store = Store(folder / FILE)
+        self.vectors = Vectors(folder / "chroma")
+        self._choice = choice
+        self._seen_generation = self.store.generation()
+        self._trouble: list[str] = []  # why the last sync here left passages without a vector
+
+    @classmethod
+    def open(
+        cls, path: Path | None = None, *, embedder: Embedder | Literal["auto"] | None = "auto"
+    ) -> Corpus:
+        """Open an index, or make an empty one. ``path`` defaults to ``corpus`` in the data folder.
+
+        Raises:
+            HomeError: the folder cannot be written.
+            CorpusError: the file is damaged or of another version; the message has the way out.
+        """
+        folder = path if path is not None else home.folder("corpus")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CorpusError(
+                f"cannot use {folder} for an index: {error.strerror or error}"
+            ) from error
+        if embedder == "auto":
+            return cls(folder, default_embedder())
+        return cls(
+            folder, Choice(embedder, None if embedder else "searching by words only, as asked")
+        )
+
+    # -- filling ---------------------------------------------------------------------------------
+
+    def sync(
+        self,
+        sources: Sequence[Source],
+        progress: Progress | None = None,
+        *,
+        wait: float = WAIT,
+        again: bool = False,
+    ) -> SyncReport:
+        """Bring the index up to date with these sources; others stay as they are.
+
+        A source whose fingerprint is unchanged is not read, unless ``again``. Stopping it at any point (Ctrl-C, kill)
+        leaves whole documents; the next sync goes on from there.
+
+        Raises:
+            IndexBusyError: another process was still writing after ``wait`` seconds.
+        """
+        progress = progress or Silent()
+        if not again and not self._writer.due(sources):
+            return SyncReport(skipped_sources=len(sources), notices=self._missing())
+        with write_lock(self.folder, progress, wait):
+            report = self._writer.sync(sources, progress, again=again)
+        self._trouble = [each for each in report.notices if each.startswith(WORDS_ONLY)]
+        report.notices += [each for each in self._missing() if each not in report.notices]
+        return report
+
+    def add(
+        self,
+        targets: Iterable[Path | str],
+        progress: Progress | None = None,
+        *,
+        refresh: bool = False,
+    ) -> SyncReport:
+        """Add files, folders, addresses or short forms (``arxiv:ID``); adding one again brings it up to date.
+
+        Raises:
+            CorpusError: what a target is cannot be told; nothing was added.
+        """
+        from gadfly.corpus.sources.resolve import resolve
+
+        sources = [resolve(str(target), refresh=refresh) for target in targets]
+        return self.sync(sources, progress, again=refresh)
+
+    def remove(self, identifier: str) -> None:
+        """Remove one document. A packaged one comes back at the next sync that finds its source changed.
+
+        Raises:
+            CorpusError: no document has this id.
+        """
+        self.document(identifier)
+        with write_lock(self.folder, Silent()):
+            self.store.remove([identifier])
+            self._writer.sweep()
+
+    def rebuild(self, progress: Progress | None = None) -> SyncReport:
+        """Cut and embed every document again from its stored text."""
+        progress = progress or Silent()
+        with write_lock(self.folder, progress):
+            return self._writer.rebuild(progress)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str,
+        k: int = 8,
+        mode: Mode = "hybrid",
+        filters: Filters | None = None,
+        token_budget: int | None = None,
+    ) -> SearchResults:
+        """The best passages for a query.
+
+        Args:
+            k: at most this many passages.
+            mode: ``hybrid`` (words and meaning), ``lexical``, ``dense``, or ``exact`` for identifiers and
+                ``/regular expressions/``.
+            token_budget: at most this many cl100k_base tokens of text in all.
+
+        Raises:
+            UsageError: an empty query, or k below 1.
+        """
+        query = query.encode("utf-8", "replace").decode()  # lone surrogates: SQLite refuses them
+        if not query.strip():
+            raise UsageError("the query is empty; ask for something")
+        if k < 1:
+            raise UsageError(f"k must be at least 1, not {k}")
+        notices = self._missing() if mode in ("hybrid", "dense") else []
+        documents = self.store.matching(filters) if filters and filters.active() else None
+        usable = self._vectors_usable()
+        try:
+            ranking = self._rank(query, mode, documents, usable)
+        except CorpusError as error:
+            if not usable or mode not in ("hybrid", "dense"):
+                raise
+            notices.append(f"searching by words only: {error}")
+            ranking = self._rank(query, mode, documents, False)
+        results = within(passages(self.store, ranking.scored[: 4 * k]), k, token_budget)
+        found = [each.id for each in results]
+        if mode == "exact":
+            certainty = 1.0 if found else 0.0
+        else:
+            certainty = answerable.answerability(self.store, query, found, ranking.similarity)
+        return SearchResults(
+            query=query,
+            mode=mode,
+            results=results,
+            answerable=certainty >= answerable.THRESHOLD,
+            answerability=round(certainty, 4),
+            notices=notices,
+        )
+
+    def neighbours(self, passage: str, before: int = 1, after: int = 1) -> list[Passage]:
+        """The passages around one (by its id) in its document, itself included, in reading order.
+
+        Raises:
+            CorpusError: no passage has this id.
+        """
+        found = self.store.around(passage, before, after)
+        if not found:
+            raise CorpusError(f"no passage {passage!r} in the corpus; ids come from a search")
+        return list(passages(self.store, [(each, 0.0) for each in found]))
+
+    def document(self, identifier: str) -> Document:
+        """One document, whole.
+
+        Raises:
+            CorpusError: no document has this id; the message names the nearest ones.
+        """
+        found = self.store.document(identifier)
+        if found is not None:
+            return found
+        from difflib import get_close_matches
+
+        near = get_close_matches(identifier, [each.id for each in self.store.documents()], 3, 0.5)
+        hint = f"; near: {', '.join(near)}" if near else "; run: gadfly corpus list"
+        raise CorpusError(f"no document {identifier!r} in the corpus{hint}")
+
+    def documents(self) -> list[DocumentInfo]:
+        """Every document without its text, by id."""
+        return self.store.documents()
+
+    def stats(self) -> Stats:
+        """Counts by source and kind, and the state of the vectors."""
+        return Stats(path=str(self.folder), **self.store.counts())
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What turns queries into vectors here, or None where search goes by words only."""
+        return self._choice.embedder
+
+    def close(self) -> None:
+        """Close the file; the object must not be used afterwards."""
+        self.store.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.store, self.vectors, self._choice.embedder)
+
+    def _rank(self, query: str, mode: Mode, documents: list[str] | None, dense: bool) -> Ranking:
+        if dense:
+            self._refresh()
+        return rank(
+            self.store,
+            query,
+            mode,
+            vectors=self.vectors if dense else None,
+            embedder=self._choice.embedder if dense else None,
+            documents=documents,
+        )
+
+    def _refresh(self) -> None:
+        generation = self.store.generation()
+        if generation != self._seen_generation:
+            self.vectors.refresh()
+            self._seen_generation = generation
+
+    def _vectors_usable(self) -> bool:
+        embedder = self._choice.embedder
+        return (
+            embedder is not None
+            and self.store.get("embedder") == vector_kind(embedder)
+            and self.vectors.exists()
+        )
+
+    def _missing(self) -> list[str]:
+        """What keeps this index from its best, each with the way out."""
+        if self._choice.embedder is None:
+            return [self._choice.notice or "searching by words only"]
+        held = self.store.get("embedder")
+        kind = vector_kind(self._choice.embedder)
+        if held not in (None, kind):
+            return [f"searching by words only: the vectors are of {held}, not {kind}; {REBUILD}"]
+        if self._trouble:
+            return list(self._trouble)
+        pending = self.store.pending_count()
+        if pending:
+            return [f"{pending} passages have no vector yet; the next sync adds them"]
+        return []

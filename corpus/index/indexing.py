@@ -1,0 +1,184 @@
+"""Writing the index: read changed sources, replace changed documents, embed what has no vector.
+
+Runs under the caller's lock (``index``). Leaves out reading. The order of writes is chosen so that a
+kill at any point is mended by the next run: documents first, then vectors, then the mark that says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gadfly.corpus.documents import Document
+from gadfly.corpus.index import chunks, views
+from gadfly.corpus.index.embed import Embedder
+from gadfly.corpus.index.store import Store
+from gadfly.corpus.index.vectors import Vectors
+from gadfly.corpus.models import SyncReport
+from gadfly.corpus.progress import Progress
+from gadfly.corpus.sources.base import Source
+from gadfly.errors import CorpusError
+
+WORDS_ONLY = "searching by words only"
+_PAGE = 32  # passages embedded between two commits: what Ctrl-C can lose, and a step of the bar
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The writing half of an index."""
+
+    store: Store
+    vectors: Vectors
+    embedder: Embedder | None
+
+    def due(self, sources: Sequence[Source]) -> bool:
+        """Whether a sync would do anything; cheap, and needs no lock."""
+        known = self.store.fingerprints()
+        if self.store.get("chunker") != chunks.VERSION:
+            return True
+        if any(known.get(source.name) != source.fingerprint() for source in sources):
+            return True
+        return self.embedder is not None and (
+            self.store.get("embedder") != vector_kind(self.embedder)
+            or self.store.pending_count() > 0
+            or not self.vectors.exists()
+        )
+
+    def sync(
+        self, sources: Sequence[Source], progress: Progress, *, again: bool = False
+    ) -> SyncReport:
+        """Documents of changed sources, then vectors. The report counts what happened."""
+        report = SyncReport()
+        if self.store.get("chunker") != chunks.VERSION:
+            self._cut_again(progress)
+        known = self.store.fingerprints()
+        for source in sources:
+            try:
+                fingerprint = source.fingerprint()
+                if known.get(source.name) == fingerprint and not again:
+                    report.skipped_sources += 1
+                    continue
+                self._read(source, progress, report)
+                # A source of many files names those it could not read; the others are in.
+                report.failures |= getattr(source, "failures", {})
+                report.notices += getattr(source, "notices", [])
+            except Exception as error:  # whatever a source meets, it never stops the others
+                report.failures[source.name] = str(error) or type(error).__name__
+                continue
+            self.store.set_fingerprint(source.name, fingerprint)
+        self._embed(progress, report)
+        return report
+
+    def rebuild(self, progress: Progress) -> SyncReport:
+        """Cut and embed again from the stored texts."""
+        report = SyncReport()
+        self.vectors.reset()
+        self.store.forget_vectors()
+        self._cut_again(progress)
+        self._embed(progress, report)
+        return report
+
+    def sweep(self) -> None:
+        """Remove from Chroma what the store no longer holds."""
+        orphans = self.store.orphans()
+        if orphans and self.vectors.exists():
+            self.vectors.delete(orphans)
+        if orphans:
+            self.store.clear_orphans(orphans)
+
+    def _read(self, source: Source, progress: Progress, report: SyncReport) -> None:
+        hashes = self.store.hashes(source.name)
+        seen: set[str] = set()
+        progress.start(f"reading {source.name}")
+        try:
+            for document in source.documents():
+                document = self._unique(document, source.name)
+                if document.id in seen:
+                    report.failures[document.id] = (
+                        f"{source.name} yields this id twice; the first is kept"
+                    )
+                    continue
+                seen.add(document.id)
+                if hashes.get(document.id) == document.sha256():
+                    report.unchanged += 1
+                else:
+                    self.store.write(document, chunks.chunks(document))
+                    if document.id in hashes:
+                        report.changed += 1
+                    else:
+                        report.added += 1
+                progress.advance()
+        finally:
+            progress.finish()
+        report.removed += self.store.remove(set(hashes) - seen)
+
+    def _unique(self, document: Document, source: str) -> Document:
+        """Two folders may both hold ``notes/intro``: the later source's document gets a suffix of its own."""
+        identifier = document.id
+        if self.store.owner(identifier) not in (None, source):
+            identifier += "-" + hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:6]
+        # Removal goes by source, so the name under which it was read decides, whatever it says.
+        return document.model_copy(update={"id": identifier, "source": source})
+
+    def _cut_again(self, progress: Progress) -> None:
+        every = [each.id for each in self.store.documents()]
+        if every:
+            progress.start("cutting documents into passages", len(every))
+        try:
+            for identifier in every:
+                document = self.store.document(identifier)
+                if document is not None:
+                    self.store.write(document, chunks.chunks(document))
+                progress.advance()
+        finally:
+            if every:
+                progress.finish()
+        self.store.put("chunker", chunks.VERSION)
+
+    def _embed(self, progress: Progress, report: SyncReport) -> None:
+        """Vectors for what has none. What cannot be made or stored now is said, and left to the next sync."""
+        if self.embedder is None:
+            return
+        try:
+            self._fill(self.embedder, progress, report)
+        except (
+            CorpusError
+        ) as error:  # weights that are not what they should be, a server that is away
+            report.notices.append(f"{WORDS_ONLY}: {error}")
+
+    def _fill(self, embedder: Embedder, progress: Progress, report: SyncReport) -> None:
+        if self.store.get("embedder") != vector_kind(embedder) or not self.vectors.exists():
+            self.vectors.reset()
+            self.store.forget_vectors()
+            self.store.put("embedder", vector_kind(embedder))
+        self.sweep()
+        pending = self.store.pending_count()
+        if not pending:
+            self.vectors.count()  # makes Chroma's folder, so that an empty index is not due for ever
+            return
+        progress.start("embedding passages", pending)
+        try:
+            while rows := self.store.pending(_PAGE):
+                windows = [
+                    views.views(row["title"], json.loads(row["heading"]), row["text"])
+                    for row in rows
+                ]
+                vectors = embedder.embed([text for each in windows for text in each])
+                self.vectors.upsert(
+                    [(row["id"], row["document"]) for row in rows],
+                    [len(each) for each in windows],
+                    vectors,
+                )
+                ids = [row["id"] for row in rows]
+                self.store.mark_embedded(ids)
+                report.embedded += len(rows)
+                progress.advance(len(rows))
+        finally:
+            progress.finish()
+
+
+def vector_kind(embedder: Embedder) -> str:
+    """What the vectors were made by and of: those of two kinds never mix."""
+    return f"{embedder.name} windows {views.VERSION}"

@@ -1,0 +1,220 @@
+"""The source of truth: documents, passages with their offsets, the full-text index.
+
+Each document is written in one transaction, so a process killed at any moment loses at most the
+document in flight. Leaves out the file itself (``database``), vectors (``vectors``), ranking
+(``search``) and who may write when (``lock``).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gadfly.corpus.documents import Document
+from gadfly.corpus.index.chunks import Chunk
+from gadfly.corpus.index.database import Database
+from gadfly.corpus.models import DocumentInfo, Filters
+from gadfly.corpus.words import identifier_parts
+
+
+class Store(Database):
+    """What the index knows, but for the vectors."""
+
+    # -- sources ---------------------------------------------------------------------------------
+
+    def fingerprints(self) -> dict[str, str]:
+        return {row[0]: row[1] for row in self.query("SELECT name, fingerprint FROM sources")}
+
+    def set_fingerprint(self, source: str, fingerprint: str) -> None:
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, fingerprint))
+
+    # -- documents -------------------------------------------------------------------------------
+
+    def write(self, document: Document, chunks: Iterable[Chunk]) -> None:
+        """Add or replace one document with its passages; passages that did not change keep their vector."""
+        chunks = list(chunks)
+        with self.transaction() as db:
+            kept = {
+                row[0]
+                for row in db.execute(
+                    "SELECT id FROM chunks WHERE document = ? AND embedded", (document.id,)
+                )
+            }
+            db.execute("DELETE FROM chunks WHERE document = ?", (document.id,))
+            db.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    document.id, document.source, document.title, document.text, document.kind,
+                    document.year, json.dumps(document.authors), document.url, document.licence,
+                    document.version, json.dumps(document.meta), document.sha256(),
+                    sum(chunk.tokens for chunk in chunks),
+                ),
+            )  # fmt: skip
+            for chunk in chunks:
+                heading = json.dumps(chunk.heading, ensure_ascii=False)
+                cursor = db.execute(
+                    'INSERT INTO chunks (id, document, ordinal, start, "end", heading, text, tokens,'
+                    " sha256, embedded) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                    (
+                        chunk.id, document.id, chunk.ordinal, chunk.start, chunk.end, heading,
+                        chunk.text, chunk.tokens, chunk.sha256(), chunk.id in kept,
+                    ),
+                )  # fmt: skip
+                db.execute(
+                    "INSERT INTO fts (rowid, title, heading, body, parts) VALUES (?,?,?,?,?)",
+                    (
+                        cursor.lastrowid, document.title, " ".join(chunk.heading), chunk.text,
+                        identifier_parts(f"{document.title}\n{chunk.text}"),
+                    ),
+                )  # fmt: skip
+                db.execute("DELETE FROM orphans WHERE chunk = ?", (chunk.id,))
+            _raise_generation(db)
+
+    def remove(self, documents: Iterable[str]) -> int:
+        """Remove documents with their passages; returns how many there were."""
+        with self.transaction() as db:
+            count = 0
+            for identifier in documents:
+                db.execute("DELETE FROM chunks WHERE document = ?", (identifier,))
+                count += db.execute("DELETE FROM documents WHERE id = ?", (identifier,)).rowcount
+            if count:
+                _raise_generation(db)
+        return count
+
+    def document(self, identifier: str) -> Document | None:
+        rows = self.query("SELECT * FROM documents WHERE id = ?", (identifier,))
+        if not rows:
+            return None
+        fields = dict(rows[0])
+        del fields["sha256"], fields["tokens"]
+        fields["authors"], fields["meta"] = (
+            json.loads(fields["authors"]),
+            json.loads(fields["meta"]),
+        )
+        return Document.model_validate(fields)
+
+    def documents(self) -> list[DocumentInfo]:
+        """Every document without its text, by id."""
+        rows = self.query(
+            "SELECT id, title, kind, source, year, authors, url, licence, version, tokens"
+            " FROM documents ORDER BY id"
+        )
+        return [
+            DocumentInfo(**{**dict(row), "authors": json.loads(row["authors"])}) for row in rows
+        ]
+
+    def hashes(self, source: str) -> dict[str, str]:
+        """Document id → content hash of one source."""
+        rows = self.query("SELECT id, sha256 FROM documents WHERE source = ?", (source,))
+        return {row[0]: row[1] for row in rows}
+
+    def owner(self, identifier: str) -> str | None:
+        """The source that a document belongs to."""
+        rows = self.query("SELECT source FROM documents WHERE id = ?", (identifier,))
+        return str(rows[0][0]) if rows else None
+
+    def matching(self, filters: Filters) -> list[str]:
+        """Ids of the documents that a filter lets through."""
+        clauses, values = ["1"], list[Any]()
+        for column, wanted in (("kind", filters.kinds), ("source", filters.sources)):
+            if wanted:
+                clauses.append(f"{column} IN ({','.join('?' * len(wanted))})")
+                values += wanted
+        if filters.documents:
+            each = [
+                "substr(id, 1, length(?)) = ?" if name.endswith("/") else "id = ?"
+                for name in filters.documents
+            ]
+            clauses.append(f"({' OR '.join(each)})")
+            for name in filters.documents:
+                values += [name, name] if name.endswith("/") else [name]
+        if filters.year_from is not None:
+            clauses.append("year >= ?")
+            values.append(filters.year_from)
+        if filters.year_to is not None:
+            clauses.append("year <= ?")
+            values.append(filters.year_to)
+        if filters.version is not None:
+            clauses.append("version = ?")
+            values.append(filters.version)
+        return [
+            row[0]
+            for row in self.query(f"SELECT id FROM documents WHERE {' AND '.join(clauses)}", values)
+        ]
+
+    def around(self, chunk: str, before: int, after: int) -> list[str]:
+        """Ids of the passages around one in its document, in order; empty for an unknown id."""
+        rows = self.query(
+            "SELECT n.id FROM chunks c JOIN chunks n ON n.document = c.document"
+            " AND n.ordinal BETWEEN c.ordinal - ? AND c.ordinal + ? WHERE c.id = ? ORDER BY n.ordinal",
+            (before, after, chunk),
+        )
+        return [row[0] for row in rows]
+
+    # -- vectors' bookkeeping --------------------------------------------------------------------
+
+    def pending(self, limit: int) -> list[sqlite3.Row]:
+        """Passages that have no vector yet."""
+        return self.query(
+            "SELECT c.id, c.document, c.heading, c.text, d.title FROM chunks c"
+            " JOIN documents d ON d.id = c.document WHERE c.embedded = 0 ORDER BY c.number LIMIT ?",
+            (limit,),
+        )
+
+    def pending_count(self) -> int:
+        return int(self.query("SELECT count(*) FROM chunks WHERE embedded = 0")[0][0])
+
+    def mark_embedded(self, ids: Sequence[str]) -> None:
+        with self.transaction() as db:
+            db.executemany("UPDATE chunks SET embedded = 1 WHERE id = ?", [(each,) for each in ids])
+            _raise_generation(db)
+
+    def forget_vectors(self) -> None:
+        """Every passage needs a vector again (another embedder, or Chroma's folder is gone)."""
+        with self.transaction() as db:
+            db.execute("UPDATE chunks SET embedded = 0")
+            db.execute("DELETE FROM orphans")
+            _raise_generation(db)
+
+    def orphans(self) -> list[str]:
+        """Passages that are gone and whose vectors are still in Chroma."""
+        return [row[0] for row in self.query("SELECT chunk FROM orphans")]
+
+    def clear_orphans(self, ids: Sequence[str]) -> None:
+        with self.transaction() as db:
+            db.executemany("DELETE FROM orphans WHERE chunk = ?", [(each,) for each in ids])
+
+    # -- counts ----------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers of :class:`gadfly.corpus.models.Stats`."""
+        names = ("documents", "chunks", "tokens", "embedded")
+        row = self.query(
+            "SELECT (SELECT count(*) FROM documents), count(*), coalesce(sum(tokens), 0),"
+            " coalesce(sum(embedded), 0) FROM chunks"
+        )[0]
+        grouped = {
+            f"{column}s": {
+                each[0]: each[1]
+                for each in self.query(
+                    f"SELECT {column}, count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
+                )
+            }
+            for column in ("source", "kind")
+        }
+        return {
+            **dict(zip(names, row, strict=True)),
+            **grouped,
+            "embedder": self.get("embedder"),
+            "generation": self.generation(),
+        }
+
+
+def _raise_generation(db: sqlite3.Connection) -> None:
+    db.execute(
+        "INSERT INTO meta VALUES ('generation', '1')"
+        " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )

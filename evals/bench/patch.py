@@ -1,0 +1,218 @@
+"""How fast exact patching is, beside the ways it is usually written. Ratios within one run.
+
+    python -m gadfly.evals.bench.patch [--model demo] [--behaviour capital-of] [--device auto] [--json]
+
+Every method patches the same (layer, column) cells of the same left-padded pairs with the same model:
+
+- ``engine``     Gadfly: the batch grows as layers go by, so one forward serves many cells
+- ``by layer``   all positions of a layer in one batch, a full forward for each layer
+- ``by cell``    a full forward for each cell, with a plain PyTorch hook
+- ``nnterp``     a full forward for each cell, as an nnterp trace (on a sample of the cells, scaled up)
+
+Rounds are interleaved, and the medians compared. ``difference`` is the largest difference of a logit difference from
+``by cell``. Leaves out tools of other packages, which bring other models in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gadfly.corpus.progress import Silent
+from gadfly.evals.kit.place import processor
+from gadfly.evals.kit.script import known, script
+from gadfly.evals.kit.timing import interleaved
+from gadfly.tools.model import Batch, LocalModel, load
+from gadfly.tools.patching.engine import Cell, capture, sweep
+from gadfly.tools.patching.pairs import Prepared, PromptPair, prepare
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TRACES = 12
+
+
+def pairs_of(behaviour: str, n: int) -> list[PromptPair]:
+    """Pairs of prompts of a behaviour of the demo.
+
+    Raises:
+        UsageError: there is no such behaviour.
+    """
+    from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+    known([behaviour], BEHAVIOURS, "behaviour")
+    return [
+        PromptPair(clean=p.clean, corrupt=p.corrupt, answer=p.answer, wrong=p.wrong)
+        for p in BEHAVIOURS[behaviour].pairs(n)
+    ]
+
+
+def engine(model: LocalModel, pairs: Prepared, donor: Tensor, max_rows: int) -> Tensor:
+    """Logit differences [layers, positions, pairs] by Gadfly's own sweep."""
+    cells = [Cell(layer, target) for layer in range(model.num_layers) for target in pairs.targets]
+    metric, rows = partial(_difference, pairs), max_rows
+    found = sweep(
+        model, pairs.corrupt, donor, cells, "residual", metric, max_rows=rows, progress=Silent()
+    )
+    return found.reshape(model.num_layers, len(pairs.targets), len(pairs))
+
+
+def by_layer(model: LocalModel, pairs: Prepared, donor: Tensor) -> Tensor:
+    """The same, one forward for each layer with a copy of the pairs for each position."""
+    import torch
+
+    rows, length = pairs.corrupt.ids.shape
+    parts = (pairs.corrupt.ids, pairs.corrupt.mask, pairs.corrupt.positions)
+    batch = Batch(*(part.repeat(length, 1) for part in parts))
+    here = torch.arange(length, device=model.device)
+    found = []
+    for layer, block in enumerate(model.blocks):
+
+        def put(_: Any, __: Any, out: Any, layer: int = layer) -> Any:
+            hidden = _hidden(out).reshape(length, rows, length, -1).clone()
+            hidden[here, :, here] = donor[layer].transpose(0, 1)
+            return _like(out, hidden.reshape(length * rows, length, -1))
+
+        logits = _hooked(model, batch, block, put).reshape(length, rows, -1)
+        found.append(_difference(pairs, logits).float().cpu())
+    return torch.stack(found)
+
+
+def by_cell(model: LocalModel, pairs: Prepared, donor: Tensor) -> Tensor:
+    """The same, one forward for each cell."""
+    import torch
+
+    _, length = pairs.corrupt.ids.shape
+    found = []
+    for layer, block in enumerate(model.blocks):
+        for position in range(length):
+
+            def put(_: Any, __: Any, out: Any, layer: int = layer, at: int = position) -> Any:
+                hidden = _hidden(out).clone()
+                hidden[:, at] = donor[layer][:, at]
+                return _like(out, hidden)
+
+            logits = _hooked(model, pairs.corrupt, block, put)
+            found.append(_difference(pairs, logits[None])[0].float().cpu())
+    return torch.stack(found).reshape(model.num_layers, length, -1)
+
+
+def nnterp_cells(model: LocalModel, pairs: Prepared, donor: Tensor, cells: int) -> Tensor:
+    """Some cells, spread over layers and positions, as traces of nnterp: [cells, pairs]."""
+    import torch
+
+    standard = model.standardised
+    batch = pairs.corrupt
+    inputs = {"input_ids": batch.ids, "attention_mask": batch.mask, "position_ids": batch.positions}
+    donor = donor.clone()  # a trace writes in place, which tensors of inference mode refuse
+    found = []
+    with torch.no_grad():
+        for layer, position in _some(model, pairs, cells):
+            with standard.trace(inputs):
+                standard.layers_output[layer][:, position] = donor[layer][:, position]
+                logits = standard.logits[:, -1].save()
+            found.append(_difference(pairs, logits[None])[0].float().cpu())
+    return torch.stack(found)
+
+
+def _some(model: LocalModel, pairs: Prepared, cells: int) -> list[tuple[int, int]]:
+    length = pairs.corrupt.ids.shape[1]
+    everything = [(layer, at) for layer in range(model.num_layers) for at in range(length)]
+    return everything[:: max(1, len(everything) // cells)][:cells]
+
+
+def _hooked(model: LocalModel, batch: Batch, block: Any, hook: Callable[..., Any]) -> Tensor:
+    with model.working():
+        handle = block.register_forward_hook(hook)
+        try:
+            return model.forward(batch)
+        finally:
+            handle.remove()
+
+
+def _hidden(out: Any) -> Any:
+    return out[0] if isinstance(out, tuple) else out
+
+
+def _like(out: Any, hidden: Any) -> Any:
+    return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
+
+
+def _difference(pairs: Prepared, logits: Tensor) -> Tensor:
+    """Logit of answer minus logit of wrong: [cells, pairs, vocabulary] to [cells, pairs]."""
+    import torch
+
+    rows = torch.arange(len(pairs), device=logits.device)
+    return logits[:, rows, pairs.answer] - logits[:, rows, pairs.wrong]
+
+
+def measure(
+    model: str = "demo",
+    behaviour: str = "capital-of",
+    n: int = 16,
+    device: str = "auto",
+    rounds: int = 5,
+    max_rows: int = 512,
+) -> dict[str, Any]:
+    """Median seconds of each method, ratios to ``engine``, and largest differences from ``by cell``.
+
+    Args:
+        model: as for gadfly patch
+        behaviour: whose prompts are patched
+        n: pairs
+    """
+    loaded = load(model, device=device)
+    pairs = prepare(loaded, pairs_of(behaviour, n))
+    donor, _ = capture(loaded, pairs.clean, "residual")
+    length = len(pairs.targets)
+    cells = loaded.num_layers * length
+    traces = min(_TRACES, cells)
+    methods: dict[str, Callable[[], Tensor]] = {
+        "engine": partial(engine, loaded, pairs, donor, max_rows),
+        "by layer": partial(by_layer, loaded, pairs, donor),
+        "by cell": partial(by_cell, loaded, pairs, donor),
+        "nnterp": partial(nnterp_cells, loaded, pairs, donor, traces),
+    }
+    values, seconds = interleaved(methods, rounds)
+    seconds["nnterp"] *= cells / traces
+    truth = values["by cell"]
+    at = [layer * length + position for layer, position in _some(loaded, pairs, traces)]
+    picked = truth.reshape(cells, -1)[at]
+    return {
+        "model": model,
+        "device": str(loaded.device),
+        "machine": processor(),
+        "layers": loaded.num_layers,
+        "positions": length,
+        "pairs": n,
+        "rounds": rounds,
+        "methods": {
+            key: {
+                "seconds": taken,
+                "times_engine": taken / seconds["engine"],
+                "difference": float(
+                    (values[key] - (picked if key == "nnterp" else truth)).abs().max()
+                ),
+            }
+            for key, taken in seconds.items()
+        },
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The measurement as text."""
+    head = (
+        f"{found['layers']} layers x {found['positions']} positions x {found['pairs']} pairs, "
+        f"{found['model']} on {found['device']} ({found['machine']}), median of {found['rounds']}"
+    )
+    rows = [
+        f"  {key:9} {row['seconds']:9.4f} s {row['times_engine']:7.1f} x   "
+        f"largest difference {row['difference']:.1e}"
+        for key, row in found["methods"].items()
+    ]
+    return "\n".join([head, *rows])
+
+
+if __name__ == "__main__":
+    script(measure, table)

@@ -1,0 +1,129 @@
+"""Activation patching beside TransformerLens and pyvene, on the same weights and the same pairs.
+
+    python -m gadfly.evals.bench.peer_patch [--peer transformer-lens,pyvene] [--model demo] [--behaviour capital-of]
+
+Every (layer, position) cell of the residual stream is patched by both, denoising. ``difference`` is the largest
+difference of a logit difference, ``logit_difference`` of a clean logit: rounding that patching has no part in. A peer
+takes one forward for each cell, as its tutorials do, with the clean activations read beforehand, as ours are. It lives
+in an environment of its own, made on first use; ``--python`` names an interpreter that has one peer already. Rounds of
+two processes cannot be interleaved: ours are taken before and after theirs, and the quickest of each are compared, for
+other load only adds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gadfly.errors import UsageError
+from gadfly.evals.bench.patch import engine, pairs_of
+from gadfly.evals.kit.script import known, script
+from gadfly.evals.kit.timing import timed
+from gadfly.evals.peers.environment import PYVENE, TRANSFORMER_LENS, Peer, interpreter
+from gadfly.evals.peers.running import ask_model
+from gadfly.tools.model import LocalModel, load
+from gadfly.tools.patching.engine import capture
+from gadfly.tools.patching.pairs import PromptPair, prepare
+
+PEERS = {peer.name: peer for peer in (TRANSFORMER_LENS, PYVENE)}
+
+
+def measure(
+    peer: tuple[str, ...] = (),
+    model: str = "demo",
+    behaviour: str = "capital-of",
+    n: int = 16,
+    rounds: int = 3,
+    device: str = "auto",
+    python: Path | None = None,
+) -> dict[str, Any]:
+    """Each peer's comparison.
+
+    Args:
+        peer: transformer-lens, pyvene; default: both
+        model: as for gadfly patch
+        n: pairs
+        python: an interpreter that has the peer
+
+    Raises:
+        UsageError: an unknown peer or behaviour, or one interpreter for several peers.
+        GadflyError: a peer failed.
+    """
+    names = known(peer, PEERS, "peer")
+    if python and len(names) > 1:
+        raise UsageError("--python is the interpreter of one peer; name it with --peer")
+    return {
+        "peers": [
+            compare(PEERS[name], model, behaviour, n, rounds, device, python) for name in names
+        ]
+    }
+
+
+def compare(
+    peer: Peer,
+    name: str,
+    behaviour: str,
+    n: int,
+    rounds: int,
+    device: str,
+    python: Path | None = None,
+) -> dict[str, Any]:
+    """Both sweeps; the largest differences of effects and of clean logits, and seconds of the quickest round of each.
+
+    Raises:
+        UsageError: an unknown behaviour.
+        GadflyError: the peer failed.
+    """
+    import torch
+
+    python = python or interpreter(peer)
+    model = load(name, device=device)
+    pairs = prepare(model, _of_one_length(model, behaviour, n))
+    donor, clean = capture(model, pairs.clean, "residual")
+    ours = partial(engine, model, pairs, donor, 512)
+    effects = ours().reshape(-1, len(pairs))
+    taken = timed(ours, rounds)
+    rows = {"clean": pairs.clean.ids, "corrupt": pairs.corrupt.ids}
+    rows |= {"answer": pairs.answer, "wrong": pairs.wrong}
+    job = {"rounds": rounds, **{key: row.tolist() for key, row in rows.items()}}
+    theirs = ask_model(peer.name, python, f"{peer.name.replace('-', '_')}_patch", name, model, job)
+    taken += timed(ours, rounds)
+    seconds, their_seconds = min(taken), min(theirs["seconds"])
+    logits = torch.tensor(theirs["logits"])
+    return {
+        "peer": peer.name,
+        "version": theirs["version"],
+        "model": name,
+        "cells": len(effects),
+        "pairs": len(pairs),
+        "difference": float((effects - torch.tensor(theirs["effects"])).abs().max()),
+        "spread": float(effects.std()),
+        "logit_difference": float((clean.float().cpu() - logits).abs().max()),
+        "seconds": seconds,
+        "their_seconds": their_seconds,
+        "ratio": their_seconds / seconds,
+    }
+
+
+def _of_one_length(model: LocalModel, behaviour: str, n: int) -> list[PromptPair]:
+    """Pairs of the commonest length: a comparison of packages, not of how they pad."""
+    made = pairs_of(behaviour, 4 * n)
+    lengths = [len(model.ids(pair.clean)) for pair in made]
+    common = Counter(lengths).most_common(1)[0][0]
+    return [pair for pair, length in zip(made, lengths, strict=True) if length == common][:n]
+
+
+def table(found: dict[str, Any]) -> str:
+    """The measurement as text."""
+    return "\n".join(
+        f"{each['cells']} cells x {each['pairs']} pairs of {each['model']}: effects differ by at most "
+        f"{each['difference']:.1e} logits (their spread is {each['spread']:.1f}); {each['peer']} {each['version']} "
+        f"takes {each['ratio']:.1f} times as long ({each['their_seconds']:.2f} s, {each['seconds']:.2f} s)"
+        for each in found["peers"]
+    )
+
+
+if __name__ == "__main__":
+    script(measure, table)

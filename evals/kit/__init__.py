@@ -1,0 +1,1 @@
+"""What every script of the evaluations shares."""

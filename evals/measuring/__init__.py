@@ -1,0 +1,1 @@
+"""How often something is so: guards, false positives, retrieval, the review of code. Each module runs alone."""

@@ -1,0 +1,166 @@
+"""Scores the deterministic review over a folder of cases (see ``cases``). No model takes part.
+
+    python -m gadfly.evals.measuring.review_rules [--cases FOLDER] [--json]
+
+A bug counts as found when a finding is within three lines of it (in a notebook: in its cell) and its text matches the
+case's pattern. Every finding on a clean file or on a repaired twin is a false alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from gadfly.evals.kit.rates import Rate, rate, sensitivity
+from gadfly.evals.kit.script import script
+from gadfly.evals.kit.timing import took
+from gadfly.evals.measuring.cases import DEFAULT, Case, Remark, read, remarks
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.reading.source import read as read_source
+from gadfly.tools.review.registry import rules
+
+
+@dataclass
+class Outcome:
+    """What was said about one case."""
+
+    id: str
+    category: str
+    has_bug: bool
+    found: bool = False
+    near_but_other: list[str] = field(default_factory=list)  # right place, pattern not matched
+    elsewhere: list[str] = field(default_factory=list)  # findings that are not the planted bug
+    twin_alarms: list[str] = field(default_factory=list)
+    has_twin: bool = False
+    milliseconds: float = 0.0
+
+
+@dataclass
+class Score:
+    """Rates over a folder of cases."""
+
+    cases: int
+    bugs: int
+    found: int
+    recall: float
+    precision: float
+    f_half: float
+    clean: int
+    clean_pass: float
+    twins: int
+    twin_pass: float
+    paired_accuracy: float
+    d_prime: float
+    criterion: float
+    milliseconds_mean: float
+    milliseconds_median: float
+    milliseconds_worst: float
+    missed: list[str]
+    false_alarms: list[str]
+
+
+def measure(cases: Path = DEFAULT) -> dict[str, Any]:
+    """Reviews every case of a folder.
+
+    Args:
+        cases: folder with cases.jsonl
+
+    Raises:
+        GadflyError: the folder has no readable ``cases.jsonl``.
+    """
+    rules()  # their import is not part of the time of the first file
+    outcomes = [_reviewed(case) for case in read(cases)]
+    return {**asdict(score(outcomes)), "by_case": [asdict(each) for each in outcomes]}
+
+
+def _reviewed(case: Case) -> Outcome:
+    file = case.file()
+    findings, taken = took(lambda: review_source(file.source, changed=file.shown))
+    of_twin = remarks(review_source(read_source(case.twin))) if case.twin else []
+    outcome = judged(case, remarks(findings), of_twin)
+    outcome.milliseconds = 1000 * taken
+    return outcome
+
+
+def judged(case: Case, said: list[Remark], of_twin: list[Remark]) -> Outcome:
+    """Each remark as the bug, as another one in its place, or as a false alarm."""
+    done = Outcome(case.id, case.about.get("category", ""), case.has_bug)
+    for each in said:
+        if case.names(each):
+            done.found = True
+        else:
+            (done.near_but_other if case.near(each) else done.elsewhere).append(str(each))
+    done.has_twin, done.twin_alarms = case.twin is not None, [str(each) for each in of_twin]
+    return done
+
+
+def score(cases: list[Outcome]) -> Score:
+    """The rates of reviewed cases."""
+    bugs = [each for each in cases if each.has_bug]
+    clean = [each for each in cases if not each.has_bug]
+    twins = [each for each in bugs if each.has_twin]
+    found = rate([each.found for each in bugs])
+    alarms = sum(len(e.elsewhere) + len(e.near_but_other) for e in cases)
+    recall = found.share or 0.0
+    precision = _share(Rate(found.count, found.count + alarms), 1.0)
+    weighted = 0.25 * precision + recall
+    quiet = [not e.elsewhere for e in clean], [not e.twin_alarms for e in twins]
+    # Hits on buggy files against alarms on files without the bug.
+    d_prime, criterion = sensitivity(found, rate([not each for some in quiet for each in some]))
+    times = [each.milliseconds for each in cases] or [0.0]
+    return Score(
+        cases=len(cases),
+        bugs=len(bugs),
+        found=found.count,
+        recall=recall,
+        precision=precision,
+        f_half=1.25 * precision * recall / weighted if weighted else 0.0,
+        clean=len(clean),
+        clean_pass=_share(rate(quiet[0]), 1.0),
+        twins=len(twins),
+        twin_pass=_share(rate(quiet[1]), 1.0),
+        paired_accuracy=_share(rate([e.found and not e.twin_alarms for e in twins]), 0.0),
+        d_prime=d_prime,
+        criterion=criterion,
+        milliseconds_mean=mean(times),
+        milliseconds_median=median(times),
+        milliseconds_worst=max(times),
+        missed=[
+            f"{e.id} ({e.category}) {' '.join(e.near_but_other)}".strip()
+            for e in bugs
+            if not e.found
+        ],
+        false_alarms=[
+            f"{e.id}: {' '.join([*e.elsewhere, *(f'twin {t}' for t in e.twin_alarms)])}"
+            for e in cases
+            if e.elsewhere or e.twin_alarms
+        ],
+    )
+
+
+def _share(found: Rate, of_nothing: float) -> float:
+    return of_nothing if found.share is None else found.share
+
+
+def table(found: dict[str, Any]) -> str:
+    """The score for a reader: rates, then each case on a line."""
+    lines = []
+    for name, value in found.items():
+        if not isinstance(value, list):
+            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+            lines.append(f"{name.replace('_', ' '):22} {shown:>8}")
+    lines += ["", f"{'case':10} {'category':26} {'bug':7} {'twin':6} {'ms':>6}  findings"]
+    for each in [Outcome(**about) for about in found["by_case"]]:
+        state = "clean" if not each.has_bug else "found" if each.found else "missed"
+        twin = "" if not each.has_twin else "quiet" if not each.twin_alarms else "ALARM"
+        other = " ".join([*each.near_but_other, *each.elsewhere, *each.twin_alarms])
+        lines.append(
+            f"{each.id:10} {each.category:26} {state:7} {twin:6} {each.milliseconds:6.1f}  {other}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    script(measure, table)
