@@ -21,7 +21,17 @@ ALLOWED = {
     "prompts": set(),
 }
 # src/gadfly itself: everyone may stand on it
-FLOOR = {"__version__", "errors", "files", "home", "leaving", "surroundings", "visible"}
+FLOOR = {
+    "__version__",
+    "background",
+    "errors",
+    "files",
+    "home",
+    "leaving",
+    "settings",
+    "surroundings",
+    "visible",
+}
 FACES = {"cli", "chat", "mcp", "github"}
 HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")

@@ -24,13 +24,12 @@ from typing import Protocol
 from gadfly.agent.answers.answer import Claim, Receipt
 from gadfly.agent.answers.markers import Marker, broken, markers, replaced
 from gadfly.agent.answers.sentences import Segment, segments
-from gadfly.corpus import quotes
+from gadfly.agent.answers.verbatim import bare, verbatim
 from gadfly.errors import CorpusError, LedgerError
 from gadfly.tools.ledger import Run
 
 NUMBER = re.compile(r"(?<![\w.\-–/])[+\-−]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?%?(?![\w\-]|\.\d)")
 _LONGEST_EXPONENT = 400  # of a number that is compared as text; a float has 308
-_QUOTE_MARKS = "\"'“”„«»‘’ \n\t"
 
 
 class Library(Protocol):
@@ -156,7 +155,7 @@ class _Footnotes:
 
 
 def _check_quote(document_id: str, words: str, library: Library) -> Receipt:
-    words = words.strip(_QUOTE_MARKS)
+    words = bare(words)
     receipt = Receipt(kind="quote", state="struck", document=document_id, quote=words)
     try:
         document = library.document(document_id)
@@ -164,7 +163,7 @@ def _check_quote(document_id: str, words: str, library: Library) -> Receipt:
         receipt.reason = f"no document {document_id!r} in the corpus"
         return receipt
     receipt.title = document.title
-    match, reason = quotes.check(words, document.text)
+    match, reason = verbatim(words, document.text)
     if match is None:
         receipt.reason = f"these words do not stand in the document ({reason})"
         return receipt

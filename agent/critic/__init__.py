@@ -1,8 +1,7 @@
 """The critic: what models say about code that the rules have read (``tools.review``), added to their report.
 
 - ``blind``      what the judge does not see: authors and praise
-- ``framings``   the opposed ways of asking
-- ``judge``      one question to a model, one list of anchored candidates
+- ``judge``      what a reply is worth: anchored candidates, a verdict, a repair
 - ``views``      what one question shows of a file; where a quote stands
 - ``claims``     several readings brought together by place
 - ``critique``   the runs, their agreement, the refuter, the fix

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gadfly.agent.critic.framings import NAMES
 from gadfly.agent.critic.judge import Candidate
+from gadfly.agent.llm.framings import CODE
 from gadfly.tools.review.report import CRITIQUE, Remark
 from gadfly.tools.review.suppress import Suppressions
 
@@ -31,7 +31,7 @@ class Claim:
         """Which of the framings that were answered say it."""
         said = {each.framing for each in self.said}
         answered = {name for each in self.said for name in asked[id(each.view)]}
-        return {name: name in said for name in NAMES if name in answered}
+        return {name: name in said for name in CODE if name in answered}
 
 
 def by_place(said: Iterable[Candidate]) -> list[Claim]:

@@ -6,24 +6,26 @@ provider that fails half-way costs what was not asked yet, never what was found.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from gadfly.agent.critic.claims import Asked, Claim, beside_rules, by_place
 from gadfly.agent.critic.fixes import replaced
-from gadfly.agent.critic.framings import chosen, fenced, question, shuffled
-from gadfly.agent.critic.judge import Asker, Candidate, candidates, repair, verdict
+from gadfly.agent.critic.judge import Candidate, candidates, repair, verdict
 from gadfly.agent.critic.price import estimate
 from gadfly.agent.critic.risk import risk
 from gadfly.agent.critic.views import View, views
+from gadfly.agent.llm.asking import Asker
+from gadfly.agent.llm.framings import chosen, code_question
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.background import side_by_side
 from gadfly.corpus.progress import Progress
 from gadfly.errors import LLMError
 from gadfly.tools.review.findings import fingerprint
 from gadfly.tools.review.reading.material import Material
-from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report
+from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report, Spent
 
 _MOST_VIEWS = 60  # pieces of code in one review, for models whose price is not known
 _In = TypeVar("_In")
@@ -73,20 +75,30 @@ class Critique:
             said, asked = self._detect(kept, report)
             answered = {way for ways in asked.values() for way in ways}
             report.read.framings = [way for way in self._framings if way in answered]
-            report.read.model = self._asker.chat.name if answered else None
+            report.read.model = self._asker.name if answered else None
             remarks, claims = beside_rules(found, by_place(said), asked)
             tried = self._each("refuting", claims, lambda each: self._survivor(each, asked, report))
         finally:
             self._progress.finish()
-        report.spent = self._asker.spent.model_copy(update={"estimated_dollars": estimated})
+        report.spent = self._spent(estimated)
         if self._stopped:
             report.complete = False
             report.notices.append(f"the critique stopped early: {self._stopped}")
         return remarks + [each for each in tried if each is not None]
 
+    def _spent(self, estimated: float | None) -> Spent:
+        replies = self._asker.replies
+        return Spent(
+            calls=len(replies),
+            input_tokens=sum(reply.input_tokens for reply in replies),
+            output_tokens=sum(reply.output_tokens for reply in replies),
+            dollars=self._asker.dollars,
+            estimated_dollars=estimated,
+        )
+
     def _affordable(self, seen: list[View], report: Report) -> tuple[list[View], float | None]:
         """As many views as the budget takes; what it will cost is told before anything is asked."""
-        model, ways = self._asker.chat.name, len(self._framings)
+        model, ways = self._asker.name, len(self._framings)
         kept = sorted(seen, key=lambda view: -risk(view.changed or view.text))
         cost = estimate(kept, ways, model)
         while kept and (len(kept) > _MOST_VIEWS or (cost.dollars or 0.0) > self._budget):
@@ -105,13 +117,13 @@ class Critique:
 
     def _detect(self, seen: list[View], report: Report) -> tuple[list[Candidate], Asked]:
         """What every reading found, and for each view the framings that were answered."""
-        every = [(view, framing) for view in seen for framing in self._framings]
-        jobs = shuffled(every, self._seed)
+        jobs = [(view, framing) for view in seen for framing in self._framings]
+        random.Random(self._seed).shuffle(jobs)
         system = prompt("review_detect").render()
 
         def read(job: tuple[View, str]) -> str | None:
             view, framing = job
-            return self._ask(question(framing, fenced(view.text, view.changed)), system)
+            return self._ask(code_question(framing, view.text, view.changed), system)
 
         said: list[Candidate] = []
         asked: dict[int, list[str]] = {id(view): [] for view in seen}
@@ -190,13 +202,8 @@ class Critique:
                 self._progress.advance()
 
         self._progress.start(label, len(jobs))
-        if self._workers == 1:
-            return [one(job) for job in jobs]
-        with ThreadPoolExecutor(self._workers) as pool:
-            try:
-                return list(pool.map(one, jobs))
-            except BaseException:
-                self._stopped = (
-                    "it was stopped"  # Ctrl-C: what waits in the pool is not asked any more
-                )
-                raise
+        try:
+            return side_by_side(one, jobs, self._workers)
+        except BaseException:
+            self._stopped = "it was stopped"  # Ctrl-C: what waits is not asked any more
+            raise

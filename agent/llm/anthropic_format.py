@@ -1,16 +1,19 @@
-"""Between chat-completions messages and Anthropic's: documents, tools, roles, citations as markers. Pure functions."""
+"""Between chat-completions messages and Anthropic's: documents, tools, roles, citations, cache marks."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gadfly.agent.llm.model import Message
+from gadfly.agent.llm.model import Message, Messages, arguments, text_of
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
+
+
+CACHED = {"type": "ephemeral"}
+"""What comes before this mark is paid for once and then read."""
 
 
 class Document(Protocol):
@@ -36,7 +39,7 @@ def documents(given: Sequence[Document]) -> list[dict[str, Any]]:
         for each in given
     ]
     if blocks:
-        blocks[-1]["cache_control"] = {"type": "ephemeral"}
+        blocks[-1]["cache_control"] = CACHED
     return blocks
 
 
@@ -46,7 +49,7 @@ def quotable(text: str) -> str:
     return max(parts, key=len, default="")
 
 
-def translate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
+def translate(messages: Messages) -> tuple[str, list[dict[str, Any]]]:
     """Chat-completions messages as Anthropic's: system apart, results as user blocks, roles in turn."""
     system: list[str] = []
     talk: list[dict[str, Any]] = []
@@ -60,7 +63,7 @@ def translate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
             talk.append({"role": role, "content": list(blocks)})
 
     for message in messages:
-        text = _plain(message.get("content"))
+        text = text_of(message)
         said = [{"type": "text", "text": text}] if text.strip() else []
         match message["role"]:
             case "system":
@@ -68,37 +71,20 @@ def translate(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
             case "user":
                 put("user", *said)
             case "tool":
-                put(
-                    "user",
-                    {
-                        "type": "tool_result",
-                        "tool_use_id": message["tool_call_id"],
-                        "content": text,
-                    },
-                )
+                result = {"type": "tool_result", "tool_use_id": message["tool_call_id"]}
+                put("user", {**result, "content": text})
             case "assistant":
                 uses = [
                     {
-                        "type": "tool_use", "id": call["id"], "name": call["function"]["name"],
-                        "input": json.loads(as_object(call["function"]["arguments"])),
+                        "type": "tool_use",
+                        "id": call["id"],
+                        "name": call["function"]["name"],
+                        "input": arguments(call["function"]["arguments"]),
                     }
                     for call in message.get("tool_calls") or ()
-                ]  # fmt: skip
+                ]
                 put("assistant", *(message.get("thinking_blocks") or ()), *said, *uses)
     return "\n\n".join(system), talk
-
-
-def _plain(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content)
-    return str(content or "")
-
-
-def as_object(arguments: str) -> str:
-    try:
-        return arguments if isinstance(json.loads(arguments), dict) else "{}"
-    except ValueError:
-        return "{}"
 
 
 def tool_schema(tool: ToolSchema) -> dict[str, Any]:
@@ -108,3 +94,24 @@ def tool_schema(tool: ToolSchema) -> dict[str, Any]:
         "description": function.get("description", ""),
         "input_schema": function.get("parameters", {"type": "object"}),
     }
+
+
+def wants_marks(model: str) -> bool:
+    """Whether this model's provider takes cache marks. Others cache a common prefix by themselves."""
+    return "claude" in model or model.startswith("anthropic/")
+
+
+def marked(messages: Messages, model: str) -> list[Message]:
+    """Chat-completions messages with a mark behind the system prompt (which the tools precede) and behind the newest
+    message: without them every round of a turn pays again for all that was said before."""
+    out = list(messages)
+    if not wants_marks(model):
+        return out
+    # Anthropic itself takes marks on tool results; on the way there only system and user messages are sure to.
+    roles = ("user", "tool") if model.startswith("anthropic/") else ("user",)
+    newest = next((i for i in reversed(range(len(out))) if out[i]["role"] in roles), None)
+    for index in {i for i, m in enumerate(out) if m["role"] == "system"} | {newest}:
+        if index is not None and isinstance(text := out[index].get("content"), str) and text:
+            part = {"type": "text", "text": text, "cache_control": CACHED}
+            out[index] = {**out[index], "content": [part]}
+    return out

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gadfly.agent.llm.model import Message, ToolCall
+from gadfly.agent.llm.model import Message, ToolCall, arguments, text_of
 
 # Hermes and Qwen; Mistral; Llama 3 (with or without its tag). Each leads to JSON.
 _TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.S)
@@ -46,8 +46,8 @@ def _calls(body: str, start: int) -> Iterator[ToolCall]:
         return
     for number, item in enumerate(data if isinstance(data, list) else [data], start):
         if isinstance(item, dict) and isinstance(item.get("name"), str):
-            arguments: Any = item.get("arguments", item.get("parameters", {}))
-            written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            given: Any = item.get("arguments", item.get("parameters", {}))
+            written = given if isinstance(given, str) else json.dumps(given)
             yield ToolCall(f"call_{number}", item["name"], written)
 
 
@@ -55,17 +55,14 @@ def for_template(messages: list[Message]) -> list[Message]:
     """Messages as chat templates take them: arguments as objects, contents as strings."""
     out = []
     for message in messages:
-        content = message.get("content")
-        if isinstance(content, list):
-            content = "\n".join(str(part.get("text", "")) for part in content)
-        plain: Message = {"role": message["role"], "content": content or ""}
+        plain: Message = {"role": message["role"], "content": text_of(message)}
         if message.get("tool_calls"):
             plain["tool_calls"] = [
                 {
                     "type": "function",
                     "function": {
                         "name": call["function"]["name"],
-                        "arguments": json.loads(call["function"]["arguments"] or "{}"),
+                        "arguments": arguments(call["function"]["arguments"]),
                     },
                 }
                 for call in message["tool_calls"]

@@ -1,24 +1,17 @@
-"""Which LLM answers, judges and does the small work: by argument, environment, config file, then by the keys found.
+"""Which LLM answers, judges and does the small work: by argument, by the settings, then by the keys found.
 
-Reads the environment and ``config.toml`` of the data folder and nothing else; no client is loaded. Three roles:
-``main`` thinks and writes, ``fast`` does small work (splitting a message), ``judge`` refutes in a fresh context.
-
-    [models]                              # GADFLY_HOME/config.toml; each has an environment variable too
-    main = "openrouter/anthropic/claude-sonnet-5.5"      # GADFLY_MODEL
-    fast = "openrouter/anthropic/claude-haiku-5.5"       # GADFLY_FAST_MODEL
-    judge = "openrouter/openai/gpt-5.6"                  # GADFLY_JUDGE_MODEL
-    fallbacks = ["anthropic/claude-sonnet-5-5"]          # GADFLY_FALLBACKS, separated by commas
-    api_base = "http://127.0.0.1:8000/v1"                # GADFLY_API_BASE, any OpenAI-compatible server
+No client is loaded here. Three roles: ``main`` thinks and writes, ``fast`` does small work (splitting a message),
+``judge`` refutes in a fresh context. An option of every LLM is a field of :class:`Choice`.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
+from gadfly import settings
 from gadfly.errors import UsageError
-from gadfly.home import home
 
 OFFLINE = "offline"
 LOCAL = "local"
@@ -31,6 +24,8 @@ class Choice:
     model: str
     because: str
     api_base: str | None = None
+    effort: str = "medium"
+    """Of reasoning; sent unless the model is known to have none."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +38,27 @@ class Roles:
     fallbacks: tuple[Choice, ...] = ()
 
 
+class _Provider(NamedTuple):
+    key: str
+    main: str
+    fast: str
+
+
 # The first key found decides. OpenRouter leads: one key reaches every model.
-_PROVIDERS = (
-    (
-        "openrouter",
-        "OPENROUTER_API_KEY",
-        "openrouter/anthropic/claude-sonnet-5.5",
-        "openrouter/anthropic/claude-haiku-5.5",
-    ),
-    (
-        "anthropic",
-        "ANTHROPIC_API_KEY",
-        "anthropic/claude-sonnet-5-5",
-        "anthropic/claude-haiku-5-5",
-    ),
-    ("openai", "OPENAI_API_KEY", "openai/gpt-5.6", "openai/gpt-5.4-mini"),
-    ("gemini", "GEMINI_API_KEY", "gemini/gemini-3.8-flash", "gemini/gemini-3.5-flash-lite"),
-)
-_KEY_OF = {provider: key for provider, key, _, _ in _PROVIDERS}
-_FAST_OF = {provider: fast for provider, _, _, fast in _PROVIDERS}
-KEYS = tuple(_KEY_OF.values())
+_PROVIDERS = {
+    each.main.split("/", 1)[0]: each
+    for each in (
+        _Provider(
+            "OPENROUTER_API_KEY",
+            "openrouter/anthropic/claude-sonnet-5.5",
+            "openrouter/anthropic/claude-haiku-5.5",
+        ),
+        _Provider("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-5-5", "anthropic/claude-haiku-5-5"),
+        _Provider("OPENAI_API_KEY", "openai/gpt-5.6", "openai/gpt-5.4-mini"),
+        _Provider("GEMINI_API_KEY", "gemini/gemini-3.8-flash", "gemini/gemini-3.5-flash-lite"),
+    )
+}
+KEYS = tuple(each.key for each in _PROVIDERS.values())
 
 NO_KEY = (
     "No LLM key found: the offline engine answers (quotes and experiments, no free text). "
@@ -74,39 +70,24 @@ def choose(name: str | None = None) -> Choice | None:
     """The main model, or None for the offline engine.
 
     Args:
-        name: a litellm model name, ``local``, ``offline``, or None to decide by ``GADFLY_MODEL`` (or ``GADFLY_LLM``),
-            the config file, ``GADFLY_API_BASE`` and the keys, in this order.
+        name: a litellm model name, ``local``, ``offline``, or None to decide by the settings and the keys.
 
     Raises:
         UsageError: the named model's key is not set; says which one.
     """
-    config = _config()
-    base = os.environ.get("GADFLY_API_BASE") or config.get("api_base") or None
-    wanted, because = next(
-        (
-            (value, source)
-            for value, source in (
-                (name, "--llm"),
-                (os.environ.get("GADFLY_MODEL"), "GADFLY_MODEL"),
-                (os.environ.get("GADFLY_LLM"), "GADFLY_LLM"),
-                (config.get("main"), "config.toml"),
-            )
-            if value
-        ),
-        (None, ""),
-    )
+    base = settings.API_BASE.value() or None
+    wanted, because = (name, "--llm") if name else settings.LLM.found()
     if wanted == OFFLINE:
         return None
     if wanted:
         return _named(wanted, because, base)
     if base:
+        example = f"{settings.LLM.name}=openai/qwen3"
         raise UsageError(
-            "GADFLY_API_BASE is set: name the model there too, e.g. GADFLY_LLM=openai/qwen3"
+            f"{settings.API_BASE.name} is set: name the model there too, e.g. {example}"
         )
-    for _, key, model, _ in _PROVIDERS:
-        if os.environ.get(key):
-            return Choice(model, key)
-    return None
+    found = next((each for each in _PROVIDERS.values() if os.environ.get(each.key)), None)
+    return Choice(found.main, found.key) if found else None
 
 
 def roles(name: str | None = None) -> Roles | None:
@@ -119,21 +100,20 @@ def roles(name: str | None = None) -> Roles | None:
     main = choose(name)
     if main is None:
         return None
-    config = _config()
-    fast = os.environ.get("GADFLY_FAST_MODEL") or config.get("fast")
-    judge = os.environ.get("GADFLY_JUDGE_MODEL") or config.get("judge")
-    told = os.environ.get("GADFLY_FALLBACKS")
-    others = [each.strip() for each in told.split(",")] if told else config.get("fallbacks", [])
-    small = _FAST_OF.get(main.model.split("/", 1)[0]) if main.api_base is None else None
+    fast, judge = settings.FAST_LLM.value(), settings.JUDGE_LLM.value()
+    provider = _PROVIDERS.get(main.model.split("/", 1)[0]) if main.api_base is None else None
+    small = _named(fast, "fast", main.api_base) if fast else main
+    if provider and not fast:
+        small = Choice(provider.fast, main.because)
     return Roles(
         main=main,
-        fast=_named(fast, "fast", main.api_base)
-        if fast
-        else (Choice(small, main.because) if small else main),
+        fast=replace(small, effort="low"),
         judge=_named(judge, "judge", main.api_base)
         if judge
         else replace(main, because="same as main"),
-        fallbacks=tuple(_named(each, "fallback", main.api_base) for each in others if each),
+        fallbacks=tuple(
+            _named(each, "fallback", main.api_base) for each in settings.FALLBACKS.texts()
+        ),
     )
 
 
@@ -148,54 +128,21 @@ def _named(model: str, because: str, base: str | None) -> Choice:
 
 def _require_key(model: str, base: str | None) -> None:
     """litellm reports a missing key late and as a server error, so it is checked here."""
-    provider = model.split("/", 1)[0]
-    key = _KEY_OF.get(provider)
+    name = model.split("/", 1)[0]
     if "/" not in model:
         raise UsageError(
             f"{model!r} names no provider; write it as PROVIDER/MODEL, "
-            f"e.g. {_PROVIDERS[0][2]}, or 'local' or 'offline'"
+            f"e.g. {_PROVIDERS['openrouter'].main}, or 'local' or 'offline'"
         )
-    if base is not None and provider == "openai":
+    if base is not None and name == "openai":
         return
-    if key is not None and not os.environ.get(key):
+    if name in _PROVIDERS and not os.environ.get(key := _PROVIDERS[name].key):
         raise UsageError(f"{model} needs the environment variable {key}, which is not set")
-
-
-def _config() -> dict[str, Any]:
-    """The ``[models]`` table of config.toml; empty where there is none."""
-    import tomllib
-
-    path = home() / "config.toml"
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    models = data.get("models", {})
-    known = {"main": str, "fast": str, "judge": str, "api_base": str, "fallbacks": list}
-    if not isinstance(models, dict):
-        raise UsageError(f"{path}: [models] must be a table")
-    for key, value in models.items():
-        if key not in known:
-            raise UsageError(f"{path}: unknown key {key!r} in [models]; valid: {', '.join(known)}")
-        if not isinstance(value, known[key]):
-            raise UsageError(
-                f"{path}: {key} in [models] must be a {known[key].__name__}, not {value!r}"
-            )
-    return models
 
 
 def redacted(text: str) -> str:
     """Without the keys of the environment, whatever file, command or error shows them."""
-    for secret in _secrets():
-        text = text.replace(secret, "***")
+    for name, value in os.environ.items():
+        if name.endswith(("_API_KEY", "_TOKEN", "_SECRET")) and len(value) >= 6:
+            text = text.replace(value, "***")
     return text
-
-
-def _secrets() -> list[str]:
-    return [
-        value
-        for name, value in os.environ.items()
-        if name.endswith(("_API_KEY", "_TOKEN", "_SECRET")) and len(value) >= 6
-    ]

@@ -6,16 +6,13 @@ worker with the experiments, so a conversation and a forward never meet. Greedy,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.llm.anthropic_format import as_object
 from gadfly.agent.llm.chatformat import Stream, for_template, parse
-from gadfly.agent.llm.model import Message, Reply
+from gadfly.agent.llm.model import Messages, OnText, Reply, Tools, assistant
 from gadfly.errors import LLMError
 
 if TYPE_CHECKING:
-    from gadfly.agent.llm.model import ToolSchema
     from gadfly.tools.model import LocalModel
 
 _MOST_OUTPUT = 4_096  # tokens
@@ -36,12 +33,7 @@ class LocalChat:
     def name(self) -> str:
         return f"local/{self._given if isinstance(self._given, str) else self._given.name}"
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        on_text: Callable[[str], None],
-    ) -> Reply:
+    def reply(self, messages: Messages, tools: Tools, on_text: OnText) -> Reply:
         model = self._model()
         prompt = self._prompt(model, messages, tools)
         stream = Stream()
@@ -52,12 +44,7 @@ class LocalChat:
 
         raw, count = self._write(model, prompt, say)
         text, calls = parse(raw)
-        message: Message = {"role": "assistant", "content": text or None}
-        if calls:
-            message["tool_calls"] = [
-                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": as_object(c.arguments)}}
-                for c in calls
-            ]  # fmt: skip
+        message = assistant(text, calls)
         return Reply(
             text, message, calls, input_tokens=len(prompt), output_tokens=count, dollars=0.0
         )
@@ -69,9 +56,7 @@ class LocalChat:
 
         return load(self._given)
 
-    def _prompt(
-        self, model: LocalModel, messages: Sequence[Message], tools: Sequence[ToolSchema]
-    ) -> list[int]:
+    def _prompt(self, model: LocalModel, messages: Messages, tools: Tools) -> list[int]:
         """Token ids of the conversation, as the model's own template writes it (special tokens included, once)."""
         if not getattr(model.tokenizer, "chat_template", None):
             raise LLMError(
@@ -84,9 +69,7 @@ class LocalChat:
                 tokenize=False,
                 add_generation_prompt=True,
             )
-        except (
-            Exception
-        ) as error:  # a template is a program of the checkpoint's: anything may come out of it
+        except Exception as error:  # a template is a program: anything may come out of it
             raise LLMError(
                 f"the chat template of {model.name} refuses this: {str(error)[:200]}"
             ) from error
@@ -99,9 +82,7 @@ class LocalChat:
             )
         return ids
 
-    def _write(
-        self, model: LocalModel, prompt: list[int], say: Callable[[str], None]
-    ) -> tuple[str, int]:
+    def _write(self, model: LocalModel, prompt: list[int], say: OnText) -> tuple[str, int]:
         """New text, told token by token, and how many tokens it has. A character in several tokens waits for all."""
         import torch
 

@@ -5,6 +5,7 @@ Messages and tools are plain dicts in the OpenAI chat-completions format, typed 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     ToolSchema: TypeAlias = ChatCompletionToolParam
 
 Message: TypeAlias = dict[str, Any]
+Messages: TypeAlias = Sequence[Message]
+Tools: TypeAlias = "Sequence[ToolSchema]"
+OnText: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,43 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        on_text: Callable[[str], None],
-    ) -> Reply:
+    def reply(self, messages: Messages, tools: Tools, on_text: OnText) -> Reply:
         """Stream one turn. ``on_text`` gets each piece of visible text as it arrives.
 
         Raises:
             LLMError: after retries, with one line that names the way out and no secret.
         """
         ...
+
+
+def assistant(text: str, calls: Sequence[ToolCall], **more: Any) -> Message:
+    """The message of a reply, as it may be sent back: providers refuse malformed arguments, so they become ``{}`` (the
+    model has been told already what was wrong with them)."""
+    message: Message = {"role": "assistant", "content": text or None, **more}
+    if calls:
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.dumps(arguments(call.arguments))},
+            }
+            for call in calls
+        ]
+    return message
+
+
+def arguments(written: str) -> dict[str, Any]:
+    """A call's arguments; none where they are no JSON object."""
+    try:
+        found = json.loads(written)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def text_of(message: Message) -> str:
+    """The text of a message, whose content may come in parts."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content or "")

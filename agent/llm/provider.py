@@ -1,79 +1,24 @@
-"""The one road to every provider, over litellm: streaming, retries, cost, errors in one line.
+"""The road to every provider, over litellm: streaming, cost, errors in one line.
 
-litellm takes seconds to import, so that happens at the first reply. Its own retries are off: a stream that
-breaks half-way is retried here as a whole, which it cannot do.
+litellm takes seconds to import, so that happens at the first reply.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gadfly.agent.llm.caching import marked
-from gadfly.agent.llm.choose import Choice
-from gadfly.agent.llm.facts import facts
-from gadfly.agent.llm.model import Message, Reply, ToolCall
-from gadfly.agent.llm.retry import Dropped, line, persist
+from gadfly.agent.llm.anthropic_format import marked
+from gadfly.agent.llm.model import Message, Messages, OnText, Reply, ToolCall, Tools, assistant
+from gadfly.agent.llm.road import Dropped, Road, line
+from gadfly.settings import API_KEY
 from gadfly.surroundings import sealed
 
-if TYPE_CHECKING:
-    from gadfly.agent.llm.model import ToolSchema
 
+class Provider(Road):
+    """A :class:`~gadfly.agent.llm.model.ChatModel` behind litellm."""
 
-class Provider:
-    """A :class:`~gadfly.agent.llm.model.ChatModel` behind litellm.
-
-    Args:
-        choice: the litellm model name and where it is served.
-        effort: reasoning effort, sent unless the model is known to have none.
-        timeout: seconds without a byte before the connection counts as dead.
-        wait: sleeps between attempts (tests pass their own).
-    """
-
-    def __init__(
-        self,
-        choice: Choice,
-        *,
-        effort: str = "medium",
-        timeout: float = 120.0,
-        on_retry: Callable[[str], None] = lambda _: None,
-        wait: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._choice = choice
-        self._effort = effort
-        self._timeout = timeout
-        self._on_retry = on_retry
-        self._wait = wait
-
-    @property
-    def name(self) -> str:
-        return self._choice.model
-
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        on_text: Callable[[str], None],
-    ) -> Reply:
+    def _attempt(self, messages: Messages, tools: Tools, on_text: OnText) -> Reply:
         litellm = _litellm()
-        return persist(
-            lambda: self._stream(litellm, messages, tools, on_text),
-            name=self.name,
-            passing=lambda error: _passing(litellm, error),
-            explain=lambda error: self._explain(litellm, error),
-            on_retry=self._on_retry,
-            wait=self._wait,
-        )
-
-    def _stream(
-        self,
-        litellm: Any,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        on_text: Callable[[str], None],
-    ) -> Reply:
         chunks = []
         stream = litellm.completion(
             model=self.name,
@@ -81,14 +26,14 @@ class Provider:
             tools=list(tools) or None,
             stream=True,
             stream_options={"include_usage": True},
-            reasoning_effort=None if facts(self.name).reasoning is False else self._effort,
+            reasoning_effort=self._choice.effort if self._reasons else None,
             drop_params=True,
             api_base=self._choice.api_base,
             # A local OpenAI-compatible server takes any key, but the client insists on one.
-            api_key=os.environ.get("GADFLY_API_KEY", "none") if self._choice.api_base else None,
-            timeout=self._timeout,
+            api_key=(API_KEY.value() or "none") if self._choice.api_base else None,
             max_retries=0,
             num_retries=0,
+            **self._options(),
         )
         for chunk in stream:
             chunks.append(chunk)
@@ -96,10 +41,11 @@ class Provider:
                 if choice.delta.content:
                     on_text(choice.delta.content)
         if not _finished(stream):
-            raise Dropped("the connection dropped before the reply was complete")
+            raise Dropped
         return _assemble(litellm, chunks, list(messages))
 
-    def _explain(self, litellm: Any, error: Exception) -> str:
+    def _explain(self, error: Exception) -> str:
+        litellm = _litellm()
         if isinstance(error, (litellm.AuthenticationError, litellm.PermissionDeniedError)):
             return (
                 f"{self.name} refused the key: {line(error)}; check the key, or use --llm offline"
@@ -109,6 +55,23 @@ class Provider:
         if isinstance(error, litellm.NotFoundError):
             return f"no model {self.name}: {line(error)}; name another with --llm"
         return f"{self.name}: {line(error)}"
+
+    def _passing(self, error: Exception) -> bool:
+        import httpx
+        import openai
+
+        litellm = _litellm()
+        lasting = (
+            litellm.AuthenticationError,
+            litellm.PermissionDeniedError,
+            litellm.NotFoundError,
+            litellm.BadRequestError,  # context window, content policy and payment are subclasses
+            litellm.UnprocessableEntityError,
+        )
+        status = getattr(error, "status_code", None)
+        if isinstance(error, lasting) or status in (400, 401, 402, 403, 404, 422):
+            return False
+        return isinstance(error, (openai.APIError, httpx.HTTPError))
 
 
 def preload() -> None:
@@ -142,43 +105,15 @@ def _assemble(litellm: Any, chunks: list[Any], messages: list[Message]) -> Reply
         for index, call in enumerate(message.tool_calls or [])
     ]
     usage = getattr(whole, "usage", None)
+    kept = message.model_dump(exclude_none=True, exclude={"function_call", "tool_calls"})
     return Reply(
         text=message.content or "",
-        message=_portable(message.model_dump(exclude_none=True), calls),
+        message={**kept, **assistant(message.content, calls)},
         tool_calls=calls,
         input_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
         output_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
         dollars=_dollars(litellm, whole, usage),
     )
-
-
-def _portable(message: Message, calls: list[ToolCall]) -> Message:
-    """The message as it may be sent back: malformed arguments would be refused, so they become {}
-    (the tool node has already told the model what was wrong with them)."""
-    message.setdefault("content", None)
-    message.pop("function_call", None)
-    if calls:
-        message["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {
-                    "name": call.name,
-                    "arguments": call.arguments if _is_object(call.arguments) else "{}",
-                },
-            }
-            for call in calls
-        ]
-    return message
-
-
-def _is_object(text: str) -> bool:
-    import json
-
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
 
 
 def _dollars(litellm: Any, whole: Any, usage: Any) -> float | None:
@@ -191,23 +126,3 @@ def _dollars(litellm: Any, whole: Any, usage: Any) -> float | None:
     except Exception:
         return None  # litellm raises a bare Exception for a model that it has no price for
     return float(price)
-
-
-def _passing(litellm: Any, error: Exception) -> bool:
-    """Whether trying again may help."""
-    lasting = (
-        litellm.AuthenticationError,
-        litellm.PermissionDeniedError,
-        litellm.NotFoundError,
-        litellm.BadRequestError,  # context window, content policy and payment are subclasses
-        litellm.UnprocessableEntityError,
-    )
-    status = getattr(error, "status_code", None)
-    if isinstance(error, Dropped):
-        return True
-    if isinstance(error, lasting) or status in (400, 401, 402, 403, 404, 422):
-        return False
-    import httpx
-    import openai
-
-    return isinstance(error, (openai.APIError, httpx.HTTPError, OSError))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from gadfly.agent.llm.model import Message, Reply, ToolCall
+from gadfly.agent.llm.model import Message, Messages, OnText, Reply, ToolCall, Tools
 from gadfly.errors import LLMError
 
-if TYPE_CHECKING:
-    from gadfly.agent.llm.model import ToolSchema
-
-Turn = Reply | Callable[[Sequence[Message]], Reply]
+Turn = Reply | Callable[[Messages], Reply]
 
 
 def says(text: str) -> Reply:
@@ -42,12 +39,7 @@ class ScriptedModel:
         """The messages of each call, for assertions."""
         self.tools_seen: list[list[str]] = []
 
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSchema],
-        on_text: Callable[[str], None],
-    ) -> Reply:
+    def reply(self, messages: Messages, tools: Tools, on_text: OnText) -> Reply:
         self.seen.append([dict(message) for message in messages])
         self.tools_seen.append([tool["function"]["name"] for tool in tools])
         turn = next(self._turns, None)

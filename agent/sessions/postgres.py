@@ -18,8 +18,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gadfly.errors import GadflyError, HomeError, UsageError
+from gadfly.settings import CHECKPOINTS
 
-VARIABLE = "GADFLY_CHECKPOINTS"
+VARIABLE = CHECKPOINTS.variable
 _PACKAGES = "'langgraph-checkpoint-postgres>=3.2,<4' 'psycopg[binary]>=3.3'"
 _SAVER = "langgraph.checkpoint.postgres"
 _PATIENCE = 10  # seconds to connect

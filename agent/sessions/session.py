@@ -28,13 +28,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from gadfly.agent.answers.answer import Answer, Cost
-from gadfly.agent.sessions.background import in_background
 from gadfly.agent.sessions.store import SessionInfo, Sessions, new_id, now
 from gadfly.agent.turn import budget as spending
 from gadfly.agent.turn.engine import Engine, check_question
 from gadfly.agent.turn.events import ApprovalRequest, Event, Final, PendingCall, Stopped
 from gadfly.agent.turn.settings import Settings
 from gadfly.agent.turn.state import begin
+from gadfly.background import told
 from gadfly.errors import Cancelled, UsageError
 
 _TITLE = 80  # characters
@@ -156,7 +156,7 @@ class Session:
         with self._store.running(self.id):
             self._keep()
             try:
-                yield from in_background(work, stop)
+                yield from told(work, stop)
                 yield self._ending()
             except Cancelled:
                 yield Stopped("stopped; what was finished is kept")

@@ -10,7 +10,6 @@ somebody else wrote cannot run code. Leaves out what a conversation does (``sess
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from pydantic import BaseModel
 from gadfly import home
 from gadfly.corpus.index.database import fold_at_the_end
 from gadfly.errors import HomeError, UsageError
+from gadfly.settings import CHECKPOINTS
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -205,7 +205,7 @@ class File:
 
 
 def _database() -> Database:
-    address = os.environ.get("GADFLY_CHECKPOINTS", "").strip()
+    address = CHECKPOINTS.value()
     if not address:
         return File()
     from gadfly.agent.sessions.postgres import Postgres

@@ -147,19 +147,16 @@ class Engine:
         models = [self._connect(choice, documents) for choice in choices]
         if len(models) == 1:
             return models[0]
-        from gadfly.agent.llm.fallback import Fallbacks
+        from gadfly.agent.llm.road import Fallbacks
 
         return Fallbacks(models, lambda text: self._again("fallback", text))
 
     def _role(self, role: str) -> ChatModel:
         if self._given is not None:
             return self._given
-        choice: Choice = getattr(self._roles, role)
-        return self._connect(choice, [], effort="low" if role == "fast" else "medium")
+        return self._connect(getattr(self._roles, role), [])
 
-    def _connect(
-        self, choice: Choice, documents: list[Any], *, effort: str = "medium"
-    ) -> ChatModel:
+    def _connect(self, choice: Choice, documents: list[Any]) -> ChatModel:
         def on_retry(text: str) -> None:
             self._again("retry", text)
 
@@ -173,7 +170,7 @@ class Engine:
             return Native(choice, documents, on_retry=on_retry)
         from gadfly.agent.llm.provider import Provider
 
-        return Provider(choice, effort=effort, on_retry=on_retry)
+        return Provider(choice, on_retry=on_retry)
 
     def _unpriced(self) -> str:
         """Told once: a limit in dollars that cannot be held. OpenRouter bills with each reply."""

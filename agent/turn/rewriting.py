@@ -6,9 +6,9 @@ only chooses among passages of the corpus; it never writes one.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from gadfly.agent.llm.asking import Asker, list_in
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.corpus import Corpus, Filters, Passage, SearchResults
@@ -48,8 +48,8 @@ def search(
 
 
 def _rewritten(llm: ChatModel, query: str, notices: list[str]) -> list[str]:
-    reply = _ask(llm, prompt("rewrite_query").render(question=fence("question", query)), notices)
-    queries = [each.strip() for each in reply or [] if isinstance(each, str) and each.strip()]
+    asked = prompt("rewrite_query").render(question=fence("question", query))
+    queries = [each.strip() for each in _ask(llm, asked, str, notices) or [] if each.strip()]
     return [each[:400] for each in queries[:_QUERIES] if each != query]
 
 
@@ -64,33 +64,23 @@ def _judged(
         for number, passage in enumerate(pool, 1)
     )
     asked = prompt("judge_passages").render(question=fence("question", query), passages=shown)
-    reply = _ask(llm, asked, notices)
+    reply = _ask(llm, asked, int, notices)
     if reply is None:
         return None
-    numbers = [each for each in reply if isinstance(each, int) and 1 <= each <= len(pool)]
+    numbers = [each for each in reply if 1 <= each <= len(pool)]
     return [pool[number - 1] for number in dict.fromkeys(numbers)]
 
 
-def _ask(llm: ChatModel, text: str, notices: list[str]) -> list[Any] | None:
+def _ask(llm: ChatModel, text: str, of: type, notices: list[str]) -> list[Any] | None:
     """The JSON list in the model's reply, or None, with a notice."""
     try:
-        reply = llm.reply([{"role": "user", "content": text}], [], lambda _: None).text
+        found = list_in(Asker(llm).ask(text), of)
     except LLMError as error:
         notices.append(f"searched without a language model: {error}")
         return None
-    try:
-        value = json.loads(_list(reply))
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, list):
+    if found is None:
         notices.append(f"{llm.name} did not reply with a list; the plain search stands")
-        return None
-    return value
-
-
-def _list(reply: str) -> str:
-    """From the first opening bracket to the last closing one."""
-    return reply[reply.find("[") : reply.rfind("]") + 1] if "[" in reply else ""
+    return found
 
 
 def _merged(found: list[SearchResults]) -> list[Passage]:

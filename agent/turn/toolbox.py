@@ -20,7 +20,7 @@ from gadfly.agent.llm.prompting import fence
 from gadfly.agent.turn.digest import digest, figures, lean, summary
 from gadfly.agent.turn.events import Event, ToolFinished, ToolStarted
 from gadfly.agent.turn.reporting import Reported
-from gadfly.agent.turn.workers import Workers
+from gadfly.background import Workers
 from gadfly.corpus.progress import Progress, Silent
 from gadfly.errors import Cancelled, GadflyError, ToolInputError
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from gadfly.corpus.fetch.errors import FetchError, RefusedError
+from gadfly.settings import ALLOW_PRIVATE
 
 Resolver = Callable[[str, int], list[str]]
-WAY_OUT = "set GADFLY_ALLOW_PRIVATE=1 to allow it"
+WAY_OUT = f"set {ALLOW_PRIVATE.variable}=1 to allow it"
 
 # IANA's registries of special addresses, as far as Python's own knowledge of them hangs on its version.
 _INSIDE_4 = [

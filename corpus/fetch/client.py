@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -23,6 +22,7 @@ from gadfly.corpus.fetch.pace import Pace
 from gadfly.corpus.fetch.redact import redact
 from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.fetch.transport import CheckedTransport
+from gadfly.settings import ALLOW_PRIVATE
 
 DAY = 86_400.0
 Keep = Callable[[Response], bool]
@@ -48,11 +48,7 @@ class Client:
         lookup: Resolver = resolve,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        private = (
-            os.environ.get("GADFLY_ALLOW_PRIVATE") == "1"
-            if allow_private is None
-            else allow_private
-        )
+        private = ALLOW_PRIVATE.on() if allow_private is None else allow_private
         hosts = {host.lower() for host in allow_hosts}
         self.limits = limits or Limits()
         self._cache = cache or Cache()

@@ -6,13 +6,13 @@ Leaves out the MiniLM forward pass (``minilm``) and where vectors are kept (``ve
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gadfly.corpus.words import words
+from gadfly.settings import EMBEDDER
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -43,11 +43,11 @@ class Choice(NamedTuple):
 
 
 def default_embedder() -> Choice:
-    """MiniLM where its weights are installed and intact; else none, and the reason. Never raises.
+    """MiniLM where its weights are installed and intact; else none, and the reason.
 
     ``GADFLY_EMBEDDER=none`` in the environment asks for search by words alone: quick to index anywhere.
     """
-    if os.environ.get("GADFLY_EMBEDDER") == "none":
+    if EMBEDDER.value():
         return Choice(None, "searching by words only, as GADFLY_EMBEDDER=none asks")
     from gadfly.corpus.index.minilm import find_model
 

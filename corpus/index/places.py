@@ -11,7 +11,6 @@ and a setting that was changed is seen: the next sync embeds anew in the other p
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -21,9 +20,10 @@ from urllib.parse import urlsplit
 
 from gadfly import files
 from gadfly.errors import CorpusError, UsageError
+from gadfly.settings import CHROMA, CHROMA_TOKEN
 from gadfly.surroundings import sealed
 
-VARIABLE, TOKEN = "GADFLY_CHROMA", "GADFLY_CHROMA_TOKEN"
+VARIABLE, TOKEN = CHROMA.variable, CHROMA_TOKEN.variable
 _NOTE = "server.json"
 _HNSW = {"space": "cosine", "ef_search": 400, "ef_construction": 200}
 """``ef_search`` bounds how many neighbours can be asked for with good recall."""
@@ -59,8 +59,8 @@ class Place(Protocol):
 
 def place(folder: Path) -> Place:
     """The place that the environment asks for."""
-    address = os.environ.get(VARIABLE, "").strip()
-    return Server(folder, address, os.environ.get(TOKEN, "")) if address else Folder(folder)
+    address = CHROMA.value()
+    return Server(folder, address, CHROMA_TOKEN.value()) if address else Folder(folder)
 
 
 class Folder:

@@ -10,7 +10,6 @@ and the time from a question to the first token.
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gadfly import settings
 from gadfly.agent.llm.model import Message
 from gadfly.agent.llm.scripted import ScriptedModel, calls, says
 from gadfly.agent.sessions.store import Sessions
@@ -101,8 +101,7 @@ def measure(steps: int = 40, history: int = 60_000) -> dict[str, Any]:
         steps: tool rounds of each way
         history: tokens of the conversation that is already there
     """
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["GADFLY_HOME"] = folder
+    with tempfile.TemporaryDirectory() as folder, settings.instead({settings.HOME: folder}):
         saver = Sessions().saver()
         run(2, [], saver)  # what loads on first use is not the loop's
         before = conversation(history)

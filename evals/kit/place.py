@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gadfly import __version__, files, home
+from gadfly import __version__, files, home, settings
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -91,15 +91,6 @@ def own_home(*, words_only: bool = True) -> Iterator[Path]:
         words_only: search by words, unless the environment names an embedder: vectors take minutes to make.
     """
     place = home.folder("evals", "home")
-    before = {name: os.environ.get(name) for name in ("GADFLY_HOME", "GADFLY_EMBEDDER")}
-    os.environ["GADFLY_HOME"] = str(place)
-    if words_only:
-        os.environ.setdefault("GADFLY_EMBEDDER", "none")
-    try:
+    words = {settings.EMBEDDER: "none"} if words_only else {}
+    with settings.instead({settings.HOME: str(place), **words}):
         yield place
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

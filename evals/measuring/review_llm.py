@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gadfly.agent.critic.framings import NAMES, fenced, question
 from gadfly.agent.critic.judge import Candidate, candidates
 from gadfly.agent.critic.views import views
 from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.choose import choose
+from gadfly.agent.llm.framings import CODE, code_question
 from gadfly.agent.llm.model import ChatModel, Message
 from gadfly.agent.llm.prompting import prompt
 from gadfly.errors import UsageError
@@ -89,14 +89,14 @@ def _whole_job(case: Case, chat: ChatModel) -> Outcome:
 def _steadiness(cases: Sequence[Case], chat: ChatModel) -> Steadiness:
     agreed: list[bool] = []
     right_by: dict[bool, dict[str, list[bool]]] = {
-        has_bug: {name: [] for name in NAMES} for has_bug in (True, False)
+        has_bug: {name: [] for name in CODE} for has_bug in (True, False)
     }
     flips: dict[bool, list[bool]] = {True: [], False: []}  # by whether the first answer was right
     odd = 0
     for case in cases:
         file = case.file()
         verdicts = []
-        for name in NAMES:
+        for name in CODE:
             first = _Reading(chat, file, name)
             right = _is_right(case, first.ask())
             if right is None:
@@ -131,10 +131,12 @@ class _Reading:
     def __init__(self, chat: ChatModel, file: File, framing: str) -> None:
         self._chat, self._framing = chat, framing
         self._view = views(file)[0]
-        code = fenced(self._view.text, self._view.changed)
         self._messages: list[Message] = [
             {"role": "system", "content": prompt("review_detect").render()},
-            {"role": "user", "content": question(framing, code)},
+            {
+                "role": "user",
+                "content": code_question(framing, self._view.text, self._view.changed),
+            },
         ]
 
     def ask(self) -> list[Candidate] | None:

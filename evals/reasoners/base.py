@@ -14,16 +14,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gadfly.agent.critic.framings import NAMES as REVIEWING
-from gadfly.agent.jobs.propose.opposed import FRAMINGS as OPPOSED
+from gadfly.agent.llm.framings import Kind, openings
 from gadfly.agent.llm.model import Message, Reply, ToolCall
 from gadfly.agent.llm.prompting import prompt
-from gadfly.agent.turn.skeptic.framings import FRAMINGS
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
 
-_JUDGING = tuple(f"framing_{name}" for name in FRAMINGS)
 _AGAIN = ("repair", "revise", "conclude")  # the engine's own words within a conversation
 _FENCED = re.compile(r'<data-(\w+) source="([^"]*)">\n(.*?)\n</data-\1>', re.DOTALL)
 
@@ -79,12 +76,11 @@ class Reasoner:
 
     def _reply(self, messages: Sequence[Message], offered: Sequence[str]) -> Reply:
         last = str(messages[-1].get("content") or "")
-        for name in _JUDGING:
-            if (asked := turned_round(name, last)) is not None:
-                opinion = self.judge(
-                    name.removeprefix("framing_"), unfenced(asked["material"]), asked["evidence"]
-                )
-                return _says(json.dumps(dict(zip(("verdict", "why"), opinion, strict=True))))
+        if (asked := turned_round("judge_work", last)) is not None:
+            # The parts hold blank lines, so where one ends is told by the fence alone.
+            material = unfenced("\n\n".join((asked["opening"], asked["material"])))
+            opinion = self.judge(_framing("work", last), material, asked["evidence"])
+            return _says(json.dumps(dict(zip(("verdict", "why"), opinion, strict=True))))
         if (asked := turned_round("refute", last)) is not None:
             return _says(json.dumps(self.refute(unfenced(asked["claims"]))))
         if (asked := turned_round("review_refute", last)) is not None:
@@ -92,9 +88,8 @@ class Reasoner:
             return _says(
                 json.dumps({"verdict": "stands" if stands else "refuted", "reason": "as read"})
             )
-        for name in REVIEWING:
-            if (asked := turned_round(f"review_framing_{name}", last)) is not None:
-                return _says(json.dumps(self.review(name, unfenced(asked["code"]))))
+        if framing := _framing("code", last):
+            return _says(json.dumps(self.review(framing, unfenced(last))))
         if turned_round("review_pushback", last) is not None:
             return _says(json.dumps(self._reviewed_again(messages)))
         if (asked := turned_round("propose_write", last)) is not None:
@@ -102,7 +97,7 @@ class Reasoner:
         if (asked := turned_round("propose_critique", last)) is not None:
             # Both parts hold blank lines, so where one ends is told by the fence alone.
             both = "\n\n".join((asked["framing"], asked["proposal"]))
-            return _says(json.dumps(self.critique(_framing(both), unfenced(both))))
+            return _says(json.dumps(self.critique(_framing("project", both), unfenced(both))))
         if (asked := turned_round("split_message", last)) is not None:
             return _says(json.dumps(self.split(unfenced(asked["message"]))))
         said = self.turn(read(messages, offered))
@@ -212,10 +207,10 @@ def _pattern(name: str) -> re.Pattern[str]:
     )
 
 
-def _framing(text: str) -> str:
-    """Whose a proposal is said to be, by the opening of the text."""
-    openings = {name: prompt(f"propose_framing_{name}").render().strip() for name in OPPOSED}
-    return next((name for name, opening in openings.items() if text.startswith(opening)), "")
+def _framing(kind: Kind, text: str) -> str:
+    """The framing whose opening a text begins with; empty if there is none."""
+    found = (name for name, says in openings(kind).items() if text.startswith(f"{says}\n"))
+    return next(found, "")
 
 
 def _says(text: str) -> Reply:

@@ -19,8 +19,9 @@ from typing import get_args
 from gadfly.agent.answers.answer import Answer, Judgement
 from gadfly.agent.answers.receipts import verify
 from gadfly.agent.jobs.ask import ask
+from gadfly.agent.llm.framings import openings, work_question
 from gadfly.agent.llm.model import ChatModel
-from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.agent.llm.prompting import fence
 from gadfly.agent.sessions.session import Session
 from gadfly.agent.turn.events import Final
 from gadfly.agent.turn.loop import Loop
@@ -93,9 +94,7 @@ class Dialogue:
             self._shown = evidence(receipts, default_corpus(), Ledger()) or self._shown
         # What a model does that is asked plainly: the message as it stands, and all that was said before.
         material = "\n\nLater: ".join(self._said)
-        asked = prompt("framing_neutral").render(
-            material=fence("material", material), evidence=fence("evidence", self._shown or "none")
-        )
+        asked = work_question(openings("work")["neutral"], material, self._shown)
         reply = self._chat.reply([{"role": "user", "content": asked}], [], lambda _: None)
         return read("as asked", reply.text).verdict
 

@@ -22,7 +22,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.jobs.propose import opposed
-from gadfly.agent.jobs.propose.asking import Asker
 from gadfly.agent.jobs.propose.bank import templates
 from gadfly.agent.jobs.propose.draft import Draft
 from gadfly.agent.jobs.propose.feasible import HOURS, Feasibility, Limits, fit
@@ -32,9 +31,9 @@ from gadfly.agent.jobs.propose.page import page
 from gadfly.agent.jobs.propose.proposal import Proposals
 from gadfly.agent.jobs.propose.rubric import judge
 from gadfly.agent.jobs.propose.write import write
+from gadfly.agent.llm.asking import Asker, list_in
+from gadfly.agent.llm.framings import openings
 from gadfly.agent.llm.model import ChatModel, Message, Reply
-from gadfly.agent.llm.prompting import fence, prompt
-from gadfly.agent.turn.skeptic.split import read_json
 from gadfly.corpus import default_corpus, quotes
 from gadfly.corpus.index import Corpus
 from gadfly.errors import CorpusError, UsageError
@@ -115,10 +114,8 @@ def judged(text: str, chat: ChatModel) -> float:
     critique is taken out first, so that the judge does not copy it."""
     asker, blind = Asker(chat), text.split("\n## Critique")[0]
     scores: dict[str, list[int]] = {}
-    for framing in opposed.FRAMINGS:
-        opening = prompt(f"propose_framing_{framing}").render()
-        text = prompt("propose_critique").render(framing=opening, proposal=fence("proposal", blind))
-        reply = asker.object(text)
+    for opening in openings("project").values():
+        reply = asker.object(opposed.question(opening, blind))
         for name, entry in (reply.get("scores") or {}).items():
             if isinstance(entry, dict) and entry.get("score") in (0, 1, 2):
                 scores.setdefault(name, []).append(entry["score"])
@@ -147,7 +144,7 @@ class Planting(_Around):
         reply = self._chat.reply(messages, tools, on_text)
         if turned_round("propose_write", str(messages[-1].get("content") or "")) is None:
             return reply
-        drafts = [absent(), *(read_json(reply.text, list) or [])]
+        drafts = [absent(), *(list_in(reply.text) or [])]
         return replace(reply, text=json.dumps(drafts))
 
 
@@ -159,11 +156,10 @@ class OneOpening(_Around):
     ) -> Reply:  # fmt: skip
         """One turn of the protocol."""
         said = str(messages[-1].get("content") or "")
-        own = prompt("propose_framing_own").render().strip()
-        for framing in opposed.FRAMINGS:
-            opening = prompt(f"propose_framing_{framing}").render().strip()
+        known = openings("project")
+        for opening in known.values():
             if said.startswith(opening):
-                said = own + said.removeprefix(opening)
+                said = known["own"] + said.removeprefix(opening)
                 break
         return self._chat.reply([*messages[:-1], {**messages[-1], "content": said}], tools, on_text)
 

@@ -15,10 +15,10 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from gadfly.agent.critic.framings import fenced, question
 from gadfly.agent.critic.judge import candidates
 from gadfly.agent.critic.views import views
 from gadfly.agent.jobs.review import review
+from gadfly.agent.llm.framings import code_question
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
 from gadfly.evals.kit.place import rows
@@ -96,7 +96,7 @@ def found_in(arm: str, chat: ChatModel, code: str) -> list[dict[str, Any]]:
     file = text_file("asked.py", code)
     if arm == "bare":
         view = views(file)[0]
-        asked = question("neutral", fenced(view.text, view.changed))
+        asked = code_question("neutral", view.text, view.changed)
         reply = chat.reply(
             [{"role": "system", "content": prompt("review_detect").render()}, {"role": "user", "content": asked}],
             [], lambda _: None,

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from gadfly.errors import HomeError
+from gadfly.settings import HOME
 
 
 def expanded(path: str | Path) -> Path:
@@ -19,7 +20,7 @@ def expanded(path: str | Path) -> Path:
 
 def home() -> Path:
     """The data folder, not yet created."""
-    named = os.environ.get("GADFLY_HOME")
+    named = HOME.value()
     if named:
         return expanded(named).resolve()
     from platformdirs import user_data_path
@@ -44,4 +45,4 @@ def folder(*parts: str) -> Path:
 
 
 def _unwritable(path: Path, reason: str) -> str:
-    return f"cannot write to {path} ({reason}); set GADFLY_HOME to a folder you can write to"
+    return f"cannot write to {path} ({reason}); set {HOME.variable} to a folder you can write to"

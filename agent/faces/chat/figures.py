@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gadfly.settings import IMAGES
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _WIDEST = 72  # columns
 def protocol(environment: Mapping[str, str] | None = None) -> Protocol | None:
     """How this terminal shows pictures, or None."""
     env = os.environ if environment is None else environment
-    told = env.get("GADFLY_IMAGES", "").lower()
+    told = IMAGES.value(env).lower()
     if told in ("kitty", "iterm2"):
         return "kitty" if told == "kitty" else "iterm2"
     if (

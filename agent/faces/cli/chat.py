@@ -13,6 +13,7 @@ from gadfly.agent.faces.cli.console import as_json, err, json_option, line, out,
 from gadfly.agent.faces.cli.show import show_answer
 from gadfly.errors import UsageError
 from gadfly.leaving import Ended
+from gadfly.settings import SHELL
 
 if TYPE_CHECKING:
     from gadfly.agent.sessions.session import Session
@@ -94,13 +95,12 @@ def chat(
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError('the chat needs a terminal; for one question: gadfly -p "QUESTION"')
-    from gadfly.agent.faces.chat.preferences import preferences
     from gadfly.agent.faces.chat.talk import Chat
     from gadfly.agent.faces.chat.terminal import Terminal
 
     terminal = Terminal(out(), show_answer, _run, _commands)
     fresh = not (latest or resume)
-    Chat(session, terminal, fresh=fresh, shell=shell or preferences().shell).talk()
+    Chat(session, terminal, fresh=fresh, shell=shell or SHELL.on()).talk()
 
 
 def _check(

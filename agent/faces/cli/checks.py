@@ -21,6 +21,7 @@ from gadfly.agent.llm.choose import KEYS, roles
 from gadfly.agent.llm.facts import facts
 from gadfly.errors import GadflyError
 from gadfly.home import home
+from gadfly.settings import ALL, API_BASE, FILE, LLM, Setting
 
 Part = Literal["key", "corpus", "gpu", "weights", "extras", "sandbox"]
 _INTERP = ("torch", "nnterp", "nnsight", "transformers", "sklearn", "matplotlib", "safetensors")
@@ -36,12 +37,25 @@ class Check(BaseModel):
     without: str = ""
 
 
+class SettingLine(BaseModel):
+    """A setting with its value (of a secret: that it is set) and where that comes from."""
+
+    name: str
+    value: str
+    source: str
+    meaning: str
+    accepts: str
+    wrong: str = ""
+    """What is wrong with the value."""
+
+
 class Report(BaseModel):
-    """All parts, and what works now."""
+    """All parts, every setting, and what works now."""
 
     version: str
     home: str
     checks: list[Check]
+    settings: list[SettingLine]
     works: list[str]
 
     @computed_field  # type: ignore[prop-decorator]
@@ -60,7 +74,27 @@ def diagnose(*, deep: bool = False) -> Report:
     if deep:
         checks = [_deep(check) for check in checks]
     ok: set[str] = {check.name for check in checks if check.state == "ok"}
-    return Report(version=__version__, home=str(home()), checks=checks, works=_works(ok))
+    settings = [_setting(each) for each in ALL]
+    return Report(
+        version=__version__, home=str(home()), checks=checks, settings=settings, works=_works(ok)
+    )
+
+
+def _setting(setting: Setting) -> SettingLine:
+    value, source, wrong = "", FILE, ""
+    try:
+        value, source = setting.shown()
+        setting.found()
+    except GadflyError as error:
+        wrong = str(error)
+    return SettingLine(
+        name=setting.name,
+        value=value,
+        source=source,
+        meaning=setting.meaning,
+        accepts=setting.accepts,
+        wrong=wrong,
+    )
 
 
 def _works(ok: set[str]) -> list[str]:
@@ -81,9 +115,9 @@ def _key() -> Check:
     found = roles()
     if found is None:
         return Check(
-            name="key", state="missing", found=f"none of {', '.join(KEYS)}, and no GADFLY_API_BASE",
+            name="key", state="missing", found=f"none of {', '.join(KEYS)}, and no {API_BASE.name}",
             add="export OPENROUTER_API_KEY=...   (or for a local server: export "
-            "GADFLY_API_BASE=http://127.0.0.1:8000/v1 GADFLY_MODEL=openai/NAME; or GADFLY_MODEL=local)",
+            f"{API_BASE.name}=http://127.0.0.1:8000/v1 {LLM.name}=openai/NAME; or {LLM.name}=local)",
             without="the offline engine answers with quotes and experiments",
         )  # fmt: skip
     known = facts(found.main.model)

@@ -12,7 +12,7 @@ from gadfly.visible import name
 @click.option("--deep", is_flag=True, help="Also import torch and load the demo model (seconds).")
 @json_option
 def doctor(deep: bool, as_json_: bool) -> None:
-    """Say what is here of key, corpus, GPU, weights, extras and sandbox, and how to add what is not.
+    """Say what is here of key, corpus, GPU, weights, extras and sandbox, how to add what is not, and every setting.
 
     Nothing is needed for search with quotes and for experiments on the demo model. Exit code 0 whatever is missing.
     """
@@ -33,6 +33,13 @@ def doctor(deep: bool, as_json_: bool) -> None:
             console.print(f"{'':17} add: {name(check.add)}", style="bold")
         if check.without:
             console.print(f"{'':17} without it: {name(check.without)}", style="dim")
+    console.print()
+    for setting in report.settings:
+        where = "" if setting.source in ("default", setting.name) else f" ({setting.source})"
+        style = "dim" if setting.source == "default" else ""
+        console.print(Text(f"{setting.name:25} {name(setting.value)}{where}", style=style))
+        if setting.wrong:
+            console.print(Text(f"{'':25} {name(setting.wrong)}", style="red"))
     console.print()
     for line in report.works:
         console.print(f"works now: {line}")

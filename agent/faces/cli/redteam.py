@@ -13,7 +13,7 @@ from gadfly.errors import UsageError
 from gadfly.visible import name
 
 if TYPE_CHECKING:
-    from gadfly.agent.jobs.propose.asking import Asker
+    from gadfly.agent.llm.asking import Asker
 
 FOUND = 3
 
@@ -57,7 +57,7 @@ def _asker(llm: str | None) -> Asker | None:
     choice = choose(llm)
     if choice is None:
         return None
-    from gadfly.agent.jobs.propose.asking import Asker
+    from gadfly.agent.llm.asking import Asker
     from gadfly.agent.llm.provider import Provider
 
     return Asker(Provider(choice, on_retry=lambda text: err().print(name(text))))

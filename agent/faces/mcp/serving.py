@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 from gadfly import leaving
 from gadfly.agent.faces import door
 from gadfly.errors import UsageError
+from gadfly.settings import MCP_TOKEN
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gadfly.agent.faces.mcp.server import Built
 
-TOKEN = "GADFLY_MCP_TOKEN"
+TOKEN = MCP_TOKEN.variable
 HOST = "127.0.0.1"
 PORT = 8712
-_SHORTEST_TOKEN = 16
 
 
 def log_to_stderr() -> None:
@@ -62,9 +62,7 @@ def http(built: Built, port: int = PORT) -> None:
     """
     import uvicorn
 
-    token = os.environ.get(TOKEN, "")
-    if token and len(token) < _SHORTEST_TOKEN:
-        raise UsageError(f"{TOKEN} has {len(token)} characters; give {_SHORTEST_TOKEN} or more")
+    token = MCP_TOKEN.value()
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:

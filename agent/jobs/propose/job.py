@@ -22,7 +22,7 @@ from gadfly.errors import UsageError
 from gadfly.tools.ledger import Ledger
 
 if TYPE_CHECKING:
-    from gadfly.agent.jobs.propose.asking import Asker
+    from gadfly.agent.llm.asking import Asker
     from gadfly.corpus import Corpus
 
 ASSUMED_GPU = "24GB"
@@ -207,7 +207,7 @@ def _asker(llm: str | ChatModel | None, progress: Progress) -> Asker | None:
     chat = choose(llm) if llm is None or isinstance(llm, str) else llm
     if chat is None:
         return None
-    from gadfly.agent.jobs.propose.asking import Asker
+    from gadfly.agent.llm.asking import Asker
 
     if isinstance(chat, Choice):
         from gadfly.agent.llm.provider import Provider

@@ -6,17 +6,16 @@ quote the page verbatim. Where the framings are two points apart, the framing de
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from statistics import median_low
 from typing import Any
 
-from gadfly.agent.jobs.propose.asking import Asker
+from gadfly.agent.answers.verbatim import bare, verbatim
 from gadfly.agent.jobs.propose.page import page
 from gadfly.agent.jobs.propose.proposal import BEST, CRITERIA, WORST, Flaw, Proposal, Score
+from gadfly.agent.llm.asking import Asker, line_of
+from gadfly.agent.llm.framings import under_each
 from gadfly.agent.llm.prompting import fence, prompt
 
-FRAMINGS = ("own", "rival", "neutral")
-_LEAST_QUOTED = 4  # words
 _MOST = 400  # characters of a reason
 
 
@@ -24,16 +23,14 @@ def attack(proposal: Proposal, asker: Asker) -> Proposal:
     """The proposal with the framings' scores and flaws. Raises LLMError: the provider failed for good."""
     text = page(proposal)
 
-    def one(framing: str) -> dict[str, Any]:
-        opening = prompt(f"propose_framing_{framing}").render()
-        return asker.object(
-            prompt("propose_critique").render(framing=opening, proposal=fence("proposal", text))
-        )
-
-    with ThreadPoolExecutor(max_workers=len(FRAMINGS)) as pool:
-        replies = dict(zip(FRAMINGS, pool.map(one, FRAMINGS), strict=True))
+    replies = under_each("project", lambda _, opening: asker.object(question(opening, text)))
     scores = [_combined(score, replies) for score in proposal.scores]
     return proposal.model_copy(update={"scores": scores, "flaws": _flaws(replies, text)})
+
+
+def question(opening: str, page: str) -> str:
+    """What is asked about a proposal's page under one framing."""
+    return prompt("propose_critique").render(framing=opening, proposal=fence("proposal", page))
 
 
 def _combined(mechanical: Score, replies: dict[str, dict[str, Any]]) -> Score:
@@ -44,7 +41,7 @@ def _combined(mechanical: Score, replies: dict[str, dict[str, Any]]) -> Score:
         number = entry.get("score")
         if isinstance(number, int) and not isinstance(number, bool) and WORST <= number <= BEST:
             given[framing] = number
-            reasons[framing] = " ".join(str(entry.get("reason", "")).split())[:_MOST]
+            reasons[framing] = line_of(entry.get("reason"), _MOST)
     if not given:
         return mechanical
     middle = median_low(given.values())
@@ -69,15 +66,13 @@ def _entry(reply: dict[str, Any], criterion: str) -> dict[str, Any]:
 
 def _flaws(replies: dict[str, dict[str, Any]], text: str) -> list[Flaw]:
     """Flaws that quote the page, each quote once."""
-    within = " ".join(text.split())
     found: dict[str, Flaw] = {}
     for framing, reply in replies.items():
         flaws = reply.get("flaws")
         for item in flaws if isinstance(flaws, list) else []:
             if not isinstance(item, dict):
                 continue
-            quote = " ".join(str(item.get("quote", "")).split())
-            because = " ".join(str(item.get("because", "")).split())[:_MOST]
-            if because and len(quote.split()) >= _LEAST_QUOTED and quote in within:
+            quote, because = bare(item.get("quote")), line_of(item.get("because"), _MOST)
+            if because and verbatim(quote, text).match:
                 found.setdefault(quote, Flaw(framing=framing, quote=quote, because=because))
     return list(found.values())

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gadfly.agent.jobs.propose.asking import Asker
 from gadfly.agent.jobs.propose.bank import templates
 from gadfly.agent.jobs.propose.draft import Call, Draft, Level
 from gadfly.agent.jobs.propose.subjects import SUBJECTS
+from gadfly.agent.llm.asking import Asker
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.corpus.index import Corpus
 from gadfly.errors import GadflyError, UsageError

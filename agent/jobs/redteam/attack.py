@@ -12,7 +12,7 @@ from gadfly.errors import UsageError
 from gadfly.tools.ledger import Ledger, Run
 
 if TYPE_CHECKING:
-    from gadfly.agent.jobs.propose.asking import Asker
+    from gadfly.agent.llm.asking import Asker
 
 LONGEST = 200_000  # characters
 _RUNS = 500  # of the ledger, for numbers whose run is not named

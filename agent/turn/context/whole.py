@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gadfly.agent.llm.caching import wants_marks
+from gadfly.agent.llm.anthropic_format import CACHED, wants_marks
 from gadfly.agent.llm.facts import Facts, facts
 from gadfly.agent.llm.model import Message
 from gadfly.agent.llm.prompting import prompt
@@ -178,7 +178,7 @@ class Preamble:
         text = f"{prompt('corpus_whole').render()}\n\n{together(pieces)}"
         if not wants_marks(self._model):
             return [{"role": "system", "content": f"{self._system}\n\n{text}"}]
-        marked = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+        marked = {"type": "text", "text": text, "cache_control": CACHED}
         return [{"role": "system", "content": [{"type": "text", "text": self._system}, marked]}]
 
 

@@ -1,7 +1,7 @@
 """One verdict under opposed framings: the same material as a friend's, as the writer's own, as nobody's.
 
-Each framing is a prompt file and a context of its own. Where they agree, that is the verdict; where the framing
-decides, the verdict is ``disagreement`` and is shown as such. Leaves out finding flaws in code (the review).
+Where they agree, that is the verdict; where the framing decides, the verdict is ``disagreement`` and is shown as such.
+Leaves out finding flaws in code (the review).
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 
 from gadfly.agent.answers.answer import Judgement, Opinion
-from gadfly.agent.llm.prompting import fence, prompt
-from gadfly.agent.turn.skeptic.split import Ask, Split, read_json
-from gadfly.agent.turn.workers import side_by_side
+from gadfly.agent.llm.asking import Ask, line_of, object_in
+from gadfly.agent.llm.framings import under_each, work_question
+from gadfly.agent.turn.skeptic.split import Split
 
-FRAMINGS = ("friend", "own", "neutral")
 _SHORT = 60  # words; a longer message stands by itself
 _VERDICTS = ("holds", "fails", "undecided")
 _OWN = (
@@ -65,23 +64,18 @@ def judge(material: str, evidence: str, ask: Ask) -> Judgement:
         ask: a prompt to the judge model, each in a fresh context; called from several threads.
     """
 
-    def opinion(framing: str) -> Opinion:
-        text = prompt(f"framing_{framing}").render(
-            material=fence("material", material), evidence=fence("evidence", evidence or "none")
-        )
-        return read(framing, ask(text))
-
-    return combine(side_by_side(opinion, FRAMINGS))
+    replies = under_each("work", lambda _, says: ask(work_question(says, material, evidence)))
+    return combine([read(framing, reply) for framing, reply in replies.items()])
 
 
 def read(framing: str, reply: str) -> Opinion:
     """An opinion out of a reply. One that does not parse is undecided, and says so."""
-    data = read_json(reply, dict) or {}
+    data = object_in(reply)
     verdict = str(data.get("verdict", "")).strip().lower()
     if verdict not in _VERDICTS:
         return Opinion(framing=framing, verdict="undecided", why="the reply was not readable")
-    why = " ".join(str(data.get("why", "")).split())[:600]
-    return Opinion.model_validate({"framing": framing, "verdict": verdict, "why": why})
+    told = {"framing": framing, "verdict": verdict, "why": line_of(data.get("why"))}
+    return Opinion.model_validate(told)
 
 
 def combine(opinions: list[Opinion]) -> Judgement:

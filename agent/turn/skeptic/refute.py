@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from gadfly.agent.answers.answer import Claim, Receipt
 from gadfly.agent.answers.receipts import Library, Runs
+from gadfly.agent.answers.verbatim import bare, verbatim
+from gadfly.agent.llm.asking import Ask, line_of, list_in
 from gadfly.agent.llm.prompting import fence, prompt
-from gadfly.agent.turn.skeptic.split import Ask, read_json
 from gadfly.errors import GadflyError
 
 _AT_MOST = 24  # claims in one attack
@@ -40,15 +41,15 @@ def refute(claims: Sequence[Claim], library: Library, runs: Runs, ask: Ask) -> l
     )
     reply = ask(prompt("refute").render(claims=fence("claims and their evidence", listing)))
     found: dict[int, Objection] = {}
-    for item in read_json(reply, list) or []:
-        number = item.get("claim") if isinstance(item, dict) else None
+    for item in list_in(reply) or []:
+        number = item.get("claim")
         if not isinstance(number, int) or not 1 <= number <= len(backed):
             continue
-        because = " ".join(str(item.get("because", "")).split())[:400]
-        kind = str(item.get("kind", ""))
-        words = " ".join(str(item.get("words", "")).split())
-        anchored = len(words) >= 4 and words in " ".join(shown[number - 1].split())
-        if not because or (kind != "overreach" and not (kind == "contradicted" and anchored)):
+        because, kind = line_of(item.get("because"), 400), str(item.get("kind", ""))
+        quoted = (
+            kind == "contradicted" and verbatim(bare(item.get("words")), shown[number - 1]).match
+        )
+        if not because or not (kind == "overreach" or quoted):
             continue
         found[number] = Objection(backed[number - 1].text, kind, because)
     return list(found.values())

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from gadfly.agent.answers.answer import Answer, Aside, Judgement, Receipt
 from gadfly.agent.answers.receipts import Library, Runs, Verified
+from gadfly.agent.llm.asking import Asker
 from gadfly.agent.llm.model import ChatModel, Reply
 from gadfly.agent.turn.skeptic import framings, refute, standing
 from gadfly.agent.turn.skeptic.outrank import marked
-from gadfly.agent.turn.skeptic.split import Ask, Split, split
+from gadfly.agent.turn.skeptic.split import Split, split
 from gadfly.agent.turn.state import State
 from gadfly.errors import LLMError
 
@@ -43,13 +44,13 @@ class Skeptic:
 
     def hear(self, message: str) -> tuple[Split, list[Reply]]:
         """The message's content and pressure. Where the fast model fails, patterns decide alone."""
-        replies: list[Reply] = []
         if self._fast is not None:
+            asker = Asker(self._fast)
             try:
-                return split(message, _ask(self._fast, replies)), replies
+                return split(message, asker.ask), asker.replies
             except LLMError:
                 pass
-        return split(message), replies
+        return split(message), []
 
     def restate(self, answer: Answer | None, message: str, heard: Split) -> Answer | None:
         """The standing answer again, if there is one and the message is pressure alone."""
@@ -73,8 +74,8 @@ class Skeptic:
         """Let a fresh context attack the claims it has not seen yet; once the draft stands, let opposed framings judge
         what was put forward. A judge that fails leaves the draft unexamined, and that is told."""
         assert self._judge is not None
-        replies: list[Reply] = []
-        ask = _ask(self._judge, replies)
+        asker = Asker(self._judge)
+        ask, replies = asker.ask, asker.replies
         new = [claim for claim in checked.claims if claim.text not in state["examined"]]
         try:
             objections = refute.refute(new, library, runs, ask)
@@ -135,12 +136,3 @@ def _same_matter(state: State) -> standing.Matter | None:
     before = standing.last_matter(state["turns"][:-1])
     same = before is not None and state["turns"][-1]["matter"].startswith(before.text + _LATER)
     return before if same else None
-
-
-def _ask(model: ChatModel, replies: list[Reply]) -> Ask:
-    def ask(text: str) -> str:
-        reply = model.reply([{"role": "user", "content": text}], [], lambda _: None)
-        replies.append(reply)
-        return reply.text
-
-    return ask

@@ -7,18 +7,14 @@ stands verbatim in the message and holds no number, no code and no question.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from gadfly.agent.answers.answer import Aside
+from gadfly.agent.llm.asking import Ask, list_in
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.agent.turn.skeptic.cues import CUE, LEADING, WHOLE
-
-Ask = Callable[[str], str]
-"""A prompt in, a model's text out, in a context of its own."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +89,7 @@ def _ask(content: str, ask: Ask) -> tuple[str, list[Aside]]:
     """More pressure, as a model marks it; what does not stand verbatim or carries substance is refused."""
     reply = ask(prompt("split_message").render(message=fence("message", content)))
     taken: list[Aside] = []
-    for item in read_json(reply, list) or []:
-        if not isinstance(item, dict):
-            continue
+    for item in list_in(reply) or []:
         words, kind = str(item.get("text", "")).strip(), item.get("kind")
         known = kind in ("authorship", "hope", "praise", "authority", "repetition", "belief")
         inside_code = any(words in fenced[0] for fenced in _FENCE.finditer(content))
@@ -106,22 +100,6 @@ def _ask(content: str, ask: Ask) -> tuple[str, list[Aside]]:
         content = content.replace(words, " ", 1)
         taken.append(Aside.model_validate({"kind": kind, "text": words}))
     return _tidy(content), taken
-
-
-def read_json(text: str, kind: type) -> Any:
-    """The first JSON value of this kind in a model's reply, or None: prose and fences around it are ignored."""
-    opening = "[" if kind is list else "{"
-    at = text.find(opening)
-    while at >= 0:
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text, at)
-        except ValueError:
-            at = text.find(opening, at + 1)
-            continue
-        except RecursionError:  # deeper than anything that was asked for
-            return None
-        return value if isinstance(value, kind) else None
-    return None
 
 
 def _tidy(text: str) -> str:

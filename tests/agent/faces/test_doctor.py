@@ -72,7 +72,7 @@ def test_a_key_shows_its_model_and_price_but_never_itself(monkeypatch: pytest.Mo
 def test_a_named_model_without_its_key_is_broken_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("GADFLY_MODEL", "openai/gpt-5.6")
+    monkeypatch.setenv("GADFLY_LLM", "openai/gpt-5.6")
     check = of("key")
     assert check.state == "broken"
     assert "OPENAI_API_KEY" in check.found

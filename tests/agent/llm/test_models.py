@@ -11,15 +11,14 @@ import pytest
 from support.anthropic_wire import citation, serve_anthropic
 from support.loopback import error, serve, text
 
-from gadfly.agent.llm.anthropic_format import quotable, translate
-from gadfly.agent.llm.caching import marked
+from gadfly.agent.llm.anthropic_format import marked, quotable, translate
 from gadfly.agent.llm.chatformat import Stream, parse
 from gadfly.agent.llm.choose import Choice, roles
 from gadfly.agent.llm.facts import facts
-from gadfly.agent.llm.fallback import Fallbacks
 from gadfly.agent.llm.model import Message, Reply
 from gadfly.agent.llm.native import Native
 from gadfly.agent.llm.provider import Provider
+from gadfly.agent.llm.road import Fallbacks
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.errors import Cancelled, LLMError, UsageError
 
@@ -64,14 +63,14 @@ def test_environment_goes_before_the_config_file(
 ) -> None:
     _config(
         str(tmp_path / "home"),
-        '[models]\nmain = "ollama_chat/qwen3"\njudge = "ollama_chat/judge"\nfallbacks = ["ollama_chat/small"]\n',
+        '[llm]\nmain = "ollama_chat/qwen3"\njudge = "ollama_chat/judge"\nfallbacks = ["ollama_chat/small"]\n',
     )
     found = roles()
     assert found is not None
     assert (found.main.model, found.judge.model) == ("ollama_chat/qwen3", "ollama_chat/judge")
     assert [c.model for c in found.fallbacks] == ["ollama_chat/small"]
-    monkeypatch.setenv("GADFLY_MODEL", "ollama_chat/other")
-    monkeypatch.setenv("GADFLY_JUDGE_MODEL", "ollama_chat/j2")
+    monkeypatch.setenv("GADFLY_LLM", "ollama_chat/other")
+    monkeypatch.setenv("GADFLY_JUDGE_LLM", "ollama_chat/j2")
     again = roles()
     assert again is not None
     assert (again.main.model, again.judge.model) == ("ollama_chat/other", "ollama_chat/j2")
@@ -80,9 +79,9 @@ def test_environment_goes_before_the_config_file(
 @pytest.mark.parametrize(
     ("body", "says_"),
     [
-        ("[models]\nmian = 'x/y'\n", "unknown key 'mian'"),
-        ("[models]\nmain = 3\n", "must be a str"),
-        ("[models\n", "cannot read"),
+        ("[llm]\nmian = 'x/y'\n", "unknown key 'mian'"),
+        ("[llm]\nmain = 3\n", "must be a text"),
+        ("[llm\n", "cannot read"),
     ],
 )
 def test_a_wrong_config_is_one_line(tmp_path: Path, body: str, says_: str) -> None:

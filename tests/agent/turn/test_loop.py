@@ -19,7 +19,7 @@ from gadfly.agent.llm.scripted import ScriptedModel, Turn, calls, says
 from gadfly.agent.turn.budget import Budget
 from gadfly.agent.turn.loop import Loop
 from gadfly.agent.turn.toolbox import Toolbox
-from gadfly.agent.turn.workers import Workers
+from gadfly.background import Workers
 from gadfly.errors import Cancelled, LLMError, ToolInputError
 from gadfly.tools.contract import Context, ExperimentArgs, Result, Tool, ToolArgs, Verdict, tool
 from gadfly.tools.ledger import Ledger
@@ -279,7 +279,7 @@ def test_what_a_person_is_asked_about(declared: dict[str, Any], arguments: str, 
 
 
 def test_idle_threads_end_and_work_starts_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gadfly.agent.turn.workers._IDLE", 0.05)
+    monkeypatch.setattr("gadfly.background._IDLE", 0.05)
     workers = Workers(2, "short-lived")
     for _ in range(3):
         assert [workers.submit(abs, -n).result(timeout=5) for n in range(5)] == list(range(5))

@@ -486,7 +486,7 @@ def test_ask_tells_its_events_as_json_lines(
 def test_the_whole_corpus_goes_before_the_talk_and_its_price_is_told(
     server: Server, cast: Cast, quote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GADFLY_MODEL", "openai/claude-sonnet-5-5")
+    monkeypatch.setenv("GADFLY_LLM", "openai/claude-sonnet-5-5")
     replies = [text(quote), text(quote)]
     monkeypatch.setattr(Cast, "__call__", lambda self, body: replies.pop(0))
     seen: list[Event] = []

@@ -12,10 +12,12 @@ from support.shelf import Shelf
 
 from gadfly.agent.answers.answer import Answer, Claim, Judgement, Receipt
 from gadfly.agent.answers.receipts import Runs, verify
-from gadfly.agent.turn.skeptic.framings import FRAMINGS, combine, judge, read, refers_back, submits
+from gadfly.agent.llm.asking import list_in, object_in
+from gadfly.agent.llm.framings import WORK
+from gadfly.agent.turn.skeptic.framings import combine, judge, read, refers_back, submits
 from gadfly.agent.turn.skeptic.outrank import contradiction, hold_to_verdicts
 from gadfly.agent.turn.skeptic.refute import refute
-from gadfly.agent.turn.skeptic.split import read_json, split
+from gadfly.agent.turn.skeptic.split import split
 from gadfly.agent.turn.skeptic.standing import hold, is_pressure_alone, line, restate
 from gadfly.tools.contract import Result, Verdict
 from gadfly.tools.ledger import Run, now
@@ -125,8 +127,8 @@ def test_an_unreadable_reply_changes_nothing(reply: str) -> None:
 
 
 def test_json_is_found_inside_prose() -> None:
-    assert read_json('Sure [as asked]: ```json\n[{"a": 1}]\n```', list) == [{"a": 1}]
-    assert read_json("nothing", dict) is None
+    assert list_in('Sure [as asked]: ```json\n[{"a": 1}]\n```') == [{"a": 1}]
+    assert object_in("nothing") == {}
 
 
 # -- framings ------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def _opinion(verdict: str) -> str:
     ],
 )
 def test_framings_agree_or_it_is_said_that_they_do_not(verdicts: list[str], together: str) -> None:
-    opinions = [read(f, _opinion(v)) for f, v in zip(FRAMINGS, verdicts, strict=True)]
+    opinions = [read(f, _opinion(v)) for f, v in zip(WORK, verdicts, strict=True)]
     assert combine(opinions).verdict == together
 
 

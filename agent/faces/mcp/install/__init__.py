@@ -18,7 +18,8 @@ from gadfly.agent.faces.mcp.install import entries, rules
 from gadfly.agent.faces.mcp.install.change import Change, backup_of, read
 from gadfly.agent.faces.mcp.install.clients import CLIENTS, Client
 from gadfly.errors import UsageError
-from gadfly.home import expanded
+from gadfly.home import home
+from gadfly.settings import HOME
 
 
 def installing(
@@ -66,8 +67,8 @@ def _entry(client: Client, scope: str, options: Sequence[str]) -> dict[str, Any]
     if client.form == "json":
         entry = {"type": "stdio", **entry}
     entry |= client.more
-    if data := os.environ.get("GADFLY_HOME"):
-        entry["env"] = {"GADFLY_HOME": str(expanded(data).resolve())}
+    if HOME.value():
+        entry["env"] = {HOME.variable: str(home())}
     return entry
 
 

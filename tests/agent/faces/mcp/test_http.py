@@ -139,7 +139,7 @@ def test_a_token_is_made_and_printed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "port", "said"),
     [
-        ({"GADFLY_MCP_TOKEN": "short"}, "0", "has 5 characters"),
+        ({"GADFLY_MCP_TOKEN": "short"}, "0", "16 or more characters"),
         ({}, "taken", "cannot listen on port"),
     ],
 )

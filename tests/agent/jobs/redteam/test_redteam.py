@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support.cli import gadfly
 
-from gadfly.agent.jobs.propose.asking import Asker
 from gadfly.agent.jobs.redteam.attack import attack
 from gadfly.agent.jobs.redteam.report import page
+from gadfly.agent.llm.asking import Asker
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.errors import UsageError
 from gadfly.tools.contract import Control, Result, Table, Verdict
