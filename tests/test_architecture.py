@@ -30,6 +30,7 @@ FLOOR = {
     "leaving",
     "settings",
     "surroundings",
+    "tables",
     "visible",
 }
 FACES = {"cli", "chat", "mcp", "github"}

@@ -10,21 +10,9 @@ import io
 import re
 import tokenize
 
-_AUTHOR = re.compile(
-    r"\b(?:authors?|maintainers?|credits?|contributors?)\s*[:=]|\bcopyright\b|\(c\)\s*\d{4}|@[A-Za-z][\w-]{2,}"
-    r"|\b(?:written|created|implemented|coded|contributed)\s+by\b|[\w.+-]+@[\w-]+\.\w+",
-    re.IGNORECASE,
-)
-_PRAISE = re.compile(
-    r"\b(?:lgtm|bug[- ]?free|battle[- ]tested|peer[- ]reviewed|well[- ]tested|known[- ]good)\b"
-    r"|\bstate[- ]of[- ]the[- ]art\b"
-    r"|\b(?:verified|validated|double[- ]?checked|reviewed|approved|audited|vetted|signed off)\b"
-    r"|\bno (?:known )?(?:bugs?|errors?|issues?|mistakes?)\b"
-    r"|\b(?:works?|working) (?:fine|well|perfectly|correctly|as (?:expected|intended))\b"
-    r"|\b(?:this|it|that|all|everything|which) (?:is|are) (?:correct|right|safe|fine|intended|intentional)\b"
-    r"|\b(?:tests? pass|passes (?:all )?(?:the )?tests?|trust me|expert)\b",
-    re.IGNORECASE,
-)
+from gadfly.tables import patterns
+
+_TELLS = patterns(__file__).values()
 _QUOTES = r"(?:\"{3}|'{3}|[\"'])"
 _QUOTED = re.compile(rf"^(\s*(?:[A-Za-z]{{0,2}}{_QUOTES})?)(.*?)({_QUOTES}?\s*)$", re.DOTALL)
 _DUNDER = re.compile(r"^\s*__(?:author|authors|credits|maintainer|email|copyright|version)__\s*=")
@@ -39,7 +27,7 @@ def blinded(lines: list[str]) -> list[str]:
             first = start[1] if number == start[0] else 0
             last = end[1] if number == end[0] else len(line)
             text = line[first:last]
-            if not (_AUTHOR.search(text) or _PRAISE.search(text)):
+            if not _tells(text):
                 continue
             if is_comment:
                 seen[number - 1] = line[:first].rstrip()
@@ -48,13 +36,18 @@ def blinded(lines: list[str]) -> list[str]:
     return seen
 
 
+def _tells(text: str) -> bool:
+    """Whether an author or praise stands in it."""
+    return any(pattern.search(text) for pattern in _TELLS)
+
+
 def _without(text: str) -> str:
     """A line of a docstring up to the first sentence that tells; its quotes stay."""
     found = _QUOTED.match(text)
     assert found is not None  # every part of it may be empty
     kept: list[str] = []
     for sentence in re.split(r"(?<=[.!?])\s+", found[2]):
-        if _AUTHOR.search(sentence) or _PRAISE.search(sentence):
+        if _tells(sentence):
             break  # what follows may be the rest of a name: "by A. B. See."
         kept.append(sentence)
     return found[1] + " ".join(kept) + found[3]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gadfly.agent.answers.receipts import NUMBER, equals, run_marker
 from gadfly.corpus.words import words
+from gadfly.tables import patterns
 from gadfly.tools.contract import Result
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 
@@ -25,18 +26,7 @@ _METHODS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )
 _HEAD_KINDS = ("induction", "previous", "duplicate")
 _EXAMPLES = {"steer": 16, "probe": 200, "lens": 32, "attribute": 32}
-_CAUSAL = re.compile(
-    r"\b(activation patch\w*|patch(?:ing|ed)?|causal(?:ly| trac\w*| effect\w*| intervention\w*)?|"
-    r"interchange intervention\w*|denoising|noising|locali[sz]\w*|"
-    r"(?:which|what|at what) (?:layer|position|component)s?|where (?:in the|does|do|is|are))\b",
-    re.IGNORECASE,
-)
-# A question about one of these models is not answered by the demo model.
-_NAMED_MODEL = re.compile(
-    r"\b(GPT-?[2-9o][\w.-]*|Qwen[\w.-]*|Llama[\w.-]*|Gemma[\w.-]*|Mi[sx]tral[\w.-]*|Pythia[\w.-]*|OLMo[\w.-]*|"
-    r"Phi-?\d[\w.-]*|Claude[\w.-]*|DeepSeek[\w.-]*|Gemini[\w.-]*|BERT)\b",
-    re.IGNORECASE,
-)
+_ASKS = patterns(__file__)
 _DEFAULT_BEHAVIOUR = "capital-of"
 _PAIRS = 24
 
@@ -56,7 +46,7 @@ def plan(question: str, *, model: str = "demo") -> Plan:
     A method that the question names is run; else words of cause or place decide that patching fits. A behaviour of the
     demo language that the question speaks of decides the prompts. A question that speaks of neither gets no experiment.
     """
-    named = _NAMED_MODEL.search(question)
+    named = _ASKS["named_model"].search(question)
     if named and model == "demo":
         return Plan(
             None,
@@ -64,7 +54,7 @@ def plan(question: str, *, model: str = "demo") -> Plan:
             f"it asks about {named[0]}; add --model with its name or folder to measure there",
         )
     behaviour, hits = _behaviour(question)
-    causal = _CAUSAL.search(question)
+    causal = _ASKS["causal"].search(question)
     method = _method(question, behaviour if hits else None, model)
     if method is not None:
         return method

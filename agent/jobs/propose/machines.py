@@ -1,4 +1,4 @@
-"""GPUs that researchers have: memory, dense throughput, bandwidth. For estimates; a measurement beats this table.
+"""GPUs that researchers have (``machines.csv``): memory, dense throughput, bandwidth. A measurement beats this table.
 
 Throughput is the vendor's figure for dense bfloat16 with float32 accumulation, without sparsity.
 """
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from gadfly.errors import UsageError
+from gadfly.tables import rows
 
 
 @dataclass(frozen=True)
@@ -23,27 +24,7 @@ class Machine:
     note: str = ""
 
 
-_ADA = "NVIDIA Ada GPU architecture whitepaper"
-_AMPERE = "NVIDIA GA102 architecture whitepaper"
-MACHINES = (
-    Machine("CPU", 16, 0.1, 40, "assumption: 8 cores, float32", "no GPU: 0.1 TFLOP/s assumed"),
-    Machine(
-        "T4", 16, 65, 320, "NVIDIA T4 datasheet", "no bfloat16: float16, so watch for overflow"
-    ),
-    Machine("RTX 3090", 24, 71, 936, _AMPERE),
-    Machine("RTX 4090", 24, 165, 1008, _ADA),
-    Machine("RTX 5090", 32, 210, 1792, "NVIDIA RTX Blackwell architecture whitepaper"),
-    Machine("L4", 24, 121, 300, "NVIDIA L4 datasheet"),
-    Machine("A10", 24, 125, 600, "NVIDIA A10 datasheet"),
-    Machine("RTX A6000", 48, 155, 768, "NVIDIA RTX A6000 datasheet"),
-    Machine("L40S", 48, 362, 864, "NVIDIA L40S datasheet"),
-    Machine("A100 40GB", 40, 312, 1555, "NVIDIA A100 datasheet"),
-    Machine("A100 80GB", 80, 312, 2039, "NVIDIA A100 datasheet"),
-    Machine("H100 PCIe", 80, 756, 2000, "NVIDIA H100 datasheet"),
-    Machine("H100 SXM", 80, 989, 3350, "NVIDIA H100 datasheet"),
-    Machine("H200", 141, 989, 4800, "NVIDIA H200 datasheet"),
-    Machine("B200", 180, 2250, 7700, "NVIDIA DGX B200 datasheet"),
-)
+MACHINES = rows(__file__, Machine)
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:GB|GiB|G)$", re.IGNORECASE)
 
 

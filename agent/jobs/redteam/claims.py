@@ -13,34 +13,11 @@ from gadfly.agent.answers.answer import Claim, Receipt
 from gadfly.agent.jobs.redteam.blocks import Block
 from gadfly.agent.jobs.redteam.report import Tagged
 from gadfly.agent.turn.skeptic.outrank import contradiction
+from gadfly.tables import patterns
 from gadfly.tools.contract import Verdict
 from gadfly.tools.ledger import Run
 
-_METHOD = re.compile(
-    r"\b(?:(?:our|the|this) (?:\w+ ){0,2}(?:method|approach|technique|detector|classifier|metric|procedure|monitor)\b"
-    r".{0,60}\b(?:detects?|finds?|works?|improves?|reduces?|recovers?|predicts?|identif\w+|is)"
-    r"|outperform\w*|state of the art|better than|more (?:accurate|faithful|reliable|efficient) than"
-    r"|can be used to (?:detect|monitor|control|steer|predict)|generali[sz]es? (?:to|across|well))",
-    re.IGNORECASE,
-)
-_EXISTENCE = re.compile(
-    r"\b(?:there (?:is|are|exists?)|we (?:find|found|identif\w+|discover\w*|observe\w*|show\w*) (?:a|an|one|that|the)"
-    r"|(?:head|layer|neuron|feature|latent|direction)s? [\w.]+ (?:\w+ )?"
-    r"(?:represent|encod|carr|mediat|comput|control|stor)\w*"
-    r"|the model (?:\w+ )?(?:represent|encod|stor|comput|know|understand|track)\w*"
-    r"|is (?:represented|encoded|stored|mediated|located|computed|carried) (?:in|at|by|as)|is responsible for)",
-    re.IGNORECASE,
-)
-_CHANCE = re.compile(
-    r"\b(?:random|controls?|placebo|shuffl\w+|permut\w+|chance|null|other heads|other directions|untrained|matched|"
-    r"baseline\w*|bag[- ]of[- ]words)\b",
-    re.IGNORECASE,
-)
-_RIVAL = re.compile(
-    r"\b(?:baseline\w*|compared (?:to|with)|prompt(?:ing|ed)?|system prompt|bag[- ]of[- ]words|tf-?idf|linear probe|"
-    r"difference[- ]of[- ]means|majority|judge|logistic regression|few-shot|random)\b",
-    re.IGNORECASE,
-)
+_SAYS = patterns(__file__)
 
 
 def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
@@ -50,11 +27,11 @@ def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
         if block.lines[0].text.lstrip().startswith(("#", "|")):
             continue
         runs = [named[run] for run in sorted(block.runs) if run in named]
-        rival, chance = _RIVAL.search(block.text), _CHANCE.search(block.text)
+        rival, chance = _SAYS["rival"].search(block.text), _SAYS["chance"].search(block.text)
         for at, sentence in block.sentences():
-            kind = _METHOD.search(sentence) or _EXISTENCE.search(sentence)
+            kind = _SAYS["method"].search(sentence) or _SAYS["existence"].search(sentence)
             if kind is not None:
-                is_method = kind.re is _METHOD
+                is_method = kind.re is _SAYS["method"]
                 words = rival if is_method else chance
                 held = _held(sentence, block.line(at), runs, is_method, words)
                 quote = block.quote(at, len(sentence))

@@ -16,20 +16,10 @@ from typing import Any
 from gadfly.agent.answers.receipts import NUMBER, equals
 from gadfly.agent.jobs.redteam.blocks import Block, Line
 from gadfly.agent.jobs.redteam.report import Number, State
+from gadfly.tables import patterns
 from gadfly.tools.ledger import Run
 
-_NOT_RESULTS = re.compile(
-    r"(?:fig(?:ure|\.)?|table|section|sec\.|eq(?:uation|\.)?|appendix|chapter|step|day|page|hour)s?\s*\d+(?:\.\d+)*"
-    r"|\[\d+(?:,\s*\d+)*\](?!\()(?=[\s.,;]|$)|\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b|^[\s#]*\d+[.)]\s"
-    r"|\b(?:heads?|layers?|neurons?|features?|latents?|L)\s*\d+(?:\.\d+)?\b"
-    r"|\b(?:gemma|llama|qwen|olmo|gpt|phi|claude|gemini)[\s-]*\d+(?:\.\d+)*",
-    re.IGNORECASE,
-)
-_CONVENTION = re.compile(
-    r"\b(?:95|99|90)\s?%\s*(?:confidence|interval|CI)|\b(?:confidence|interval|CI)s?\s*(?:of|at)?\s*(?:95|99|90)\s?%"
-    r"|\b(?:alpha|level|threshold of significance)\s*(?:=|of)?\s*0?\.05\b|\bp\s*<\s*0?\.0[015]+\b",
-    re.IGNORECASE,
-)
+_TOLD_APART = patterns(__file__)
 _SMALL = 12  # whole numbers up to here without a percent sign are counts, as a rule
 _CONTEXT = 60
 MOST = 2000  # numbers of one text
@@ -48,7 +38,7 @@ def trace(found: list[Block], named: dict[str, Run], others: list[Run]) -> list[
         here = [named[run] for run in sorted(block.runs) if run in named]
         rest = [run for name, run in named.items() if name not in block.runs]
         for line in block.lines:
-            conventions = [m.span() for m in _CONVENTION.finditer(line.text)]
+            conventions = [m.span() for m in _TOLD_APART["convention"].finditer(line.text)]
             out += [
                 _number(match, line, [*here, *rest], values, conventions)
                 for match in islice(_matches(line), MOST - len(out))
@@ -57,7 +47,7 @@ def trace(found: list[Block], named: dict[str, Run], others: list[Run]) -> list[
 
 
 def _matches(line: Line) -> Iterator[re.Match[str]]:
-    masked = _NOT_RESULTS.sub(lambda m: "x" * len(m[0]), line.text)
+    masked = _TOLD_APART["not_results"].sub(lambda m: "x" * len(m[0]), line.text)
     yield from NUMBER.finditer(re.sub(r"(\d)\s%", r"\1% ", masked))
 
 

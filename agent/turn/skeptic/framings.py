@@ -6,29 +6,16 @@ Leaves out finding flaws in code (the review).
 
 from __future__ import annotations
 
-import re
-
 from gadfly.agent.answers.answer import Judgement, Opinion
 from gadfly.agent.llm.asking import Ask, line_of, object_in
 from gadfly.agent.llm.framings import under_each, work_question
 from gadfly.agent.turn.skeptic.split import Split
+from gadfly.tables import patterns
 
 _SHORT = 60  # words; a longer message stands by itself
 _VERDICTS = ("holds", "fails", "undecided")
-_OWN = (
-    r"(?:\w+ ){0,3}(?:code|probe|patch\w*|result|hypothesis|finding|claim|experiment|plot|head|circuit|notebook|"
-    r"analysis|conclusion|accuracy|method|setup|script|sae|vector|ablation)s?\b"
-)
 # The researcher puts something forward: a result, a claim, code. A question about the field is none of these.
-_SUBMITS = re.compile(
-    rf"```|\b(?:my|our) {_OWN}|"
-    r"\b(?:i|we) (?:\w+ )?(?:found|find|showed?|measured|observed?|get|got|see|saw|conclude[ds]?)\b"
-    r"|\b(?:is|are|was|does|do|did) (?:this|that|it|these) (?:\w+ ){0,4}(?:right|correct|wrong|valid|"
-    r"sound|bug\w*|hold|show|mean|prove|evidence|true|ok(?:ay)?|enough|convincing)\b"
-    r"|\b(?:so|therefore|hence|which means|this (?:shows|proves|means|demonstrates))\b"
-    r"|what do you think|\bbugged\b",
-    re.IGNORECASE,
-)
+_SAYS = patterns(__file__)
 
 
 def submits(split: Split, context: str = "") -> bool:
@@ -36,12 +23,8 @@ def submits(split: Split, context: str = "") -> bool:
     return (
         bool(context)
         or any(aside.kind in ("belief", "authorship") for aside in split.pressure)
-        or bool(_SUBMITS.search(split.content))
+        or bool(_SAYS["submits"].search(split.content))
     )
-
-
-_REFERS = re.compile(r"\b(?:it|its|this|that|they|these|those|still|same|then)\b", re.IGNORECASE)
-_OTHER = re.compile(rf"```|\b(?:another|other|new|next|second|different) {_OWN}", re.IGNORECASE)
 
 
 def refers_back(split: Split, context: str) -> bool:
@@ -50,8 +33,8 @@ def refers_back(split: Split, context: str) -> bool:
     return (
         short
         and not context
-        and bool(_REFERS.search(split.content))
-        and not _OTHER.search(split.content)
+        and bool(_SAYS["refers"].search(split.content))
+        and not _SAYS["other"].search(split.content)
     )
 
 

@@ -12,27 +12,10 @@ from collections.abc import Callable
 from gadfly.agent.answers.answer import Claim
 from gadfly.agent.answers.receipts import Runs, Verified
 from gadfly.errors import GadflyError
+from gadfly.tables import patterns
 from gadfly.tools.contract import Verdict
 
-_NAMES = re.compile(
-    r"\b(?:verdict|result|outcome)\b[^.;]{0,40}?\b(?P<no>not supported|unsupported)\b"
-    r"|\b(?:verdict|result|outcome)\b[^.;]{0,40}?\b(?P<open>inconclusive)\b"
-    r"|\b(?:verdict|result|outcome)\b[^.;]{0,40}?(?<!not )\b(?P<yes>supported)\b",
-    re.IGNORECASE,
-)
-_ASSERTS = re.compile(
-    r"\b(?:confirm(?:s|ed)?|demonstrat(?:es?|ed)|prov(?:es?|ed|en)|establish(?:es|ed)?|"
-    r"show(?:s|ed|n)? (?:that|clear|strong)|supports? (?:the|this|your|that)|is supported|are supported|"
-    r"clear(?:ly)? (?:effect|evidence|causal|encod\w+)|strong(?:ly)? (?:evidence|effect)|significant(?:ly)?|"
-    r"is responsible for|causally|works?\b|succeed(?:s|ed)?|recover(?:s|ed) the (?:behaviou?r|mechanism|circuit))",
-    re.IGNORECASE,
-)
-_HEDGES = re.compile(
-    r"\b(?:not|no|nor|never|neither|cannot|can't|fail(?:s|ed)?|without|inconclusive|unsupported|only|does(?:n't| not)|"
-    r"did(?:n't| not)|isn't|aren't|would|could|whether|if|than (?:its|the|a|any) control|"
-    r"chance|unclear|but|however|although)\b",
-    re.IGNORECASE,
-)
+_SAYS = patterns(__file__)
 _FOOTNOTE = re.compile(r"\[([1-9]\d*+)\]")
 _OF = {"yes": Verdict.SUPPORTED, "no": Verdict.NOT_SUPPORTED, "open": Verdict.INCONCLUSIVE}
 
@@ -67,13 +50,13 @@ def contradiction(claim: Claim) -> str:
     if len(cited) != 1:
         return ""
     run, verdict = next(iter(cited.items()))
-    named = _NAMES.search(claim.text)
+    named = _SAYS["names"].search(claim.text)
     if named is not None:
         said = next(_OF[kind] for kind, words in named.groupdict().items() if words)
         return "" if said == verdict else f"the verdict of run {run} is {verdict}"
     if verdict == Verdict.SUPPORTED:
         return ""
-    asserted = _ASSERTS.search(claim.text) and not _HEDGES.search(claim.text)
+    asserted = _SAYS["asserts"].search(claim.text) and not _SAYS["hedges"].search(claim.text)
     return f"the verdict of run {run} is {verdict}" if asserted else ""
 
 

@@ -1,8 +1,8 @@
 """A message split into content and pressure. Only words are moved, none is made: both halves are verbatim.
 
 Pressure is what pushes without informing: authorship, hope, praise, authority, repetition, and the bare assertion of
-belief. Patterns find it sentence by sentence; a small model may mark more, and what it marks is taken only if it
-stands verbatim in the message and holds no number, no code and no question.
+belief. Patterns (``split.toml``) find it sentence by sentence; a small model may mark more, and what it marks is taken
+only if it stands verbatim in the message and holds no number, no code and no question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gadfly.agent.answers.answer import Aside
 from gadfly.agent.llm.asking import Ask, list_in
 from gadfly.agent.llm.prompting import fence, prompt
-from gadfly.agent.turn.skeptic.cues import CUE, LEADING, WHOLE
+from gadfly.tables import filled, joined, patterns, table
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,21 @@ class Split:
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.S)
 _SENTENCE = re.compile(r"[^\n.!?]+(?:[.!?]+(?=\s|$)|[.!?]+\S[^\n.!?]*)*[.!?]*|\n+|[.!?]+")
-_WHOLES = tuple((kind, re.compile(rf"\s*(?:{p})\s*[.!?,:)]*\s*", re.I)) for kind, p in WHOLE)
-_LEADS = tuple((kind, re.compile(rf"\s*({p})", re.I)) for kind, p in LEADING)
+_TABLE = table(__file__)
+_CUE = patterns(__file__)["cue"]
+
+
+def _compiled(name: str, around: str) -> list[tuple[str, re.Pattern[str]]]:
+    """The patterns of a table with their kinds, in its order."""
+    return [
+        (kind, re.compile(around % filled(joined(text), _TABLE["lists"]), re.I))
+        for kind, texts in _TABLE[name].items()
+        for text in texts
+    ]
+
+
+_WHOLES = _compiled("whole", r"\s*(?:%s)\s*[.!?,:)]*\s*")
+_LEADS = _compiled("leading", r"\s*(%s)")
 _SUBSTANCE = re.compile(r"[\d`?=<>]")
 
 
@@ -45,7 +58,7 @@ def split(message: str, ask: Ask | None = None) -> Split:
         pressure += found
     content = _tidy("".join(kept))
     prose = _FENCE.sub(" ", content)
-    if ask is not None and CUE.search(prose):
+    if ask is not None and _CUE.search(prose):
         content, marked = _ask(content, ask)
         pressure += marked
     if not re.search(r"\w{2}", content):
