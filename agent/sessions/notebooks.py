@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from gadfly.agent.markup import document
+
+_PYTHON = "```python\n"
 
 
 def markdown(source: str) -> dict[str, Any]:
@@ -21,6 +25,18 @@ def code(source: str, outputs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         "outputs": list(outputs),
         "source": source,
     }
+
+
+def from_parts(parts: Iterable[str]) -> str:
+    """A file's text: Markdown, each part a cell; one that is a block of Python a cell of code."""
+    return notebook(
+        [
+            code(part.removeprefix(_PYTHON).removesuffix("\n```"))
+            if part.startswith(_PYTHON)
+            else markdown(document([part]))
+            for part in parts
+        ]
+    )
 
 
 def notebook(cells: Sequence[dict[str, Any]]) -> str:

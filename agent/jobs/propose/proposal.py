@@ -90,6 +90,12 @@ class Stage(BaseModel):
     what: str
     kill: str = ""
 
+    @property
+    def days(self) -> str:
+        """The days that it takes, in words."""
+        last = int((self.end - 0.01) // HOURS) + 1
+        return f"Day {self.day}" if last == self.day else f"Days {self.day} to {last}"
+
 
 class Proposal(BaseModel):
     """One page that a mentor could sign."""

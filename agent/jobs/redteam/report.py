@@ -1,4 +1,4 @@
-"""What an attack found. Types, and the page."""
+"""What an attack found. Types, and the page (``report.md.j2``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from gadfly.agent.markup import document, phrase, plain, span
+from gadfly.agent.markup import template
 
 State = Literal["traced", "uncited", "setting", "convention", "small", "untraced"]
 
@@ -69,41 +69,4 @@ def page(report: Report) -> str:
     """The report as Markdown: what must be mended first. What the text says is code, found again as it is written."""
     counts = Counter(number.state for number in report.numbers)
     total = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "none"
-    parts = [
-        f"# Red team\n\nNumbers: {total}. Runs named: {', '.join(map(span, report.runs)) or 'none'}."
-    ]
-    parts += [
-        f"- line names run {span(run)}, which the ledger does not hold"
-        for run in report.unknown_runs
-    ]
-    if report.flagged:
-        rows = [
-            f"- line {n.line}: {span(n.text)} {_flag(n)}: {span(n.context)}" for n in report.flagged
-        ]
-        parts.append("## Numbers without a run\n\n" + "\n".join(rows))
-    if report.claims:
-        rows = [f"- line {c.line}, {c.kind}: {_held(c)}\n  {span(c.text)}" for c in report.claims]
-        parts.append("## Claims and their baselines\n\n" + "\n".join(rows))
-    if report.overclaims:
-        rows = [
-            f"- line {o.line} ({plain(o.by)}): {span(o.quote)}: {phrase(o.because)}"
-            + (f" Say: {phrase(o.instead)}" if o.instead else "")
-            for o in report.overclaims
-        ]
-        parts.append("## Overclaims\n\n" + "\n".join(rows))
-    parts += [f"- {phrase(notice)}" for notice in report.notices]
-    return document(parts) + "\n"
-
-
-def _flag(number: Number) -> str:
-    if number.state == "uncited":
-        return (
-            f"equals {plain(number.field)} of run {span(number.run)}, which the text does not name"
-        )
-    return "matches no run of the ledger"
-
-
-def _held(claim: Tagged) -> str:
-    if claim.contradicts:
-        return f"**{plain(claim.contradicts)}**"
-    return f"**{plain(claim.missing)}**" if claim.missing else f"held to {phrase(claim.baseline)}"
+    return template.page(__file__, "report", r=report, total=total) + "\n"

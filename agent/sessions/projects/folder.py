@@ -8,9 +8,9 @@ from pathlib import Path
 from gadfly import files
 from gadfly.agent.jobs.propose.page import page
 from gadfly.agent.jobs.propose.proposal import Proposal
-from gadfly.agent.markup import cell, phrase
+from gadfly.agent.markup import template
 from gadfly.agent.sessions.projects import log, notebook
-from gadfly.agent.sessions.projects.state import FILE, Project, now, save
+from gadfly.agent.sessions.projects.state import Project, now, save
 from gadfly.corpus.documents import slug
 from gadfly.errors import HomeError, UsageError
 from gadfly.tools.demo.behaviours import BEHAVIOURS
@@ -52,27 +52,18 @@ def start(proposal: Proposal, where: Path | None = None) -> Path:
 
 
 def _readme(project: Project) -> str:
-    boxes = "\n".join(
-        f"| {s.day} | {s.start:g} to {s.end:g} | {cell(s.what)} | {cell(s.kill)} |"
-        for s in project.proposal.stages
+    boxes = template.filled(
+        __file__,
+        "readme",
+        started=f"{project.started:%Y-%m-%d %H:%M}",
+        box=project.box,
+        stages=project.proposal.stages,
     )
-    return (
-        f"{page(project.proposal)}\n\n## Time boxes\n\nStarted {project.started:%Y-%m-%d %H:%M} UTC, "
-        f"{project.box:g} working hours.\n\n| day | hours | what | stop if |\n|---|---|---|---|\n{boxes}\n\n"
-        f"## Working here\n\n- `{NOTEBOOK}`: the pilot again, then the subject\n"
-        '- `gadfly project log "what I did"`; `--predict "..."` seals a prediction before its run\n'
-        "- `gadfly project check`: the uncomfortable questions; `gadfly project retro` at the end\n"
-        f"- `gadfly redteam {WRITEUP}` before anybody else reads it. `{FILE}` keeps the seals: leave it alone.\n"
-    )
+    return f"{page(project.proposal)}\n\n{boxes}\n"
 
 
 def _writeup(proposal: Proposal) -> str:
-    return (
-        f"# {phrase(proposal.draft.title)}\n\n"
-        "<!-- One claim with its number, control and scope, or one clean negative. Name the run "
-        "behind each number by its id. Delete this line. -->\n\n"
-        "## Claim\n\n## Evidence and controls\n\n## What was tried and did not work\n\n## What was not done\n"
-    )
+    return template.filled(__file__, "writeup", title=proposal.draft.title) + "\n"
 
 
 def _data(folder: Path, proposal: Proposal) -> None:

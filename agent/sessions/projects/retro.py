@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from gadfly.agent.jobs.propose.page import span
-from gadfly.agent.markup import phrase
+from gadfly.agent.markup import template
 from gadfly.agent.sessions.projects import log
 from gadfly.agent.sessions.projects.check import check
 from gadfly.agent.sessions.projects.state import now
@@ -59,32 +59,5 @@ def retro(folder: Path, ledger: Ledger | None = None, at: datetime | None = None
 
 def page(found: Retro) -> str:
     """As Markdown, with the places that a person fills in."""
-    verdicts = phrase(", ".join(f"{count} {name}" for name, count in found.verdicts.items()))
-    predictions = "\n".join(
-        f"- {phrase(line)}\n  - came true (yes, no, cannot say), by which run:"
-        for line in found.predictions
-    )
-    questions = "\n".join(f"- {phrase(line)}" for line in found.open_questions) or "- none"
-    machine = f"{span(found.machine_seconds)} of machine time; the plan said {span(found.estimated_seconds)}"
-    return f"""# Retrospective: {phrase(found.title)}
-
-- Time: {found.hours:g} of {found.box:g} working hours, {found.entries} log entries
-- Runs: {found.runs} ({verdicts or "none"}), {machine}
-- Questions still open: {len(found.open_questions)}, {found.serious} of them serious
-
-## Predictions
-
-{predictions or "none"}
-
-## Still open
-
-{questions}
-
-## In your words
-
-- What is now believed that was not before, and how strongly:
-- Which control decided, and when was it run:
-- What would have halved the time:
-- What was tried and is in no figure:
-- Drop, extend by one sprint, or hand on:
-"""
+    verdicts = ", ".join(f"{count} {name}" for name, count in found.verdicts.items()) or "none"
+    return template.filled(__file__, "retro", r=found, verdicts=verdicts, span=span) + "\n"
