@@ -8,8 +8,9 @@
 An experiment is a folder: ``patching``, ``probing``, ``steering``, ``ablation``, ``logit_lens``, ``patchscopes``,
 ``attribution``, ``attending``, ``features`` (sparse autoencoders), ``selftesting``. In each, ``analysis`` measures,
 ``verdict`` judges, ``report`` tells and ``script`` writes the stand-alone repeat. Plain tools are modules:
-``generating``, ``inspecting``; ``reading`` is over the corpus. ``review`` reads code by rules, ``kernel`` runs a
-model's Python where it can reach nothing. No folder is named as its tool, which would hide it.
+``generating``, ``inspecting``; ``reading`` is over the corpus. ``review`` reads code by rules (its tool is
+``review.tool.review``), ``kernel`` runs a model's Python where it can reach nothing. No other folder is named as its
+tool, which would hide it.
 
 Shared by experiments: ``capture`` (activations), ``vectors`` (directions as files), ``readout`` (residual to logits),
 ``rows`` (batches from ids), ``metrics`` (of patching and ablation), ``answered`` (prompts with answers), ``stats``,

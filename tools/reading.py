@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import TYPE_CHECKING, Literal
 
-from gadfly.corpus.models import SearchResults
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from gadfly.corpus.models import Filters, SearchResults
 from gadfly.tools.contract import Context, ToolArgs, tool
+from gadfly.tools.reach import PlainText
+
+if TYPE_CHECKING:
+    from gadfly.corpus import Corpus
 
 
 class SearchArgs(ToolArgs):
-    query: str = Field(min_length=1, description="what to look for, in the field's own terms")
-    k: int = Field(default=6, ge=1, le=30, description="how many passages")
-    token_budget: int = Field(default=3000, ge=100, le=20000, description="tokens of text in all")
+    query: PlainText = Field(min_length=1, description="what to look for, in the field's own terms")
+    k: int = Field(default=8, ge=1, le=100, description="how many passages")
+    mode: Literal["hybrid", "lexical", "dense", "exact"] = Field(
+        default="hybrid",
+        description="exact: identifiers and /regexes/",
+    )
+    token_budget: int | None = Field(default=None, ge=1, description="tokens of text in all")
+    # Every argument costs an LLM tokens at each question: of these it is not told.
+    kind: SkipJsonSchema[list[str]] = Field(default=[], description="only documents of these kinds")
+    since: SkipJsonSchema[int | None] = Field(
+        default=None, description="only works from this year on"
+    )
+    until: SkipJsonSchema[int | None] = Field(
+        default=None, description="only works up to this year"
+    )
+    document: SkipJsonSchema[list[PlainText]] = Field(
+        default=[], description="only these documents, or ids that start with PREFIX/"
+    )
+    source: SkipJsonSchema[list[PlainText]] = Field(
+        default=[], description="only these sources, such as installed:nnsight"
+    )
+    installed: SkipJsonSchema[str | None] = Field(
+        default=None, description="only passages on this version of a package"
+    )
+    around: SkipJsonSchema[int] = Field(
+        default=0, ge=0, le=5, description="so many passages before and after each"
+    )
+
+    def filters(self) -> Filters:
+        """The documents that may be found."""
+        return Filters(
+            kinds=tuple(self.kind),
+            documents=tuple(self.document),
+            sources=tuple(self.source),
+            year_from=self.since,
+            year_to=self.until,
+            version=self.installed,
+        )
 
 
 class ReadArgs(ToolArgs):
@@ -50,7 +92,31 @@ class QuoteCheck(BaseModel):
 def search(args: SearchArgs, context: Context) -> SearchResults:
     """Search the corpus of interpretability papers, guides and library documentation. Returns passages with the
     document id to quote from, and whether the corpus seems to hold an answer at all."""
-    return context.corpus().search(args.query, k=args.k, token_budget=args.token_budget)
+    return found(context.corpus(), args)
+
+
+def found(index: Corpus, args: SearchArgs) -> SearchResults:
+    """What the index holds."""
+    results = index.search(
+        args.query,
+        k=args.k,
+        mode=args.mode,
+        filters=args.filters(),
+        token_budget=args.token_budget,
+    )
+    return widened(index, results, args.around)
+
+
+def widened(index: Corpus, results: SearchResults, around: int) -> SearchResults:
+    """Each passage with so many neighbours in reading order, none twice."""
+    if around:
+        wide = {
+            each.id: each.model_copy(update={"score": passage.score})
+            for passage in results.results
+            for each in index.neighbours(passage.id, around, around)
+        }
+        results.results = list(wide.values())
+    return results
 
 
 @tool(name="read", cost="milliseconds")

@@ -28,6 +28,7 @@ _WHERE = {
     "search": "gadfly.tools.reading",
     "read": "gadfly.tools.reading",
     "check_quote": "gadfly.tools.reading",
+    "review": "gadfly.tools.review.tool",
 }
 
 

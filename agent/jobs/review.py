@@ -1,138 +1,90 @@
-"""The job ``review``: material in, one ranked report out. Rules always; a model where one is to be had."""
+"""The job ``review``: the tool's rules, and a model's critique beside them where one is to be had."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any, Literal
 
-from gadfly.agent.llm.choose import Choice, choose
-from gadfly.agent.llm.model import ChatModel
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from gadfly.agent.jobs.job import JobContext, LlmOrName, job
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.tools.review.config import Config
-from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.reading import source as reading
-from gadfly.tools.review.reading.material import File, Material
-from gadfly.tools.review.registry import rules
-from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked, remark
+from gadfly.tools.review import tool
+from gadfly.tools.review.config import Config, from_folder
+from gadfly.tools.review.reading.material import Material
+from gadfly.tools.review.report import CRITIQUE, Report, ranked
 
 _WORKERS = 4
-_QUICK = 20  # files; so many take a second, and need no progress bar
 NO_MODEL = "No LLM key found: rules only. Set OPENROUTER_API_KEY, or name a model with --llm, to add a critique."
 
 
-def review(
+class ReviewArgs(tool.ReviewArgs):
+    llm: LlmOrName | None = Field(
+        default=None, description="PROVIDER/MODEL to add a critique, or 'offline': the rules alone"
+    )
+    # The rest is for a person, whose own model it is: no client or LLM is told of it.
+    framings: SkipJsonSchema[list[Literal["neutral", "bugged", "invalidate", "passed"]]] = Field(
+        default=[], description="ask the model in these ways only; empty: in all four"
+    )
+    reproduce: SkipJsonSchema[bool] = Field(
+        default=False,
+        description="let the model try a script for each argument, inside bubblewrap",
+    )
+    budget: SkipJsonSchema[float] = Field(
+        default=1.0, ge=0, description="US dollars for the critique; what is beyond is named"
+    )
+    seed: SkipJsonSchema[int] = Field(
+        default=0, description="of the order in which the model is asked"
+    )
+
+
+@job(name="review", cost="seconds; nothing of the code is executed")
+def review(args: ReviewArgs, context: JobContext) -> Report:
+    """Find the bugs of interpretability code (hooks, patching, probes, steering, statistics) by rules on the syntax
+    tree, each finding with the quoted lines and a fix. Takes text, files, notebooks, a folder, a diff or a git base."""
+    context.chat(args.llm)  # a wrong model name or a missing key is told before anything is read
+    config = from_folder(args.repository())
+    return _reviewed(args.gathered(), args, config, context)
+
+
+def review_material(
     material: Material,
     *,
-    llm: str | ChatModel | None = None,
-    rules_only: bool = False,
-    framings: Sequence[str] = (),
-    reproduce: bool = False,
-    budget: float = 1.0,
-    seed: int = 0,
     config: Config | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Report:
-    """Review what was gathered. Nothing of it is executed, unless ``reproduce`` and then in a sandbox.
+    """Review what was gathered elsewhere, such as a pull request.
 
     Args:
-        llm: a litellm model name, ``offline``, a ChatModel, or None to choose by what is configured.
-        rules_only: ask no model, whatever is configured.
-        framings: names of the ways of asking; none: all of them.
-        reproduce: let the model write a small script for each argument, run only inside bubblewrap.
-        budget: US dollars that the critique may take by its estimate; code beyond is left out and named.
-        seed: of the order in which the model is asked.
         config: the repository's settings.
+        options: ``llm``, ``framings``, ``reproduce``, ``budget`` and ``seed`` of :class:`ReviewArgs`.
 
     Raises:
-        UsageError: an unknown framing, or a model without its key. A provider that fails is a notice: what the
-            rules found is reported all the same.
+        UsageError: a model without its key. A provider that fails is a notice: what the rules found is reported.
     """
-    progress = progress or Silent()
-    config = config or Config()
-    # Before any work: a wrong model name or a missing key is told at once.
-    chat = None if rules_only else _model(llm, progress)
-    material = material.without(config.exclude)
-    notices = list(material.notices)
-    if config.ignore:
-        notices.append(f"the repository's settings switch off {', '.join(config.ignore)}")
-    before = len(notices)
-    found = _by_rules(material, notices, progress)
-    found = [each for each in found if each.rule not in config.ignore]
-    report = Report(
-        read=Read(
-            what=material.what,
-            files=len(material.files),
-            lines=sum(
-                len(lines) for file in material.files for lines in file.source.shown.values()
-            ),
-            rules=len(set(rules()) - set(config.ignore)),
-        ),
-        notices=notices,
-        complete=len(notices) == before,
-    )
+    args = ReviewArgs(**options)
+    return _reviewed(material, args, config or Config(), JobContext(progress or Silent()))
+
+
+def _reviewed(material: Material, args: ReviewArgs, config: Config, context: JobContext) -> Report:
+    chat = context.chat(args.llm)
+    report, material = tool.by_rules(material, config, context.progress)
     if chat is None:
-        if llm is None and not rules_only:
+        if args.llm is None:
             report.notices.append(NO_MODEL)
     elif CRITIQUE not in config.ignore and material.files:
         from gadfly.agent.critic.critique import Critique
 
         critique = Critique(
             chat,
-            framings=framings,
-            reproduce=reproduce,
-            budget=budget,
-            seed=seed,
+            framings=args.framings,
+            reproduce=args.reproduce,
+            budget=args.budget,
+            seed=args.seed,
             # A provider takes several questions at once; any other model gets them in order.
-            workers=_WORKERS if llm is None or isinstance(llm, str) else 1,
-            progress=progress,
+            workers=_WORKERS if args.llm is None or isinstance(args.llm, str) else 1,
+            progress=context.progress,
         )
-        found = critique.add_to(report, material, found)
-    report.findings = ranked(found)
+        report.findings = ranked(critique.add_to(report, material, report.findings))
     return report
-
-
-def _model(llm: str | ChatModel | None, progress: Progress) -> ChatModel | None:
-    choice = choose(llm) if llm is None or isinstance(llm, str) else llm
-    if not isinstance(choice, Choice):
-        return choice
-    from gadfly.agent.llm.provider import Provider
-
-    return Provider(choice, on_retry=progress.note)
-
-
-def _by_rules(material: Material, notices: list[str], progress: Progress) -> list[Remark]:
-    found: list[Remark] = []
-    if len(material.files) > _QUICK:
-        progress.start("checking the rules", len(material.files))
-    try:
-        for file in material.files:
-            found += _of_file(file, notices)
-            progress.advance()
-    finally:
-        progress.finish()
-    return found
-
-
-def _of_file(file: File, notices: list[str]) -> list[Remark]:
-    if file.source.notice:
-        notices.append(file.source.notice)
-    found = review_source(file.source, notices)
-    told = [each for each in found if file.counts(each.cell, each.start_line, each.end_line)]
-    if len(told) < len(found):
-        # A change can make a line wrong that it does not touch; that is told too, where it is sure to be new.
-        known, own = _before(file), {id(each) for each in told}
-        told = [
-            each
-            for each in found
-            if id(each) in own or (known is not None and each.fingerprint not in known)
-        ]
-    return [
-        remark(each, (file.line(each.cell, each.start_line), file.line(each.cell, each.end_line)))
-        for each in told
-    ]
-
-
-def _before(file: File) -> set[str] | None:
-    """The fingerprints of what the rules said before the change; None where that text is not known."""
-    if file.before is None:
-        return None
-    return {each.fingerprint for each in review_source(reading.from_text(file.path, file.before))}

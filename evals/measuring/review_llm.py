@@ -17,7 +17,7 @@ from typing import Any
 
 from gadfly.agent.critic.judge import Candidate, candidates
 from gadfly.agent.critic.views import views
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.agent.llm.choose import choose
 from gadfly.agent.llm.framings import CODE, code_question
 from gadfly.agent.llm.model import ChatModel, Message
@@ -79,7 +79,7 @@ def run(folder: Path, chat: ChatModel, limit: int | None = None) -> tuple[Score,
 
 def _whole_job(case: Case, chat: ChatModel) -> Outcome:
     def said(file: File) -> list[Remark]:
-        return remarks(review(Material(case.id, [file]), llm=chat).findings)
+        return remarks(review_material(Material(case.id, [file]), llm=chat).findings)
 
     twin = case.twin
     repaired = text_file(twin.name, twin.read_text(encoding="utf-8")) if twin else None

@@ -55,9 +55,7 @@ def answered(
         case "no tools":
             return ask(question, context=context, llm=chat, experiments=False)
         case "no skeptic":
-            return ask(
-                question, context=context, llm=chat, model=model, settings=Settings(skeptic=False)
-            )
+            return ask(question, context=context, llm=chat, model=model, skeptic=False)
         case "no corpus":
             experiments = [tool for tool in all_tools() if tool.is_experiment]
             loop = Loop(

@@ -17,7 +17,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.agent.critic.judge import candidates
 from gadfly.agent.critic.views import views
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.agent.llm.framings import code_question
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
@@ -106,8 +106,8 @@ def found_in(arm: str, chat: ChatModel, code: str) -> list[dict[str, Any]]:
             {"line": each.spot.start, "said": each.problem} for each in (told[0] if told else [])
         ]
     framings = ("neutral",) if arm == "one framing" else ()
-    report = review(
-        Material("asked", [file]), llm=chat, rules_only=arm == "rules", framings=framings
+    report = review_material(
+        Material("asked", [file]), llm="offline" if arm == "rules" else chat, framings=framings
     )
     return [
         {"line": each.start_line, "said": f"{each.message} {each.rule}"} for each in report.findings

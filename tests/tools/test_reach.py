@@ -10,8 +10,11 @@ from typing import Any, get_args
 
 import pytest
 
-from gadfly.agent.faces.mcp import ledger, proposing, reviewing
-from gadfly.agent.faces.mcp.reviewing import ReviewArgs
+from gadfly.agent.faces.mcp import ledger
+from gadfly.agent.faces.mcp.server import JOBS
+from gadfly.agent.jobs.ask import ask
+from gadfly.agent.jobs.redteam.attack import redteam
+from gadfly.agent.jobs.review import ReviewArgs
 from gadfly.tools.ablation import AblateArgs
 from gadfly.tools.contract import ExperimentArgs, Tool
 from gadfly.tools.features import SaeArgs
@@ -26,7 +29,7 @@ SPEAKS_OF = re.compile(
     re.IGNORECASE,
 )
 TOOLS: list[Tool[Any, Any]] = [
-    *all_tools(), python, reviewing.review, proposing.propose, ledger.runs, ledger.show_run, ledger.rerun,
+    *all_tools(), python, *JOBS, ask, redteam, ledger.runs, ledger.show_run, ledger.rerun,
 ]  # fmt: skip
 
 
@@ -201,6 +204,6 @@ def test_what_is_left_at_its_default_reaches_nothing(tool: Tool[Any, Any]) -> No
     for name in declared(tool.args):
         default = tool.args.model_fields[name].get_default()
         assert (
-            default in (None, False, "demo", ".", "offline")
+            default in (None, False, "", [], "demo", ".", "offline")
             or tool.args.model_fields[name].is_required()
         )

@@ -5,20 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gadfly.agent.faces.cli.ask import FLAGS
 from gadfly.agent.faces.cli.console import as_json, err, json_option, line, out, piped
 from gadfly.agent.faces.cli.show import show_answer
+from gadfly.agent.faces.cli.tools import declared
+from gadfly.agent.jobs import ask as job
 from gadfly.errors import UsageError
 from gadfly.leaving import Ended
 from gadfly.settings import SHELL
+from gadfly.tools.runner import validate
 
 if TYPE_CHECKING:
     from gadfly.agent.sessions.session import Session
     from gadfly.agent.sessions.store import SessionInfo
 
+_SETTING = {"window": "context"}  # where a setting is not called as its argument
 # Commands that make no sense inside a chat, or that it has itself.
 _NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
 
@@ -37,23 +43,11 @@ _NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
 @click.option("-r", "--resume", metavar="ID", help="Go on with this session; see: gadfly sessions")
 @click.option("--fork", is_flag=True, help="Go on in a copy of it.")
 @click.option("-p", "--print", "text", metavar="TEXT", help="Ask TEXT, print the answer, leave.")
-@click.option(
-    "--llm", metavar="NAME", help="PROVIDER/MODEL, 'local' or 'offline'. [default: by the keys set]"
-)
-@click.option(
-    "--model", metavar="NAME", help="The local model that experiments run on. [default: demo]"
-)
-@click.option("--no-experiment", is_flag=True, help="Answer from the corpus alone.")
-@click.option(
-    "--context",
-    type=click.Choice(["auto", "rag", "full"]),
-    help="Search the corpus, read it whole, or what costs less. [default: rag]",
-)
-@click.option(
-    "--budget", type=click.FloatRange(0), help="US dollars that a turn may take. [default: 1]"
-)
-@click.option(
-    "--no-skeptic", is_flag=True, help="Leave out refutation and opposed framings: fewer LLM calls."
+@declared(
+    job.ask,
+    flags=FLAGS,
+    only=("llm", "model", "experiments", "window", "budget", "skeptic"),
+    kept=True,
 )
 @click.option("--shell", is_flag=True, help="Let !command run shell commands.")
 @click.option(
@@ -65,6 +59,7 @@ _NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of an answer, and leave.")
 @json_option
 def chat(
+    arguments: dict[str, Any],
     latest: bool,
     resume: str | None,
     fork: bool,
@@ -74,7 +69,6 @@ def chat(
     jsonl: bool,
     schema: bool,
     as_json_: bool,
-    **how: Any,
 ) -> None:
     """Talk in the terminal; every claim carries a receipt, every experiment its controls.
 
@@ -89,7 +83,8 @@ def chat(
         as_json(Answer.model_json_schema(mode="serialization"))
         return
     _check(latest, resume, fork, text, approve, jsonl, as_json_)
-    session = _session(latest, resume, fork, how)
+    validate(job.ask, {"question": "", **arguments})
+    session = _session(latest, resume, fork, arguments)
     if text is not None:
         _once(session, text, approve=approve, jsonl=jsonl, json_=as_json_)
         return
@@ -98,7 +93,9 @@ def chat(
     from gadfly.agent.faces.chat.talk import Chat
     from gadfly.agent.faces.chat.terminal import Terminal
 
-    terminal = Terminal(out(), show_answer, _run, _commands)
+    # Held here: click knows the command of this thread alone, and completion runs in others.
+    root = click.get_current_context().find_root()
+    terminal = Terminal(out(), show_answer, partial(_run, root), partial(_commands, root))
     fresh = not (latest or resume)
     Chat(session, terminal, fresh=fresh, shell=shell or SHELL.on()).talk()
 
@@ -122,21 +119,16 @@ def _check(
         raise UsageError("--json and --jsonl are two outputs; give one of them")
 
 
-def _session(latest: bool, resume: str | None, fork: bool, how: dict[str, Any]) -> Session:
+def _session(latest: bool, resume: str | None, fork: bool, arguments: dict[str, Any]) -> Session:
     """The session that the options name, with the settings that they change."""
     from gadfly.agent.sessions.session import Session
     from gadfly.agent.turn.settings import Settings
 
     kept = _kept(latest, resume)
     settings = Settings.read(kept.settings) if kept else Settings()
-    told = ("llm", "model", "context")
-    changes = {name: how[name] for name in told if how[name] is not None}
-    if how["no_experiment"]:
-        changes["experiments"] = False
-    if how["no_skeptic"]:
-        changes["skeptic"] = False
-    if how["budget"] is not None:
-        changes["budget"] = replace(settings.budget, dollars=how["budget"])
+    changes = {_SETTING.get(name, name): value for name, value in arguments.items()}
+    if "budget" in changes:
+        changes["budget"] = replace(settings.budget, dollars=changes["budget"])
     settings = replace(settings, **changes)
     if kept is None:
         return Session.start(settings)
@@ -178,21 +170,17 @@ def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: boo
         show_answer(answer)
 
 
-def _commands() -> Mapping[str, str]:
+def _commands(root: click.Context) -> Mapping[str, str]:
     """What a chat may run of gadfly, with a line each."""
-    from gadfly.agent.faces.cli.main import gadfly
-
-    context = click.Context(gadfly)
-    names = [name for name in gadfly.list_commands(context) if name not in _NOT_INSIDE]
+    gadfly: Any = root.command
+    names = [name for name in gadfly.list_commands(root) if name not in _NOT_INSIDE]
     return {name: gadfly.line(name) for name in names}
 
 
-def _run(arguments: Sequence[str]) -> None:
+def _run(root: click.Context, arguments: Sequence[str]) -> None:
     """A command of gadfly, inside the chat. GadflyError and KeyboardInterrupt are for the caller."""
-    from gadfly.agent.faces.cli.main import gadfly
-
     try:
-        gadfly.main(args=list(arguments), prog_name="gadfly", standalone_mode=False)
+        root.command.main(args=list(arguments), prog_name="gadfly", standalone_mode=False)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
     except click.Abort:

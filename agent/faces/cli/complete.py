@@ -15,14 +15,13 @@ _WHERE = {
 
 @click.command(epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in _WHERE.values()))
 @click.argument("shell", type=click.Choice(list(_WHERE)))
-def complete(shell: str) -> None:
+@click.pass_context
+def complete(ctx: click.Context, shell: str) -> None:
     """Print the script that makes Tab complete the commands and options of gadfly in SHELL."""
     from click.shell_completion import get_completion_class
-
-    from gadfly.agent.faces.cli.main import gadfly
 
     completion = get_completion_class(shell)
     assert completion is not None
     # The script itself, without the check of the shell's version, which starts the shell.
-    made = completion(gadfly, {}, "gadfly", "_GADFLY_COMPLETE")
+    made = completion(ctx.find_root().command, {}, "gadfly", "_GADFLY_COMPLETE")
     say(made.source_template % made.source_vars())

@@ -1,17 +1,21 @@
-"""Printing: progress on stderr, results on stdout, JSON where it is asked for."""
+"""What commands share: progress on stderr, results on stdout or in a file, JSON where asked for, texts to read."""
 
 from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly import leaving
-from gadfly.agent.faces.door import say_json
+from gadfly import files, leaving
+from gadfly.agent.faces.door import say, say_json
 from gadfly.corpus.progress import Progress
+from gadfly.errors import UsageError
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -50,6 +54,39 @@ def line(data: dict[str, Any]) -> None:
 
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
+output_option = click.option("-o", "--output", metavar="FILE", help="Write it to FILE.")
+
+
+def read(source: str) -> str:
+    """The text of a file, or of standard input for ``-``. Raises UsageError if it cannot be read."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror or error}") from None
+    return data.decode("utf-8", "replace")
+
+
+def write(output: str | Path, text: str) -> None:
+    """A result into a file, whole or not at all. Raises UsageError if it cannot be written."""
+    try:
+        files.write(Path(output), text)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output}: {error.strerror or error}; name another file"
+        ) from None
+    err().print(f"written to {name(output)}")
+
+
+def show_page(page: str, output: str | None) -> None:
+    """A page of Markdown: into a file, laid out on a terminal, as it is elsewhere."""
+    if output:
+        write(output, page)
+    elif not out().is_terminal:
+        say(page, end="")
+    else:
+        from gadfly.agent.faces.door.screen import markdown
+
+        out().print(markdown(page))
 
 
 class Bars:
@@ -87,9 +124,14 @@ class Bars:
         err().print(name(message), style="dim")
 
 
-def bars() -> Progress:
-    """A fresh progress display."""
-    return Bars()
+@contextmanager
+def progressing() -> Iterator[Progress]:
+    """A fresh progress display, gone at the end whatever happens."""
+    bars = Bars()
+    try:
+        yield bars
+    finally:
+        bars.finish()
 
 
 def piped() -> str:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly.agent.faces.cli.console import as_json, bars, json_option, out
+from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing
+from gadfly.agent.faces.cli.tools import declared
 from gadfly.agent.faces.door import say, tell
 from gadfly.errors import UsageError
+from gadfly.tools import reading
 from gadfly.visible import name
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ChatModel
-    from gadfly.corpus import Corpus, Passage
+    from gadfly.corpus import Corpus
     from gadfly.corpus.build import Built
     from gadfly.corpus.manifest import Work
     from gadfly.corpus.models import SyncReport
-
-_MODES = click.Choice(["hybrid", "lexical", "dense", "exact"])
 
 
 @click.group()
@@ -37,72 +37,38 @@ def corpus() -> None:
 
 @corpus.command()
 @click.argument("query", nargs=-1, required=True)
-@click.option(
-    "-k", default=8, show_default=True, type=click.IntRange(1, 100), help="How many passages."
-)
-@click.option(
-    "--mode", type=_MODES, default="hybrid", show_default=True, help="exact takes /regex/ too."
-)
-@click.option("--kind", multiple=True, help="Only documents of this kind; may be repeated.")
-@click.option(
-    "--document", multiple=True, help="Only this document, or ids that start with PREFIX/."
-)
-@click.option(
-    "--source", multiple=True, help="Only this source, such as installed:nnsight; may be repeated."
-)
-@click.option("--since", type=int, metavar="YEAR", help="Only works from this year on.")
-@click.option("--until", type=int, metavar="YEAR", help="Only works up to this year.")
-@click.option("--installed", metavar="VERSION", help="Only passages on this version of a package.")
-@click.option(
-    "--around", default=0, type=click.IntRange(0, 5), help="So many passages before and after each."
-)
+@declared(reading.search, flags={"k": "-k", "token_budget": "--tokens"}, leave_out=("query",))
 @click.option(
     "--llm",
     is_flag=False,
     flag_value="",
     help="Let this model rewrite the query and judge what is found.",
 )
-@click.option("--tokens", type=click.IntRange(1), help="At most this many tokens of text in all.")
 @json_option
 def search(
-    query: tuple[str, ...],
-    k: int,
-    mode: str,
-    kind: tuple[str, ...],
-    document: tuple[str, ...],
-    source: tuple[str, ...],
-    since: int | None,
-    until: int | None,
-    installed: str | None,
-    around: int,
-    llm: str | None,
-    tokens: int | None,
-    as_json_: bool,
+    arguments: dict[str, Any], query: tuple[str, ...], llm: str | None, as_json_: bool
 ) -> None:
     """Find passages, with the document, heading and id of each."""
     from rich.text import Text
 
-    from gadfly.corpus import Filters
+    from gadfly.tools.runner import validate
 
-    filters = Filters(
-        kinds=kind,
-        documents=document,
-        sources=source,
-        year_from=since,
-        year_to=until,
-        version=installed,
-    )
-    index, asked = _open(sync=True), " ".join(query)
+    args = validate(reading.search, {"query": " ".join(query), **arguments})
+    index = _open(sync=True)
     if llm is None:
-        found = index.search(asked, k=k, mode=mode, filters=filters, token_budget=tokens)  # type: ignore[arg-type]
+        found = reading.found(index, args)
     else:
         from gadfly.agent.turn import rewriting
 
         found = rewriting.search(
-            _provider(llm), index, asked, k=k, filters=filters, token_budget=tokens
+            _provider(llm),
+            index,
+            args.query,
+            k=args.k,
+            filters=args.filters(),
+            token_budget=args.token_budget,
         )
-    if around:
-        found.results = _widened(index, found.results, around)
+        found = reading.widened(index, found, args.around)
     if as_json_:
         as_json(found)
         return
@@ -188,11 +154,8 @@ def add(targets: tuple[str, ...], refresh: bool, as_json_: bool) -> None:
       gadfly corpus add arxiv:2202.05262 https://distill.pub/2020/circuits/zoom-in/
       gadfly corpus add default_600k.md
     """
-    progress = bars()
-    try:
+    with progressing() as progress:
         report = _open(sync=False).add(targets, progress, refresh=refresh)
-    finally:
-        progress.finish()
     _report(report, as_json_)
 
 
@@ -222,11 +185,8 @@ def build(tier: str | None, only: str, refresh: bool, dry_run: bool, as_json_: b
         return
     from gadfly.corpus.build import build as fetch
 
-    progress = bars()
-    try:
+    with progressing() as progress:
         built = fetch(_open(sync=False), works, refresh=refresh, progress=progress)
-    finally:
-        progress.finish()
     if as_json_:
         as_json(built)
     else:
@@ -243,11 +203,8 @@ def export(folder: Path, document: str, as_json_: bool) -> None:
     """Write the documents to FOLDER as Markdown files. Mind their licences before you share them."""
     from gadfly.corpus.export import export as write
 
-    progress = bars()
-    try:
+    with progressing() as progress:
         written = write(_open(sync=False), folder, prefix=document, progress=progress)
-    finally:
-        progress.finish()
     if as_json_:
         as_json({"written": written, "folder": str(folder)})
     else:
@@ -272,11 +229,8 @@ def rebuild(as_json_: bool) -> None:
     """Cut and embed every document again. Repairs a damaged index."""
     from gadfly.corpus.index.repair import rebuild as rebuild_index
 
-    progress = bars()
-    try:
+    with progressing() as progress:
         report = rebuild_index(progress)
-    finally:
-        progress.finish()
     _report(report, as_json_)
 
 
@@ -292,27 +246,14 @@ def _provider(name: str) -> ChatModel:
     return Provider(choice)
 
 
-def _widened(index: Corpus, results: list[Passage], around: int) -> list[Passage]:
-    """Each passage with its neighbours in reading order, none twice."""
-    wide = {
-        each.id: each.model_copy(update={"score": passage.score})
-        for passage in results
-        for each in index.neighbours(passage.id, around, around)
-    }
-    return list(wide.values())
-
-
 def _open(*, sync: bool) -> Corpus:
     """The user's index; with ``sync``, first brought up to date with what is installed."""
     from gadfly.corpus import Corpus, default_corpus
 
     if not sync:
         return Corpus.open()
-    progress = bars()
-    try:
+    with progressing() as progress:
         return default_corpus(progress)
-    finally:
-        progress.finish()
 
 
 def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gadfly.agent.faces.cli.console import as_json, bars, json_option, out
+from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing, write
 from gadfly.agent.faces.cli.show import show_result
 from gadfly.agent.faces.door import say, tell
 from gadfly.visible import name
@@ -89,11 +89,8 @@ def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
     """Execute a recorded experiment again with the same arguments and say what moved."""
     from gadfly.tools.runner import rerun as execute_again
 
-    progress = bars()
-    try:
+    with progressing() as progress:
         again = execute_again(run_id, tolerance=tolerance, progress=progress)
-    finally:
-        progress.finish()
     if as_json_:
         as_json(again)
         return
@@ -114,12 +111,16 @@ def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
 @click.command()
 @click.argument("run_ids", nargs=-1, required=True, metavar="RUN...")
 @click.option(
-    "-o", "output", type=click.Path(dir_okay=False, path_type=Path), default=Path("gadfly-report.html"),
-    show_default=True, help="The file to write.",
-)  # fmt: skip
+    "-o",
+    "--output",
+    default="gadfly-report.html",
+    show_default=True,
+    metavar="FILE",
+    help="Write it to FILE.",
+)
 @click.option("--title", default="Gadfly report", show_default=True)
 @json_option
-def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -> None:
+def report(run_ids: tuple[str, ...], output: str, title: str, as_json_: bool) -> None:
     """Write experiments to one HTML page with their figures, controls and scripts; nothing outside it is needed.
 
     \b
@@ -127,20 +128,13 @@ def report(run_ids: tuple[str, ...], output: Path, title: str, as_json_: bool) -
       gadfly report r1f2e3d4c
       gadfly report r1f2e3d4c r5a6b7c8d -o sweep.html --title "Where capitals are recalled"
     """
-    from gadfly import files
-    from gadfly.errors import UsageError
     from gadfly.tools.ledger import Ledger
     from gadfly.tools.page import page
 
     ledger = Ledger()
     found = [ledger.get(run_id) for run_id in run_ids]
-    try:
-        files.write(output, page(found, title=title))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {output}: {error.strerror}; name another file with -o"
-        ) from error
+    write(output, page(found, title=title))
     if as_json_:
-        as_json({"file": str(output.resolve()), "runs": [run.id for run in found]})
+        as_json({"file": str(Path(output).resolve()), "runs": [run.id for run in found]})
         return
-    say(name(output.resolve()))
+    say(name(Path(output).resolve()))

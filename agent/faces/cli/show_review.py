@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gadfly.agent.faces.cli.console import err, out
+from gadfly.agent.faces.cli.console import out
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -14,13 +14,23 @@ if TYPE_CHECKING:
 _COLOUR = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 
 
-def show_report(report: Report, max_inline: int, *, to_stderr: bool = False) -> None:
+def as_text(report: Report, max_inline: int) -> str:
+    """What a pipe would get, for a file."""
+    from io import StringIO
+
+    from gadfly.agent.faces.door.screen import Screen
+
+    text = StringIO()
+    show_report(Screen(file=text, soft_wrap=True, color_system=None), report, max_inline)
+    return text.getvalue()
+
+
+def show_report(console: Screen, report: Report, max_inline: int) -> None:
     """The first findings in full, the rest in a line each, then what was read."""
     from rich.text import Text
 
     from gadfly.agent.critic.markdown import headline, notes
 
-    console = err() if to_stderr else out()
     first = report.inline(max_inline)
     for each in first:
         _in_full(console, each)

@@ -1,40 +1,38 @@
-"""A sub-command for every declared tool, made from its argument model: no second description.
+"""Options and commands made from declarations: no second description.
 
-A scalar becomes an option, a choice lists its values, a list is comma-separated (or JSON, for texts
-that hold commas), anything deeper is JSON.
+A scalar becomes an option, a choice lists its values, a list is comma-separated (or JSON, for texts that hold commas)
+and may be given several times, anything deeper is JSON.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
 
-from gadfly.agent.faces.cli.console import as_json, bars
+from gadfly.agent.faces.cli.console import as_json, json_option, progressing
 from gadfly.agent.faces.cli.show import show_plain, show_result
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Result, Tool
 from gadfly.tools.runner import execute
 
+Callback = Callable[..., Any]
+
 
 def command_for(tool: Tool[Any, Any]) -> click.Command:
     """The click command of one tool."""
-    fields = tool.args.model_fields
 
-    def callback(as_json_: bool, **given: Any) -> None:
-        arguments = {
-            name: _parse(name, fields[name], value)
-            for name, value in given.items()
-            if value is not None
-        }
-        progress = bars()
-        try:
+    @declared(tool)
+    @json_option
+    def callback(arguments: dict[str, Any], as_json_: bool) -> None:
+        with progressing() as progress:
             result = execute(tool, arguments, progress=progress)
-        finally:
-            progress.finish()
         if as_json_:
             as_json(result)
         elif isinstance(result, Result):
@@ -42,46 +40,105 @@ def command_for(tool: Tool[Any, Any]) -> click.Command:
         else:
             show_plain(result)
 
-    options: list[click.Parameter] = [_option(name, field) for name, field in fields.items()]
-    options.append(
-        click.Option(["--json", "as_json_"], is_flag=True, help="One JSON object on stdout.")
-    )
     examples = "\n".join(f"  gadfly {tool.name} {line}" for line in tool.examples)
-    return click.Command(
+    return click.command(
         tool.name,
-        callback=callback,
-        params=options,
         help=f"{tool.description}\n\nCost: {tool.cost}.",
         epilog=f"\b\nExamples:\n{examples}" if examples else None,
-    )
+    )(callback)
 
 
-def _option(name: str, field: FieldInfo) -> click.Option:
-    flag = "--" + name.replace("_", "-")
+def declared(
+    tool: Tool[Any, Any],
+    *,
+    flags: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
+    leave_out: Collection[str] = (),
+    kept: bool = False,
+) -> Callable[[Callback], Callback]:
+    """The arguments of a tool or job as options of a command, whose function gets what was given as ``arguments``.
+
+    Args:
+        flags: names that the command line has for arguments.
+        only: these arguments alone.
+        leave_out: arguments that the command takes in another way.
+        kept: an argument that is not given stays as it was, so no default is shown.
+    """
+    fields = {
+        name: field
+        for name, field in tool.args.model_fields.items()
+        if name not in leave_out and (not only or name in only)
+    }
+    flag = {name: "--" + name.replace("_", "-") for name in fields} | dict(flags or {})
+
+    def decorate(function: Callback) -> Callback:
+        @wraps(function)
+        def callback(**given: Any) -> Any:
+            told = {name: given.pop(name) for name in fields}
+            arguments = {
+                name: _parse(flag[name], fields[name], value)
+                for name, value in told.items()
+                if value not in (None, ())
+            }
+            return function(arguments=arguments, **given)
+
+        options = [_option(name, field, flag[name], kept) for name, field in fields.items()]
+        beside = getattr(function, "__click_params__", [])
+        callback.__click_params__ = [*beside, *reversed(options)]  # type: ignore[attr-defined]
+        callback.__doc__ = function.__doc__ or inspect.getdoc(tool.function)
+        return callback
+
+    return decorate
+
+
+class _Choice(click.Choice[Any]):
+    """Lists and completes its values. Whether one fits the declaration says, in one line as for every argument."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return value
+
+
+def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
     kind = _bare(field.annotation)
     text = field.description or ""
-    if not field.is_required() and field.default not in (None, "", []) and kind is not bool:
+    if not (kept or field.is_required() or field.default in (None, "", [])) and kind is not bool:
         text += f"  [default: {field.default}]"
+    if name == "llm" and not kept:
+        text += "  [default: by the keys set]"
     if kind is bool:
-        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=text)
+        both = flag if "/" in flag else f"{flag}/--no-{flag[2:]}"
+        return click.Option([both, name], default=None, help=text)
     if get_origin(kind) is Literal:
-        return click.Option([flag, name], type=click.Choice(get_args(kind)), help=text)
+        return click.Option([flag, name], type=_Choice(get_args(kind)), help=text)
     if kind in (int, float):
         return click.Option([flag, name], type=kind, help=text)
-    metavar = None if kind is str else "A,B,..." if _is_flat_list(kind) else "JSON"
+    if _is_flat_list(kind):
+        return click.Option([flag, name], multiple=True, help=text, metavar="A,B,...")
+    metavar = None if kind in (str, Any) else "JSON"
     return click.Option([flag, name], type=str, help=text, metavar=metavar)
 
 
-def _parse(name: str, field: FieldInfo, value: Any) -> Any:
+def _parse(flag: str, field: FieldInfo, value: Any) -> Any:
     kind = _bare(field.annotation)
-    if not isinstance(value, str) or kind is str or get_origin(kind) is Literal:
+    if isinstance(value, tuple):
+        return [part for each in value for part in _parts(flag, each)]
+    if not isinstance(value, str) or kind in (str, Any) or get_origin(kind) is Literal:
         return value
-    if _is_flat_list(kind) and not value.lstrip().startswith("["):
-        return [part.strip() for part in value.split(",") if part.strip()]
+    return _json(flag, value)
+
+
+def _parts(flag: str, value: str) -> list[Any]:
+    if value.lstrip().startswith("["):
+        found: list[Any] = _json(flag, value)
+        return found
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _json(flag: str, value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise ToolInputError(f"--{name.replace('_', '-')} is not valid JSON: {error}") from error
+        raise ToolInputError(f"{flag} is not valid JSON: {error}") from error
 
 
 def _bare(annotation: Any) -> Any:
@@ -95,4 +152,5 @@ def _bare(annotation: Any) -> Any:
 
 
 def _is_flat_list(kind: Any) -> bool:
-    return get_origin(kind) is list and _bare(get_args(kind)[0]) in (str, int, float)
+    inner = _bare(get_args(kind)[0]) if get_origin(kind) is list else None
+    return inner in (str, int, float) or get_origin(inner) is Literal

@@ -10,8 +10,8 @@ from gadfly.agent.faces.door import command
 from gadfly.agent.faces.github.client import Client
 from gadfly.agent.faces.github.post import ReadOnlyError, publish
 from gadfly.agent.faces.github.pull import gather, look_up, settings
-from gadfly.agent.jobs.review import review
-from gadfly.agent.llm.choose import choose
+from gadfly.agent.jobs.review import review_material
+from gadfly.agent.llm.choose import OFFLINE, choose
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError
 from gadfly.tools.review.report import Report
@@ -31,7 +31,7 @@ def review_pull_request(
     Args:
         name: ``OWNER/REPO#N``.
         post: write the review; else only read.
-        how: what the job ``review`` takes.
+        how: what the critique of the job ``review`` takes.
 
     Raises:
         UsageError: the name is no pull request's, or posting without a token.
@@ -40,12 +40,12 @@ def review_pull_request(
     client = client or Client(os.environ.get("GITHUB_TOKEN"), on_wait=progress.note)
     if post and not client.has_token:
         raise UsageError(
-            "posting a review needs GITHUB_TOKEN; without it, read with --output markdown"
+            "posting a review needs GITHUB_TOKEN; without it, read with --format markdown"
         )
     notices: list[str] = []
     try:
-        if how.get("llm") and not how.get("rules_only"):
-            how["rules_only"] = _has_no_key(how["llm"], notices)
+        if _has_no_key(how.get("llm"), notices):
+            how["llm"] = OFFLINE
         pull = look_up(client, name)
         config = settings(client, pull, notices)
         material = gather(client, pull, config, progress)
@@ -53,7 +53,7 @@ def review_pull_request(
         if again.head != pull.head:  # pushed to meanwhile: what was read is of two commits
             pull, material = again, gather(client, again, config, progress)
         material.notices = notices + material.notices
-        report = review(material, config=config, progress=progress, **how)
+        report = review_material(material, config=config, progress=progress, **how)
         if post:
             _answer(client, pull, report, material, max_inline)
     finally:
@@ -75,7 +75,7 @@ def _answer(client: Client, pull: Any, report: Report, material: Any, max_inline
 
 def _has_no_key(llm: Any, notices: list[str]) -> bool:
     """Pull requests from forks run without secrets: then the rules alone speak, and the check does not break."""
-    if not isinstance(llm, str) or os.environ.get("GITHUB_ACTIONS") != "true":
+    if not llm or not isinstance(llm, str) or os.environ.get("GITHUB_ACTIONS") != "true":
         return False
     try:
         choose(llm)

@@ -1,11 +1,11 @@
 """The face for MCP clients: Claude Code, Cursor, VS Code, Codex. The client brings the LLM, so no key is needed.
 
 - ``server``      everything below put together
-- ``declared``    an engine tool's one declaration as an MCP tool
+- ``declared``    the one declaration of a tool or job as an MCP tool
 - ``calls``       running calls on workers: progress, cancellation, the end of the process
 - ``results``     a result as content: structured, text, pictures, under a client's cap
 - ``schemas``     pydantic's schemas in the form that every client reads
-- ``ledger``, ``reviewing``, ``proposing``  engine functions that are no registry tools, declared in the same way
+- ``ledger``      the ledger as tools, declared in the same way
 - ``jobs``        start, status, result, cancel: work that outlives one call
 - ``prompts``, ``resources``, ``completion``
 - ``serving``     over stdio, or over HTTP on loopback

@@ -7,11 +7,11 @@ kept and only what it would derive is given. Only a ToolError's text reaches a c
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, get_args, get_origin
+from dataclasses import replace
+from typing import Annotated, Any, get_args, get_origin
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -19,13 +19,17 @@ from mcp.server.mcpserver.tools import Tool as SdkTool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from gadfly.agent.faces.mcp import schemas
 from gadfly.agent.faces.mcp.calls import Running, Workers
 from gadfly.agent.faces.mcp.results import Pages, rendered
+from gadfly.agent.jobs.job import Job
+from gadfly.agent.llm.choose import OFFLINE
 from gadfly.errors import GadflyError
 from gadfly.tools.contract import Tool
+from gadfly.tools.contract import tool as declare
+from gadfly.tools.reach import LlmName
 from gadfly.tools.runner import validate
 
 MOST_ARGUMENTS = 4 * 1024 * 1024  # characters of JSON, as the SDK's own limit on an HTTP body
@@ -64,31 +68,8 @@ class Declared(SdkTool):
             ) from error
 
 
-def declared(
-    name: str,
-    description: str,
-    arguments: type[BaseModel],
-    result: type[BaseModel],
-    answer: Answer,
-    annotations: ToolAnnotations,
-) -> Declared:
-    """A tool from its parts."""
-    return Declared(
-        title=None,
-        context_kwarg=None,
-        fn=answer,
-        answer=answer,
-        name=name,
-        description=description,
-        parameters=schemas.arguments(arguments),
-        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=schemas.output(result)),
-        is_async=True,
-        annotations=annotations,
-    )
-
-
 def from_engine(tool: Tool[Any, Any], workers: Workers, pages: Pages) -> Declared:
-    """A tool of the engine, run on the workers with progress and cancellation."""
+    """A tool or job of the engine, run on the workers with progress and cancellation."""
 
     async def answer(arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
         running = workers.run(tool, unquoted(tool.args, arguments))
@@ -97,26 +78,11 @@ def from_engine(tool: Tool[Any, Any], workers: Workers, pages: Pages) -> Declare
             await context.notify_resources_changed()  # its run is one more
         return await asyncio.to_thread(rendered, result, pages)
 
-    return declared(
-        tool.name,
-        f"{tool.description} Cost: {tool.cost}.",
-        tool.args,
-        tool.result,
-        answer,
-        hints(tool, leaves=workers.permits.leaves(tool)),
-    )
-
-
-def hints(tool: Tool[Any, Any], *, leaves: bool) -> ToolAnnotations:
-    """What a client may expect. An experiment adds a run to the ledger, so it is not read-only; nothing here
-    destroys. ``leaves``: it may fetch or send here, so it is neither read-only nor closed."""
+    description = f"{tool.description} Cost: {tool.cost}."
+    # An experiment adds a run to the ledger, so it is not read-only.
+    leaves = workers.permits.leaves(tool)
     reads = tool.read_only and not tool.is_experiment and not leaves
-    return ToolAnnotations(
-        read_only_hint=reads,
-        destructive_hint=False,
-        idempotent_hint=reads,
-        open_world_hint=leaves,
-    )
+    return _declared(tool, description, answer, reads=reads, leaves=leaves)
 
 
 def face_tool(
@@ -127,22 +93,45 @@ def face_tool(
     leaves: bool = False,
 ) -> Declared:
     """A tool of the server itself: ``async (args: Model) -> Model``, described by its docstring."""
-    types = inspect.get_annotations(function, eval_str=True)
-    model: type[BaseModel] = types["args"]
+    made: Tool[Any, Any] = declare(name=function.__name__, cost="")(function)  # type: ignore[arg-type]
 
     async def answer(arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult:
-        result = await function(_validated(function.__name__, model, arguments))
+        result = await function(validate(made, unquoted(made.args, arguments)))
         if isinstance(result, CallToolResult):
             return result
         return await asyncio.to_thread(rendered, result, pages)
 
-    return declared(
-        function.__name__,
-        " ".join((inspect.getdoc(function) or "").split()),
-        model,
-        types["return"],
-        answer,
-        ToolAnnotations(
+    return _declared(made, made.description, answer, reads=reads, leaves=leaves)
+
+
+def served(job: Job[Any, Any]) -> Tool[Any, Any]:
+    """A job as a client calls it. The client brings the LLM, so none of Gadfly's own speaks unless it is named: what is
+    configured here is no permission to send."""
+    described = job.args.model_fields["llm"].description
+    llm = Field(default=OFFLINE, description=described)
+    args = create_model(job.args.__name__, __base__=job.args, llm=(_Named, llm))
+    return replace(job, args=args)
+
+
+_Named = Annotated[LlmName, BeforeValidator(lambda given: given or OFFLINE)]
+
+
+def _declared(
+    tool: Tool[Any, Any], description: str, answer: Answer, *, reads: bool, leaves: bool
+) -> Declared:
+    """A tool from its parts; nothing here destroys. ``leaves``: it may fetch or send here, so it is neither read-only
+    nor closed."""
+    return Declared(
+        title=None,
+        context_kwarg=None,
+        fn=answer,
+        answer=answer,
+        name=tool.name,
+        description=description,
+        parameters=schemas.arguments(tool.args),
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=schemas.output(tool.result)),
+        is_async=True,
+        annotations=ToolAnnotations(
             read_only_hint=reads,
             destructive_hint=False,
             idempotent_hint=reads,
@@ -189,23 +178,6 @@ def _is_text(annotation: Any) -> bool:
     if get_origin(annotation) in (list, dict):
         return False
     return annotation is str or any(map(_is_text, get_args(annotation)))
-
-
-def _validated(name: str, model: type[BaseModel], arguments: dict[str, Any]) -> BaseModel:
-    """The face's own tools are checked by the engine's own messages."""
-    shell: Tool[Any, Any] = Tool(
-        name=name,
-        function=lambda args, context: args,
-        args=model,
-        result=BaseModel,
-        read_only=True,
-        needs_model=False,
-        cost="",
-        extra=None,
-        examples=(),
-    )
-    checked: BaseModel = validate(shell, unquoted(model, arguments))
-    return checked
 
 
 def _size(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""The server, put together: every tool of the engine, the review, proposals, the ledger, jobs, prompts, resources.
+"""The server, put together: every tool and job, the ledger, work that outlives a call, prompts, resources.
 
 Building it loads no torch, no litellm and no chromadb; a call loads what it needs.
 """
@@ -14,15 +14,19 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, InputRequiredResult, Resource
 
 from gadfly import __version__
-from gadfly.agent.faces.mcp import completion, ledger, prompts, proposing, resources, reviewing
+from gadfly.agent.faces.mcp import completion, ledger, prompts, resources
 from gadfly.agent.faces.mcp.calls import Workers
-from gadfly.agent.faces.mcp.declared import from_engine
+from gadfly.agent.faces.mcp.declared import from_engine, served
 from gadfly.agent.faces.mcp.jobs import Jobs
 from gadfly.agent.faces.mcp.permits import Permits
 from gadfly.agent.faces.mcp.results import Pages
+from gadfly.agent.jobs.propose.job import propose
+from gadfly.agent.jobs.review import review
 from gadfly.agent.llm.prompting import prompt
 from gadfly.tools.contract import Tool
 from gadfly.tools.registry import all_tools
+
+JOBS = (served(review), served(propose))
 
 
 class Gadfly(MCPServer[Any]):
@@ -58,23 +62,23 @@ def build(
     tools: Sequence[Tool[Any, Any]] | None = None, *, permits: Permits | None = None
 ) -> Built:
     """A server over the registry, or over the given tools. Without ``permits`` it keeps to its folder."""
-    engine = [
+    listed = [
         *(all_tools() if tools is None else tools),
-        reviewing.review,
-        proposing.propose,
+        *JOBS,
         ledger.runs,
         ledger.show_run,
         ledger.rerun,
     ]
+    engine = {each.name: each for each in listed}  # a job does what its tool does, and more
     workers, pages = Workers(permits), Pages()
-    jobs = Jobs({each.name: each for each in engine}, workers, pages)
+    jobs = Jobs(engine, workers, pages)
     server = Gadfly(
         "gadfly",
         title="Gadfly",
         version=__version__,
         description="Mechanistic interpretability: a corpus to quote, experiments with controls, a code review",
         instructions=prompt("mcp_instructions").render(),
-        tools=[*(from_engine(each, workers, pages) for each in engine), *jobs.tools()],
+        tools=[*(from_engine(each, workers, pages) for each in engine.values()), *jobs.tools()],
         log_level="WARNING",
     )
     prompts.add(server)

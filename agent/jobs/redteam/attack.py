@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pydantic import Field
 
+from gadfly.agent.jobs.job import JobContext, LlmOrName, job
 from gadfly.agent.jobs.redteam import claims, overclaims
 from gadfly.agent.jobs.redteam.blocks import blocks, named_runs
 from gadfly.agent.jobs.redteam.report import Report
 from gadfly.agent.jobs.redteam.trace import MOST, trace
+from gadfly.agent.llm.asking import Asker
 from gadfly.errors import UsageError
+from gadfly.tools.contract import ToolArgs
 from gadfly.tools.ledger import Ledger, Run
-
-if TYPE_CHECKING:
-    from gadfly.agent.llm.asking import Asker
+from gadfly.tools.reach import PlainText
 
 LONGEST = 200_000  # characters
 _RUNS = 500  # of the ledger, for numbers whose run is not named
+
+
+class RedteamArgs(ToolArgs):
+    text: PlainText = Field(description="the write-up, in Markdown")
+    llm: LlmOrName | None = Field(
+        default=None, description="PROVIDER/MODEL for the refuter, or 'offline'"
+    )
+
+
+@job(name="redteam", cost="seconds without a model")
+def redteam(args: RedteamArgs, context: JobContext) -> Report:
+    """Trace every number of a write-up to a run of the ledger, or flag it; tag each claim as existence proof or method
+    claim and hold it to its baseline; quote overclaims.
+
+    With a model, it reads the text as its hardest fair reviewer; attacks whose quotes are not in the text are dropped.
+    """
+    chat = context.chat(args.llm)
+    return attack(args.text, ledger=context.ledger, asker=Asker(chat) if chat else None)
 
 
 def attack(markdown: str, *, ledger: Ledger | None = None, asker: Asker | None = None) -> Report:

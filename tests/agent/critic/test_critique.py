@@ -10,7 +10,7 @@ from support.buggy import NORM, NORM_FIXED, NORM_RULE, notebook
 from support.critic import MARKS, critic, entry, task
 
 from gadfly.agent.critic.markdown import headline
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.agent.llm.model import Reply
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.corpus.progress import Silent
@@ -34,7 +34,7 @@ WRONG = entry(f"    {LINE}", "the mean divides by all effects and not by those t
 def run(model: Any, text: str = CODE, path: str = "x.py", **how: Any) -> Report:
     changed = how.pop("changed", None)
     file = text_file(path, text, changed=changed, shown=changed)
-    return review(Material("a test", [file]), llm=model, **how)
+    return review_material(Material("a test", [file]), llm=model, **how)
 
 
 def test_a_claim_of_every_framing_becomes_one_argued_remark_with_a_fix() -> None:
@@ -238,17 +238,19 @@ def test_what_the_settings_leave_out_is_told() -> None:
         (Config(exclude=["*"]), "x.py; not read"),
         (Config(ignore=[NORM_RULE]), NORM_RULE),
     ):
-        report = review(Material("a test", [file]), rules_only=True, config=config)
+        report = review_material(Material("a test", [file]), llm="offline", config=config)
         assert report.findings == []
         assert any(said in each for each in report.notices)
     assert (
-        headline(review(Material("a test", [file]), rules_only=True, config=Config(exclude=["*"])))
+        headline(
+            review_material(Material("a test", [file]), llm="offline", config=Config(exclude=["*"]))
+        )
         == "Nothing was read"
     )
 
 
 def test_a_file_that_cannot_be_parsed_is_no_all_clear() -> None:
-    report = review(Material("a test", [text_file("x.py", "def f(:")]), rules_only=True)
+    report = review_material(Material("a test", [text_file("x.py", "def f(:")]), llm="offline")
     assert (report.complete, headline(report)) == (False, "Nothing found in what could be checked")
 
 
@@ -302,14 +304,14 @@ def test_what_the_budget_does_not_take_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("gadfly.agent.critic.price._prices", lambda _: (1e-5, 1e-5))
     files = [text_file("risky.py", NORM_FIXED), text_file("plain.py", "x = 1\n")]
     model = critic(lambda _, __: [])
-    report = review(Material("two", files), llm=model, budget=0.2)
+    report = review_material(Material("two", files), llm=model, budget=0.2)
     assert any("riskiest 1 of 2" in each and "plain.py" in each for each in report.notices)
     assert all("unit_vectors" in str(messages) for messages in model.seen)
     assert report.spent is not None
     assert report.spent.estimated_dollars is not None
     assert 0 < report.spent.estimated_dollars <= 0.2
     model = critic(lambda _, __: [])
-    assert review(Material("two", files), llm=model, budget=0.0).spent is not None
+    assert review_material(Material("two", files), llm=model, budget=0.0).spent is not None
     assert model.seen == []
 
 
@@ -399,10 +401,10 @@ def test_a_large_file_is_shown_around_its_change() -> None:
 
 
 def test_no_key_means_rules_only_and_says_so() -> None:
-    report = review(Material("a test", [text_file("x.py", NORM)]))
+    report = review_material(Material("a test", [text_file("x.py", NORM)]))
     assert [each.rule for each in report.findings] == [NORM_RULE]
     assert any("No LLM key found" in each for each in report.notices)
-    silent = review(Material("a test", [text_file("x.py", NORM)]), rules_only=True)
+    silent = review_material(Material("a test", [text_file("x.py", NORM)]), llm="offline")
     assert silent.notices == []
 
 

@@ -15,7 +15,7 @@ from gadfly.agent.critic import markdown
 from gadfly.agent.critic.annotations import commands
 from gadfly.agent.critic.blind import blinded
 from gadfly.agent.critic.sarif import sarif
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.errors import UsageError
 from gadfly.tools.review.config import from_folder, load
 from gadfly.tools.review.reading.material import Material, text_file
@@ -77,7 +77,7 @@ def test_sarif_is_what_code_scanning_accepts() -> None:
         text_file("auc.py", AUC),
         text_file("n.ipynb", notebook(NORM)),
     ]
-    told = review(Material("a test", files), rules_only=True)
+    told = review_material(Material("a test", files), llm="offline")
     told.findings.append(remark(rule=CRITIQUE, evidence="argued", path="ü.py"))
     results = checked(sarif(told))
     assert len(results) == 4

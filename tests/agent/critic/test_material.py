@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.buggy import AUC, AUC_RULE, NORM, NORM_FIXED, NORM_RULE, notebook
 from support.repository import Repository
 
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.errors import UsageError
 from gadfly.tools.review.reading.changes import from_base, from_diff
 from gadfly.tools.review.reading.hunks import applied, by_file, is_new_side
@@ -24,7 +24,7 @@ from gadfly.tools.review.reading.source import Place
 def found(material: Material) -> set[tuple[str, int, str]]:
     return {
         (each.path, each.file_lines[0], each.rule)
-        for each in review(material, rules_only=True).findings
+        for each in review_material(material, llm="offline").findings
     }
 
 

@@ -17,7 +17,7 @@ from support.buggy import NORM, NORM_FIXED, NORM_RULE, notebook
 from support.cli import gadfly
 from support.repository import Repository
 
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.errors import UsageError
 from gadfly.tools.review.reading import changes
 from gadfly.tools.review.reading.changes import from_base
@@ -33,7 +33,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def rules(material: Material) -> set[tuple[str, str]]:
-    return {(each.path, each.rule) for each in review(material, rules_only=True).findings}
+    return {(each.path, each.rule) for each in review_material(material, llm="offline").findings}
 
 
 def told(material: Material) -> list[Any]:
@@ -146,7 +146,7 @@ def test_the_traps_are_live(repository: Repository, tmp_path: Path, name: str) -
 def test_no_command_of_the_repository_runs(
     repository: Repository, trapped: Traps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gadfly.agent.faces.mcp.reviewing import review as tool
+    from gadfly.tools.review.tool import review as tool
 
     before = state(repository.path / ".git")
     trap = trapped.command("environment")

@@ -11,7 +11,7 @@ import pytest
 from support.critic import critic, entry, task
 
 from gadfly.agent.critic import repro
-from gadfly.agent.jobs.review import review
+from gadfly.agent.jobs.review import review_material
 from gadfly.tools.kernel import sandbox
 from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.report import Remark
@@ -24,7 +24,7 @@ SCRIPT = "```python\nimport subject\nassert subject.mean([1, 3], [1, 3, 5, 7]) =
 
 def found(script: str, fix: dict[str, Any] = FIX) -> tuple[Remark, list[str]]:
     model = critic(lambda _, __: [WRONG], fix=fix, repro=script)
-    report = review(
+    report = review_material(
         Material("a test", [text_file("x.py", CODE)]),
         llm=model,
         framings=["neutral"],

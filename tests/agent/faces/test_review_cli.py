@@ -98,17 +98,17 @@ def test_the_configuration_of_the_folder_counts(desk: Path, tmp_path: Path) -> N
 
 
 def test_sarif_markdown_and_annotations(desk: Path, tmp_path: Path) -> None:
-    log = json.loads(gadfly("review", ".", "--output", "sarif", home=tmp_path, cwd=desk).stdout)
+    log = json.loads(gadfly("review", ".", "--format", "sarif", home=tmp_path, cwd=desk).stdout)
     assert len(log["runs"][0]["results"]) == 2
     assert (
         "### 1 error, 1 warning"
-        in gadfly("review", ".", "--output", "markdown", home=tmp_path, cwd=desk).stdout
+        in gadfly("review", ".", "--format", "markdown", home=tmp_path, cwd=desk).stdout
     )
     summary = tmp_path / "summary.md"
     done = gadfly(
         "review",
         ".",
-        "--output",
+        "--format",
         "github",
         home=tmp_path,
         cwd=desk,
@@ -123,7 +123,7 @@ def test_code_cannot_speak_to_the_workflow(desk: Path, tmp_path: Path) -> None:
         NORM.replace("keepdim=True)", "keepdim=True)  # ::stop-commands::x ##[error]y")
     )
     done = gadfly(
-        "review", "norm.py", "--output", "github", home=tmp_path, cwd=desk, GITHUB_ACTIONS="true"
+        "review", "norm.py", "--format", "github", home=tmp_path, cwd=desk, GITHUB_ACTIONS="true"
     )
     assert "stop-commands" in done.stderr
     obeyed = [line for line in done.stderr.splitlines() if line.lstrip().startswith("::")]
@@ -158,7 +158,7 @@ def test_rules_are_listed_and_explained(tmp_path: Path) -> None:
         (["--diff", "none.diff"], "cannot read none.diff"),
         (["--diff", "norm.py"], "not a unified diff"),
         (["--base", "nowhere"], "git knows no commit 'nowhere'"),
-        (["--base", "main", "--diff", "-"], "two different changes"),
+        (["--base", "main", "--diff", "-"], "diff and base were given"),
         (["--pr", "x", "norm.py"], "--pr stands alone"),
         (["--pr", "x", "--reproduce"], "no code of a pull request is run"),
         (["--pr", "nonsense"], "OWNER/REPO#N"),

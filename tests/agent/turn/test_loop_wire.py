@@ -120,9 +120,9 @@ def test_several_calls_of_one_reply_come_back_in_their_order(
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
-        ("search", '{"q": "lens"}', "unknown argument 'q' (valid: query, k, token_budget)"),
+        ("search", '{"q": "lens"}', "unknown argument 'q' (valid: query, k, mode, "),
         ("search", '{"query": ', "not valid JSON"),
-        ("search", '{"query": "x", "k": 900}', "k: Input should be less than or equal to 30"),
+        ("search", '{"query": "x", "k": 900}', "k: Input should be less than or equal to 100"),
         ("browse_web", "{}", "no tool named 'browse_web'; there are:"),
         ("read", '{"document": "guide/nothing"}', "no document 'guide/nothing'"),
     ],
@@ -249,7 +249,7 @@ def test_a_long_conversation_is_shortened_and_keeps_its_receipts(
 ) -> None:
     monkeypatch.setattr("gadfly.agent.turn.engine._MOST", 5_000)
     searches = [
-        tool_call("search", json.dumps({"query": q, "token_budget": 2000}), call_id=q)
+        tool_call("search", json.dumps({"query": q, "k": 6, "token_budget": 2000}), call_id=q)
         for q in ("logit lens", "probing selectivity", "patching")
     ]
     cast.main = [searches[0], text(quote), *searches[1:], text(quote)]
@@ -447,7 +447,7 @@ def test_nobody_to_ask_means_no_tool_with_side_effects(
     from gadfly.agent.jobs.ask import ask
 
     cast.main = [tool_call("python", '{"code": "1"}'), text(quote)]
-    ask(QUESTION, settings=plain())
+    ask(QUESTION, skeptic=False)
     offered = {tool["function"]["name"] for tool in server.requests[0]["tools"]}
     assert "python" not in offered
     assert "no tool named 'python'" in server.requests[1]["messages"][-1]["content"]

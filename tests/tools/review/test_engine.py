@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.agent.critic import markdown
-from gadfly.agent.jobs.review import review as run
+from gadfly.agent.jobs.review import review_material
 from gadfly.corpus.tokens import count
 from gadfly.tools.review import engine
 from gadfly.tools.review.code.anchors import anchors
@@ -358,7 +358,7 @@ def test_a_rule_that_stops_nowhere_in_particular_says_that(monkeypatch: pytest.M
 def test_the_notice_reaches_every_reader_of_a_review(monkeypatch: pytest.MonkeyPatch) -> None:
     """People, ``--json``, MCP and pull requests are all shown this report."""
     _with(_slow, monkeypatch)
-    report = run(Material("x", [text_file("x.py", ASSIGNMENTS)]), rules_only=True)
+    report = review_material(Material("x", [text_file("x.py", ASSIGNMENTS)]), llm="offline")
     assert SLOW in report.notices[0] and SLOW in report.model_dump_json()
     assert any(SLOW in each for each in markdown.notes(report))
     assert SLOW in markdown.summary(report, 10)

@@ -100,11 +100,10 @@ def talked() -> FakeSession:
 
 
 def fed_ask(patch: Patch) -> None:
-    def ask(*_: Any, progress: Any, on_text: Any, on_event: Any, **__: Any) -> Answer:
+    def ask(*_: Any, progress: Any, on_event: Any, **__: Any) -> Answer:
         progress.start(LINE, total=3)
         progress.note(TEXT)
         progress.finish()
-        on_text(TEXT)
         for event in all_events():
             on_event(event)
         answer: Answer = made(Answer)
@@ -153,7 +152,7 @@ def fed_project(patch: Patch) -> None:
 
 
 def fed_redteam(patch: Patch) -> None:
-    patch.setattr("gadfly.agent.jobs.redteam.attack.attack", returning(Attack))
+    patch.setattr("gadfly.agent.jobs.redteam.attack.redteam", returning(Attack))
     Path("text.md").write_text("x", encoding="utf-8")
 
 
@@ -214,7 +213,7 @@ FEEDS: dict[str, tuple[Callable[[Patch], None], list[list[str]]]] = {
     "corpus rebuild": (fed_corpus, [[], ["--json"]]),
     "review": (
         fed_review,
-        [["odd.py", "--output", each] for each in ("text", "json", "markdown", "sarif", "github")],
+        [["odd.py", "--format", each] for each in ("text", "json", "markdown", "sarif", "github")],
     ),
     "propose": (fed_propose, [[], ["--json"], ["--output", "page.md"]]),
     "project start": (fed_project, [[LINE], [LINE, "--json"]]),

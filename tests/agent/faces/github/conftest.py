@@ -76,7 +76,7 @@ def review(github: GitHub, waits: list[float]) -> Callable[..., Report]:
 
     def run(post: bool = True, max_inline: int = 5, **how: Any) -> Report:
         client = Client(TOKEN, github.url, wait=waits.append)
-        how.setdefault("rules_only", True)
+        how.setdefault("llm", "offline")
         report: Report = review_pull_request(
             github.pr, post=post, max_inline=max_inline, progress=Silent(), client=client, **how
         )[0]

@@ -84,7 +84,7 @@ def test_the_command(tmp_path: Path, given: dict[str, str], expected: str) -> No
         text=True,
         check=True,
     )  # fmt: skip
-    assert done.stdout == f"review|--pr|a/b#3|--output|github|--max-inline|5|{expected}"
+    assert done.stdout == f"review|--pr|a/b#3|--format|github|--max-inline|5|{expected}"
 
 
 def test_the_base_install_reviews_without_the_heavy_libraries(tmp_path: Path) -> None:

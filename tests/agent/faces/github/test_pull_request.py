@@ -429,7 +429,7 @@ def test_an_argument_with_its_repair_is_a_suggestion(github: GitHub, review: Rev
         lambda _, text: [wrong] if "mean_effect" in text else [],
         fix={"fix": "f", "replacement": "return sum(kept) / len(kept)"},
     )
-    review(rules_only=False, llm=model, max_inline=10)
+    review(llm=model, max_inline=10)
     (comment,) = [each for each in github.comments if each["path"] == "claim.py"]
     assert (comment["start_line"], comment["line"]) == (3, 5)
     assert "```suggestion\n    return sum(kept) / len(kept)\n```" in comment["body"]
@@ -449,17 +449,17 @@ def test_a_model_that_quotes_otherwise_or_keeps_silent_changes_little(
         )
 
     github.push(github.repository.commit({"claim.py": CLAIM}))
-    review(rules_only=False, llm=reading(") / len(effects)"), max_inline=10)
+    review(llm=reading(") / len(effects)"), max_inline=10)
     assert len(told()) == 1
-    review(rules_only=False, llm=reading("kept\n    ) / len(effects)"), max_inline=10)
+    review(llm=reading("kept\n    ) / len(effects)"), max_inline=10)
     assert len(told()) == 1  # the same place in other words: updated
     assert "about kept" in told()[0]
-    review(rules_only=False, llm=reading(), max_inline=10)
+    review(llm=reading(), max_inline=10)
     assert "No longer found" not in told()[0]  # silence proves nothing
     review(max_inline=10)
     assert "No longer found" not in told()[0]
     github.push(github.repository.commit({"claim.py": "x = 1\n"}))
-    review(rules_only=False, llm=reading(), max_inline=10)
+    review(llm=reading(), max_inline=10)
     assert "No longer found" in told()[0]  # the code is gone
 
 
@@ -467,7 +467,7 @@ def test_what_a_model_is_sent_holds_no_word_of_the_pull_request(
     github: GitHub, review: Review
 ) -> None:
     model = critic(lambda _, __: [])
-    review(rules_only=False, llm=model)
+    review(llm=model)
     sent = str(model.seen)
     assert "unit_vectors" in sent
     for words in (github.title, github.body, "somebody", github.name, "new name.py"):
@@ -478,9 +478,9 @@ def test_a_named_model_without_its_key_is_no_error_in_a_workflow(
     github: GitHub, review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="OPENAI_API_KEY"):
-        review(rules_only=False, llm="openai/gpt-5")
+        review(llm="openai/gpt-5")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    report = review(rules_only=False, llm="openai/gpt-5")
+    report = review(llm="openai/gpt-5")
     assert len(report.findings) == 5
     assert any(each.startswith("rules only: openai/gpt-5 needs") for each in report.notices)
 

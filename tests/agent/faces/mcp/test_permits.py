@@ -12,9 +12,7 @@ from support.mcp import ERAS, command, talk
 
 from gadfly.agent.faces.cli.mcp import mcp
 from gadfly.agent.faces.mcp.permits import Permits
-from gadfly.agent.faces.mcp.proposing import propose
-from gadfly.agent.faces.mcp.reviewing import review
-from gadfly.agent.faces.mcp.server import build
+from gadfly.agent.faces.mcp.server import JOBS, build
 from gadfly.tools.contract import Verdict
 from gadfly.tools.ledger import Ledger, Run, now
 from gadfly.tools.patching import PatchResult
@@ -128,7 +126,7 @@ def test_nothing_is_fetched_or_sent(name: str, arguments: dict[str, Any], option
     said = refusal(call(name, arguments))
     assert said.endswith(f"Whoever starts it adds that with: gadfly mcp {option}")
     permits = Permits(fetch=option == "--allow-fetch", send=option == "--allow-send")
-    tool = next(each for each in [*all_tools(), review, propose] if each.name == name)
+    tool = next(each for each in [*JOBS, *all_tools()] if each.name == name)
     permits.check(tool, tool.args(**arguments))
 
 
