@@ -6,19 +6,81 @@ A command gets the chat and the words behind its name. The commands of ``gadfly`
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import get_args
 
 from gadfly.agent.faces.chat import lines
-from gadfly.agent.faces.chat.registry import COMMANDS as COMMANDS
-from gadfly.agent.faces.chat.registry import Completes, Words, command
+from gadfly.agent.faces.chat.dialogue import Dialogue
 from gadfly.agent.turn.settings import Window
 from gadfly.errors import UsageError
 from gadfly.home import expanded
+from gadfly.visible import name as seen
 
-if TYPE_CHECKING:
-    from gadfly.agent.faces.chat.talk import Chat
+Words = Sequence[str]
+# What may stand next, with a remark each; None: a path.
+Completes = Callable[[Dialogue, Words], dict[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command."""
+
+    name: str
+    takes: str
+    run: Callable[[Dialogue, Words], None]
+    completes: Completes | None
+
+    @property
+    def help(self) -> str:
+        return (self.run.__doc__ or "").partition("\n")[0]
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(
+    name: str, takes: str = "", completes: Completes | None = None
+) -> Callable[[Callable[[Dialogue, Words], None]], Callable[[Dialogue, Words], None]]:
+    """Register a function as ``/name``; ``takes`` shows its arguments, in brackets where they may be left out."""
+
+    def register(function: Callable[[Dialogue, Words], None]) -> Callable[[Dialogue, Words], None]:
+        COMMANDS[name] = Command(name, takes, function, completes)
+        return function
+
+    return register
+
+
+def run(chat: Dialogue, line: str) -> None:
+    """Run what stands behind the slash.
+
+    Raises:
+        UsageError: there is no such command, or its words do not fit.
+    """
+    try:
+        name, *words = shlex.split(line[1:])
+    except ValueError as error:
+        if "No" not in str(error):
+            raise UsageError("name a command after /; /help lists them") from None
+        name, *words = line[1:].split()  # an apostrophe, not a quotation
+    if name in COMMANDS:
+        COMMANDS[name].run(chat, words)
+    elif name in chat.terminal.commands():
+        chat.terminal.run([name, *words])
+    else:
+        near = get_close_matches(name, known(chat), n=1, cutoff=0.5)
+        hint = f"did you mean /{near[0]}? " if near else ""
+        raise UsageError(f"no command /{seen(name)}; {hint}/help lists them")
+
+
+def known(chat: Dialogue) -> dict[str, str]:
+    """Every name that may follow a slash, with its help."""
+    own = {each.name: each.help for each in COMMANDS.values()}
+    return {**chat.terminal.commands(), **own}
+
 
 CORPUS = ("add", "build", "export", "list", "rebuild", "remove", "search", "show", "status")
 
@@ -30,26 +92,26 @@ def _words(*words: str) -> Completes:
     return lambda _, before: {} if before else dict.fromkeys(words, "")
 
 
-def _sessions(chat: Chat, before: Words) -> dict[str, str]:
+def _sessions(chat: Dialogue, before: Words) -> dict[str, str]:
     from gadfly.agent.sessions.store import Sessions
 
     with closing(Sessions()) as store:
         return {} if before else {each.id: each.title for each in store.listing()}
 
 
-def _runs(chat: Chat, before: Words) -> dict[str, str]:
+def _runs(chat: Dialogue, before: Words) -> dict[str, str]:
     from gadfly.tools.ledger import Ledger
 
     return {} if before else {each.id: each.tool for each in Ledger().recent(20)}
 
 
-def _export(chat: Chat, before: Words) -> dict[str, str] | None:
+def _export(chat: Dialogue, before: Words) -> dict[str, str] | None:
     from gadfly.agent.sessions.export import FORMATS
 
     return None if before else dict(FORMATS)
 
 
-def _models(chat: Chat, before: Words) -> dict[str, str]:
+def _models(chat: Dialogue, before: Words) -> dict[str, str]:
     from gadfly.agent.llm.choose import LOCAL, OFFLINE
 
     known = {
@@ -63,8 +125,8 @@ def _models(chat: Chat, before: Words) -> dict[str, str]:
 # -- the commands ------------------------------------------------------------------------------------
 
 
-@command("help", "[COMMAND]", lambda chat, _: dict(chat.known_commands()))
-def show_help(chat: Chat, words: Words) -> None:
+@command("help", "[COMMAND]", lambda chat, _: dict(known(chat)))
+def show_help(chat: Dialogue, words: Words) -> None:
     """List the commands, or say what one of them takes."""
     if words and words[0].lstrip("/") not in COMMANDS:
         chat.terminal.run([words[0].lstrip("/"), "--help"])
@@ -87,7 +149,7 @@ def show_help(chat: Chat, words: Words) -> None:
 
 
 @command("model", "[NAME|local|offline]", _models)
-def model(chat: Chat, words: Words) -> None:
+def model(chat: Dialogue, words: Words) -> None:
     """Show which model talks, or let another one: PROVIDER/MODEL, local or offline."""
     if words:
         chat.configure(llm=words[0])
@@ -96,7 +158,7 @@ def model(chat: Chat, words: Words) -> None:
 
 
 @command("experiments", "[MODEL|off]", _words("demo", "off"))
-def experiments(chat: Chat, words: Words) -> None:
+def experiments(chat: Dialogue, words: Words) -> None:
     """Choose the local model that experiments run on, or turn them off."""
     if words:
         on = words[0] != "off"
@@ -105,7 +167,7 @@ def experiments(chat: Chat, words: Words) -> None:
 
 
 @command("context", "[auto|rag|full]", _words(*get_args(Window)))
-def context(chat: Chat, words: Words) -> None:
+def context(chat: Dialogue, words: Words) -> None:
     """Choose whether the corpus is searched (rag), read whole (full), or what costs less (auto)."""
     if words and words[0] not in get_args(Window):
         raise UsageError(f"no context {words[0]!r}; there are: {', '.join(get_args(Window))}")
@@ -115,7 +177,7 @@ def context(chat: Chat, words: Words) -> None:
 
 
 @command("framing", "[on|off]", _words("on", "off"))
-def framing(chat: Chat, words: Words) -> None:
+def framing(chat: Dialogue, words: Words) -> None:
     """Show how the last answer was judged under opposed framings; on or off for the next ones."""
     if words and words[0] not in ("on", "off"):
         raise UsageError(f"/framing takes on or off, not {words[0]!r}")
@@ -138,7 +200,7 @@ def framing(chat: Chat, words: Words) -> None:
 
 
 @command("tools")
-def tools(chat: Chat, words: Words) -> None:
+def tools(chat: Dialogue, words: Words) -> None:
     """List the tools that an answer may use."""
     from gadfly.tools.registry import all_tools
 
@@ -147,7 +209,7 @@ def tools(chat: Chat, words: Words) -> None:
 
 
 @command("corpus", "WORDS", lambda _, before: {} if before else dict.fromkeys(CORPUS, ""))
-def corpus(chat: Chat, words: Words) -> None:
+def corpus(chat: Dialogue, words: Words) -> None:
     """Search the corpus; or a command of gadfly corpus, such as /corpus add paper.pdf."""
     known = bool(words) and words[0] in CORPUS
     chat.terminal.run(
@@ -156,13 +218,13 @@ def corpus(chat: Chat, words: Words) -> None:
 
 
 @command("run", "ID", _runs)
-def show_run(chat: Chat, words: Words) -> None:
+def show_run(chat: Dialogue, words: Words) -> None:
     """Show one experiment whole. To ask about it, write @ID in a question."""
     chat.terminal.run(["runs", "show", *words])
 
 
 @command("cost")
-def cost(chat: Chat, words: Words) -> None:
+def cost(chat: Dialogue, words: Words) -> None:
     """Show what the session took, and what a turn may take."""
     budget = chat.settings.budget
     chat.terminal.say(lines.spent(chat.session.cost) or "nothing spent so far")
@@ -173,7 +235,7 @@ def cost(chat: Chat, words: Words) -> None:
 
 
 @command("budget", "DOLLARS")
-def budget(chat: Chat, words: Words) -> None:
+def budget(chat: Dialogue, words: Words) -> None:
     """Set what a turn may take, in US dollars."""
     try:
         dollars = float(words[0].lstrip("$"))
@@ -186,7 +248,7 @@ def budget(chat: Chat, words: Words) -> None:
 
 
 @command("export", "FORMAT PATH", _export)
-def export(chat: Chat, words: Words) -> None:
+def export(chat: Dialogue, words: Words) -> None:
     """Write the session to a file: markdown, html, or a notebook that runs its experiments again."""
     from gadfly.agent.sessions.export import export as write
 
@@ -197,7 +259,7 @@ def export(chat: Chat, words: Words) -> None:
 
 
 @command("undo")
-def undo(chat: Chat, words: Words) -> None:
+def undo(chat: Dialogue, words: Words) -> None:
     """Take the last turn back; its question waits in the prompt. Runs stay in the ledger."""
     question = chat.session.undo()
     if question is None:
@@ -207,7 +269,7 @@ def undo(chat: Chat, words: Words) -> None:
 
 
 @command("fork", "[TURNS]")
-def fork(chat: Chat, words: Words) -> None:
+def fork(chat: Dialogue, words: Words) -> None:
     """Go on in a copy, with all turns so far or the first few; this session stays as it is."""
     if words and not words[0].isdecimal():
         raise UsageError(f"/fork takes a number of turns, not {words[0]!r}")
@@ -217,13 +279,13 @@ def fork(chat: Chat, words: Words) -> None:
 
 
 @command("sessions")
-def sessions(chat: Chat, words: Words) -> None:
+def sessions(chat: Dialogue, words: Words) -> None:
     """List the sessions used last."""
     chat.terminal.run(["sessions"])
 
 
 @command("resume", "[ID]", _sessions)
-def resume(chat: Chat, words: Words) -> None:
+def resume(chat: Dialogue, words: Words) -> None:
     """Go on with the turn that was stopped, or open another session."""
     if words:
         chat.open(words[0])
@@ -234,7 +296,7 @@ def resume(chat: Chat, words: Words) -> None:
 
 
 @command("clear")
-def clear(chat: Chat, words: Words) -> None:
+def clear(chat: Dialogue, words: Words) -> None:
     """Start a new session on an empty screen; this one is kept."""
     chat.start()
     chat.terminal.console.clear()
@@ -242,6 +304,6 @@ def clear(chat: Chat, words: Words) -> None:
 
 
 @command("quit")
-def leave(chat: Chat, words: Words) -> None:
+def leave(chat: Dialogue, words: Words) -> None:
     """Leave. The session is kept: gadfly --continue goes on with it."""
     raise EOFError

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from gadfly.agent.faces.chat.commands import COMMANDS
+from gadfly.agent.faces.chat.commands import COMMANDS, known
+from gadfly.agent.faces.chat.dialogue import Dialogue
 from gadfly.visible import name as seen
-
-if TYPE_CHECKING:
-    from gadfly.agent.faces.chat.talk import Chat
 
 
 class ChatCompleter(Completer):
     """Completions for one chat."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Dialogue) -> None:
         self._chat = chat
         self._paths = PathCompleter(expanduser=True)
 
@@ -32,7 +29,7 @@ class ChatCompleter(Completer):
             yield from self._arguments(name, rest, event) if space else self._names(name)
 
     def _names(self, typed: str) -> Iterator[Completion]:
-        for name, line in self._chat.known_commands().items():
+        for name, line in known(self._chat).items():
             if name.startswith(typed):
                 yield Completion(
                     name, start_position=-len(typed), display="/" + name, display_meta=seen(line)

@@ -31,13 +31,9 @@ def protocol(environment: Mapping[str, str] | None = None) -> Protocol | None:
     told = IMAGES.value(env).lower()
     if told in ("kitty", "iterm2"):
         return "kitty" if told == "kitty" else "iterm2"
-    if (
-        told
-        or env.get("TMUX")
-        or env.get("STY")
-        or env.get("TERM", "").startswith(("screen", "tmux"))
-    ):
-        return None  # fmt: skip
+    inside = env.get("TMUX") or env.get("STY") or env.get("TERM", "").startswith(("screen", "tmux"))
+    if told or inside:
+        return None
     program = env.get("TERM_PROGRAM", "")
     if env.get("KITTY_WINDOW_ID") or env.get("TERM") == "xterm-kitty" or program == "ghostty":
         return "kitty"

@@ -1,6 +1,6 @@
 """The dialogue: read a line, send it, show what happens, ask where the researcher's word is needed.
 
-Leaves out how a turn is thought through (``agent.session``), how it looks (``screen``) and what ``/command`` does
+Leaves out how a turn is thought through (``agent.sessions``), how it looks (``screen``) and what ``/command`` does
 (``commands``).
 """
 
@@ -8,48 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
 
-from gadfly import __version__, leaving
-from gadfly.agent.answers.answer import Answer
-from gadfly.agent.faces.chat import attach, figures, keyboard, lines, registry, shell, warm
-from gadfly.agent.faces.chat.commands import COMMANDS
+from gadfly import leaving
+from gadfly.agent.faces.chat import attach, commands, figures, keyboard, lines, shell, warm
+from gadfly.agent.faces.chat.dialogue import Dialogue
 from gadfly.agent.faces.chat.screen import Screen
 from gadfly.agent.faces.chat.terminal import Terminal
 from gadfly.agent.sessions.session import Session
 from gadfly.agent.turn.events import ApprovalRequest, Event, Final, Stopped, ToolFinished
-from gadfly.agent.turn.settings import Settings
 from gadfly.errors import GadflyError
 from gadfly.visible import name
 
 
-class Chat:
-    """One dialogue on one terminal. ``session`` changes with /clear, /fork and /resume.
+class Chat(Dialogue):
+    """A dialogue that is read and shown.
 
     Args:
-        fresh: whether the session was just started. It is not asked for its history then: that loads the engine, and
-            the prompt is to come first.
         shell: whether ``!command`` runs commands.
     """
 
     def __init__(
         self, session: Session, terminal: Terminal, *, fresh: bool, shell: bool = False
     ) -> None:
-        self.session = session
-        self.terminal = terminal
-        self.draft = ""
-        """What the next prompt begins with."""
-        self._fresh = fresh
+        super().__init__(session, terminal, fresh=fresh)
         self._shell = shell
         self._images = figures.protocol()
         self._pastes: dict[str, str] = {}
         self._material: list[attach.Attachment] = []
         self._state = ""
-
-    @property
-    def settings(self) -> Settings:
-        return self.session.settings
 
     # -- the dialogue ----------------------------------------------------------------------------
 
@@ -62,7 +48,7 @@ class Chat:
         begin_loading = warm.starter(self.session.engine)
         with leaving.staying(), keyboard.unechoed(), suppress(EOFError):
             self.greet()
-            self.guarded(self._open_questions)
+            self.guarded(self.open_questions)
             while True:
                 self.guarded(self._note_state)
                 default, self.draft = self.draft, ""
@@ -72,7 +58,7 @@ class Chat:
                 except KeyboardInterrupt:
                     continue
                 self.guarded(lambda text=text: self.hear(text))  # type: ignore[misc]
-        if not self._fresh:
+        if not self.fresh:
             self.terminal.say(f"Kept as {self.session.id}: gadfly --continue goes on.", "dim")
 
     def hear(self, text: str) -> None:
@@ -84,7 +70,7 @@ class Chat:
         """
         text = text.strip()
         if text.startswith("/") and "\n" not in text and "/" not in text[1:].split(" ")[0]:
-            registry.run(self, text)
+            commands.run(self, text)
         elif text.startswith("!"):
             self._run_command(text[1:].strip())
         elif text:
@@ -120,51 +106,6 @@ class Chat:
                     self._say_stopped()
             return
 
-    def go_on(self) -> None:
-        """With the unfinished turn."""
-        self.play(self.session.resume())
-
-    # -- what commands use -----------------------------------------------------------------------
-
-    def known_commands(self) -> dict[str, str]:
-        """Every name that may follow a slash, with its help."""
-        own = {each.name: each.help for each in COMMANDS.values()}
-        return {**self.terminal.commands(), **own}
-
-    def configure(self, **changes: Any) -> None:
-        self.session.configure(replace(self.settings, **changes))
-
-    def use(self, session: Session, *, fresh: bool = False) -> None:
-        self.session, self._fresh = session, fresh
-
-    def open(self, session_id: str) -> None:
-        self.use(Session.open(session_id))
-        self.greet()
-        self._open_questions()
-
-    def start(self) -> None:
-        self.use(Session.start(self.settings), fresh=True)
-
-    def last_answer(self) -> Answer | None:
-        answers = [turn.answer for turn in self.session.history() if turn.answer is not None]
-        return answers[-1] if answers else None
-
-    def greet(self) -> None:
-        """Who is here, and where an opened session stands."""
-        turns = [] if self._fresh else self.session.history()
-        self.terminal.console.print(f"Gadfly {__version__}", style="bold", end="")
-        self.terminal.say(f"  session {self.session.id}", "dim")
-        if not turns:
-            self.terminal.say("Ask about interpretability; /help lists the commands.", "dim")
-            return
-        count = "1 turn" if len(turns) == 1 else f"{len(turns)} turns, the last one"
-        self.terminal.say(f"{count}:", "dim")
-        self.terminal.say(f"› {turns[-1].question}")
-        if turns[-1].answer is not None:
-            self.terminal.say("")
-            self.terminal.show_answer(turns[-1].answer)
-        self.terminal.say("")
-
     # -- inside ----------------------------------------------------------------------------------
 
     def _send(self, text: str) -> Iterator[Event]:
@@ -178,7 +119,7 @@ class Chat:
         except GadflyError:
             self.draft = text
             raise
-        self._material, self._fresh = [], False
+        self._material, self.fresh = [], False
         return events
 
     def guarded(self, action: Callable[[], None]) -> None:
@@ -189,7 +130,7 @@ class Chat:
             self._say_stopped()
         except GadflyError as error:
             self.terminal.say(f"error: {lines.one_line(str(error), 1_000)}", "red")
-            if not self._fresh and self.session.pending == "unfinished":
+            if not self.fresh and self.session.pending == "unfinished":
                 self.terminal.say("/resume goes on from the last finished step.", "dim")
         except EOFError:
             raise
@@ -202,14 +143,6 @@ class Chat:
         self.terminal.say(
             "Stopped." + (" /resume goes on; or ask something else." if pending else ""), "yellow"
         )
-
-    def _open_questions(self) -> None:
-        if self._fresh:
-            return
-        if self.session.pending == "approval":
-            self.go_on()
-        elif self.session.pending == "unfinished":
-            self.terminal.say("Its last turn is unfinished: /resume goes on with it.", "yellow")
 
     def _approved(self, request: ApprovalRequest) -> bool | None:
         """The researcher's word; None if there was none."""
@@ -239,7 +172,7 @@ class Chat:
         parts = [
             self.session.engine,
             f"experiments on {settings.model}" if settings.experiments else "no experiments",
-            "" if self._fresh else lines.spent(self.session.cost),
+            "" if self.fresh else lines.spent(self.session.cost),
             self.session.id,
         ]
         self._state = name(" · ".join(part for part in parts if part))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, computed_field
 
@@ -70,7 +70,7 @@ def diagnose(*, deep: bool = False) -> Report:
     Args:
         deep: also import torch and load the demo model (seconds): that they work, not only that they are there.
     """
-    checks = [_guarded(name, look) for name, look in _LOOKS.items()]
+    checks = [Check(name=name, **_seen(look)._asdict()) for name, look in _LOOKS.items()]
     if deep:
         checks = [_deep(check) for check in checks]
     ok: set[str] = {check.name for check in checks if check.state == "ok"}
@@ -111,36 +111,41 @@ def _works(ok: set[str]) -> list[str]:
     return works
 
 
-def _key() -> Check:
+class Look(NamedTuple):
+    """What was seen of one part: a :class:`Check` without its name."""
+
+    state: Literal["ok", "missing", "broken"]
+    found: str
+    add: str = ""
+    without: str = ""
+
+
+def _key() -> Look:
     found = roles()
     if found is None:
-        return Check(
-            name="key", state="missing", found=f"none of {', '.join(KEYS)}, and no {API_BASE.name}",
-            add="export OPENROUTER_API_KEY=...   (or for a local server: export "
+        return Look(
+            "missing",
+            f"none of {', '.join(KEYS)}, and no {API_BASE.name}",
+            "export OPENROUTER_API_KEY=...   (or for a local server: export "
             f"{API_BASE.name}=http://127.0.0.1:8000/v1 {LLM.name}=openai/NAME; or {LLM.name}=local)",
-            without="the offline engine answers with quotes and experiments",
-        )  # fmt: skip
-    known = facts(found.main.model)
-    price = (
-        ""
-        if known.price_in is None or known.price_out is None
-        else f", ${known.price_in * 1e6:g} in and ${known.price_out * 1e6:g} out per million tokens"
-    )
-    same = found.judge.model == found.main.model
-    others = f"; fast: {found.fast.model}; judge: {'the same' if same else found.judge.model}"
-    return Check(
-        name="key", state="ok", found=f"{found.main.model} ({found.main.because}){price}{others}"
-    )
+            "the offline engine answers with quotes and experiments",
+        )
+    known, price = facts(found.main.model), ""
+    if known.price_in is not None and known.price_out is not None:
+        into, out = known.price_in * 1e6, known.price_out * 1e6
+        price = f", ${into:g} in and ${out:g} out per million tokens"
+    judge = "the same" if found.judge.model == found.main.model else found.judge.model
+    main = f"{found.main.model} ({found.main.because}){price}"
+    return Look("ok", f"{main}; fast: {found.fast.model}; judge: {judge}")
 
 
-def _corpus() -> Check:
+def _corpus() -> Look:
     path = home() / "corpus" / "corpus.sqlite"
     add = "gadfly corpus build   (fetches the works of the packaged list; gadfly corpus add PATH adds your own)"
+    without = "the field guide and the installed packages' documentation"
     if not path.exists():
-        return Check(
-            name="corpus", state="missing", found="not built yet: the packaged guide is indexed at the first search",
-            add=add, without="the field guide and the installed packages' documentation",
-        )  # fmt: skip
+        found = "not built yet: the packaged guide is indexed at the first search"
+        return Look("missing", found, add, without)
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
     try:
         documents, tokens, bare = db.execute(
@@ -154,43 +159,29 @@ def _corpus() -> Check:
     by = "by words only" if bare else "by words and meaning"
     found = f"{documents} documents, {tokens:,} tokens, searched {by}"
     if not own:
-        return Check(
-            name="corpus", state="missing", found=f"{found}; no papers, only the packaged part", add=add,
-            without="the field guide and the installed packages' documentation",
-        )  # fmt: skip
-    return Check(name="corpus", state="ok", found=found)
+        return Look("missing", f"{found}; no papers, only the packaged part", add, without)
+    return Look("ok", found)
 
 
-def _gpu() -> Check:
+def _gpu() -> Look:
     without = "small models on the CPU; the demo model takes seconds"
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return Check(name="gpu", state="ok", found="Apple GPU (mps)")
+        return Look("ok", "Apple GPU (mps)")
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        present = any(Path("/dev").glob("nvidia[0-9]*"))
-        if present:
-            return Check(
-                name="gpu", state="ok", found="an NVIDIA device (nvidia-smi is not installed)"
-            )
-        return Check(
-            name="gpu", state="missing", found="no NVIDIA device and no nvidia-smi",
-            add="run Gadfly on a machine with a GPU; a model of 1B parameters needs about 4 GB", without=without,
-        )  # fmt: skip
+        if any(Path("/dev").glob("nvidia[0-9]*")):
+            return Look("ok", "an NVIDIA device (nvidia-smi is not installed)")
+        add = "run Gadfly on a machine with a GPU; a model of 1B parameters needs about 4 GB"
+        return Look("missing", "no NVIDIA device and no nvidia-smi", add, without)
     query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=10)
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[:160]
-        return Check(
-            name="gpu",
-            state="broken",
-            found=f"nvidia-smi fails: {reason}",
-            add="repair the driver",
-            without=without,
-        )
-    return Check(name="gpu", state="ok", found="; ".join(done.stdout.strip().splitlines()))
+        return Look("broken", f"nvidia-smi fails: {reason}", "repair the driver", without)
+    return Look("ok", "; ".join(done.stdout.strip().splitlines()))
 
 
-def _weights() -> Check:
+def _weights() -> Look:
     from gadfly.tools.checkpoints import BUILT_IN, hub
 
     names = sorted(
@@ -200,88 +191,87 @@ def _weights() -> Check:
     )
     if names:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        return Check(name="weights", state="ok", found=f"{shown}, and {', '.join(BUILT_IN)}")
-    return Check(
-        name="weights", state="missing", found=f"no model in {hub()}, only the built-in {', '.join(BUILT_IN)}",
-        add="gadfly model_info --model Qwen/Qwen3-0.6B fetches its configuration; the first experiment its weights",
-        without="every experiment, on the packaged demo model",
-    )  # fmt: skip
+        return Look("ok", f"{shown}, and {', '.join(BUILT_IN)}")
+    return Look(
+        "missing",
+        f"no model in {hub()}, only the built-in {', '.join(BUILT_IN)}",
+        "gadfly model_info --model Qwen/Qwen3-0.6B fetches its configuration; the first experiment its weights",
+        "every experiment, on the packaged demo model",
+    )
 
 
-def _extras() -> Check:
+def _extras() -> Look:
+    without = "search, quotes, review by rules, projects"
     lacking = [name for name in _INTERP if find_spec(name) is None]
     if lacking:
-        return Check(
-            name="extras", state="missing", found=f"not installed: {', '.join(lacking)}",
-            add="pip install 'gadfly-interp[interp]'", without="search, quotes, review by rules, projects",
-        )  # fmt: skip
+        add = "pip install 'gadfly-interp[interp]'"
+        return Look("missing", f"not installed: {', '.join(lacking)}", add, without)
     try:
         nnsight = version("nnsight")
     except PackageNotFoundError:
         nnsight = "unknown"
     if tuple(int(part) for part in nnsight.split(".")[:2] if part.isdigit()) >= (0, 8):
-        return Check(
-            name="extras", state="broken", found=f"nnsight {nnsight} does not work with nnterp",
-            add="pip install 'nnsight>=0.7,<0.8'", without="search, quotes, review by rules, projects",
-        )  # fmt: skip
+        add = "pip install 'nnsight>=0.7,<0.8'"
+        return Look("broken", f"nnsight {nnsight} does not work with nnterp", add, without)
     shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "nnterp"))
-    return Check(name="extras", state="ok", found=f"{shown}, nnsight {nnsight}")
+    return Look("ok", f"{shown}, nnsight {nnsight}")
 
 
-def _sandbox() -> Check:
+def _sandbox() -> Look:
     from gadfly.tools.kernel import sandbox
 
     reason = sandbox.missing()
     if reason:
-        return Check(
-            name="sandbox", state="missing", found=reason.split(";")[0].removeprefix("no sandbox: "),
-            add=sandbox.WAY_OUT, without="everything but Python as a tool of last resort",
-        )  # fmt: skip
-    return Check(name="sandbox", state="ok", found="bubblewrap works")
+        found = reason.split(";")[0].removeprefix("no sandbox: ")
+        return Look(
+            "missing", found, sandbox.WAY_OUT, "everything but Python as a tool of last resort"
+        )
+    return Look("ok", "bubblewrap works")
 
 
-_LOOKS: dict[Part, Callable[[], Check]] = {
-    "key": _key, "corpus": _corpus, "gpu": _gpu, "weights": _weights, "extras": _extras, "sandbox": _sandbox,
-}  # fmt: skip
+_LOOKS: dict[Part, Callable[[], Look]] = {
+    "key": _key,
+    "corpus": _corpus,
+    "gpu": _gpu,
+    "weights": _weights,
+    "extras": _extras,
+    "sandbox": _sandbox,
+}
 
 
-def _guarded(name: Part, look: Callable[[], Check]) -> Check:
+def _seen(look: Callable[[], Look]) -> Look:
     """A part that cannot even be looked at is broken; the others are still told."""
     try:
         return look()
     except GadflyError as error:
-        return Check(name=name, state="broken", found=str(error))
+        return Look("broken", str(error))
     except sqlite3.Error as error:
-        return Check(
-            name=name, state="broken", found=f"the index is damaged ({error})", add="gadfly corpus rebuild",
-            without="nothing that searches",
-        )  # fmt: skip
+        damaged = f"the index is damaged ({error})"
+        return Look("broken", damaged, "gadfly corpus rebuild", "nothing that searches")
     except (OSError, subprocess.SubprocessError) as error:
-        return Check(name=name, state="broken", found=f"{type(error).__name__}: {error}")
+        return Look("broken", f"{type(error).__name__}: {error}")
 
 
 def _deep(check: Check) -> Check:
     if check.state != "ok" or check.name not in ("extras", "gpu"):
         return check
+    change: dict[str, str] = {}
     try:
         if check.name == "extras":
             from gadfly.tools.model import load
 
             load("demo", device="cpu")
-            return check.model_copy(
-                update={"found": f"{check.found}; the demo model loads and passes its self-check"}
-            )
-        import torch
+            said = "the demo model loads and passes its self-check"
+        else:
+            import torch
+
+            said = f"torch {torch.__version__} sees it"
+            if not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+                said = f"but torch {torch.__version__} does not see it"
+                change = {
+                    "state": "broken",
+                    "add": "install a torch build for this GPU: https://pytorch.org/get-started/locally",
+                }
     except Exception as error:  # whatever an installation may throw is the finding
-        line = " ".join(str(error).split())[:200]
-        return check.model_copy(update={"state": "broken", "found": f"{check.found}; but: {line}"})
-    if torch.cuda.is_available() or torch.backends.mps.is_available():
-        return check.model_copy(
-            update={"found": f"{check.found}; torch {torch.__version__} sees it"}
-        )
-    return check.model_copy(
-        update={
-            "state": "broken", "found": f"{check.found}; but torch {torch.__version__} does not see it",
-            "add": "install a torch build for this GPU: https://pytorch.org/get-started/locally",
-        }
-    )  # fmt: skip
+        said, change = f"but: {' '.join(str(error).split())[:200]}", {"state": "broken"}
+    return check.model_copy(update={"found": f"{check.found}; {said}", **change})

@@ -102,30 +102,33 @@ def mcp(
         serving.stdio(built)
 
 
-_client = click.option(
-    "--client", required=True, type=click.Choice(_CLIENTS), help="Whose configuration."
-)
-_scope = click.option(
-    "--scope",
-    type=click.Choice(["user", "project"]),
-    default="user",
-    show_default=True,
-    help="For every project, or for the working folder only.",
-)
-_dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+def _entry(function: Callable[..., None]) -> Callable[..., None]:
+    """Whose configuration is changed, and how."""
+    for option in (
+        json_option,
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--dry-run", is_flag=True, help="Show what would change; write nothing."),
+        click.option(
+            "--scope",
+            type=click.Choice(["user", "project"]),
+            default="user",
+            show_default=True,
+            help="For every project, or for the working folder only.",
+        ),
+        click.option(
+            "--client", required=True, type=click.Choice(_CLIENTS), help="Whose configuration."
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @mcp.command()
-@_client
-@_scope
+@_entry
 @click.option(
     "--skill", is_flag=True, help="Also the rules that teach the client when to use which tool."
 )
 @_permits
-@_dry_run
-@_yes
-@json_option
 def install(
     client: str,
     scope: str,
@@ -133,9 +136,7 @@ def install(
     allow: tuple[str, ...],
     allow_fetch: bool,
     allow_send: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json_: bool,
+    **how: bool,
 ) -> None:
     """Write Gadfly into a client's configuration. Shown first, backed up, other entries untouched.
 
@@ -149,16 +150,12 @@ def install(
     from gadfly.agent.faces.mcp.install import installing
 
     changes = installing(client, scope, skill=skill, options=options)
-    _apply(changes, dry_run, yes, as_json_, f"Restart {client} to see the tools.")
+    _apply(changes, f"Restart {client} to see the tools.", **how)
 
 
 @mcp.command()
-@_client
-@_scope
-@_dry_run
-@_yes
-@json_option
-def uninstall(client: str, scope: str, dry_run: bool, yes: bool, as_json_: bool) -> None:
+@_entry
+def uninstall(client: str, scope: str, **how: bool) -> None:
     """Take Gadfly out of a client's configuration again, rules included; what was there before is restored.
 
     \b
@@ -167,11 +164,10 @@ def uninstall(client: str, scope: str, dry_run: bool, yes: bool, as_json_: bool)
     """
     from gadfly.agent.faces.mcp.install import uninstalling
 
-    changes = uninstalling(client, scope)
-    _apply(changes, dry_run, yes, as_json_, f"Gadfly is out of {client}.")
+    _apply(uninstalling(client, scope), f"Gadfly is out of {client}.", **how)
 
 
-def _apply(changes: list[Any], dry_run: bool, yes: bool, as_json_: bool, done: str) -> None:
+def _apply(changes: list[Any], done: str, *, dry_run: bool, yes: bool, as_json_: bool) -> None:
     for each in changes:
         tell(each.shown())
     pending = [each for each in changes if each.differs]

@@ -29,6 +29,7 @@ RUN = "gadfly://runs/{run}"
 FIGURE = "gadfly://runs/{run}/figures/{number}"
 _GUIDE = "guide/"
 _MARKDOWN = "text/markdown"
+_JSON = "application/json"
 _RECENT = 20
 _PAGE = 40_000  # characters
 
@@ -38,33 +39,19 @@ T = TypeVar("T")
 
 def add(server: MCPServer[Any]) -> None:
     """Register the two indexes and the templates."""
-    server.resource(
-        "gadfly://documents",
-        name="documents",
-        description="ids and titles of every document",
-        mime_type="text/plain",
-    )(_found(_documents))
-    server.resource(
-        "gadfly://runs",
-        name="runs",
-        description="the latest experiments, one line each",
-        mime_type="text/plain",
-    )(_found(_runs))
-    server.resource(
-        CARD, name="card", description="a card of the field guide", mime_type=_MARKDOWN
-    )(_found(_card))
-    server.resource(
-        DOCUMENT,
-        name="document",
-        description="a document of the corpus, in pages",
-        mime_type=_MARKDOWN,
-    )(_found(_document))
-    server.resource(
-        FIGURE, name="figure", description="a figure of a run, from 1", mime_type="image/png"
-    )(_found(_figure))
-    server.resource(
-        RUN, name="run", description="an experiment whole", mime_type="application/json"
-    )(_found(_run))
+    documents = "ids and titles of every document"
+    runs = "the latest experiments, one line each"
+    document = "a document of the corpus, in pages"
+    for uri, name, about, kind, function in (
+        ("gadfly://documents", "documents", documents, "text/plain", _documents),
+        ("gadfly://runs", "runs", runs, "text/plain", _runs),
+        (CARD, "card", "a card of the field guide", _MARKDOWN, _card),
+        (DOCUMENT, "document", document, _MARKDOWN, _document),
+        (FIGURE, "figure", "a figure of a run, from 1", "image/png", _figure),
+        (RUN, "run", "an experiment whole", _JSON, _run),
+    ):
+        register = server.resource(uri, name=name, description=about, mime_type=kind)
+        register(_found(function))
 
 
 @cache
@@ -112,7 +99,7 @@ def entries() -> list[Resource]:
             name=each.id,
             title=f"{each.tool} {each.id}",
             description=each.result.headline if each.result else f"{each.status}: {each.error}",
-            mime_type="application/json",
+            mime_type=_JSON,
         )
         for each in latest()
     ]

@@ -1,7 +1,7 @@
 """The entry ``gadfly`` in a configuration's text. What cannot be edited safely is refused, with the entry to add.
 
-JSON is read and written again in its own indentation. TOML has no writer in the standard library, and people's
-comments in it matter: it is edited as text, and read again to see that only our entry moved.
+JSON is read and written again in its own indentation. In TOML people's comments matter: tomlkit keeps them, and what
+it wrote is read again to see that only our entry moved.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import tomlkit
+from tomlkit.items import InlineTable, Table
+
 from gadfly.agent.faces.mcp.install.clients import Form
 from gadfly.errors import UsageError
 
 NAME = "gadfly"
 _LAST_COMMENTS = re.compile(r"(?:^[ \t]*(?:#.*)?(?:\n|\Z))*\Z", re.MULTILINE)
-_HEADER = re.compile(r"^[ \t]*\[\[?([^\]\n]+)\]", re.MULTILINE)
 
 
 class Added(NamedTuple):
@@ -51,11 +53,7 @@ def added(
     data.setdefault(key, {})[NAME] = entry
     if form == "json":
         return Added(_json(data, before), had, dropped)
-    text = (before or b"").decode("utf-8")
-    bare = _without_tables(text, key) if had else text
-    block = _toml(key, entry)
-    new = f"{bare.rstrip()}\n\n{block}" if bare.strip() else block
-    return Added(_checked(new, data, key, path, entry), had, dropped)
+    return Added(_toml_with(before, data, key, path, entry), had, dropped)
 
 
 def removed(form: Form, before: bytes | None, key: str, path: Path) -> bytes | None:
@@ -72,7 +70,7 @@ def removed(form: Form, before: bytes | None, key: str, path: Path) -> bytes | N
         return None
     if form == "json":
         return _json(data, before)
-    return _checked(_without_tables(before.decode("utf-8"), key), data, key, path, {})
+    return _toml_without(before, data, key, path)
 
 
 def same(form: Form, one: bytes, other: bytes) -> bool:
@@ -107,7 +105,9 @@ def _parsed(
 def _by_hand(problem: str, form: Form, key: str, entry: dict[str, Any]) -> UsageError:
     if not entry:
         return UsageError(f"{problem}; nothing was changed, take {key}.{NAME} out by hand")
-    text = json.dumps({key: {NAME: entry}}) if form == "json" else _toml(key, entry)
+    text = (
+        json.dumps({key: {NAME: entry}}) if form == "json" else tomlkit.dumps({key: {NAME: entry}})
+    )
     return UsageError(
         f"{problem}; comments would be lost, so nothing was changed. Add by hand: {text}"
     )
@@ -124,41 +124,56 @@ def _json(data: dict[str, Any], before: bytes | None) -> bytes:
     return new.encode("utf-8")
 
 
-def _toml(key: str, entry: dict[str, Any]) -> str:
-    lines = [f"[{key}.{NAME}]"]
-    lines += [
-        f"{_word(name)} = {_value(v)}" for name, v in entry.items() if not isinstance(v, dict)
-    ]
-    for name, value in entry.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{key}.{NAME}.{_word(name)}]"]
-            lines += [f"{_word(inner)} = {_value(v)}" for inner, v in value.items()]
-    return "\n".join(lines) + "\n"
+def _toml_with(
+    before: bytes | None, wanted: dict[str, Any], key: str, path: Path, entry: dict[str, Any]
+) -> bytes:
+    text = (before or b"").decode("utf-8-sig")
+    document = tomlkit.parse(text)
+    servers = document.get(key, {})
+    if NAME in servers or isinstance(servers, InlineTable):
+        _become(servers.setdefault(NAME, {}), entry)
+        new = document.as_string()
+    else:  # at the end: comments below the last server may be about what follows it
+        block = tomlkit.dumps({key: {NAME: entry}})
+        new = f"{text.rstrip()}\n\n{block}" if text.strip() else block
+    if "\r\n" in text:
+        new = new.replace("\r\n", "\n").replace("\n", "\r\n")
+    return _checked(new, wanted, key, path, entry)
 
 
-def _word(name: str) -> str:
-    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
+def _become(table: Any, wanted: dict[str, Any]) -> None:
+    """The table with these values; comments beside those that stay are kept."""
+    # Blank lines and comments at its end are about what follows: they stay there.
+    body = table.value.body if isinstance(table, Table) else []
+    tail = []
+    while body and body[-1][0] is None:
+        tail.append(body.pop()[1])
+    for name in set(table) - set(wanted):
+        del table[name]
+    for name, value in wanted.items():
+        if isinstance(value, dict) and name in table:
+            _become(table[name], value)
+        elif name not in table or table[name] != value:
+            table[name] = value
+    for each in reversed(tail):
+        table.add(each)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_word(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _without_tables(text: str, key: str) -> str:
-    """The text without the tables of our entry. Comments above the next header belong to that one."""
-    ours = re.compile(rf"\s*{re.escape(key)}\s*\.\s*[\"']?{NAME}[\"']?\s*(\..*)?")
-    headers = list(_HEADER.finditer(text))
-    kept, at = [], 0
-    for index, header in enumerate(headers):
-        if ours.fullmatch(header[1]):
-            kept.append(text[at : header.start()])
-            end = headers[index + 1].start() if index + 1 < len(headers) else len(text)
-            at = end - len(_LAST_COMMENTS.search(text[header.start() : end])[0])  # type: ignore[index]
-    return "".join([*kept, text[at:]])
+def _toml_without(before: bytes, wanted: dict[str, Any], key: str, path: Path) -> bytes:
+    text = before.decode("utf-8-sig")
+    document = tomlkit.parse(text)
+    del document[key][NAME]
+    if not document[key]:
+        del document[key]
+    lines, left = text.splitlines(keepends=True), document.as_string().splitlines(keepends=True)
+    pairs = enumerate(zip(lines, left, strict=False))
+    at = next((index for index, (one, other) in pairs if one != other), len(left))
+    end = at + len(lines) - len(left)
+    comments = ""
+    if lines[:at] + lines[end:] == left:
+        # It went in one piece; the comments at its end are about what follows.
+        comments = _LAST_COMMENTS.search("".join(lines[at:end]))[0]  # type: ignore[index]
+    return _checked("".join([*left[:at], comments, *left[at:]]), wanted, key, path, {})
 
 
 def _checked(

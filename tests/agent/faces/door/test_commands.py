@@ -170,9 +170,16 @@ def fed_doctor(patch: Patch) -> None:
 def fed_runs(patch: Patch) -> None:
     result = made(Result).model_copy(update={"verdict": "supported"})
     recorded = Run(
-        id="r0a1b2c3d", tool=LINE, status="done", started=now(), seconds=1.0,
-        arguments={LINE: TEXT}, environment={LINE: TEXT}, result=result, error=TEXT,
-    )  # fmt: skip
+        id="r0a1b2c3d",
+        tool=LINE,
+        status="done",
+        started=now(),
+        seconds=1.0,
+        arguments={LINE: TEXT},
+        environment={LINE: TEXT},
+        result=result,
+        error=TEXT,
+    )
     Ledger().append(recorded)
     patch.setattr("gadfly.tools.runner.rerun", returning(Rerun))
 

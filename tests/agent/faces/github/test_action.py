@@ -77,13 +77,19 @@ def test_the_command(tmp_path: Path, given: dict[str, str], expected: str) -> No
         ["bash", "-e", "-c", STEPS[-1]["run"]],
         cwd=tmp_path,
         env={
-            "PATH": os.environ["PATH"], "GITHUB_REPOSITORY": "a/b", "PULL_REQUEST": "3", "LLM": "", "BUDGET": "1.0",
-            "FAIL_ON": "", "MAX_INLINE": "5", **given,
+            "PATH": os.environ["PATH"],
+            "GITHUB_REPOSITORY": "a/b",
+            "PULL_REQUEST": "3",
+            "LLM": "",
+            "BUDGET": "1.0",
+            "FAIL_ON": "",
+            "MAX_INLINE": "5",
+            **given,
         },
         capture_output=True,
         text=True,
         check=True,
-    )  # fmt: skip
+    )
     assert done.stdout == f"review|--pr|a/b#3|--format|github|--max-inline|5|{expected}"
 
 

@@ -514,9 +514,18 @@ def test_errors_are_one_line_without_the_token(github: GitHub, tmp_path: Path) -
 
 def test_the_command_posts_the_review(github: GitHub, tmp_path: Path) -> None:
     done = gadfly(
-        "review", "--pr", github.pr, "--output", "github", "--rules-only", "--fail-on", "error",
-        home=tmp_path, GITHUB_TOKEN=TOKEN, GITHUB_API_URL=github.url,
-    )  # fmt: skip
+        "review",
+        "--pr",
+        github.pr,
+        "--output",
+        "github",
+        "--rules-only",
+        "--fail-on",
+        "error",
+        home=tmp_path,
+        GITHUB_TOKEN=TOKEN,
+        GITHUB_API_URL=github.url,
+    )
     assert done.returncode == 3, done.stderr
     assert len(github.comments) == 5
     assert TOKEN not in done.stdout + done.stderr

@@ -200,6 +200,47 @@ def test_codex_keeps_comments_and_comes_back_byte_for_byte() -> None:
     assert path.read_text() == TOML
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mcp_servers = { other = { command = 'x' } }\n# c\n[t]\na = 1\n",
+        "[mcp_servers]\nother = { command = 'x' }  # o\n\n[t]\na = 1\n",
+        "mcp_servers.other.command = 'x'\n[t]\na = 1\n",
+        "# a\r\n[mcp_servers.other]\r\ncommand = 'x'\r\n",
+        "notify = [\n  'a', # one\n]\n[[profiles]]\nn = 1\n[projects.\"/a/b\"]\ntrust_level = 'trusted'",
+    ],
+)
+def test_codex_in_every_form_that_toml_has(text: str) -> None:
+    path = CLIENTS["codex"].config("user")
+    path.parent.mkdir()
+    path.write_text(text, newline="")
+    install("codex")
+    data = tomllib.loads(path.read_bytes().decode())
+    assert data["mcp_servers"].pop("gadfly")["args"][-1] == "mcp"
+    assert {key: value for key, value in data.items() if value} == tomllib.loads(text)
+    assert all(line in path.read_text() for line in text.splitlines() if "#" in line)
+    once = path.read_bytes()
+    assert "Nothing to change." in install("codex").stderr and path.read_bytes() == once
+    assert (b"\r\n" in once) == ("\r\n" in text) and once.count(b"\r\n") in (0, once.count(b"\n"))
+    uninstall("codex")
+    assert path.read_bytes() == text.encode()
+
+
+def test_codex_keeps_what_a_user_wrote_into_the_entry() -> None:
+    path = CLIENTS["codex"].config("user")
+    path.parent.mkdir()
+    mine = "[mcp_servers.gadfly]\ncommand = 'old'  # mine\nargs = []\n\n[mcp_servers.gadfly.env]\nHF_HOME = '/d'\n"
+    path.write_text(f"{mine}\n# about the next\n[mcp_servers.other]\ncommand = 'y'\n")
+    install("codex")
+    found = entry("codex")
+    assert found["command"] != "old" and found["env"]["HF_HOME"] == "/d"
+    text = path.read_text()
+    assert "# mine" in text and "# about the next" in text
+    uninstall("codex")
+    left = [line for line in path.read_text().splitlines() if line]
+    assert left == ["# about the next", "[mcp_servers.other]", "command = 'y'"]
+
+
 def test_codex_taken_out_of_the_middle() -> None:
     path = CLIENTS["codex"].config("user")
     install("codex")
@@ -218,11 +259,7 @@ def test_codex_taken_out_of_the_middle() -> None:
         ("cursor", '{"mcpServers": []}', "has no table mcpServers"),
         ("cursor", "[]", "has no table mcpServers"),
         ("codex", "= broken", "is not plain TOML"),
-        (
-            "codex",
-            "mcp_servers = { other = { command = 'x' } }",
-            "in a form that is not edited here",
-        ),
+        ("codex", "mcp_servers = 3", "has no table mcp_servers"),
     ],
 )
 def test_what_cannot_be_edited_safely_is_refused(client: str, text: str, said: str) -> None:

@@ -140,8 +140,16 @@ def test_a_run_that_read_elsewhere_is_not_run_again(work: Path) -> None:
     """The researcher typed that path himself, in the terminal; a client did not."""
     result = PatchResult(headline="h", verdict=Verdict.INCONCLUSIVE, why="w")
     arguments = {"pairs_file": str(work.parent / "elsewhere" / "texts.txt")}
-    run = Run(id="r12345678", tool="patch", status="done", started=now(), seconds=1, arguments=arguments,
-              environment={}, result=result)  # fmt: skip
+    run = Run(
+        id="r12345678",
+        tool="patch",
+        status="done",
+        started=now(),
+        seconds=1,
+        arguments=arguments,
+        environment={},
+        result=result,
+    )
     Ledger().append(run)
     assert "pairs_file reads" in refusal(call("rerun", {"run": "r1234"}))
 
