@@ -1,5 +1,5 @@
-"""Turning a fetched format into Markdown: HTML, LaTeX and PDF. Pure functions, no network, no files.
+"""Turning a format into Markdown: HTML, PDF, and through pandoc LaTeX, Word, EPUB and reStructuredText. No network.
 
 ``html`` is the entry for pages (``article`` finds the main text, ``distill``, ``latexml``, ``notes`` and
-``math`` turn special markup into plain HTML, ``markdown`` writes it); ``latex`` for arXiv sources; ``pdf``.
+``math`` turn special markup into plain HTML, ``markdown`` writes it); ``latex`` and ``pandoc``; ``pdf``.
 """

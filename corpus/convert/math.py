@@ -22,7 +22,8 @@ _STYLE = re.compile(r"^\\(?:displaystyle|textstyle)(?![A-Za-z])\s*")
 def rewrite(soup: BeautifulSoup, root: Tag) -> None:
     """Replace every formula below ``root`` by its text."""
     _mathjax2(soup, root)
-    for tag in pick(root, "mjx-container, .mjx-chtml, .mjpage, .math-tex, .katex-display, .katex"):
+    drawn = "mjx-container, .mjx-chtml, .mjpage, .math-tex, span.math, .katex-display, .katex"
+    for tag in pick(root, drawn):
         if not tag.decomposed:
             _rendered(soup, tag)
     for tag in root.find_all(["d-math", "dt-math"]):

@@ -1,6 +1,6 @@
-"""Papers on arXiv: the HTML that arXiv makes of them, else their LaTeX source, else the PDF.
+"""Papers on arXiv: the HTML that arXiv makes of them, else ar5iv's, else their LaTeX source, else the PDF.
 
-In that order, since formulas, tables and headings survive in the first, and in the last they do not.
+In that order, since formulas, tables and headings survive in the first ones, and in the last they do not.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.sources import pdf
-from gadfly.errors import CorpusError
+from gadfly.errors import CorpusError, MissingExtraError
 
-_READER = "1"  # raise it when the same paper comes out differently
+_READER = "2"  # raise it when the same paper comes out differently
 _NEW = r"\d{4}\.\d{4,5}"
 _OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Za-z]{2})?/\d{7}"
 _ID = re.compile(rf"(?P<id>{_NEW}|{_OLD})(?P<version>v\d{{1,3}})?")
@@ -28,7 +28,7 @@ _URL = re.compile(
     r"|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs|html)|ar5iv\.labs\.arxiv\.org/html|alphaxiv\.org/(?:abs|overview))/",
     re.IGNORECASE,
 )
-_TEXT_FILES = re.compile(r"(?i)\.(tex|ltx|latex|bbl|sty|cls)$|(^|/)00readme[^/]*$|^[^./]+$")
+_TEXT_FILES = re.compile(r"(?i)\.(tex|ltx|latex|bbl|bib|sty|cls)$|(^|/)00readme[^/]*$|^[^./]+$")
 _SOURCE_SIZE = 200_000_000
 
 
@@ -37,6 +37,7 @@ class Places:
     """Where arXiv is; tests put a server of their own here."""
 
     html: str = "https://arxiv.org/html/"
+    older: str = "https://ar5iv.labs.arxiv.org/html/"
     source: str = "https://arxiv.org/e-print/"
     pdf: str = "https://arxiv.org/pdf/"
     api: str = "https://export.arxiv.org/api/query"
@@ -117,29 +118,37 @@ class ArxivSource:
             FetchError: none can; the message has the reason for each.
         """
         reasons: list[str] = []
-        for form, read in (("html", self._html), ("latex", self._latex), ("pdf", self._pdf)):
+        forms = {"html": self._html, "ar5iv": self._older, "latex": self._latex, "pdf": self._pdf}
+        for form, read in forms.items():
             try:
                 return read(tuple(reasons))
             except FetchError as error:
                 if error.status in (429, 503):
                     raise  # asking for more of the same would only make it worse
                 reasons.append(f"{form}: {error.reason}")
-            except CorpusError as error:
+            except (CorpusError, MissingExtraError) as error:
                 reasons.append(f"{form}: {error}")
         raise FetchError(f"{self.places.page}{self.id}{self.version}", "; ".join(reasons))
 
     def _html(self, tried: tuple[str, ...]) -> _Body:
-        response = self._get(
-            f"{self.places.html}{self.id}{self.version}", accept="text/html", keep=_is_paper
-        )
+        return self._page(f"{self.places.html}{self.id}{self.version}", "html", tried)
+
+    def _older(self, tried: tuple[str, ...]) -> _Body:
+        if self.version:
+            raise CorpusError("it holds no versions")
+        return self._page(f"{self.places.older}{self.id}", "ar5iv", tried)
+
+    def _page(self, url: str, form: str, tried: tuple[str, ...]) -> _Body:
+        """The paper in a page that LaTeXML made."""
+        response = self._get(url, accept="text/html", keep=_is_paper)
         text = response.text()
         if latexml.failed(text):
-            raise CorpusError("arXiv's conversion broke off")
+            raise CorpusError("its conversion broke off")
         if not _is_paper(response):
-            raise CorpusError("arXiv has none")
+            raise CorpusError("there is none")
         page = html.read(text, response.url)
         return _Body(
-            "html", page.text, page.facts.title, page.facts.authors, page.facts.licence, None, tried
+            form, page.text, page.facts.title, page.facts.authors, page.facts.licence, None, tried
         )
 
     def _latex(self, tried: tuple[str, ...]) -> _Body:

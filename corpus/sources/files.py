@@ -1,8 +1,7 @@
-"""Files and folders: Markdown and other text, notebooks, Python, and dumps of many documents in one file.
+"""Files and folders: text, notebooks, Python, PDFs, saved pages, papers, and dumps of many documents in one file.
 
-Chooses a reader for each file (``readers/``) and gives its pages their ids. A file that cannot be read
-is an error when it is asked for by name, and an entry of ``failures`` when it lies in a folder. Leaves
-out PDF and HTML.
+Chooses a reader for each file (``readers/``, ``convert/``) and gives its pages their ids. A file that cannot be
+read is an error when it is asked for by name, and an entry of ``failures`` when it lies in a folder.
 """
 
 from __future__ import annotations
@@ -14,21 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gadfly.corpus.documents import Document, normalise, slug, year_of
-from gadfly.corpus.markup import blocks
-from gadfly.corpus.readers import dump, notebook, prose, python
+from gadfly.corpus.convert.pandoc import FORMATS
+from gadfly.corpus.documents import Document, slug
+from gadfly.corpus.fetch.response import decode as decode_page
+from gadfly.corpus.readers import dump, notebook, papers, prose, python
 from gadfly.corpus.readers.encoding import decode as decode
 from gadfly.corpus.readers.encoding import text_of
 from gadfly.corpus.readers.page import Page
 from gadfly.corpus.readers.report import Report
-from gadfly.errors import CorpusError
+from gadfly.corpus.sources import html, pdf
+from gadfly.corpus.sources.base import from_markdown
+from gadfly.errors import CorpusError, MissingExtraError
 from gadfly.home import expanded
 
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
-SUFFIXES = (*PROSE, ".ipynb", ".py")
+SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
+PAPERS = tuple(each for each in FORMATS if each not in PROSE)
+SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
 PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
-_READER = "3"  # raise it when files come out differently, so that they are read again
-_KNOWN = {"title", "kind", "year", "authors", "author", "url", "licence", "license", "version"}
+_READER = "4"  # raise it when files come out differently, so that they are read again
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -59,7 +62,8 @@ class FilesSource:
 
     @property
     def name(self) -> str:
-        return f"files:{self.root}"
+        label = SAVED.get(self.root.suffix.lower(), "files") if self.root.is_file() else "files"
+        return f"{label}:{self.root}"
 
     def fingerprint(self) -> str:
         """Names, sizes and modification times: reading every file would not be cheap."""
@@ -77,16 +81,13 @@ class FilesSource:
         self.reports.clear()
         for path in self._paths():
             try:
-                pages = self._pages(path)
-            except (CorpusError, OSError) as error:
+                documents = self._documents(path)
+            except (CorpusError, MissingExtraError, OSError) as error:
                 if path == self.root:
                     raise
                 self.failures[self._relative(path)] = str(error)
                 continue
-            for page in pages:
-                document = self._document(path, page)
-                if document.text.strip():
-                    yield document
+            yield from (each for each in documents if each.text.strip())
 
     def _paths(self) -> list[Path]:
         if self.root.is_file():
@@ -96,50 +97,79 @@ class FilesSource:
             here = Path(folder)
             inner[:] = [each for each in inner if self._enters(here / each)]
             found += [here / each for each in names if Path(each).suffix.lower() in SUFFIXES]
-        return sorted(each for each in found if not each.name.startswith(".") and each.is_file())
+        readable = (each for each in found if not each.name.startswith(".") and each.is_file())
+        # Of a text and its print, which have one id, the text comes first and is kept.
+        return sorted(readable, key=lambda each: (each.suffix.lower() in SAVED, each))
 
     @staticmethod
     def _enters(folder: Path) -> bool:
         hidden = folder.name.startswith(".") or folder.name in _SKIPPED
         return not hidden and not (folder / "pyvenv.cfg").exists()
 
+    def _documents(self, path: Path) -> list[Document]:
+        """What a file says; one document, or one for each of a dump."""
+        saved = SAVED.get(path.suffix.lower())
+        if not saved:
+            return [self._document(path, page) for page in self._pages(path)]
+        about: dict[str, Any] = {
+            "source": self.name,
+            "fallback_title": path.stem,
+            "meta": {"path": str(path), "file": self._relative(path)},
+        }
+        data, identifier = path.read_bytes(), self._identifier(path)
+        try:
+            if saved == "pdf":
+                return [pdf.document(data, identifier, kind="paper", **about)]
+            return [html.from_page(decode_page(data), identifier, kind="page", **about)]
+        except CorpusError as error:
+            raise CorpusError(f"cannot read {self._relative(path)}: {error}") from error
+
     def _pages(self, path: Path) -> list[Page]:
-        """What a file says; one page, or one for each document of a dump."""
         relative = self._relative(path)
-        text = text_of(path, relative)
         kind = path.suffix.lower()
-        if kind == ".ipynb":
-            pages = [notebook.read(text, relative)]
+        if kind in PAPERS:
+            pages = papers.read(path, relative, whole=path == self.root)
+        elif kind == ".ipynb":
+            pages = [notebook.read(text_of(path, relative), relative)]
         elif kind == ".py":
-            pages = [python.read(text, relative)]
+            pages = [python.read(text_of(path, relative), relative)]
         else:
+            text = text_of(path, relative)
             taken_apart = dump.read(text, relative)
             if taken_apart is None and kind == PACKED:
                 raise CorpusError(
                     f"cannot read {relative}: XML that holds no <file> or <document> parts"
                 )
-            if taken_apart is None:
-                return [prose.read(text)]
-            self.reports.append(taken_apart.report)
-            self.notices.append(taken_apart.report.line())
-            pages = taken_apart.pages
-        self.notices.extend(notice for page in pages for notice in page.notices)
+            if taken_apart is not None:
+                self.reports.append(taken_apart.report)
+                self.notices.append(taken_apart.report.line())
+                pages = taken_apart.pages
+            else:
+                pages = [
+                    papers.restructured(text, relative) if kind == ".rst" else prose.read(text)
+                ]
+        told = [notice for page in pages for notice in page.notices]
+        self.notices.extend(each for each in told if each not in self.notices)
         return pages
 
     def _relative(self, path: Path) -> str:
         return path.name if path == self.root else path.relative_to(self.root).as_posix()
 
-    def _document(self, path: Path, page: Page) -> Document:
-        relative = self._relative(path)
+    def _identifier(self, path: Path, part: str = "") -> str:
         # A script may lie beside the notes on it: only prose goes without its suffix in ids.
-        named = relative.removesuffix(path.suffix) if path.suffix.lower() in PROSE else relative
+        relative = self._relative(path)
+        bare = path.suffix.lower() in (*PROSE, *PAPERS, *SAVED)
+        named = relative.removesuffix(path.suffix) if bare else relative
         folder = self.root.parent if path == self.root else self.root
-        place = "/".join(slug(part) for part in named.split("/"))
-        meta: dict[str, Any] = {"path": str(path), "file": relative}
+        place = "/".join(slug(each) for each in named.split("/"))
+        return "/".join(filter(None, (slug(folder.name or "files"), place, part)))
+
+    def _document(self, path: Path, page: Page) -> Document:
+        meta: dict[str, Any] = {"path": str(path), "file": self._relative(path)}
         if page.notices:
             meta["notices"] = list(page.notices)
         return from_markdown(
-            "/".join(filter(None, (slug(folder.name or "files"), place, page.part))),
+            self._identifier(path, page.part),
             page.fields,
             page.body,
             source=self.name,
@@ -147,48 +177,3 @@ class FilesSource:
             fallback_title=page.part.rsplit("/", 1)[-1] or path.stem,
             meta=meta,
         )
-
-
-def from_markdown(
-    identifier: str,
-    fields: dict[str, Any],
-    body: str,
-    *,
-    source: str,
-    kind: str,
-    fallback_title: str,
-    meta: dict[str, Any] | None = None,
-) -> Document:
-    """A document from front-matter fields and a Markdown body; fields it does not know go to ``meta``."""
-    text = normalise(body)
-    title = str(fields.get("title") or "").strip() or _first_heading(text) or fallback_title
-    authors = fields.get("authors") or fields.get("author") or ()
-    if isinstance(authors, str):
-        authors = [authors]
-    extra = {key: value for key, value in fields.items() if key not in _KNOWN}
-    return Document(
-        id=identifier,
-        title=" ".join(title.split()),
-        text=text,
-        kind=str(fields.get("kind") or kind),
-        source=source,
-        year=year_of(fields.get("year")),
-        authors=tuple(str(author) for author in authors),
-        url=str(fields["url"]) if fields.get("url") else None,
-        licence=str(fields.get("licence") or fields.get("license") or "") or None,
-        version=str(fields["version"]) if fields.get("version") else None,
-        meta=_plain({**extra, **(meta or {})}),
-    )
-
-
-def _first_heading(text: str) -> str:
-    return next((block.title for block in blocks(text[:20_000]) if block.kind == "heading"), "")
-
-
-def _plain(value: Any) -> Any:
-    """Only what JSON can hold: YAML turns ``2023-05-01`` into a date."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

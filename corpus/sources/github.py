@@ -18,7 +18,7 @@ from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources.files import from_markdown
+from gadfly.corpus.sources.base import from_markdown
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same repository comes out differently

@@ -9,7 +9,8 @@ from importlib.resources.abc import Traversable
 
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources.files import decode, from_markdown
+from gadfly.corpus.readers.encoding import decode
+from gadfly.corpus.sources.base import from_markdown
 
 
 class GuideSource:

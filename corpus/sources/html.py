@@ -1,4 +1,4 @@
-"""Web pages, fetched or saved: :class:`WebSource` for a URL, :class:`HtmlSource` for a file.
+"""Web pages: :class:`WebSource` for a URL, :func:`from_page` for a page that is here already.
 
 A URL may turn out to hold a PDF or plain text; what it holds is told by its bytes, since servers are
 often wrong about it.
@@ -18,16 +18,14 @@ from gadfly.corpus.documents import Document, normalise, slug
 from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.redact import redact
-from gadfly.corpus.fetch.response import Response, decode
+from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.sources import pdf
-from gadfly.corpus.sources.files import from_markdown
-from gadfly.corpus.sources.saved import SavedFile
+from gadfly.corpus.sources.base import from_markdown
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same page comes out differently
 _ANNOUNCEMENT = 1_500  # words; a page that names a PDF and has fewer is not the paper itself
-SUFFIXES = (".html", ".htm", ".xhtml")
 
 
 @dataclass(frozen=True)
@@ -74,18 +72,6 @@ class WebSource:
         return found.model_copy(
             update={"text": paper.text, "kind": "paper", "meta": {**paper.meta, "pdf": announced}}
         )
-
-
-@dataclass(frozen=True)
-class HtmlSource(SavedFile):
-    """A page that was saved as a file."""
-
-    label = "html"
-    reader = _READER
-    kind: str = "page"
-
-    def read(self, data: bytes, identifier: str, about: dict[str, Any]) -> Document:
-        return from_page(decode(data), identifier, **about)
 
 
 def document(

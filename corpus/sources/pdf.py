@@ -1,28 +1,12 @@
-"""A PDF file as a document. Leaves out fetching one (``html.WebSource`` takes whatever a URL holds)."""
+"""A PDF as a document. Leaves out where it comes from."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from gadfly.corpus.convert import pdf
 from gadfly.corpus.documents import Document, normalise
-from gadfly.corpus.sources.saved import SavedFile
-
-_READER = "1"  # raise it when the same file comes out differently
-
-
-@dataclass(frozen=True)
-class PdfSource(SavedFile):
-    """One PDF file on this machine."""
-
-    label = "pdf"
-    reader = _READER
-    kind: str = "paper"
-
-    def read(self, data: bytes, identifier: str, about: dict[str, Any]) -> Document:
-        return document(data, identifier, **about)
 
 
 def document(

@@ -29,7 +29,7 @@ from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources.files import from_markdown
+from gadfly.corpus.sources.base import from_markdown
 from gadfly.corpus.sources.pydoc import page
 from gadfly.errors import CorpusError
 

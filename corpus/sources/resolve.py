@@ -16,13 +16,10 @@ from gadfly.corpus.sources.arxiv import ArxivSource, is_arxiv_url
 from gadfly.corpus.sources.base import Source
 from gadfly.corpus.sources.drive import DriveSource, is_drive_url
 from gadfly.corpus.sources.files import FilesSource
-from gadfly.corpus.sources.folder import FolderSource
 from gadfly.corpus.sources.github import GithubSource, is_repository_url
-from gadfly.corpus.sources.html import SUFFIXES as PAGES
-from gadfly.corpus.sources.html import HtmlSource, WebSource
+from gadfly.corpus.sources.html import WebSource
 from gadfly.corpus.sources.installed import InstalledSource, Pages, installed_sources
 from gadfly.corpus.sources.lesswrong import LessWrongSource, is_post_url
-from gadfly.corpus.sources.pdf import PdfSource
 from gadfly.corpus.sources.pypi import PypiSource
 from gadfly.errors import CorpusError
 from gadfly.home import expanded
@@ -107,13 +104,6 @@ def _installed(name: str) -> InstalledSource:
 def _path(text: str, fetching: Fetching) -> Source:
     path = expanded(text)
     if text and _exists(path):
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            return FolderSource(FilesSource(path))
-        if suffix == ".pdf":
-            return PdfSource(path)
-        if suffix in PAGES:
-            return HtmlSource(path)
         return FilesSource(path)
     if _BARE.fullmatch(text):  # an address as people say it
         return _address(f"https://{text}", fetching)

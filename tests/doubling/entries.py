@@ -34,20 +34,11 @@ from gadfly.corpus.convert import (
     markdown,
     math,
     notes,
+    pandoc,
     pdf,
     pdf_text,
     simple_index,
     soup,
-    tex_cites,
-    tex_commands,
-    tex_files,
-    tex_groups,
-    tex_macros,
-    tex_parts,
-    tex_render,
-    tex_shield,
-    tex_symbols,
-    tex_table,
 )
 from gadfly.corpus.convert import (
     tables as html_tables,
@@ -69,6 +60,7 @@ from gadfly.corpus.readers import (
     notebook,
     outputs,
     page,
+    papers,
     part,
     parts,
     paths,
@@ -111,9 +103,22 @@ def _page(text: str) -> str:
     return f"<html><body><article><h1>Title</h1><p>{'word ' * 30}</p>{text}</article></body></html>"
 
 
-def _latex(text: str) -> dict[str, bytes]:
-    whole = f"\\documentclass{{a}}\n\\begin{{document}}\n{'word ' * 40}\n{text}\n\\end{{document}}"
-    return {"main.tex": whole.encode("utf-8", "replace")}
+def _latex(text: str) -> None:
+    """What is done with LaTeX before pandoc, which has a bound of its own on time, and with what it says."""
+    files = {"main.tex": text.encode("utf-8", "replace"), "a.tex": b"word"}
+    whole = latex._Inputs(files.get).expand("main.tex", ())
+    for piece in latex._pieces(whole):
+        latex._put(piece)
+    latex._definitions(latex._with_structure(whole), {"\\aa"})
+    latex._shelf(["main.bbl"], {"main.bbl": files["main.tex"]}.get)
+    latex._unknown(f"[INFO] Skipped '\\foo{{{text}}}' at line 9 column 1", 1)
+
+
+def _tree(text: str) -> None:
+    """What is done with pandoc's tree of a paragraph for each word."""
+    blocks = [pandoc.paragraph(word) for word in text.split()]
+    changed = pandoc._Changes(blocks, {}).made(blocks)
+    pandoc.text_of(changed), pandoc.cited(changed), list(pandoc.marked(changed, "cite."))
 
 
 def _document(text: str) -> Any:
@@ -378,14 +383,7 @@ ENTRIES: dict[str, Entry] = {
     "html failed": Entry(latexml.failed, (latexml,), HTML),
     "html facts": Entry(lambda t: facts.read(soup.parse(t), "https://a.b/2020"), (facts, soup), HTML, {}),
     "html licence": Entry(facts.cc_name, (facts, licence)),
-    "latex": Entry(
-        lambda t: latex.read(_latex(t)),
-        (latex, tex_commands, tex_files, tex_groups, tex_macros, tex_parts, tex_render, tex_shield, tex_table),
-        TEX,
-    ),
-    "latex preamble": Entry(lambda t: latex.read({"a.tex": f"{t}\\begin{{document}}{'a ' * 40}\\end{{document}}".encode("utf-8", "replace")}), (latex,), TEX, {}),
-    "latex accents": Entry(lambda t: tex_symbols.typography(tex_symbols.accents(t)), (tex_symbols,), TEX),
-    "latex bibliography": Entry(lambda t: tex_cites.read(t, str), (tex_cites,), TEX),
+    "latex": Entry(_latex, (latex,), TEX), "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
     "pdf text": Entry(lambda t: pdf_text.join(t.split("\f"), [pdf_text.Heading("A", 1)]), (pdf_text,)),
     "pdf stamp": Entry(pdf._STAMP.search, (pdf,)),
     "pdf pages": Entry(lambda t: pdf_text.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf_text,)),

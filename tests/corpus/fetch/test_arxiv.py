@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,7 @@ def source(site: Any, client: Client) -> Callable[..., ArxivSource]:
 
     def make(target: str = "2401.01234", **more: Any) -> ArxivSource:
         places = Places(
-            *(f"{site.url}/{each}" for each in ("html/", "src/", "pdf/", "api", "abs/"))
+            *(f"{site.url}/{each}" for each in ("html/", "ar5iv/", "src/", "pdf/", "api", "abs/"))
         )
         return ArxivSource(target, Fetching(client, **more), places)
 
@@ -167,6 +168,36 @@ STUB = "<html><body>No HTML is available for this paper.</body></html>"
 FAILED = "<div class='ltx_page_main'><article class='ltx_document'>Conversion to HTML had a Fatal error and exited abruptly</article>"
 
 
+def test_then_ar5iv(source: Callable[..., ArxivSource], site: Any) -> None:
+    site.add("/html/2401.01234", STUB)
+    site.add("/ar5iv/2401.01234", (DATA / "arxiv.html").read_bytes())
+    (found,) = source().documents()
+    assert found.meta["format"] == "ar5iv"
+    assert "We probe a toy of width" in found.text
+
+
+def test_ar5iv_has_no_versions(source: Callable[..., ArxivSource], site: Any) -> None:
+    site.answers.clear()
+    site.add("/api", "Rate exceeded.")
+    site.add("/ar5iv/2401.01234", (DATA / "arxiv.html").read_bytes())
+    with pytest.raises(FetchError, match="ar5iv: it holds no versions"):
+        list(source("2401.01234v2").documents())
+
+
+def test_without_pandoc_the_pdf_is_read(
+    source: Callable[..., ArxivSource],
+    site: Any,
+    make_pdf: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypandoc", None)
+    site.add("/src/2401.01234", packed(paper()), kind="application/gzip")
+    site.add("/pdf/2401.01234", make_pdf("1 Introduction\nA probe reads what is there."))
+    (found,) = source().documents()
+    assert found.meta["format"] == "pdf"
+    assert "gadfly-interp[formats]" in found.meta["not_read"][-1]
+
+
 @pytest.mark.parametrize("page", [None, STUB, FAILED])
 def test_then_the_source(page: str | None, source: Callable[..., ArxivSource], site: Any) -> None:
     if page:
@@ -175,14 +206,14 @@ def test_then_the_source(page: str | None, source: Callable[..., ArxivSource], s
     (found,) = source().documents()
     assert found.meta["format"] == "latex"
     assert found.meta["not_read"][0].startswith("html: ")
-    assert "## Method" in found.text
+    assert "## 2 Method" in found.text
     assert "[One & Two (2020)]" in found.text
 
 
 def test_a_source_of_one_file(source: Callable[..., ArxivSource], site: Any) -> None:
     site.add("/src/2401.01234", gzip.compress(paper()["main.tex"]), kind="application/gzip")
     (found,) = source().documents()
-    assert "## Method" in found.text
+    assert "## 1 Method" in found.text
 
 
 @pytest.mark.parametrize(
@@ -207,14 +238,16 @@ def test_then_the_pdf(
     )
     (found,) = source().documents()
     assert found.meta["format"] == "pdf"
-    assert len(found.meta["not_read"]) == 2
+    assert len(found.meta["not_read"]) == 3
     assert "## Abstract\n\nWe probe a toy & it answers." in found.text
     assert "## 1 Introduction" in found.text
 
 
 def test_nothing_can_be_read(source: Callable[..., ArxivSource], site: Any) -> None:
     site.add("/pdf/2401.01234", b"%PDF-1.4 broken")
-    with pytest.raises(FetchError, match=r"html: .*404.*latex: .*404.*pdf: .*damaged"):
+    with pytest.raises(
+        FetchError, match=r"html: .*404.*ar5iv: .*404.*latex: .*404.*pdf: .*damaged"
+    ):
         list(source().documents())
 
 

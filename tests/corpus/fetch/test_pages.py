@@ -13,8 +13,8 @@ from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.index.embed import HashEmbedder
-from gadfly.corpus.sources.html import HtmlSource, WebSource, web_id
-from gadfly.corpus.sources.pdf import PdfSource
+from gadfly.corpus.sources.files import FilesSource
+from gadfly.corpus.sources.html import WebSource, web_id
 from gadfly.errors import CorpusError
 
 DATA = Path(__file__).parent / "data"
@@ -127,21 +127,21 @@ def test_saved_files(tmp_path: Path, make_pdf: Callable[..., bytes]) -> None:
     page, paper = tmp_path / "A Page.html", tmp_path / "A Paper.pdf"
     page.write_bytes((DATA / "blog.html").read_bytes())
     paper.write_bytes(make_pdf(TEXT))
-    (first,) = HtmlSource(page).documents()
-    (second,) = PdfSource(paper).documents()
+    (first,) = FilesSource(page).documents()
+    (second,) = FilesSource(paper).documents()
     assert (first.id.rpartition("/")[2], first.title) == ("a-page", "A head that copies")
     assert (second.id.rpartition("/")[2], second.meta["format"]) == ("a-paper", "pdf")
-    before = HtmlSource(page).fingerprint(), PdfSource(paper).fingerprint()
+    before = FilesSource(page).fingerprint(), FilesSource(paper).fingerprint()
     page.write_bytes(b"<html>")
     paper.write_bytes(b"%PDF")
-    assert HtmlSource(page).fingerprint() != before[0]
-    assert PdfSource(paper).fingerprint() != before[1]
-    for source in (HtmlSource(page), PdfSource(paper)):
+    assert FilesSource(page).fingerprint() != before[0]
+    assert FilesSource(paper).fingerprint() != before[1]
+    for source in (FilesSource(page), FilesSource(paper)):
         with pytest.raises(CorpusError, match=r"cannot read .*A Pa"):
             list(source.documents())
-    for kind in (HtmlSource, PdfSource):
-        with pytest.raises(CorpusError, match="no such file"):
-            kind(tmp_path / "nothing")
+    assert [FilesSource(each).name.partition(":")[0] for each in (page, paper)] == ["html", "pdf"]
+    with pytest.raises(CorpusError, match="no such file"):
+        FilesSource(tmp_path / "nothing.pdf")
 
 
 def test_into_the_index_and_out_again(site: Any, client: Client, tmp_path: Path) -> None:

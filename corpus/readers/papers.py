@@ -1,0 +1,68 @@
+"""LaTeX, Word, EPUB and reStructuredText files, through pandoc. Leaves out the conversion itself (``convert``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gadfly.corpus.convert import latex, pandoc
+from gadfly.corpus.convert.pandoc import Paper
+from gadfly.corpus.readers.encoding import MOST_BYTES
+from gadfly.corpus.readers.page import Page
+from gadfly.errors import CorpusError, MissingExtraError
+
+_BESIDE = (".bbl", ".bib", ".sty", ".cls")
+
+
+def read(path: Path, name: str, *, whole: bool) -> list[Page]:
+    """The page of a file, or none for a LaTeX file that is only a part of another; ``whole``: read it all the same.
+
+    Raises:
+        MissingExtraError: pandoc is not installed.
+        CorpusError: pandoc cannot read it.
+    """
+    data = path.read_bytes()
+    form = pandoc.FORMATS[path.suffix.lower()]
+    try:
+        if len(data) > MOST_BYTES:
+            raise CorpusError(
+                f"{len(data) / 1e6:.0f} MB, and at most {MOST_BYTES // 10**6} MB are read"
+            )
+        if form != "latex":
+            return [_page(pandoc.read(data, form), "document")]
+        if not whole and b"\\begin{document}" not in data:
+            return []
+        beside = [each.name for each in sorted(path.parent.iterdir()) if each.suffix in _BESIDE]
+        return [_page(latex.paper(path.name, _below(path.parent), beside), "paper")]
+    except CorpusError as error:
+        raise CorpusError(f"cannot read {name}: {error}") from error
+
+
+def restructured(text: str, name: str) -> Page:
+    """The page of a reStructuredText file; the text as it stands where pandoc is missing or cannot read it."""
+    try:
+        return _page(pandoc.read(text.encode("utf-8", "replace"), "rst"), "document")
+    except MissingExtraError as error:
+        return Page(text, notices=(f"reStructuredText is read as it stands: {error}",))
+    except CorpusError as error:
+        return Page(text, notices=(f"{name} is read as it stands: {error}",))
+
+
+def _page(paper: Paper, kind: str) -> Page:
+    fields = {"title": paper.title, "authors": list(paper.authors), "kind": kind}
+    title = f"# {paper.title}\n\n" if paper.title else ""
+    return Page(title + paper.text, {key: value for key, value in fields.items() if value})
+
+
+def _below(folder: Path) -> latex.Open:
+    """Opens the files below a folder, by their relative names, and no others."""
+    root = folder.resolve()
+
+    def opened(name: str) -> bytes | None:
+        try:
+            path = (root / name).resolve()
+            within = path.is_relative_to(root) and path.is_file()
+            return path.read_bytes() if within and path.stat().st_size <= MOST_BYTES else None
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+
+    return opened
