@@ -56,6 +56,28 @@ def test_whatever_the_project_asks_for_is_locked() -> None:
         assert each.specifier.contains(pinned[1]), f"{each} is locked at {pinned[1]}: make lock"
 
 
+@pytest.mark.slow
+def test_a_wheel_holds_every_file_that_is_read(tmp_path: Path) -> None:
+    """Guides, prompts, templates, word lists, weights: whatever lies in a package and is no code."""
+    pytest.importorskip("setuptools", "77")
+    copy, packages = tmp_path / "copy", ("agent", "corpus", "evals", "prompts", "tools")
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--no-index", copy, "-w", tmp_path], check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as archive:
+        held = set(archive.namelist())
+    wanted = {f"gadfly/{n}" for n in listed.stdout.splitlines() if n.split("/")[0] in packages}
+    assert {
+        name for name in wanted - held if (ROOT / name.removeprefix("gadfly/")).exists()
+    } == set()
+    assert "gadfly/tools/page.html.j2" in held
+
+
 def test_every_action_is_named_by_its_commit() -> None:
     flows = [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")]
     used = [

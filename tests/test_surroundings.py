@@ -109,7 +109,7 @@ from gadfly.corpus.index.places import Folder
 Folder(home / "vectors").open()
 from gadfly.agent.critic.price import _prices
 assert _prices("openai/gpt-4o")
-from gadfly.tools.curves import Chart, Line, draw
+from gadfly.tools.figures import Chart, Line, draw
 draw(home, "a", Chart("t", "x", "y", [Line("l", [0, 1], [0, 1])]))
 from gadfly.corpus.sources.pypi import _configured
 _configured()

@@ -23,11 +23,14 @@ DRAWS = 2000
 
 
 class Interval(NamedTuple):
-    """A 95 % interval. ``noise`` is what rounding alone may move its ends by."""
+    """A 95 % interval. ``noise`` is what rounding alone may move its ends by. ``f"{it:.2f}"`` is [0.12, 0.34]."""
 
     low: float
     high: float
     noise: float = 0.0
+
+    def __format__(self, form: str) -> str:
+        return f"[{self.low:{form}}, {self.high:{form}}]"
 
     def above(self, limit: float) -> bool:
         """Whether all of it is above, by more than noise."""

@@ -13,12 +13,17 @@ from typing import Any
 from gadfly.errors import UsageError
 from gadfly.evals.kit.place import RESULTS
 from gadfly.evals.report import quoting
-from gadfly.evals.report.sections import SECTIONS, html, template
+from gadfly.evals.report.sections import SECTIONS, html
+from gadfly.tools import templating
+
+_PAGE = Path(__file__).resolve().parent / "report.html.j2"
 
 
 def page(results: Path = RESULTS) -> str:
     """The page, as HTML."""
-    return template("page.j2").render(found=load(results), sections=SECTIONS, body=html)
+    return templating.html(
+        _PAGE, title="What was measured", found=load(results), sections=SECTIONS, body=html
+    )
 
 
 def load(results: Path = RESULTS) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from gadfly.tools.curves import Chart, Level, Line, svg
+from gadfly.tools.figures import Chart, Level, Line, svg
 
 
 class Section(NamedTuple):

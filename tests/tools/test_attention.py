@@ -157,7 +157,7 @@ def test_the_demo_model_has_the_heads_it_was_trained_for(
     for figure in found.figures:
         assert Path(figure.png or "").read_bytes().startswith(b"\x89PNG")
         page = Path(figure.html or "").read_text(encoding="utf-8")
-        assert "http" not in page
+        assert "://" not in page
         assert "prefers-color-scheme: dark" in page
     assert "destination" in page
     assert "mary" in page

@@ -141,7 +141,7 @@ def test_known_answers_of_the_demo_model(capsys: pytest.CaptureFixture[str]) -> 
     assert {c.name for c in found.controls} >= {"other_targets", "shuffled_text", "embedding"}
     for figure in found.figures:
         assert Path(figure.png or "").read_bytes().startswith(b"\x89PNG")
-        assert "http" not in Path(figure.html or "").read_text(encoding="utf-8")
+        assert "://" not in Path(figure.html or "").read_text(encoding="utf-8")
     grid = json.loads(Path(found.grid).read_text(encoding="utf-8"))
     assert np.array(grid["target_probability"]).shape == (7, len(grid["tokens"]))
     assert json.dumps(found.model_dump(mode="json"))

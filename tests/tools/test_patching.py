@@ -218,7 +218,7 @@ def test_known_behaviours_of_the_demo_model_are_supported(behaviour: str) -> Non
         assert figure.png is not None
         assert Path(figure.png).read_bytes().startswith(b"\x89PNG")
         assert figure.html is not None
-        assert "http" not in Path(figure.html).read_text(encoding="utf-8")
+        assert "://" not in Path(figure.html).read_text(encoding="utf-8")
     assert json.dumps(result.model_dump(mode="json"))  # NaN or numpy would fail a strict client
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import curves, stats, ties, vectors
+from gadfly.tools import figures, stats, telling, ties, vectors
 from gadfly.tools.ablation import AblateArgs, AblateResult
 from gadfly.tools.ablation.analysis import Analysis, Directional, Group, Settings, Subject, analyse
 from gadfly.tools.ablation.components import check_layer, chosen, name_of
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from gadfly.tools.stats import Array
 
 _ROWS = 12
+_FAMILY = "taking out anything of this kind and size does as much; interval: of single ones"
+_MEANINGS = {
+    "unchanged": "replacing activations by themselves: anything but 0 is a fault of the measurement",
+    "gap": "clean minus corrupt on the metric: at 0 there is no behaviour to remove",
+    "clean_accuracy": "at 0.5 the model does not know the answer",
+}
 _VERB = {"zero": "Zero-ablating", "mean": "Mean-ablating", "resample": "Resample-ablating"}
 
 
@@ -122,31 +129,28 @@ def _name(subject: Subject) -> str:
 def _values(a: Analysis) -> dict[str, float]:
     """The numbers that a receipt may cite. Effects are shares of the difference between clean and corrupt."""
     e = a.evidence
-    # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
-    values = {
-        "effect": e.effect,
-        "effect_low": e.interval.low,
-        "effect_high": e.interval.high,
-        "pairs": float(e.pairs),
-    }
+    families: dict[str, float] = {}
     for family in e.families:
-        key = family.name.replace(" ", "_").lower()
-        values[f"strongest_of_{key}"] = family.strongest
-        values[f"p_{key}"] = family.p
-        values[f"count_of_{key}"] = float(family.count)
-    values |= {
-        "gap": float(a.runs.gap.mean()),
-        "gap_low": e.gap.low,
-        "gap_high": e.gap.high,
-        "clean_metric": float(a.runs.clean.mean()),
-        "ablated_metric": float((a.runs.clean - a.change).mean()),
-        "corrupt_metric": float(a.runs.corrupt.mean()),
-        "clean_accuracy": float(a.clean_right.mean()),
-        "unchanged": e.unchanged,
-    }
-    if a.variance is not None:
-        values["variance_share"] = a.variance
-    return {name: round(value, 6) for name, value in values.items()}
+        key = _key(family.name)
+        families[f"strongest_of_{key}"] = family.strongest
+        families[f"p_{key}"] = family.p
+        families[f"count_of_{key}"] = family.count
+    return telling.values(
+        effect=(e.effect, e.interval),
+        pairs=e.pairs,
+        **families,
+        gap=(a.runs.gap.mean(), e.gap),
+        clean_metric=a.runs.clean.mean(),
+        ablated_metric=(a.runs.clean - a.change).mean(),
+        corrupt_metric=a.runs.corrupt.mean(),
+        clean_accuracy=a.clean_right.mean(),
+        unchanged=e.unchanged,
+        variance_share=a.variance,
+    )
+
+
+def _key(family: str) -> str:
+    return family.replace(" ", "_").lower()
 
 
 def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
@@ -154,7 +158,7 @@ def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
     metric = title(args.metric)
     if not e.has_gap:
         return (
-            f"Clean and corrupt differ by {a.runs.gap.mean():.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in {metric} "
+            f"Clean and corrupt differ by {a.runs.gap.mean():.3g} {e.gap:.3g} in {metric} "
             f"({e.pairs} pairs): there is no behaviour to remove."
         )
     verb = _VERB[args.fill]
@@ -164,7 +168,7 @@ def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
         f"of {f.count} {f.name} the strongest removes {f.strongest:.2f}" for f in e.families
     )
     return (
-        f"{verb} {_name(subject)} removes {e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}] of the {metric} "
+        f"{verb} {_name(subject)} removes {e.effect:.2f} {e.interval:.2f} of the {metric} "
         f"between clean and corrupt ({e.pairs} pairs)" + (f"; {rivals}." if rivals else ".")
     )
 
@@ -178,34 +182,18 @@ def _effects(a: Analysis, group: Group) -> Array:
 
 def _controls(a: Analysis) -> list[Control]:
     e = a.evidence
-    shown = []
+    families: dict[str, telling.Measured] = {}
     for group in a.groups:
-        if not len(group.members):
-            continue
-        effects = _effects(a, group)
-        low, high = np.percentile(effects, [2.5, 97.5])
-        shown.append(
-            Control(
-                name=group.name.replace(" ", "_").lower(), value=float(effects.mean()),
-                interval=(float(low), float(high)),
-                meaning="taking out anything of this kind and size does as much; interval: of single ones",
-            )
-        )  # fmt: skip
-    shown += [
-        Control(
-            name="unchanged", value=e.unchanged,
-            meaning="replacing activations by themselves: anything but 0 is a fault of the measurement",
-        ),
-        Control(
-            name="gap", value=float(a.runs.gap.mean()), interval=(e.gap.low, e.gap.high),
-            meaning="clean minus corrupt on the metric: at 0 there is no behaviour to remove",
-        ),
-        Control(
-            name="clean_accuracy", value=float(a.clean_right.mean()), interval=(e.right.low, e.right.high),
-            meaning="at 0.5 the model does not know the answer",
-        ),
-    ]  # fmt: skip
-    return shown
+        if len(group.members):
+            effects = _effects(a, group)
+            families[_key(group.name)] = effects.mean(), np.percentile(effects, [2.5, 97.5])
+    return telling.controls(
+        {**dict.fromkeys(families, _FAMILY), **_MEANINGS},
+        **families,
+        unchanged=e.unchanged,
+        gap=(a.runs.gap.mean(), e.gap),
+        clean_accuracy=(a.clean_right.mean(), e.right),
+    )
 
 
 def _table(a: Analysis, subject: Subject, seed: int) -> Table:
@@ -217,21 +205,22 @@ def _table(a: Analysis, subject: Subject, seed: int) -> Table:
     ]
     order = ties.ranking([row.mean() for _, _, row in rivals], a.noise)
     everything = [(_name(subject), "tested", a.change), *(rivals[i] for i in order)]
-    rows: list[list[str | int | float | None]] = []
-    for name, kind, change in everything[:_ROWS]:
-        low, high = stats.ratio_intervals(change[None], a.runs.gap, seed)[0]
-        rows.append([name, kind, round(a.effect_of(change), 4), f"{low:.2f} … {high:.2f}"])
-    return Table(columns=["ablated", "", "effect", "interval"], rows=rows, total=len(everything))
+    names, kinds, changes = zip(*everything[:_ROWS], strict=True)
+    intervals = stats.ratio_intervals(np.stack(changes), a.runs.gap, seed)
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "ablated": names,
+        "": kinds,
+        "effect": telling.column(map(a.effect_of, changes), 4),
+        "interval": telling.ends(intervals, ".2f"),
+    }
+    return telling.table(columns, total=len(everything))
 
 
 def _save(folder: Path, a: Analysis, subject: Subject, model: LocalModel) -> None:
     if isinstance(subject, Directional):
-        vectors.save(
-            folder / "direction.safetensors",
-            vectors.Vector(
-                subject.direction, subject.home, "residual", str(model.fingerprint["weights"]), "ablate"
-            ),
-        )  # fmt: skip
+        weights = str(model.fingerprint["weights"])
+        found = vectors.Vector(subject.direction, subject.home, "residual", weights, "ablate")
+        vectors.save(folder / "direction.safetensors", found)
     data = {
         "clean": a.runs.clean.tolist(),
         "corrupt": a.runs.corrupt.tolist(),
@@ -251,24 +240,17 @@ def _figures(
         if not len(group.members):
             continue
         order = ties.ranking(group.change.mean(1), a.noise)
-        ends = stats.ratio_intervals(group.change[order], a.runs.gap, args.seed)
-        # Two words keep the legend within its margin.
-        short = group.name.removeprefix("directions of ").replace(
-            "attention and MLP outputs", "parts"
-        )
-        lines.append(
-            curves.Line(
-                short, list(range(1, len(order) + 1)), _effects(a, group)[order].tolist(),
-                [(float(low), float(high)) for low, high in ends],
-            )
-        )  # fmt: skip
+        intervals = stats.ratio_intervals(group.change[order], a.runs.gap, args.seed)
+        ranks = range(1, len(order) + 1)
+        lines.append(figures.Line(group.name, ranks, _effects(a, group)[order], intervals))
     if not lines:
         return []
     prompts = args.behaviour or "the given pairs"
-    title = f"Ablating {_name(subject)} ({args.fill}): {prompts} in {Path(model.name).name}"
-    levels = [curves.Level("this one", a.evidence.effect)]
-    chart = curves.Chart(
-        title, "controls, strongest first", "effect (share of clean − corrupt)", lines, levels
+    chart = figures.Chart(
+        f"Ablating {_name(subject)} ({args.fill}): {prompts} in {telling.short_name(model)}",
+        "controls, strongest first",
+        "effect (share of clean − corrupt)",
+        lines,
+        [figures.Level("this one", a.evidence.effect)],
     )
-    png, html = curves.draw(folder, "ablate", chart)
-    return [Figure(title=title, png=str(png), html=str(html))]
+    return [figures.draw(folder, "ablate", chart)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import heatmap, ties
+from gadfly.tools import figures, telling, ties
 from gadfly.tools.attending import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
     KINDS,
@@ -21,7 +22,7 @@ from gadfly.tools.attending.heads import (
 from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.script import script
 from gadfly.tools.attending.verdict import judge, together
-from gadfly.tools.contract import Context, Control, Figure, Table, Verdict
+from gadfly.tools.contract import Context, Figure, Table, Verdict
 from gadfly.tools.rows import batch_of
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ _LINKS = 24
 _MOST_SHOWN = 48  # tokens of a pattern in a figure
 _MOST_KEPT = 64 * 2**20  # bytes of patterns on disk
 _NAMES = {"induction": "induction", "duplicate": "duplicate-token", "previous": "previous-token"}
-_CONTROL = {
-    "induction": "attention at the same distance where nothing repeats: the head looks so far back anyway",
-    "duplicate": "attention at the same distance where nothing repeats: the head looks so far back anyway",
-    "previous": "mean attention to the other earlier tokens: the head attends broadly",
+_BROAD = "attention at the same distance where nothing repeats: the head looks so far back anyway"
+_MEANINGS = {
+    "induction_control": _BROAD,
+    "duplicate_control": _BROAD,
+    "previous_control": "mean attention to the other earlier tokens: the head attends broadly",
 }
 
 
@@ -56,22 +58,24 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
     ids = sequences.repeated[0] if args.prompt is None else model.ids(args.prompt)
     patterns = _patterns(model, ids)
     shown = _shown(args, found, heads)
+    measured: dict[str, telling.Measured] = {}
+    for kind, each in found.items():
+        measured |= _values(each, judged[kind][0])
     return AttentionResult(
-        headline="; ".join(_line(each) for each in found.values()) + f" ({args.sequences} sequences).",
+        headline=f"{'; '.join(map(_line, found.values()))} ({args.sequences} sequences).",
         verdict=verdict,
         why=why,
-        values=_values(found, judged) | {"sequences": float(args.sequences)},
-        controls=[
-            Control(name=f"{kind}_control", value=each.evidence.control, meaning=_CONTROL[kind])
-            for kind, each in found.items()
-        ],
+        values=telling.values(**measured, sequences=args.sequences),
+        controls=telling.controls(
+            _MEANINGS, **{f"{kind}_control": each.evidence.control for kind, each in found.items()}
+        ),
         table=_table(scores, found, args.page, heads // groups),
         figures=_figures(folder, model, scores, kinds, patterns, shown, ids),
         notes=_notes(args, model, heads, groups),
         reproduce=script(model, sequences, next(iter(found.values())), scores),
         links=_links(model, patterns, shown, ids, scores.noise),
         patterns=_keep(folder, patterns, ids),
-    )  # fmt: skip
+    )
 
 
 def _check(args: AttentionArgs, model: LocalModel, heads: int) -> None:
@@ -88,52 +92,40 @@ def _check(args: AttentionArgs, model: LocalModel, heads: int) -> None:
 def _line(each: Found) -> str:
     e = each.evidence
     return (
-        f"The most {_NAMES[each.kind]}-like head is L{each.layer} head {each.head}: {e.score:.2f} "
-        f"[{e.interval.low:.2f}, {e.interval.high:.2f}] of its attention goes there, {e.control:.2f} in the control"
+        f"The most {_NAMES[each.kind]}-like head is L{each.layer} head {each.head}: {e.score:.2f} {e.interval:.2f} "
+        f"of its attention goes there, {e.control:.2f} in the control"
     )
 
 
-def _values(found: dict[str, Found], judged: dict[str, tuple[Verdict, str]]) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for kind, each in found.items():
-        e = each.evidence
-        values |= {
-            f"{kind}_layer": float(each.layer),
-            f"{kind}_head": float(each.head),
-            f"{kind}_score": e.score,
-            f"{kind}_score_low": e.interval.low,
-            f"{kind}_score_high": e.interval.high,
-            f"{kind}_beyond_low": e.beyond.low,
-            f"{kind}_beyond_high": e.beyond.high,
-            f"{kind}_q": e.q,
-            f"{kind}_supported": float(judged[kind][0] is Verdict.SUPPORTED),
-        }
-    return {name: round(value, 6) for name, value in values.items()}
+def _values(each: Found, verdict: Verdict) -> dict[str, telling.Measured]:
+    e = each.evidence
+    of_head: dict[str, telling.Measured] = {
+        "layer": each.layer,
+        "head": each.head,
+        "score": (e.score, e.interval),
+        "beyond": e.beyond,
+        "q": e.q,
+        "supported": verdict is Verdict.SUPPORTED,
+    }
+    return {f"{each.kind}_{name}": value for name, value in of_head.items()}
 
 
 def _table(scores: Scores, found: dict[str, Found], page: int, share: int) -> Table:
     """Heads by their largest excess over the control, a page at a time."""
     excess = np.stack([scores.beyond(kind).mean(1) for kind in found])
     count = excess.shape[1]
-    pages = -(-count // _ROWS)
-    if page > pages:
-        raise ToolInputError(f"there is no page {page}; the {count} heads fill {pages}")
-    order = ties.ranking(excess.max(0), scores.noise, page * _ROWS)
-    rows: list[list[str | int | float | None]] = []
-    for index in order[(page - 1) * _ROWS :]:
-        layer, head = divmod(index, scores.heads)
-        row: list[str | int | float | None] = [layer, head, head // share]
-        for kind, each in found.items():
-            row += [
-                round(float(scores.own[kind][index].mean()), 3),
-                round(float(scores.control[kind][index].mean()), 3),
-                round(float(each.q[index]), 4),
-            ]
-        rows.append(row)
-    columns = ["layer", "head", "key-value head"]
-    for kind in found:
-        columns += [kind, f"{kind} control", f"{kind} q"]
-    return Table(columns=columns, rows=rows, total=count)
+    shown = telling.page(page, _ROWS, count, "heads")
+    order = ties.ranking(excess.max(0), scores.noise, shown.stop)[shown]
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "layer": [index // scores.heads for index in order],
+        "head": [index % scores.heads for index in order],
+        "key-value head": [index % scores.heads // share for index in order],
+    }
+    for kind, each in found.items():
+        columns[kind] = telling.column(scores.own[kind][order].mean(1), 3)
+        columns[f"{kind} control"] = telling.column(scores.control[kind][order].mean(1), 3)
+        columns[f"{kind} q"] = telling.column(each.q[order], 4)
+    return telling.table(columns, total=count)
 
 
 def _notes(args: AttentionArgs, model: LocalModel, heads: int, groups: int) -> list[str]:
@@ -160,9 +152,8 @@ def _patterns(model: LocalModel, ids: list[int]) -> Tensor:
 def _shown(args: AttentionArgs, found: dict[str, Found], heads: int) -> list[tuple[int, int]]:
     """Which heads are drawn: the asked ones, else the best of each kind."""
     if args.layer is not None:
-        return [(args.layer, args.head)] if args.head is not None else [
-            (args.layer, head) for head in range(min(heads, 12))
-        ]  # fmt: skip
+        asked = range(min(heads, 12)) if args.head is None else [args.head]
+        return [(args.layer, head) for head in asked]
     return list(dict.fromkeys((each.layer, each.head) for each in found.values()))
 
 
@@ -177,13 +168,15 @@ def _links(
         grid[:, 0] = 0
         for place in ties.ranking(grid.flatten().numpy(), noise, max(1, _LINKS // len(shown))):
             to, source = divmod(place, grid.shape[1])
-            value = float(grid[to, source])
             found.append(
                 Link(
-                    layer=layer, head=head, destination=words[to], source=words[source],
-                    probability=round(value, 4),
+                    layer=layer,
+                    head=head,
+                    destination=words[to],
+                    source=words[source],
+                    probability=round(float(grid[to, source]), 4),
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -205,37 +198,40 @@ def _keep(folder: Path, patterns: Tensor, ids: list[int]) -> str:
 
 
 def _figures(
-    folder: Path, model: LocalModel, scores: Scores, kinds: tuple[str, ...], patterns: Tensor,
-    shown: list[tuple[int, int]], ids: list[int],
-) -> list[Figure]:  # fmt: skip
-    where = Path(model.name).name
+    folder: Path,
+    model: LocalModel,
+    scores: Scores,
+    kinds: Iterable[str],
+    patterns: Tensor,
+    shown: list[tuple[int, int]],
+    ids: list[int],
+) -> list[Figure]:
+    where = telling.short_name(model)
     shape = (model.num_layers, scores.heads)
-    title = f"Head scores on repeated random sequences in {where}"
-    chart = heatmap.HeatMap(
-        title=title,
+    panels = []
+    for kind in kinds:
+        panels += [
+            figures.Panel(_NAMES[kind], scores.own[kind].mean(1).reshape(shape)),
+            figures.Panel(f"{_NAMES[kind]}, control", scores.control[kind].mean(1).reshape(shape)),
+        ]
+    heads = figures.HeatMap(
+        title=f"Head scores on repeated random sequences in {where}",
         about="Mean attention probability at the place that defines each kind, and at the same place in its control.",
-        panels=[
-            heatmap.Panel(name, values.mean(1).reshape(shape))
-            for kind in kinds
-            for name, values in ((_NAMES[kind], scores.own[kind]), (f"{_NAMES[kind]}, control", scores.control[kind]))
-        ],
+        panels=panels,
         rows=[str(layer) for layer in range(shape[0])],
         columns=[str(head) for head in range(shape[1])],
         row_label="layer",
         column_label="head",
         unit="attention probability",
         numbers=True,
-    )  # fmt: skip
-    png, html = heatmap.draw(folder, "heads", chart)
-    figures = [Figure(title=title, png=str(png), html=str(html))]
+    )
     cut = slice(0, _MOST_SHOWN)
     words = labels(model, ids)[cut]
-    title = f"Attention patterns in {where}"
-    chart = heatmap.HeatMap(
-        title=title,
+    looks = figures.HeatMap(
+        title=f"Attention patterns in {where}",
         about="Each row is a position that looks (destination) and sums to 1 over the positions it looks at (source).",
         panels=[
-            heatmap.Panel(f"L{layer} head {head}", patterns[layer, head][cut, cut].double().numpy())
+            figures.Panel(f"L{layer} head {head}", patterns[layer, head][cut, cut].double().numpy())
             for layer, head in shown
         ],
         rows=words,
@@ -245,5 +241,4 @@ def _figures(
         unit="attention probability",
         upwards=False,
     )
-    png, html = heatmap.draw(folder, "patterns", chart)
-    return [*figures, Figure(title=title, png=str(png), html=str(html))]
+    return [figures.draw(folder, "heads", heads), figures.draw(folder, "patterns", looks)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import heatmap, ties
+from gadfly.tools import figures, telling, ties
 from gadfly.tools.answered import Answered, answered
 from gadfly.tools.attribution import AttributeArgs, AttributeResult
 from gadfly.tools.attribution.analysis import Analysis, Question, analyse
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
 _ROWS = 30
+_MEANINGS = {
+    "unrelated_answers": "what the component writes to the answers of other prompts: it favours such words anywhere",
+    "unrelated_size": "root mean square of that: how large its contribution to any such pair is",
+    "gap": "preference for the answer over unrelated ones: at 0 there is nothing to attribute",
+    "sum_error": "sum of the parts against the model's logit: anything but rounding is a fault",
+}
 
 
 def run(args: AttributeArgs, context: Context) -> AttributeResult:
@@ -30,22 +37,16 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     _check_wrong(asked)
     model = context.model(args)
     end = readout(model)
-    questions = [
-        Question(
-            model.ids(item.prompt), model.answer_id(str(item.answer)),
-            None if item.wrong is None else model.answer_id(item.wrong),
-        )
-        for item in asked
-    ]  # fmt: skip
-    for item, question in zip(asked, questions, strict=True):
-        if question.answer == question.wrong:
-            raise ToolInputError(
-                f"answer {item.answer!r} and wrong {item.wrong!r} are the same token: nothing to tell apart"
-            )
+    questions = [_question(model, item) for item in asked]
     found = analyse(
-        model, end, questions, by_head=args.by == "head", seed=args.seed,
-        max_tokens=args.max_tokens, progress=context.progress,
-    )  # fmt: skip
+        model,
+        end,
+        questions,
+        by_head=args.by == "head",
+        seed=args.seed,
+        max_tokens=args.max_tokens,
+        progress=context.progress,
+    )
     verdict, why = judge(found.evidence)
     notes = ["direct effects only: what a component does through later ones is not in its number"]
     if end.cap is not None:
@@ -73,6 +74,16 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     )
 
 
+def _question(model: LocalModel, item: Answered) -> Question:
+    answer = model.answer_id(str(item.answer))
+    wrong = None if item.wrong is None else model.answer_id(item.wrong)
+    if answer == wrong:
+        raise ToolInputError(
+            f"answer {item.answer!r} and wrong {item.wrong!r} are the same token: nothing to tell apart"
+        )
+    return Question(model.ids(item.prompt), answer, wrong)
+
+
 def _check_wrong(asked: list[Answered]) -> None:
     with_wrong = sum(item.wrong is not None for item in asked)
     if with_wrong not in (0, len(asked)):
@@ -89,82 +100,63 @@ def what(a: Analysis) -> str:
 def _headline(a: Analysis) -> str:
     e = a.evidence
     return (
-        f"{a.parts[a.chosen].name} writes {e.contribution:+.2f} [{e.interval.low:+.2f}, {e.interval.high:+.2f}] of the "
-        f"{what(a)} of {float(a.logit.mean()):.2f} directly ({e.prompts} prompts), against {e.unrelated:+.2f} "
-        "to unrelated answers."
+        f"{a.parts[a.chosen].name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(a)} of "
+        f"{a.logit.mean():.2f} directly ({e.prompts} prompts), against {e.unrelated:+.2f} to unrelated answers."
     )
 
 
 def _values(a: Analysis) -> dict[str, float]:
     e, part = a.evidence, a.parts[a.chosen]
-    values = {
-        "layer": float(part.layer),
-        "contribution": e.contribution,
-        "contribution_low": e.interval.low,
-        "contribution_high": e.interval.high,
-        "logit": float(a.logit.mean()),
-        "prompts": float(e.prompts),
-        "unrelated": e.unrelated,
-        "beyond_low": e.beyond.low,
-        "beyond_high": e.beyond.high,
-        "share": e.share,
-        "q": e.q,
-        "gap_low": e.gap.low,
-        "gap_high": e.gap.high,
-        "sum_error": e.sum_error,
-        "parts": float(len(a.parts)),
+    kinds = dict.fromkeys(each.kind for each in a.parts)
+    sums = {
+        f"all_{kind}": a.own[[each.kind == kind for each in a.parts]].sum(0).mean()
+        for kind in ("embedding", "head", "attention", "mlp", "constant")
+        if kind in kinds
     }
-    if part.head is not None:
-        values["head"] = float(part.head)
-    for kind in ("embedding", "head", "attention", "mlp", "constant"):
-        rows = [i for i, each in enumerate(a.parts) if each.kind == kind]
-        if rows:
-            values[f"all_{kind}"] = float(a.own[rows].sum(0).mean())
-    return {name: round(value, 6) for name, value in values.items()}
+    return telling.values(
+        layer=part.layer,
+        contribution=(e.contribution, e.interval),
+        logit=a.logit.mean(),
+        prompts=e.prompts,
+        unrelated=e.unrelated,
+        beyond=e.beyond,
+        share=e.share,
+        q=e.q,
+        gap=e.gap,
+        sum_error=e.sum_error,
+        parts=len(a.parts),
+        head=part.head,
+        **sums,
+    )
 
 
 def _controls(a: Analysis) -> list[Control]:
     e = a.evidence
-    return [
-        Control(
-            name="unrelated_answers", value=e.unrelated,
-            meaning="what the component writes to the answers of other prompts: it favours such words anywhere",
-        ),
-        Control(
-            name="unrelated_size", value=float(a.unrelated_size[a.chosen]),
-            meaning="root mean square of that: how large its contribution to any such pair is",
-        ),
-        Control(
-            name="gap", value=float((a.logit - a.unrelated.sum(0)).mean()), interval=(e.gap.low, e.gap.high),
-            meaning="preference for the answer over unrelated ones: at 0 there is nothing to attribute",
-        ),
-        Control(
-            name="sum_error", value=e.sum_error,
-            meaning="sum of the parts against the model's logit: anything but rounding is a fault",
-        ),
-    ]  # fmt: skip
+    return telling.controls(
+        _MEANINGS,
+        unrelated_answers=e.unrelated,
+        unrelated_size=a.unrelated_size[a.chosen],
+        gap=((a.logit - a.unrelated.sum(0)).mean(), e.gap),
+        sum_error=e.sum_error,
+    )
 
 
 def _table(a: Analysis, page: int) -> Table:
     """The largest contributions of either sign, a page at a time."""
     count = len(a.parts)
-    pages = -(-count // _ROWS)
-    if page > pages:
-        raise ToolInputError(f"there is no page {page}; the {count} components fill {pages}")
-    order = ties.ranking(np.abs(a.mean), a.noise, page * _ROWS)
-    total = float(a.logit.mean())
-    rows: list[list[str | int | float | None]] = []
-    for index in order[(page - 1) * _ROWS :]:
-        low, high = a.interval[index]
-        rows.append([
-            a.parts[index].name, round(float(a.mean[index]), 4), f"{low:+.3f} … {high:+.3f}",
-            round(float(a.unrelated[index].mean()), 4), round(float(a.unrelated_size[index]), 4),
-            round(float(a.mean[index]) / total, 4) if total else None, round(float(a.q[index]), 4),
-        ])  # fmt: skip
-    columns = [
-        "component", "contribution", "interval", "unrelated answers", "size there", "share", "q",
-    ]  # fmt: skip
-    return Table(columns=columns, rows=rows, total=count)
+    shown = telling.page(page, _ROWS, count, "components")
+    order = ties.ranking(np.abs(a.mean), a.noise, shown.stop)[shown]
+    logit = float(a.logit.mean())
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "component": [a.parts[index].name for index in order],
+        "contribution": telling.column(a.mean[order], 4),
+        "interval": telling.ends(a.interval[order], "+.3f"),
+        "unrelated answers": telling.column(a.unrelated[order].mean(1), 4),
+        "size there": telling.column(a.unrelated_size[order], 4),
+        "share": telling.column(a.mean[order] / logit, 4) if logit else [None] * len(order),
+        "q": telling.column(a.q[order], 4),
+    }
+    return telling.table(columns, total=count)
 
 
 def _save(folder: Path, a: Analysis) -> Path:
@@ -173,20 +165,17 @@ def _save(folder: Path, a: Analysis) -> Path:
     from safetensors.torch import save_file
 
     path = folder / "parts.json"
-    path.write_text(
-        json.dumps({
-            "attributed": what(a),
-            "parts": [
-                {
-                    "name": part.name, "kind": part.kind, "layer": part.layer, "head": part.head,
-                    "mean": float(a.mean[i]), "interval": a.interval[i].tolist(),
-                    "unrelated": float(a.unrelated[i].mean()), "q": float(a.q[i]),
-                }
-                for i, part in enumerate(a.parts)
-            ],
-        }),
-        encoding="utf-8",
-    )  # fmt: skip
+    parts = [
+        {
+            **{name: getattr(part, name) for name in ("name", "kind", "layer", "head")},
+            "mean": float(a.mean[i]),
+            "interval": a.interval[i].tolist(),
+            "unrelated": float(a.unrelated[i].mean()),
+            "q": float(a.q[i]),
+        }
+        for i, part in enumerate(a.parts)
+    ]
+    path.write_text(json.dumps({"attributed": what(a), "parts": parts}), encoding="utf-8")
     tensors = {
         "contributions": torch.from_numpy(a.own).float().contiguous(),
         "unrelated": torch.from_numpy(a.unrelated).float().contiguous(),
@@ -206,27 +195,21 @@ def _figures(folder: Path, a: Analysis, args: AttributeArgs, model: LocalModel) 
             column = columns.index(_column(a, index))
             own[part.layer, column] = a.mean[index]
             other[part.layer, column] = a.unrelated[index].mean()
-    largest = float(np.nanmax(np.abs(own))) or 1.0
-    title = f"Direct attribution of the {what(a)}: {args.subject()} in {Path(model.name).name}"
-    png, html = heatmap.draw(
-        folder,
-        "attribution",
-        heatmap.HeatMap(
-            title=title,
-            about="What each component writes to the answer directly, averaged over prompts; on the right the same "
-            "components' contribution to unrelated answers. 0 is grey, red is towards the answer, blue away from it.",
-            panels=[heatmap.Panel("the answer", own), heatmap.Panel("unrelated answers", other)],
-            rows=[str(layer) for layer in range(layers)],
-            columns=columns,
-            row_label="layer",
-            column_label="component",
-            unit="contribution (logits)",
-            largest=largest,
-            diverging=True,
-            numbers=True,
-        ),
+    chart = figures.HeatMap(
+        title=f"Direct attribution of the {what(a)}: {args.subject()} in {telling.short_name(model)}",
+        about="What each component writes to the answer directly, averaged over prompts; on the right the same "
+        "components' contribution to unrelated answers. 0 is grey, red is towards the answer, blue away from it.",
+        panels=[figures.Panel("the answer", own), figures.Panel("unrelated answers", other)],
+        rows=[str(layer) for layer in range(layers)],
+        columns=columns,
+        row_label="layer",
+        column_label="component",
+        unit="contribution (logits)",
+        largest=float(np.nanmax(np.abs(own))) or 1.0,
+        diverging=True,
+        numbers=True,
     )
-    return [Figure(title=title, png=str(png), html=str(html))]
+    return [figures.draw(folder, "attribution", chart)]
 
 
 def _columns(a: Analysis) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import ties, vectors
+from gadfly.tools import telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Table
 from gadfly.tools.features import SaeArgs, SaeResult
 from gadfly.tools.features.analysis import Analysis, analyse
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
 _ROWS = 20
+_MEANINGS = {
+    "mean_activation": "loss that the other texts' mean activation costs there (its FVU is 1): the text is not kept",
+    "zero": "loss that nothing at all costs there; easily beaten, so it does not decide",
+    "rotated_dictionary": "loss with the same dictionary turned at random: its size and geometry alone",
+    "rotated_fvu": "variance left unexplained by that: any directions would do",
+    "spliced": "loss that the reconstruction itself costs",
+    "self_splice": "putting the activations themselves back: anything but 0 is a fault of the measurement",
+}
 _AROUND = 5  # tokens of context before an example
 _DENSE = 0.5
 
@@ -48,9 +56,15 @@ def run(args: SaeArgs, context: Context) -> SaeResult:
         )
     rows = [model.ids(text) for text in texts]
     found = analyse(
-        model, autoencoder, source, target, rows, seed=args.seed, max_tokens=args.max_tokens,
+        model,
+        autoencoder,
+        source,
+        target,
+        rows,
+        seed=args.seed,
+        max_tokens=args.max_tokens,
         progress=context.progress,
-    )  # fmt: skip
+    )
     rows = [row for row in rows if len(row) > 1]
     verdict, why = judge(found.evidence)
     folder = context.artifacts()
@@ -116,99 +130,70 @@ def _headline(a: Analysis) -> str:
     e = a.evidence
     return (
         f"The {a.autoencoder.spec.architecture} at {a.autoencoder.spec.hook_out} leaves {e.fvu:.3f} "
-        f"[{e.fvu_interval.low:.3f}, {e.fvu_interval.high:.3f}] of the variance unexplained with {e.l0:.1f} of "
-        f"{a.autoencoder.d_sae} features active, and keeps {e.recovered:.2f} of the loss when spliced in "
-        f"({e.texts} texts, {e.tokens} tokens)."
+        f"{e.fvu_interval:.3f} of the variance unexplained with {e.l0:.1f} of {a.autoencoder.d_sae} features active, "
+        f"and keeps {e.recovered:.2f} of the loss when spliced in ({e.texts} texts, {e.tokens} tokens)."
     )
 
 
 def _values(a: Analysis) -> dict[str, float]:
     e = a.evidence
-    values = {
-        "fvu": e.fvu,
-        "fvu_low": e.fvu_interval.low,
-        "fvu_high": e.fvu_interval.high,
-        "l0": e.l0,
-        "recovered": e.recovered,
-        "texts": float(e.texts),
-        "tokens": float(e.tokens),
-        "features": float(a.autoencoder.d_sae),
-        "dead_share": a.dead,
-        "fvu_rotated": e.fvu_rotated,
-        "over_mean_low": e.over_mean.low,
-        "over_mean_high": e.over_mean.high,
-        "self_splice": e.self_splice,
-    }
-    values |= {f"loss_{name}": float(each.mean()) for name, each in a.losses.items()}
-    return {name: round(value, 6) for name, value in values.items()}
+    return telling.values(
+        fvu=(e.fvu, e.fvu_interval),
+        l0=e.l0,
+        recovered=e.recovered,
+        texts=e.texts,
+        tokens=e.tokens,
+        features=a.autoencoder.d_sae,
+        dead_share=a.dead,
+        fvu_rotated=e.fvu_rotated,
+        over_mean=e.over_mean,
+        self_splice=e.self_splice,
+        **{f"loss_{name}": each.mean() for name, each in a.losses.items()},
+    )
 
 
 def _controls(a: Analysis) -> list[Control]:
     e = a.evidence
-    own = float(a.losses["model"].mean())
-    return [
-        Control(
-            name="mean_activation", value=float(a.losses["mean"].mean()) - own,
-            interval=(e.damage.low, e.damage.high),
-            meaning="loss that the other texts' mean activation costs there (its FVU is 1): the text is not kept",
-        ),
-        Control(
-            name="zero", value=float(a.losses["zero"].mean()) - own,
-            meaning="loss that nothing at all costs there; easily beaten, so it does not decide",
-        ),
-        Control(
-            name="rotated_dictionary", value=float(a.losses["rotated"].mean()) - own,
-            meaning="loss with the same dictionary turned at random: its size and geometry alone",
-        ),
-        Control(
-            name="rotated_fvu", value=e.fvu_rotated,
-            meaning="variance left unexplained by that: any directions would do",
-        ),
-        Control(
-            name="spliced", value=float(a.losses["spliced"].mean()) - own,
-            meaning="loss that the reconstruction itself costs",
-        ),
-        Control(
-            name="self_splice", value=e.self_splice,
-            meaning="putting the activations themselves back: anything but 0 is a fault of the measurement",
-        ),
-    ]  # fmt: skip
+    cost = {name: float(each.mean() - a.losses["model"].mean()) for name, each in a.losses.items()}
+    return telling.controls(
+        _MEANINGS,
+        mean_activation=(cost["mean"], e.damage),
+        zero=cost["zero"],
+        rotated_dictionary=cost["rotated"],
+        rotated_fvu=e.fvu_rotated,
+        spliced=cost["spliced"],
+        self_splice=e.self_splice,
+    )
 
 
 def _table(a: Analysis, args: SaeArgs, model: LocalModel, rows: list[list[int]]) -> Table:
     """Features with density, size, the strongest token and a random one of those that activate it."""
     chosen, total = _chosen(a, args)
     rng = np.random.default_rng(args.seed)
-    count = len(a.tokens.text)
-    shown: list[list[str | int | float | None]] = []
+    names = ["share of tokens", "mean when active", "maximum", "strongest", "one at random"]
+    columns: dict[str, list[telling.Cell]] = {"feature": [*chosen], **{name: [] for name in names}}
     for feature in chosen:
         at = (a.active.feature == feature).nonzero().squeeze(-1)
-        if not len(at):
-            shown.append([feature, 0.0, None, None, None, None])
-            continue
-        values = a.active.value[at]
-        best = int(a.active.token[at[ties.first(values, ties.noise(a.evidence.dtype, values))]])
-        other = int(a.active.token[at[int(rng.integers(len(at)))]])
-        shown.append([
-            feature, round(len(at) / count, 4), round(float(values.mean()), 3), round(float(values.max()), 3),
-            _context(a, model, rows, best), _context(a, model, rows, other),
-        ])  # fmt: skip
-    columns = [
-        "feature",
-        "share of tokens",
-        "mean when active",
-        "maximum",
-        "strongest",
-        "one at random",
-    ]
-    return Table(columns=columns, rows=shown, total=total)
+        cells: list[telling.Cell] = [0.0, None, None, None, None]
+        if len(at):
+            values = a.active.value[at]
+            strongest = at[ties.first(values, ties.noise(a.evidence.dtype, values))]
+            other = at[int(rng.integers(len(at)))]
+            cells = [
+                round(len(at) / len(a.tokens.text), 4),
+                round(float(values.mean()), 3),
+                round(float(values.max()), 3),
+                *(_context(a, model, rows, int(a.active.token[i])) for i in (strongest, other)),
+            ]
+        for name, cell in zip(names, cells, strict=True):
+            columns[name].append(cell)
+    return telling.table(columns, total=total)
 
 
 def _chosen(a: Analysis, args: SaeArgs) -> tuple[list[int], int]:
     """The asked features, or those with the largest share of the reconstruction that are not active everywhere."""
     import torch
 
-    largest = args.page * _ROWS
     if args.features is not None:
         order, count = list(args.features), len(args.features)
     else:
@@ -220,11 +205,9 @@ def _chosen(a: Analysis, args: SaeArgs) -> tuple[list[int], int]:
         )
         size = size * weight.square() * (density <= _DENSE)
         count = int((size > 0).sum())
-        order = ties.ranking(size.numpy(), ties.noise(a.evidence.dtype, size), min(largest, count))
-    pages = max(1, -(-count // _ROWS))
-    if args.page > pages:
-        raise ToolInputError(f"there is no page {args.page}; the {count} features fill {pages}")
-    return order[largest - _ROWS : largest], count
+        most = min(args.page * _ROWS, count)
+        order = ties.ranking(size.numpy(), ties.noise(a.evidence.dtype, size), most)
+    return order[telling.page(args.page, _ROWS, count, "features")], count
 
 
 def _context(a: Analysis, model: LocalModel, rows: list[list[int]], token: int) -> str:
@@ -262,13 +245,9 @@ def _directions(
     for number, feature in enumerate(dict.fromkeys(args.features)):
         # The first is what ``steer RUN`` and ``ablate RUN`` find by the run's id.
         name = "direction.safetensors" if number == 0 else f"feature_{feature}.safetensors"
-        path = folder / name
-        vectors.save(
-            path,
-            vectors.Vector(
-                a.autoencoder.weights["W_dec"][feature].cpu(), target.layer, target.site,
-                str(model.fingerprint["weights"]), note=f"feature {feature} of {args.sae}",
-            ),
-        )  # fmt: skip
-        written.append(str(path))
+        direction = a.autoencoder.weights["W_dec"][feature].cpu()
+        weights, note = str(model.fingerprint["weights"]), f"feature {feature} of {args.sae}"
+        found = vectors.Vector(direction, target.layer, target.site, weights, note=note)
+        vectors.save(folder / name, found)
+        written.append(str(folder / name))
     return written

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.tools import curves, heatmap
+from gadfly.tools import figures, telling
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.logit_lens import LensArgs, LensResult
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 _MOST_PREFIXES = 48
 _MOST_ROWS = 48
 _MOST_COLUMNS = 40
+_MEANINGS = {
+    "other_targets": "log-probability there of other prompts' answers: any answer of this kind would read so",
+    "shuffled_text": "log-probability of the target there with the words in random order: the words alone suggest it",
+    "embedding": "log-probability of the target before any layer has run",
+    "model_itself": "advantage of the target after the last layer: at 0 the model does not know it",
+    "readout_error": "lens after the last layer against the model's own logits: anything but rounding is a fault",
+}
 
 
 def run(args: LensArgs, context: Context) -> LensResult:
@@ -84,85 +92,59 @@ def _headline(a: Analysis, subject: str) -> str:
     e = a.evidence
     final = float((a.rank[-1] == 0).mean())
     return (
-        f"After layer {a.chosen - 1} the logit lens has the target on top in {e.top:.2f} "
-        f"[{e.top_interval.low:.2f}, {e.top_interval.high:.2f}] of the prompts ({subject}; {final:.2f} after the last "
-        f"layer), {e.advantage:+.2f} nats [{e.over_others.low:+.2f}, {e.over_others.high:+.2f}] above other targets."
+        f"After layer {a.chosen - 1} the logit lens has the target on top in {e.top:.2f} {e.top_interval:.2f} of the "
+        f"prompts ({subject}; {final:.2f} after the last layer), {e.advantage:+.2f} nats {e.over_others:+.2f} above "
+        "other targets."
     )
 
 
 def _values(a: Analysis) -> dict[str, float]:
     e, row = a.evidence, a.chosen
-    values = {
-        "layer": float(row - 1),
-        "top_share": e.top,
-        "top_share_low": e.top_interval.low,
-        "top_share_high": e.top_interval.high,
-        "advantage": e.advantage,
-        "advantage_low": e.over_others.low,
-        "advantage_high": e.over_others.high,
-        "beyond_shuffled_low": e.over_shuffled.low,
-        "beyond_shuffled_high": e.over_shuffled.high,
-        "median_rank": float(np.median(a.rank[row])),
-        "other_median_rank": float(np.median(a.other_rank[row])),
-        "shuffled_median_rank": float(np.median(a.shuffled_rank[row])),
-        "q": e.q,
-        "units": float(e.units),
-        "final_top_share": float((a.rank[-1] == 0).mean()),
-        "final_median_rank": float(np.median(a.rank[-1])),
-        "final_advantage_low": e.final.low,
-        "exactness": a.exactness,
-    }
-    return {name: round(value, 6) for name, value in values.items()}
+    return telling.values(
+        layer=row - 1,
+        top_share=(e.top, e.top_interval),
+        advantage=(e.advantage, e.over_others),
+        beyond_shuffled=e.over_shuffled,
+        median_rank=np.median(a.rank[row]),
+        other_median_rank=np.median(a.other_rank[row]),
+        shuffled_median_rank=np.median(a.shuffled_rank[row]),
+        q=e.q,
+        units=e.units,
+        final_top_share=(a.rank[-1] == 0).mean(),
+        final_median_rank=np.median(a.rank[-1]),
+        final_advantage_low=e.final.low,
+        exactness=a.exactness,
+    )
 
 
 def _controls(a: Analysis) -> list[Control]:
-    row, e = a.chosen, a.evidence
-    return [
-        Control(
-            name="other_targets", value=float(a.other_logp[row].mean()),
-            meaning="log-probability there of other prompts' answers: any answer of this kind would read so",
-        ),
-        Control(
-            name="shuffled_text", value=float(a.shuffled_logp[row].mean()),
-            meaning="log-probability of the target there with the words in random order: the words alone suggest it",
-        ),
-        Control(
-            name="embedding", value=float(a.logp[0].mean()),
-            meaning="log-probability of the target before any layer has run",
-        ),
-        Control(
-            name="model_itself", value=float(a.advantage[-1].mean()), interval=(e.final.low, e.final.high),
-            meaning="advantage of the target after the last layer: at 0 the model does not know it",
-        ),
-        Control(
-            name="readout_error", value=a.exactness,
-            meaning="lens after the last layer against the model's own logits: anything but rounding is a fault",
-        ),
-    ]  # fmt: skip
+    row = a.chosen
+    return telling.controls(
+        _MEANINGS,
+        other_targets=a.other_logp[row].mean(),
+        shuffled_text=a.shuffled_logp[row].mean(),
+        embedding=a.logp[0].mean(),
+        model_itself=(a.advantage[-1].mean(), a.evidence.final),
+        readout_error=a.exactness,
+    )
 
 
 def _table(a: Analysis, model: LocalModel) -> Table:
-    rows: list[list[str | int | float | None]] = []
     total = a.rank.shape[0]
-    for row in range(total):
-        mark = "reported" if row == a.chosen else "the model's output" if row == total - 1 else ""
-        rows.append([
-            name_of(row), round(float(np.median(a.rank[row])), 1),
-            round(float((a.rank[row] == 0).mean()), 3), round(float(a.logp[row].mean()), 3),
-            round(float(a.other_logp[row].mean()), 3), round(float(a.shuffled_logp[row].mean()), 3),
-            round(float(a.q[row]), 4), model.tokens([int(a.top[row, 0])])[0], mark,
-        ])  # fmt: skip
-    if (
-        total > _MOST_ROWS
-    ):  # token-bounded: every second, third, ... layer, with the reported one and the last
-        step = -(-total // (_MOST_ROWS - 2))
-        keep = sorted({*range(0, total, step), a.chosen, total - 1})
-        rows = [rows[row] for row in keep]
-    columns = [
-        "layer", "median rank", "on top", "log p", "other targets", "shuffled text", "q",
-        "top token, 1st prompt", "",
-    ]  # fmt: skip
-    return Table(columns=columns, rows=rows, total=total)
+    marks = [""] * (total - 1) + ["the model's output"]
+    marks[a.chosen] = "reported"
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "layer": [name_of(row) for row in range(total)],
+        "median rank": telling.column(np.median(a.rank, axis=1), 1),
+        "on top": telling.column((a.rank == 0).mean(1), 3),
+        "log p": telling.column(a.logp.mean(1), 3),
+        "other targets": telling.column(a.other_logp.mean(1), 3),
+        "shuffled text": telling.column(a.shuffled_logp.mean(1), 3),
+        "q": telling.column(a.q, 4),
+        "top token, 1st prompt": model.tokens([int(token) for token in a.top[:, 0]]),
+        "": marks,
+    }
+    return telling.table(columns, telling.thinned(total, _MOST_ROWS, (a.chosen, total - 1)))
 
 
 def _grid(
@@ -177,19 +159,17 @@ def _grid(
     if target is None:  # the last token has no next one
         found.target_probability[:, -1] = float("nan")
     path = folder / "grid.json"
-    path.write_text(
-        json.dumps({
-            "ids": ids,
-            "tokens": model.tokens(ids),
-            "target": model.tokens([target]) if target is not None else "next token",
-            "layers": [name_of(row) for row in range(hidden.shape[0])],
-            "top": [model.tokens(row) for row in found.top.tolist()],
-            "top_probability": found.top_probability.tolist(),
-            "target_probability": found.target_probability.nan_to_num(0.0).tolist(),
-            "target_rank": found.target_rank.tolist(),
-        }),
-        encoding="utf-8",
-    )  # fmt: skip
+    grid_of = {
+        "ids": ids,
+        "tokens": model.tokens(ids),
+        "target": model.tokens([target]) if target is not None else "next token",
+        "layers": [name_of(row) for row in range(hidden.shape[0])],
+        "top": [model.tokens(row) for row in found.top.tolist()],
+        "top_probability": found.top_probability.tolist(),
+        "target_probability": found.target_probability.nan_to_num(0.0).tolist(),
+        "target_rank": found.target_rank.tolist(),
+    }
+    path.write_text(json.dumps(grid_of), encoding="utf-8")
     return found, path
 
 
@@ -202,44 +182,35 @@ def _figures(
     model: LocalModel,
     subject: str,
 ) -> list[Figure]:
-    where = Path(model.name).name
-    x = [row - 1 for row in range(a.rank.shape[0])]
-    lines = [
-        curves.Line(name, x, [float(v) for v in values.mean(1)])
-        for name, values in (
-            ("target", a.logp), ("other targets", a.other_logp), ("target, words shuffled", a.shuffled_logp),
-        )
-    ]  # fmt: skip
-    title = f"Logit lens of {subject} in {where}"
-    chart = curves.Chart(
-        title, "layer (-1: embedding)", "mean log-probability (nats)", lines, marked=a.chosen - 1
+    where = telling.short_name(model)
+    layers = range(-1, a.rank.shape[0] - 1)
+    curves = {
+        "target": a.logp,
+        "other targets": a.other_logp,
+        "target, words shuffled": a.shuffled_logp,
+    }
+    chart = figures.Chart(
+        f"Logit lens of {subject} in {where}",
+        "layer (-1: embedding)",
+        "mean log-probability (nats)",
+        [figures.Line(name, layers, values.mean(1)) for name, values in curves.items()],
+        marked=a.chosen - 1,
     )
-    png, html = curves.draw(folder, "lens", chart)
-    figures = [Figure(title=title, png=str(png), html=str(html))]
     shown = slice(max(0, len(ids) - _MOST_COLUMNS), len(ids))
-    tokens = [f"{p} {t}" for p, t in enumerate(model.tokens(ids))][shown]
     words = [model.tokens(row) for row in picture.top[:, shown].tolist()]
     given = args.answer or ("the answer" if len(a.units) > 1 and args.prompt is None else None)
-    panels = [
-        heatmap.Panel("top token", picture.top_probability[:, shown].numpy().astype(float), words),
-        heatmap.Panel(
-            f"probability of {given or 'the next token'}",
-            picture.target_probability[:, shown].numpy().astype(float),
-        ),
-    ]
-    title = f"Logit lens of one prompt in {where}"
-    png, html = heatmap.draw(
-        folder,
-        "lens_grid",
-        heatmap.HeatMap(
-            title=title,
-            about="What the residual stream after each layer reads as, at each token of the first prompt.",
-            panels=panels,
-            rows=[name_of(row) for row in range(picture.top.shape[0])],
-            columns=tokens,
-            row_label="layer",
-            column_label="position",
-            unit="probability",
-        ),
+    of_target = f"probability of {given or 'the next token'}"
+    reading = figures.HeatMap(
+        title=f"Logit lens of one prompt in {where}",
+        about="What the residual stream after each layer reads as, at each token of the first prompt.",
+        panels=[
+            figures.Panel("top token", picture.top_probability[:, shown].double().numpy(), words),
+            figures.Panel(of_target, picture.target_probability[:, shown].double().numpy()),
+        ],
+        rows=[name_of(row) for row in range(picture.top.shape[0])],
+        columns=[f"{place} {token}" for place, token in enumerate(model.tokens(ids))][shown],
+        row_label="layer",
+        column_label="position",
+        unit="probability",
     )
-    return [*figures, Figure(title=title, png=str(png), html=str(html))]
+    return [figures.draw(folder, "lens", chart), figures.draw(folder, "lens_grid", reading)]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import ties
+from gadfly.tools import figures, telling, ties
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.metrics import title
 from gadfly.tools.patching import PatchArgs, PatchResult
 from gadfly.tools.patching.analysis import Analysis, Settings, analyse
-from gadfly.tools.patching.figure import draw
 from gadfly.tools.patching.pairs import PromptPair, prepare
 from gadfly.tools.patching.script import script
 from gadfly.tools.patching.sites import HEADS, part_label, ports
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from gadfly.tools.stats import Array
 
 _ROWS = 12
+_MEANINGS = {
+    "placebo": "any activation there would do; this one carries nothing particular",
+    "self_patch": "patching a run into itself: anything but 0 is a fault of the measurement",
+    "gap": "clean minus corrupt on the metric: at 0 there is no behaviour to explain",
+    "clean_accuracy": "at 0.5 the model does not know the answer",
+}
 
 
 def run(args: PatchArgs, context: Context) -> PatchResult:
@@ -119,34 +125,23 @@ def _parts(args: PatchArgs, model: LocalModel) -> list[str]:
 def _values(a: Analysis) -> dict[str, float]:
     """The numbers that a receipt may cite. ``mediator`` is the cell that the verdict is about."""
     e = a.evidence
-    layer = a.cells[a.chosen].layer
-    # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
-    values = {
-        "mediator_layer": float(layer),
-        "mediator_effect": e.effect,
-        "mediator_effect_low": e.interval.low,
-        "mediator_effect_high": e.interval.high,
-        "pairs": float(e.pairs),
-        "placebo_effect": e.placebo,
-        "mediator_q": e.q,
-        "gap": float(a.runs.gap.mean()),
-        "gap_low": e.gap.low,
-        "gap_high": e.gap.high,
-        "clean_metric": float(a.runs.clean.mean()),
-        "corrupt_metric": float(a.runs.corrupt.mean()),
-        "clean_accuracy": float(a.clean_right.mean()),
-        "self_patch": e.self_patch,
-    }
-    for name, effects in (("denoising", a.denoising), ("noising", a.noising)):
-        if effects is not None:
-            values[f"mediator_{name}"] = float(effects.mean[a.chosen])
-    last = _carried_until(a)
-    if last is not None:
-        values["source_until_layer"] = float(last)
-    if a.estimated is not None:
-        values["estimate_agreement"] = a.estimated.agreement
-        values["cells_checked"] = float(len(a.cells))
-    return {name: round(value, 6) for name, value in values.items()}
+    return telling.values(
+        mediator_layer=a.cells[a.chosen].layer,
+        mediator_effect=(e.effect, e.interval),
+        pairs=e.pairs,
+        placebo_effect=e.placebo,
+        mediator_q=e.q,
+        gap=(a.runs.gap.mean(), e.gap),
+        clean_metric=a.runs.clean.mean(),
+        corrupt_metric=a.runs.corrupt.mean(),
+        clean_accuracy=a.clean_right.mean(),
+        self_patch=e.self_patch,
+        mediator_denoising=None if a.denoising is None else a.denoising.mean[a.chosen],
+        mediator_noising=None if a.noising is None else a.noising.mean[a.chosen],
+        source_until_layer=_carried_until(a),
+        estimate_agreement=None if a.estimated is None else a.estimated.agreement,
+        cells_checked=None if a.estimated is None else len(a.cells),
+    )
 
 
 def _about_estimate(a: Analysis, args: PatchArgs) -> list[str]:
@@ -175,8 +170,8 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     name = title(args.metric)
     if not e.has_gap:
         return (
-            f"Clean and corrupt differ by {values['gap']:.3g} [{e.gap.low:.3g}, {e.gap.high:.3g}] in "
-            f"{name} ({e.pairs} pairs): there is no behaviour to localise."
+            f"Clean and corrupt differ by {values['gap']:.3g} {e.gap:.3g} in {name} ({e.pairs} pairs): "
+            "there is no behaviour to localise."
         )
     layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
     if args.site in HEADS:
@@ -185,7 +180,6 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     else:
         name_of = "residual stream" if args.site == "residual" else f"{args.site} output"
         where = f"the {name_of} after layer {layer} at {target.label!r}"
-    effect = f"{e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
     verb = "restores" if a.denoising is not None else "removes"
     source = values.get("source_until_layer")
     until = (
@@ -196,55 +190,43 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
     if args.through:
         where += f", along its direct path to {', '.join(args.through)},"
     return (
-        f"Patching {where} {verb} {effect} of the {name} "
+        f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} "
         f"between clean and corrupt ({e.pairs} pairs){until}."
     )
 
 
 def _controls(a: Analysis) -> list[Control]:
     e = a.evidence
-    fake = a.placebo.interval[a.chosen]
-    accuracy = float(a.clean_right.mean())
-    return [
-        Control(
-            name="placebo", value=e.placebo, interval=(float(fake[0]), float(fake[1])),
-            meaning="any activation there would do; this one carries nothing particular",
-        ),
-        Control(
-            name="self_patch", value=e.self_patch,
-            meaning="patching a run into itself: anything but 0 is a fault of the measurement",
-        ),
-        Control(
-            name="gap", value=float(a.runs.gap.mean()), interval=(e.gap.low, e.gap.high),
-            meaning="clean minus corrupt on the metric: at 0 there is no behaviour to explain",
-        ),
-        Control(
-            name="clean_accuracy", value=accuracy, interval=(e.right.low, e.right.high),
-            meaning="at 0.5 the model does not know the answer",
-        ),
-    ]  # fmt: skip
+    return telling.controls(
+        _MEANINGS,
+        placebo=(e.placebo, a.placebo.interval[a.chosen]),
+        self_patch=e.self_patch,
+        gap=(a.runs.gap.mean(), e.gap),
+        clean_accuracy=(a.clean_right.mean(), e.right),
+    )
 
 
 def _table(a: Analysis) -> Table:
     """The strongest cells, those that are 1 by construction left out; the whole grid is an artifact."""
     order = [i for i in ties.ranking(a.main.mean, a.noise) if not a.by_construction[i]]
-    rows: list[list[str | int | float | None]] = []
-    for index in order[:_ROWS]:
-        layer, target = a.cells[index].layer, a.cells[index].target
-        low, high = a.main.interval[index]
-        rows.append([
-            layer, target.label + (" (differs)" if target.differs else ""),
-            _at(a.denoising, index), _at(a.noising, index), f"{low:.2f} … {high:.2f}",
-            _at(a.placebo, index), round(float(a.q[index]), 4),
-            *([] if a.estimated is None else [round(float(a.estimated.checked[index]), 4)]),
-        ])  # fmt: skip
-    columns = ["layer", "place", "denoising", "noising", "interval", "placebo", "q"]
-    columns += [] if a.estimated is None else ["estimate"]
-    return Table(columns=columns, rows=rows, total=len(order))
+    total, order = len(order), order[:_ROWS]
+    targets = [a.cells[i].target for i in order]
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "layer": [a.cells[i].layer for i in order],
+        "place": [t.label + (" (differs)" if t.differs else "") for t in targets],
+        "denoising": _means(a.denoising, order),
+        "noising": _means(a.noising, order),
+        "interval": telling.ends(a.main.interval[order], ".2f"),
+        "placebo": _means(a.placebo, order),
+        "q": telling.column(a.q[order], 4),
+    }
+    if a.estimated is not None:
+        columns["estimate"] = telling.column(a.estimated.checked[order], 4)
+    return telling.table(columns, total=total)
 
 
-def _at(effects: Effects | None, index: int) -> float | None:
-    return None if effects is None else round(float(effects.mean[index]), 4)
+def _means(effects: Effects | None, order: list[int]) -> Sequence[float | None]:
+    return [None] * len(order) if effects is None else telling.column(effects.mean[order], 4)
 
 
 def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:
@@ -277,19 +259,25 @@ def _plain(grid: Array) -> Any:
 
 
 def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> list[Figure]:
-    subject = args.behaviour or "the given pairs"
-    title = f"Activation patching, {args.site}: {subject} in {Path(model.name).name}"
-    panels = {
-        name: a.grid(effects.mean)
-        for name, effects in (
-            ("denoising", a.denoising),
-            ("noising", a.noising),
-            ("placebo", a.placebo),
-        )
+    measured = {"denoising": a.denoising, "noising": a.noising, "placebo": a.placebo}
+    panels = [
+        figures.Panel(name, a.grid(effects.mean))
+        for name, effects in measured.items()
         if effects is not None
-    }
+    ]
     if a.estimated is not None:
-        panels = {f"{args.method} estimate": a.estimated.grid, **panels}
-    axis = "head" if args.site in HEADS else "position"
-    png, html = draw(folder, title, panels, a.layers, [target.label for target in a.targets], axis)
-    return [Figure(title=title, png=str(png), html=str(html))]
+        panels.insert(0, figures.Panel(f"{args.method} estimate", a.estimated.grid))
+    chart = figures.HeatMap(
+        title=f"Activation patching, {args.site}: {args.behaviour or 'the given pairs'} in {telling.short_name(model)}",
+        about="Positions count from the end. Effect: 0 leaves the receiving run as it was; 1 moves the metric all the "
+        "way to the donor's.",
+        panels=panels,
+        rows=[str(layer) for layer in a.layers],
+        columns=[target.label for target in a.targets],
+        row_label="layer",
+        column_label="head" if args.site in HEADS else "position",
+        unit="share of the metric moved",
+        diverging=True,
+        numbers=True,
+    )
+    return [figures.draw(folder, "patch", chart)]

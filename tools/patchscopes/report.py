@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gadfly.tools import curves
+from gadfly.tools import figures, telling
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.logit_lens.analysis import make_units
@@ -16,9 +17,14 @@ from gadfly.tools.patchscopes.analysis import Analysis, analyse
 from gadfly.tools.patchscopes.script import script
 from gadfly.tools.patchscopes.target import read_target
 from gadfly.tools.patchscopes.verdict import judge
-from gadfly.tools.stats import Interval
 
 _MOST_ROWS = 48
+_MEANINGS = {
+    "other_answers": "mean log-probability of other prompts' answers: any answer of this kind would come out",
+    "no_state": "log-probability of the answer with nothing put in: the target says it anyway",
+    "other_prompts_states": "log-probability of the answer after another prompt's state: any state brings it out",
+    "token_itself": "log-probability of the answer with the token written there: its state need hold nothing more",
+}
 
 
 def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
@@ -31,9 +37,16 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     answers = [model.answer_id(str(item.answer)) for item in asked]
     units = make_units(model, rows, answers, args.seed)
     found = analyse(
-        model, target, texts, units, back=args.back, into=args.into, seed=args.seed,
-        max_rows=args.max_rows, progress=context.progress,
-    )  # fmt: skip
+        model,
+        target,
+        texts,
+        units,
+        back=args.back,
+        into=args.into,
+        seed=args.seed,
+        max_rows=args.max_rows,
+        progress=context.progress,
+    )
     verdict, why = judge(found.evidence)
     notes = list(found.notes)
     same = sum(ids[args.back] == answer for ids, answer in zip(rows, answers, strict=True))
@@ -65,101 +78,85 @@ def _headline(a: Analysis, args: PatchscopeArgs) -> str:
     into = "" if args.into is None else f", put after layer {args.into},"
     return (
         f"Read by {args.target!r}, the state after layer {a.chosen}{into} gives the answer on top in {e.top:.2f} "
-        f"[{e.top_interval.low:.2f}, {e.top_interval.high:.2f}] of the prompts ({args.subject()}), {e.advantage:+.2f} "
-        f"nats [{e.over_answers.low:+.2f}, {e.over_answers.high:+.2f}] above other answers."
+        f"{e.top_interval:.2f} of the prompts ({args.subject()}), {e.advantage:+.2f} nats {e.over_answers:+.2f} "
+        "above other answers."
     )
 
 
 def _values(a: Analysis) -> dict[str, float]:
     e = a.evidence
-    values = {
-        "layer": float(a.chosen),
-        "top_share": e.top,
-        "top_share_low": e.top_interval.low,
-        "top_share_high": e.top_interval.high,
-        "advantage": e.advantage,
-        "advantage_low": e.over_answers.low,
-        "advantage_high": e.over_answers.high,
-        "beyond_nothing_low": e.over_nothing.low,
-        "token_itself": float(a.token.mean()),
-        "log_probability": float(a.logp[a.chosen].mean()),
-        "median_rank": float(np.median(a.rank[a.chosen])),
-        "q": e.q,
-        "units": float(e.units),
-    }
-    if e.over_donors is not None:
-        values["beyond_donors_low"] = e.over_donors.low
-    return {name: round(value, 6) for name, value in values.items()}
+    return telling.values(
+        layer=a.chosen,
+        top_share=(e.top, e.top_interval),
+        advantage=(e.advantage, e.over_answers),
+        beyond_nothing_low=e.over_nothing.low,
+        token_itself=a.token.mean(),
+        log_probability=a.logp[a.chosen].mean(),
+        median_rank=np.median(a.rank[a.chosen]),
+        q=e.q,
+        units=e.units,
+        beyond_donors_low=e.over_donors and e.over_donors.low,
+    )
 
 
 def _controls(a: Analysis) -> list[Control]:
     e = a.evidence
-
-    def of(name: str, value: float, beyond: Interval, meaning: str) -> Control:
-        return Control(
-            name=name,
-            value=value,
-            meaning=f"{meaning}; the answer is {beyond.low:+.2f} to {beyond.high:+.2f} nats above it",
-        )
-
-    found = [
-        of(
-            "other_answers", float(a.other_logp[a.chosen].mean()), e.over_answers,
-            "mean log-probability of other prompts' answers: any answer of this kind would come out",
-        ),
-        of(
-            "no_state", float(a.alone.mean()), e.over_nothing,
-            "log-probability of the answer with nothing put in: the target says it anyway",
-        ),
-    ]  # fmt: skip
-    if a.donor_logp is not None and e.over_donors is not None:
-        found.append(
-            of(
-                "other_prompts_states", float(a.donor_logp[a.chosen].mean()), e.over_donors,
-                "log-probability of the answer after another prompt's state: any state brings it out",
+    above = {
+        "other_answers": e.over_answers,
+        "no_state": e.over_nothing,
+        "other_prompts_states": e.over_donors,
+    }
+    meanings = dict(_MEANINGS)
+    for name, beyond in above.items():
+        if beyond is not None:
+            meanings[name] += (
+                f"; the answer is {beyond.low:+.2f} to {beyond.high:+.2f} nats above it"
             )
-        )  # fmt: skip
-    found.append(
-        Control(
-            name="token_itself", value=float(a.token.mean()),
-            meaning="log-probability of the answer with the token written there: its state need hold nothing more",
-        )
-    )  # fmt: skip
-    return found
+    return telling.controls(
+        meanings,
+        other_answers=a.other_logp[a.chosen].mean(),
+        no_state=a.alone.mean(),
+        other_prompts_states=None if e.over_donors is None else _donors(a)[a.chosen],
+        token_itself=a.token.mean(),
+    )
+
+
+def _donors(a: Analysis) -> Sequence[float | None]:
+    """After other prompts' states, by layer."""
+    return [None] * len(a.rank) if a.donor_logp is None else a.donor_logp.mean(1).tolist()
 
 
 def _table(a: Analysis, model: LocalModel) -> Table:
-    rows: list[list[str | int | float | None]] = []
-    for layer in range(len(a.rank)):
-        donor = None if a.donor_logp is None else round(float(a.donor_logp[layer].mean()), 3)
-        rows.append([
-            layer, round(float((a.rank[layer] == 0).mean()), 3), round(float(np.median(a.rank[layer])), 1),
-            round(float(a.logp[layer].mean()), 3), round(float(a.other_logp[layer].mean()), 3), donor,
-            round(float(a.q[layer]), 4), model.tokens([int(a.top[layer, 0])])[0],
-            "reported" if layer == a.chosen else "",
-        ])  # fmt: skip
-    total = len(rows)
-    if total > _MOST_ROWS:  # token-bounded: every second, third, ... layer, with the reported one
-        keep = sorted({*range(0, total, -(-total // (_MOST_ROWS - 1))), a.chosen})
-        rows = [rows[layer] for layer in keep]
-    columns = [
-        "layer", "on top", "median rank", "log p", "other answers", "other states", "q", "says, 1st prompt", "",
-    ]  # fmt: skip
-    return Table(columns=columns, rows=rows, total=total)
+    total = len(a.rank)
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "layer": range(total),
+        "on top": telling.column((a.rank == 0).mean(1), 3),
+        "median rank": telling.column(np.median(a.rank, axis=1), 1),
+        "log p": telling.column(a.logp.mean(1), 3),
+        "other answers": telling.column(a.other_logp.mean(1), 3),
+        "other states": [None if each is None else round(each, 3) for each in _donors(a)],
+        "q": telling.column(a.q, 4),
+        "says, 1st prompt": model.tokens([int(token) for token in a.top[:, 0]]),
+        "": ["reported" if layer == a.chosen else "" for layer in range(total)],
+    }
+    return telling.table(columns, telling.thinned(total, _MOST_ROWS, (a.chosen,)))
 
 
 def _figure(folder: Path, a: Analysis, model: LocalModel, subject: str) -> Figure:
-    x = [float(layer) for layer in range(len(a.rank))]
-    lines = [
-        curves.Line(name, x, [float(v) for v in values.mean(1)])
-        for name, values in (
-            ("answer", a.logp), ("other answers", a.other_logp), ("answer, another prompt's state", a.donor_logp),
-        )
-        if values is not None
-    ]  # fmt: skip
-    title = f"Patchscope of {subject} in {Path(model.name).name}"
-    chart = curves.Chart(
-        title, "layer the state is from", "mean log-probability (nats)", lines, marked=a.chosen
+    curves = {
+        "answer": a.logp,
+        "other answers": a.other_logp,
+        "answer, another prompt's state": a.donor_logp,
+    }
+    chart = figures.Chart(
+        f"Patchscope of {subject} in {telling.short_name(model)}",
+        "layer the state is from",
+        "mean log-probability (nats)",
+        [
+            figures.Line(name, range(len(a.rank)), values.mean(1))
+            for name, values in curves.items()
+            if values is not None
+        ],
+        marked=a.chosen,
     )
-    png, html = curves.draw(folder, "patchscope", chart)
-    return Figure(title=title, png=str(png), html=str(html))
+    return figures.draw(folder, "patchscope", chart)

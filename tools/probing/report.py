@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import curves, vectors
+from gadfly.tools import figures, telling, vectors
 from gadfly.tools.capture import at, capture
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.probing import ProbeArgs, ProbeResult, controls
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
     from gadfly.tools.stats import Interval
 
+_MOST_ROWS = 48
 _MEANING = {
+    "shuffled_labels": "the probe memorises any labelling of these groups; interval: of single shuffles",
     "majority": "always the commoner label",
     "bag_of_words": "the words alone tell the label; no model is needed",
     "length": "the number of tokens tells the label",
@@ -156,26 +159,24 @@ def _values(
     data: Labelled,
     parts: Parts,
 ) -> dict[str, float]:
-    values = {
-        "layer": float(probe.layer),
-        "auroc": e.auroc,
-        "auroc_low": e.interval.low,
-        "auroc_high": e.interval.high,
-        "accuracy": probe.test.accuracy,
-        "texts": float(len(data.texts)),
-        "test_texts": float(parts.test.sum()),
-        "test_groups": float(e.groups),
-        "selectivity": probe.test.accuracy - float(noise.accuracy.mean()),
-        "p": e.p,
-        "validation_auroc": float(probe.validation[probe.layer]),
-        "strength": probe.strength,
-    }
+    rivalled = {}
     for rival in rivals:
-        values[f"{rival.name}_auroc"] = rival.auroc
-        values[f"{rival.name}_accuracy"] = rival.accuracy
-    for name, (_, ahead) in e.controls.items():
-        values |= {f"beyond_{name}_low": ahead.low, f"beyond_{name}_high": ahead.high}
-    return {name: round(value, 6) for name, value in values.items()}
+        rivalled[f"{rival.name}_auroc"] = rival.auroc
+        rivalled[f"{rival.name}_accuracy"] = rival.accuracy
+    return telling.values(
+        layer=probe.layer,
+        auroc=(e.auroc, e.interval),
+        accuracy=probe.test.accuracy,
+        texts=len(data.texts),
+        test_texts=parts.test.sum(),
+        test_groups=e.groups,
+        selectivity=probe.test.accuracy - float(noise.accuracy.mean()),
+        p=e.p,
+        validation_auroc=probe.validation[probe.layer],
+        strength=probe.strength,
+        **rivalled,
+        **{f"beyond_{name}": ahead for name, (_, ahead) in e.controls.items()},
+    )
 
 
 def _headline(probe: Layered, args: ProbeArgs, data: Labelled, parts: Parts) -> str:
@@ -184,43 +185,29 @@ def _headline(probe: Layered, args: ProbeArgs, data: Labelled, parts: Parts) -> 
     kind = {"difference": "difference-in-means", "logistic": "logistic", "ridge": "ridge"}
     return (
         f"A {kind[probe.method]} probe of the {where} after layer {probe.layer} ({args.position} token) tells "
-        f"{data.names[1]} from {data.names[0]} with AUROC {t.auroc:.2f} [{t.interval.low:.2f}, {t.interval.high:.2f}], "
-        f"accuracy {t.accuracy:.2f} on {int(parts.test.sum())} held-out texts."
+        f"{data.names[1]} from {data.names[0]} with AUROC {t.auroc:.2f} {t.interval:.2f}, accuracy {t.accuracy:.2f} on "
+        f"{int(parts.test.sum())} held-out texts."
     )
 
 
 def _controls(rivals: list[Measured], noise: Shuffles) -> list[Control]:
-    low, high = np.percentile(noise.auroc, [2.5, 97.5])
-    shown = [
-        Control(
-            name="shuffled_labels", value=float(noise.auroc.mean()), interval=(float(low), float(high)),
-            meaning="the probe memorises any labelling of these groups; interval: of single shuffles",
-        )
-    ]  # fmt: skip
-    shown += [
-        Control(
-            name=r.name, value=r.auroc, interval=(r.interval.low, r.interval.high), meaning=_MEANING[r.name]
-        )
-        for r in rivals
-    ]  # fmt: skip
-    return shown
+    return telling.controls(
+        _MEANING,
+        shuffled_labels=(noise.auroc.mean(), np.percentile(noise.auroc, [2.5, 97.5])),
+        **{rival.name: (rival.auroc, rival.interval) for rival in rivals},
+    )
 
 
 def _table(probe: Layered) -> Table:
-    rows: list[list[str | int | float | None]] = [
-        [
-            layer,
-            round(float(value), 4),
-            round(float(q), 4),
-            "chosen" if layer == probe.layer else "",
-        ]
-        for layer, (value, q) in enumerate(zip(probe.validation, probe.q, strict=True))
-    ]
-    total = len(rows)
-    if total > 48:  # token-bounded: the best rows, in the order of the layers
-        keep = sorted(sorted(range(total), key=lambda i: -probe.validation[i])[:48])
-        rows = [rows[i] for i in keep]
-    return Table(columns=["layer", "validation AUROC", "q", ""], rows=rows, total=total)
+    total = len(probe.validation)
+    best = sorted(range(total), key=lambda layer: -probe.validation[layer])[:_MOST_ROWS]
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "layer": range(total),
+        "validation AUROC": telling.column(probe.validation, 4),
+        "q": telling.column(probe.q, 4),
+        "": ["chosen" if layer == probe.layer else "" for layer in range(total)],
+    }
+    return telling.table(columns, sorted(best))
 
 
 def _save(
@@ -230,13 +217,10 @@ def _save(
     from safetensors.torch import save_file
 
     weight = torch.from_numpy(probe.weight)
-    vectors.save(
-        folder / "direction.safetensors",
-        vectors.Vector(
-            weight, probe.layer, args.site, str(model.fingerprint["weights"]),
-            note=f"probe: towards {data.names[1]}, away from {data.names[0]}",
-        ),
-    )  # fmt: skip
+    note = f"probe: towards {data.names[1]}, away from {data.names[0]}"
+    weights = str(model.fingerprint["weights"])
+    found = vectors.Vector(weight, probe.layer, args.site, weights, note=note)
+    vectors.save(folder / "direction.safetensors", found)
     bias = torch.tensor(probe.bias, dtype=torch.float64)
     save_file({"weight": weight, "bias": bias}, str(folder / "probe.safetensors"))
     with (folder / "test.jsonl").open("w", encoding="utf-8") as file:
@@ -249,18 +233,16 @@ def _figures(
     folder: Path, probe: Layered, rivals: list[Measured], args: ProbeArgs, model: LocalModel
 ) -> list[Figure]:
     subject = args.behaviour or Path(args.texts_file or "given texts").stem
-    title = f"Probe of {subject} in {Path(model.name).name}, {args.site}"
-    levels = [curves.Level(r.name.replace("_", " "), r.auroc) for r in rivals]
-    x = list(range(len(probe.validation)))
-    lines = [
-        curves.Line("validation, by layer", x, [float(v) for v in probe.validation]),
-        curves.Line(
-            "test, chosen layer",
-            [probe.layer],
-            [probe.test.auroc],
-            [(probe.test.interval.low, probe.test.interval.high)],
-        ),
-    ]
-    chart = curves.Chart(title, "layer", "AUROC", lines, levels, marked=probe.layer)
-    png, html = curves.draw(folder, "probe", chart)
-    return [Figure(title=title, png=str(png), html=str(html))]
+    test = figures.Line(
+        "test, chosen layer", [probe.layer], [probe.test.auroc], [probe.test.interval[:2]]
+    )
+    layers = range(len(probe.validation))
+    chart = figures.Chart(
+        f"Probe of {subject} in {telling.short_name(model)}, {args.site}",
+        "layer",
+        "AUROC",
+        [figures.Line("validation, by layer", layers, probe.validation), test],
+        [figures.Level(rival.name.replace("_", " "), rival.auroc) for rival in rivals],
+        marked=probe.layer,
+    )
+    return [figures.draw(folder, "probe", chart)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.home import expanded
-from gadfly.tools import curves, stats, ties, vectors
+from gadfly.tools import figures, stats, telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length
 from gadfly.tools.steering import SteerArgs, SteerResult, neutral, task
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 _TOLD = 3  # prompts whose continuations are in the result itself; the rest is an artifact
 _ROWS = 24
+_MEANINGS = {
+    "instruction": "asking in words moves the metric as much; no vector is needed",
+    "perplexity_ratio": f"above {PERPLEXITY_LIMIT:g} the vector breaks unrelated text, and its effect means little",
+}
+# In a legend, by the first letter of a family of controls.
+_SHORT = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}
 
 
 def run(args: SteerArgs, context: Context) -> SteerResult:
@@ -87,36 +94,31 @@ def _neutral(args: SteerArgs) -> list[str] | None:
 
 def _values(a: Analysis) -> dict[str, float]:
     """The numbers that a receipt may cite; all at the chosen dose, if not said otherwise."""
-    e, i = a.evidence, a.chosen
-    # What the headline speaks of comes first: a number that two fields share is cited as the first of them.
-    values = {
-        "effect": e.effect,
-        "effect_low": e.interval.low,
-        "effect_high": e.interval.high,
-        "dose": e.dose,
-        "controls": float(sum(each.shape[1] for each in a.families.values())),
-        "layer": float(a.source.layer),
-        "unsteered": float(a.plain.mean()),
-        "steered": float(a.steered[i].mean()),
-        "prompts": float(e.prompts),
-        "p_random": e.random.p,
-        "strongest_random": e.random.strongest,
-        "perplexity_ratio": e.perplexity_ratio,
-        "perplexity_unsteered": a.effects_on_neutral.unsteered,
-        "perplexity_steered": a.effects_on_neutral.perplexity[i],
-        "kl": a.effects_on_neutral.kl[i],
-        "distinct_unsteered": a.repetition[0],
-        "distinct_steered": a.repetition[1 + i],
-        "slope": a.slope,
-        "monotone": a.monotone,
-        "residual_norm": a.norm,
-    }
-    if e.in_distribution is not None:
-        values["p_in_distribution"] = e.in_distribution.p
-        values["strongest_in_distribution"] = e.in_distribution.strongest
-    if a.instructed is not None:
-        values["instruction_effect"] = float((a.instructed - a.plain).mean())
-    return {name: round(value, 6) for name, value in values.items()}
+    e, i, neutral_text = a.evidence, a.chosen, a.effects_on_neutral
+    inside = e.in_distribution
+    return telling.values(
+        effect=(e.effect, e.interval),
+        dose=e.dose,
+        controls=sum(each.shape[1] for each in a.families.values()),
+        layer=a.source.layer,
+        unsteered=a.plain.mean(),
+        steered=a.steered[i].mean(),
+        prompts=e.prompts,
+        p_random=e.random.p,
+        strongest_random=e.random.strongest,
+        perplexity_ratio=e.perplexity_ratio,
+        perplexity_unsteered=neutral_text.unsteered,
+        perplexity_steered=neutral_text.perplexity[i],
+        kl=neutral_text.kl[i],
+        distinct_unsteered=a.repetition[0],
+        distinct_steered=a.repetition[1 + i],
+        slope=a.slope,
+        monotone=a.monotone,
+        residual_norm=a.norm,
+        p_in_distribution=None if inside is None else inside.p,
+        strongest_in_distribution=None if inside is None else inside.strongest,
+        instruction_effect=None if a.instructed is None else (a.instructed - a.plain).mean(),
+    )
 
 
 def _headline(a: Analysis, work: Task) -> str:
@@ -125,7 +127,7 @@ def _headline(a: Analysis, work: Task) -> str:
     strongest = rivals[ties.first([abs(f.strongest) for f in rivals], a.noise)]
     return (
         f"Adding the vector after layer {a.source.layer} at dose {e.dose:.2g} moves the {work.name} by {e.effect:+.3g} "
-        f"[{e.interval.low:.3g}, {e.interval.high:.3g}], from {a.plain.mean():.3g} to {a.steered[a.chosen].mean():.3g} "
+        f"{e.interval:.3g}, from {a.plain.mean():.3g} to {a.steered[a.chosen].mean():.3g} "
         f"({e.prompts} prompts); of {sum(m.shape[1] for m in a.families.values())} controls of the same norm the "
         f"strongest moves it by {strongest.strongest:+.3g}, and perplexity on neutral text is {e.perplexity_ratio:.2g} "
         "times the unsteered one."
@@ -133,65 +135,51 @@ def _headline(a: Analysis, work: Task) -> str:
 
 
 def _controls(a: Analysis, seed: int) -> list[Control]:
-    shown = []
+    meanings, families = dict(_MEANINGS), {}
     for name, effects in a.families.items():
-        here = effects[a.chosen]
-        low, high = np.percentile(here, [2.5, 97.5])
-        what = (
-            "any push of this size"
-            if name.startswith("random")
-            else "any push along usual activations"
+        here, key = effects[a.chosen], name.replace(" ", "_").replace("-", "_")
+        kind = "of this size" if name.startswith("random") else "along usual activations"
+        families[key] = here.mean(), np.percentile(here, [2.5, 97.5])
+        meanings[key] = (
+            f"any push {kind} does it, whatever the vector stands for; interval: of single directions"
         )
-        shown.append(
-            Control(
-                name=name.replace(" ", "_").replace("-", "_"), value=float(here.mean()),
-                interval=(float(low), float(high)),
-                meaning=f"{what} does it, whatever the vector stands for; interval: of single directions",
-            )
-        )  # fmt: skip
+    instruction = None
     if a.instructed is not None:
         effect = a.instructed - a.plain
-        interval = stats.mean_interval(effect, seed, a.noise)
-        shown.append(
-            Control(
-                name="instruction", value=float(effect.mean()), interval=(interval.low, interval.high),
-                meaning="asking in words moves the metric as much; no vector is needed",
-            )
-        )  # fmt: skip
-    shown.append(
-        Control(
-            name="perplexity_ratio", value=a.evidence.perplexity_ratio,
-            meaning=f"above {PERPLEXITY_LIMIT:g} the vector breaks unrelated text, and its effect means little",
-        )
-    )  # fmt: skip
-    return shown
+        instruction = effect.mean(), stats.mean_interval(effect, seed, a.noise)
+    return telling.controls(
+        meanings,
+        **families,
+        instruction=instruction,
+        perplexity_ratio=a.evidence.perplexity_ratio,
+    )
 
 
 def _table(a: Analysis, seed: int) -> Table:
-    columns = ["dose", "metric", "effect", "interval"]
-    columns += [f"{name}, 95 %" for name in a.families]
-    columns += ["perplexity", "KL", "distinct bigrams", ""]
-    rows: list[list[str | int | float | None]] = []
-    order: list[int | None] = [*range(len(a.doses))]
-    order.insert(sum(dose < 0 for dose in a.doses), None)  # the unsteered run, at its place
-    for i in order:
-        if i is None:
-            plain = a.effects_on_neutral.unsteered
-            rows.append([
-                0.0, round(float(a.plain.mean()), 4), 0.0, None, *[None] * len(a.families),
-                round(plain, 3), 0.0, round(a.repetition[0], 3), "unsteered",
-            ])  # fmt: skip
-            continue
-        effect = a.steered[i] - a.plain
-        interval = stats.mean_interval(effect, seed, a.noise)
-        ranges = [np.percentile(effects[i], [2.5, 97.5]) for effects in a.families.values()]
-        rows.append([
-            round(a.doses[i], 4), round(float(a.steered[i].mean()), 4), round(float(effect.mean()), 4),
-            f"{interval.low:.3g} … {interval.high:.3g}", *[f"{low:.3g} … {high:.3g}" for low, high in ranges],
-            round(a.effects_on_neutral.perplexity[i], 3), round(a.effects_on_neutral.kl[i], 4),
-            round(a.repetition[1 + i], 3), "chosen" if i == a.chosen else "" if a.usable[i] else "breaks text",
-        ])  # fmt: skip
-    return Table(columns=columns, rows=rows[:_ROWS], total=len(rows))
+    """A row for each dose, and the unsteered run at its place among them."""
+    zero, neutral_text = sum(dose < 0 for dose in a.doses), a.effects_on_neutral
+    effects = a.steered - a.plain
+    intervals = [stats.mean_interval(effect, seed, a.noise) for effect in effects]
+    marks = ["" if fine else "breaks text" for fine in a.usable]
+    marks[a.chosen] = "chosen"
+    families = {
+        f"{name}, 95 %": [None, *telling.ends(np.percentile(rows, [2.5, 97.5], axis=1).T, ".3g")]
+        for name, rows in a.families.items()
+    }
+    # The unsteered run first, then put where it belongs.
+    columns: dict[str, Sequence[telling.Cell]] = {
+        "dose": telling.column([0.0, *a.doses], 4),
+        "metric": telling.column([a.plain.mean(), *a.steered.mean(1)], 4),
+        "effect": telling.column([0.0, *effects.mean(1)], 4),
+        "interval": [None, *telling.ends(intervals, ".3g")],
+        **families,
+        "perplexity": telling.column([neutral_text.unsteered, *neutral_text.perplexity], 3),
+        "KL": telling.column([0.0, *neutral_text.kl], 4),
+        "distinct bigrams": telling.column(a.repetition, 3),
+        "": ["unsteered", *marks],
+    }
+    order = [*range(1, zero + 1), 0, *range(zero + 1, len(a.doses) + 1)]
+    return telling.table(columns, order[:_ROWS], total=len(order))
 
 
 def _notes(a: Analysis, work: Task) -> list[str]:
@@ -230,13 +218,10 @@ def _generations(a: Analysis, work: Task, model: LocalModel) -> list[dict[str, s
 
 def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
     """The direction, every measured number, and all continuations."""
-    vectors.save(
-        folder / "direction.safetensors",
-        vectors.Vector(
-            a.source.direction, a.source.layer, "residual", str(model.fingerprint["weights"]),
-            note=f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}",
-        ),
-    )  # fmt: skip
+    note = f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}"
+    weights = str(model.fingerprint["weights"])
+    found = vectors.Vector(a.source.direction, a.source.layer, "residual", weights, note=note)
+    vectors.save(folder / "direction.safetensors", found)
     curve = {
         "metric": work.name,
         "doses": a.doses,
@@ -259,26 +244,24 @@ def _figures(
     folder: Path, a: Analysis, work: Task, args: SteerArgs, model: LocalModel
 ) -> list[Figure]:
     subject = args.behaviour or (Path(args.vector).name if args.vector else "given texts")
-    title = f"Steering {subject} in {Path(model.name).name}, layer {a.source.layer}"
     zero = sum(dose < 0 for dose in a.doses)
     x = [*a.doses[:zero], 0.0, *a.doses[zero:]]
-    base = float(a.plain.mean())
     metric = np.insert(a.steered, zero, a.plain, axis=0)
-    ends = [stats.mean_interval(row, args.seed, a.noise) for row in metric]
-    lines = [curves.Line("the vector", x, metric.mean(1).tolist(), [(e.low, e.high) for e in ends])]
+    intervals = [stats.mean_interval(row, args.seed, a.noise)[:2] for row in metric]
+    lines = [figures.Line("the vector", x, metric.mean(1), intervals)]
     for name, effects in a.families.items():
-        rows = np.insert(effects, zero, 0.0, axis=0) + base
+        rows = np.insert(effects, zero, 0.0, axis=0) + float(a.plain.mean())
         band = np.percentile(rows, [2.5, 97.5], axis=1).T
-        # Two words a line keep the legend within its margin.
-        short = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}[name[0]]
-        lines.append(
-            curves.Line(short, x, rows.mean(1).tolist(), [(float(b[0]), float(b[1])) for b in band])
-        )
+        lines.append(figures.Line(_SHORT[name[0]], x, rows.mean(1), band))
     levels = []
     if a.instructed is not None:
-        levels.append(curves.Level("instruction", float(a.instructed.mean())))
-    chart = curves.Chart(
-        title, "dose (mean residual norms)", work.name, lines, levels, marked=a.evidence.dose
+        levels.append(figures.Level("instruction", float(a.instructed.mean())))
+    chart = figures.Chart(
+        f"Steering {subject} in {telling.short_name(model)}, layer {a.source.layer}",
+        "dose (mean residual norms)",
+        work.name,
+        lines,
+        levels,
+        marked=a.evidence.dose,
     )
-    png, html = curves.draw(folder, "steer", chart)
-    return [Figure(title=title, png=str(png), html=str(html))]
+    return [figures.draw(folder, "steer", chart)]

@@ -141,7 +141,7 @@ def test_html_stands_alone(session: FakeSession, tmp_path: Path) -> None:
     assert "data:image/png;base64," in text
     assert "default-src 'none'" in text
     assert "link" not in {tag for tag, _ in tags(text)}
-    assert "<strong class='supported'>supported</strong>" in text
+    assert '<strong class="supported">supported</strong>' in text
 
 
 def test_the_notebooks_cells_run_the_experiments_again(

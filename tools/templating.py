@@ -1,0 +1,51 @@
+"""Text with slots, in files that end in ``.j2``: the HTML pages of the project, and its stand-alone scripts.
+
+A page extends ``page.html.j2``, which lies beside this module. In a page every value is text: it is escaped, and what
+a reader would not see becomes an escape. In a script values stand as they are, or as Python by the filter ``repr``.
+A slot without a value is an error. Leaves out Markdown (``agent/markup``) and prompts.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gadfly.visible import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_SHARED = Path(__file__).resolve().parent
+
+
+def html(template: Path, **values: Any) -> str:
+    """The page that a template makes of values. Markup of our own is passed as ``markupsafe.Markup``."""
+    return _environment(template.parent, escape=True).get_template(template.name).render(values)
+
+
+def text(template: Path, **values: Any) -> str:
+    """The text that a template makes of values, nothing escaped."""
+    return _environment(template.parent, escape=False).get_template(template.name).render(values)
+
+
+@lru_cache(maxsize=32)
+def _environment(folder: Path, *, escape: bool) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader([folder, _SHARED]),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_seen if escape else None,
+    )
+    made.filters |= {"repr": repr, "json": partial(json.dumps, indent=1, ensure_ascii=False)}
+    return made
+
+
+def _seen(value: Any) -> Any:
+    return visible(value) if type(value) is str else value
