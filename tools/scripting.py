@@ -1,16 +1,32 @@
-"""What the stand-alone scripts of the tools share: where the model is, and data as a Python literal."""
+"""What the stand-alone scripts of the tools share: where the model is, its metric, and the number to come out.
+
+Each script is a template, ``script.py.j2`` in the tool's folder; ``script`` there says what goes into its slots.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gadfly.tools import metrics
+from gadfly.tools import metrics, templating
 from gadfly.tools.checkpoints import BUILT_IN
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
+
+_TOOLS = Path(__file__).resolve().parent
+
+
+def script(model: LocalModel, tool: str, /, *, expected: float, **values: Any) -> str:
+    """The script of the tool in the folder ``tool``: its template with the model, what was found, and ``values``."""
+    return templating.text(
+        _TOOLS / tool / "script.py.j2",
+        where=location(model),
+        device=model.fingerprint["device"],
+        dtype=model.fingerprint["dtype"],
+        expected=f"{expected:.6f}",
+        **values,
+    )
 
 
 def location(model: LocalModel) -> str:
@@ -31,10 +47,3 @@ def metric(logits, pair, clean):
     answer, wrong = (torch.tensor(pair[key], device=logits.device) for key in ("answer", "wrong"))
     return {name}(logits, answer, wrong, clean).item()
 """
-
-
-def as_literal(items: Sequence[Any]) -> str:
-    """Items as JSON in a Python string, one on a line."""
-    text = "[\n" + ",\n".join(json.dumps(item) for item in items) + "\n]"
-    # JSON escapes line breaks and double quotes with backslashes, which a Python string would take for its own.
-    return '"""' + text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + '"""'
