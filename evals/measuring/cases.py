@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gadfly.tools.review.hunks import by_file, unapplied
-
 from gadfly.errors import GadflyError
 from gadfly.evals.kit.place import rows
+from gadfly.tools.review.reading.diff import parse, unapplied
 from gadfly.tools.review.reading.material import File, text_file
 
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "review_samples"
@@ -69,11 +68,11 @@ class Case:
         name, text = self.path.name, self.path.read_text(encoding="utf-8")
         if self.about.get("diff"):
             diff = (self.folder / "cases" / self.about["diff"]).read_text(encoding="utf-8")
-            for change, hunks in by_file(diff):
+            for change in parse(diff):
                 if Path(change.path).name == name:
                     shown = change.commentable
                     file = text_file(name, text, changed=change.added, shown=shown)
-                    file.before = unapplied(file.raw, hunks)
+                    file.before = unapplied(file.raw, change.hunks)
                     return file
         return text_file(name, text)
 

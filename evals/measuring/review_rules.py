@@ -77,7 +77,8 @@ def measure(cases: Path = DEFAULT) -> dict[str, Any]:
 
 def _reviewed(case: Case) -> Outcome:
     file = case.file()
-    findings, taken = took(lambda: review_source(file.source, changed=file.shown))
+    found, taken = took(lambda: review_source(file.source))
+    findings = [each for each in found if file.is_near(each.cell, each.start_line, each.end_line)]
     of_twin = remarks(review_source(read_source(case.twin))) if case.twin else []
     outcome = judged(case, remarks(findings), of_twin)
     outcome.milliseconds = 1000 * taken

@@ -78,7 +78,7 @@ from gadfly.corpus.readers import (
 from gadfly.corpus.sources.memory import note
 from gadfly.errors import CorpusError
 from gadfly.tools.ledger import Run
-from gadfly.tools.review.reading import diff, hunks
+from gadfly.tools.review.reading import diff
 from gadfly.tools.review.suppress import Suppressions
 from gadfly.visible import visible
 
@@ -230,14 +230,13 @@ def _diff(text: str) -> None:
     count = body.count("\n") + 1
     whole = f"--- a/x.py\n+++ b/x.py\n@@ -0,0 +1,{count} @@\n{body}\n"
     for each in (text, whole):
-        for change, found in hunks.by_file(each):
-            hunks.as_it_stands(change, found)
-        diff.parse(each)
-    for _, found in hunks.by_file(whole):  # one file: each is laid over its own text
-        hunks.applied(text, found)
-        hunks.unapplied(text, found)
-        hunks.is_new_side(text, found)
-    hunks.patch_hunks(text)
+        for change in diff.parse(each):
+            diff.as_it_stands(change.hunks)
+    for change in diff.parse(whole):  # one file: each is laid over its own text
+        diff.applied(text, change.hunks)
+        diff.unapplied(text, change.hunks)
+        diff.is_new_side(text, change.hunks)
+    diff.of_patch(text)
 
 
 def _json_lines(unit: str, before: str, after: str) -> Make:
@@ -429,6 +428,6 @@ ENTRIES: dict[str, Entry] = {
     "rewriting": Entry(rewriting._list, (rewriting,)), "cues": Entry(cues.CUE.search, (cues,)),
     "excerpts": Entry(lambda t: extract.choose("What do words say, and how?", [_passage(t)]), (extract,)),
     "questions": Entry(extract.parts, (extract,)),
-    "red team": Entry(_redteam, (blocks, claims, overclaims, trace)), "diffs": Entry(_diff, (hunks, diff)),
+    "red team": Entry(_redteam, (blocks, claims, overclaims, trace)), "diffs": Entry(_diff, (diff,)),
     "suppressions": Entry(lambda t: Suppressions(t.split("\n"), 1), (Suppressions,)),
 }  # fmt: skip

@@ -11,7 +11,8 @@ from tests.doubling.measure import MOST, elapsed, growth
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.tree import BrokenCodeError
-from gadfly.tools.review.engine import review
+from gadfly.tools.review.engine import review_source
+from gadfly.tools.review.findings import Finding
 from gadfly.tools.review.reading.source import from_text
 from gadfly.tools.review.registry import rules
 
@@ -40,8 +41,13 @@ def _without_parsing(text: str, check: Any) -> float:
     return 0.0 if parsed is None else elapsed(parsed, lambda each: list(check(each)))
 
 
+def _reviewed(text: str) -> tuple[list[Finding], list[str]]:
+    notices: list[str] = []
+    return review_source(from_text("x.py", text), notices), notices
+
+
 def _every_rule(text: str) -> None:
-    assert not [each for each in review({"x.py": text}).notices if "the rule" in each]
+    assert not [each for each in _reviewed(text)[1] if "the rule" in each]
 
 
 @pytest.mark.parametrize("kind", QUICK)
@@ -83,14 +89,14 @@ def test_four_thousand_hooks_hide_no_bug() -> None:
     hooks = code.GENERAL["hooks"](4_000 * 80)
     assert hooks.count("def hook") >= 4_000
     began = time.process_time()
-    done = review({"x.py": f"{hooks}\nacts = [[]] * n_layers\n"})
-    assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
-    assert not done.notices
+    found, notices = _reviewed(f"{hooks}\nacts = [[]] * n_layers\n")
+    assert "shared-list-in-every-slot" in {each.rule for each in found}
+    assert not notices
     assert time.process_time() - began < 60  # was 10 seconds of the clock, and then nothing
 
 
 def test_twenty_thousand_lines_hide_no_bug() -> None:
     padding = "".join(f"value_{n} = compute(values, {n})\n" for n in range(20_000))
-    done = review({"x.py": f"{padding}acts = [[]] * n_layers\n"})
-    assert [each.rule for each in done.findings] == ["shared-list-in-every-slot"]
-    assert done.findings[0].start_line == 20_001 and not done.notices
+    found, notices = _reviewed(f"{padding}acts = [[]] * n_layers\n")
+    assert [each.rule for each in found] == ["shared-list-in-every-slot"]
+    assert found[0].start_line == 20_001 and not notices

@@ -8,24 +8,23 @@
 
 What a face calls::
 
-    from gadfly.tools.review.engine import review, review_diff
+    from gadfly.tools.review.engine import review_source
+    from gadfly.tools.review.reading import changes, material
 
-    done = review(["train.py", "notebooks/"])           # files and folders, Python and notebooks
-    done = review({"probe.py": text})                   # or texts, by path
-    done = review(paths, changed={"probe.py": {3, 4}})  # only findings that touch these lines
-    done = review_diff(diff_text, Path("checkout"))     # the hunks of a unified diff, beside the new files
-    done.findings                                       # list[Finding], ranked
-    done.notices                                        # what could not be read, one line each
+    read = material.from_paths(["train.py", "notebooks/"])  # files and folders, Python and notebooks
+    read = changes.from_diff(diff, root=folder)             # the files of a diff, and the lines that count
+    read = changes.from_base("main")                        # the work since a branch or commit
+    for file in read.files:
+        found = review_source(file.source, notices)         # what every rule finds; notices: what it could not read
 
 A :class:`~gadfly.tools.review.findings.Finding` holds
 
-- ``path``, ``start_line``, ``end_line``; in a notebook ``cell`` (counted from 0), the lines count within it,
-  and ``file_line`` is where ``start_line`` stands in the .ipynb file (None if its JSON is not laid out in lines);
+- ``path``, ``start_line``, ``end_line``; in a notebook ``cell`` (counted from 0), the lines count within it
+  (``File.line`` leads to the line of the .ipynb file);
 - ``rule`` (its id; ``registry.rules()[id].page`` explains it), ``message``, ``fix``, ``severity``, ``evidence``;
 - ``quote``: the code, verbatim, as it stands at these lines. A finding whose quote is not there is dropped;
 - ``fingerprint``: made of the rule, the enclosing symbol and the normalised snippet, never of the line, so that a
-  second push which only moves code repeats nothing. Two equal snippets in one symbol are counted up;
-- ``framings``: empty for rules; the critic fills it.
+  second push which only moves code repeats nothing. Two equal snippets in one symbol are counted up.
 
 ``diff.parse`` gives the files of a diff with the lines on which a comment may stand (``commentable``);
 ``code.anchors`` the enclosing functions, callees and callers of lines, within a token budget;

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.tree import FUNCTIONS, BrokenCodeError
 from gadfly.tools.review.code.watch import OutOfTimeError
-from gadfly.tools.review.findings import Finding, anchored, fingerprint, ranked
-from gadfly.tools.review.reading import source as reading
-from gadfly.tools.review.reading.diff import FileChange, parse
+from gadfly.tools.review.findings import Finding, anchored, fingerprint
 from gadfly.tools.review.reading.source import Source
 from gadfly.tools.review.registry import Hit, Rule, rules
 from gadfly.tools.review.suppress import Suppressions
@@ -28,97 +24,7 @@ LONGEST_RULE = (
 )
 
 
-@dataclass
-class Review:
-    """What a deterministic review found, and what it could not read."""
-
-    findings: list[Finding] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-
-def review_files(
-    files: Iterable[Path | str] | Mapping[str, str], changed: Mapping[str, set[int]] | None = None
-) -> list[Finding]:
-    """The findings in files or folders (paths), or in texts (a mapping of path to text).
-
-    Args:
-        files: what to review.
-        changed: the lines that count, by path; None: all. Of a notebook they are lines of the .ipynb file; one
-            whose JSON is not laid out in lines is reviewed whole if anything in it changed.
-    """
-    return review(files, changed).findings
-
-
-def review(
-    files: Iterable[Path | str] | Mapping[str, str], changed: Mapping[str, set[int]] | None = None
-) -> Review:
-    """As :func:`review_files`, with the notices about what could not be read."""
-    done = Review()
-    for each in reading.sources(files):
-        if each.notice:
-            done.notices.append(each.notice)
-        lines = None if changed is None else changed.get(each.path, set())
-        if lines is not None and not lines:
-            continue
-        done.findings += review_source(each, done.notices, lines)
-    done.findings = ranked(done.findings)
-    return done
-
-
-def review_diff(diff: str, folder: Path) -> Review:
-    """The findings that stand in the hunks of a unified diff: on lines it adds, or on those it shows around them.
-
-    The lines around count because a deletion adds none: a removed ``clone()`` shows at the line that needed it.
-
-    Args:
-        diff: as git writes it.
-        folder: holds the new version of the files. A file that the diff creates needs none.
-
-    A path that leads out of the folder, a missing file and one that is not the diff's new version give a notice.
-    """
-    texts: dict[str, str] = {}
-    changed: dict[str, set[int]] = {}
-    notices: list[str] = []
-    for change in parse(diff):
-        if not change.commentable or not change.path.endswith((".py", ".ipynb")) or change.deleted:
-            continue
-        text = change.text
-        if text is None:
-            text = _new_version(change, folder, notices)
-        if text is not None:
-            texts[change.path], changed[change.path] = text, change.commentable
-    done = review(texts, changed)
-    done.notices = notices + done.notices
-    return done
-
-
-def _new_version(change: FileChange, folder: Path, notices: list[str]) -> str | None:
-    """The file on disk, if it is what the diff says it has become."""
-    path = (folder / change.path).resolve()
-    if not path.is_relative_to(folder.resolve()):  # the header of a diff is anybody's text
-        notices.append(f"{change.path} leads out of {folder}; not read")
-        return None
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        notices.append(f"{change.path} is not in {folder} ({why}); check out the new version there")
-        return None
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, said in change.texts.items():
-        there = lines[number - 1] if 0 < number <= len(lines) else None
-        if there is None or there != said.removeprefix("\ufeff"):
-            notices.append(
-                f"{change.path} in {folder} is not the version that the diff makes (line {number}); "
-                "not reviewed"
-            )
-            return None
-    return text
-
-
-def review_source(
-    source: Source, notices: list[str] | None = None, changed: set[int] | None = None
-) -> list[Finding]:
+def review_source(source: Source, notices: list[str] | None = None) -> list[Finding]:
     """The findings in one source, in the order of the rules."""
     notices = [] if notices is None else notices
     if not source.text.strip():
@@ -140,7 +46,7 @@ def review_source(
     found: dict[tuple[str, int], Finding] = {}
     for rule in rules().values():
         for hit in _hits(code, source, rule, notices):
-            finding = _finding(code, source, rule, hit, switched_off, changed)
+            finding = _finding(code, source, rule, hit, switched_off)
             if finding is not None:
                 found.setdefault((rule.id, finding.start_line), finding)
     return _told_apart(list(found.values()))
@@ -196,21 +102,12 @@ def _told_apart(findings: list[Finding]) -> list[Finding]:
 
 
 def _finding(
-    code: Code,
-    source: Source,
-    rule: Rule,
-    hit: Hit,
-    switched_off: Suppressions,
-    changed: set[int] | None,
+    code: Code, source: Source, rule: Rule, hit: Hit, switched_off: Suppressions
 ) -> Finding | None:
     start, stop = _span(hit.node)
     if switched_off.covers(rule.id, start, stop):
         return None
     first, last = source.place(start), source.place(stop)
-    if changed is not None and (first.cell is None or first.file_line is not None):
-        at = first.file_line or start
-        if not changed & set(range(at, at + stop - start + 1)):
-            return None
     if first.cell != last.cell:  # cannot be: a cell is parsed on its own first
         last = first
     lines = source.lines(first.cell)
@@ -221,7 +118,6 @@ def _finding(
         start_line=first.line,
         end_line=last.line,
         cell=first.cell,
-        file_line=first.file_line,
         rule=rule.id,
         message=message,
         severity=rule.severity,

@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict
 Severity = Literal["high", "medium", "low"]
 Evidence = Literal["reproduced", "static", "argued"]
 
-_SEVERITY = {"high": 0, "medium": 1, "low": 2}
-_EVIDENCE = {"reproduced": 0, "static": 1, "argued": 2}
 _SPACE = re.compile(r"\s+")
 
 
@@ -29,9 +27,6 @@ class Finding(BaseModel):
     start_line: int
     end_line: int
     cell: int | None = None  # of a notebook, counted from 0; the lines then count within the cell
-    file_line: int | None = (
-        None  # of start_line in the .ipynb file, where its JSON is laid out in lines
-    )
     rule: str
     message: str
     severity: Severity
@@ -39,7 +34,6 @@ class Finding(BaseModel):
     quote: str
     fix: str
     fingerprint: str
-    framings: list[str] = []
 
 
 def fingerprint(rule: str, symbol: str, snippet: str) -> str:
@@ -54,18 +48,3 @@ def anchored(finding: Finding, lines: list[str]) -> bool:
         return False
     there = "\n".join(lines[finding.start_line - 1 : finding.end_line])
     return bool(finding.quote.strip()) and finding.quote in there
-
-
-def ranked(findings: list[Finding]) -> list[Finding]:
-    """Reproduced before static before argued, severe before slight, then by place."""
-    return sorted(
-        findings,
-        key=lambda each: (
-            _EVIDENCE[each.evidence],
-            _SEVERITY[each.severity],
-            each.path,
-            -1 if each.cell is None else each.cell,
-            each.start_line,
-            each.rule,
-        ),
-    )

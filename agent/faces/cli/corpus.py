@@ -144,9 +144,9 @@ def status(as_json_: bool) -> None:
 def add(targets: tuple[str, ...], refresh: bool, as_json_: bool) -> None:
     """Add files, folders or addresses. Adding one again brings it up to date.
 
-    Read are Markdown, text, notebooks, Python, PDF, HTML, LaTeX, Word and EPUB, and dumps of many documents in one file; papers by
-    arxiv:ID, posts by their address or lesswrong:ID, github:OWNER/REPO, pypi:NAME, installed:NAME, and links to Google
-    documents.
+    It reads Markdown, text, notebooks, Python, PDF, HTML, LaTeX, Word and EPUB, and dumps of many documents in one
+    file; papers by arxiv:ID, posts by their address or lesswrong:ID, github:OWNER/REPO, pypi:NAME, installed:NAME, and
+    links to Google documents.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ from gadfly.agent.faces.github.client import Client, GitHubError
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError
 from gadfly.tools.review.config import Config, load
-from gadfly.tools.review.reading.hunks import Hunk, patch_hunks, unapplied
+from gadfly.tools.review.reading.diff import of_patch, unapplied
 from gadfly.tools.review.reading.material import SUFFIXES, File, Material, excluded, text_file
 
 MOST_FILES = 150
@@ -164,24 +164,9 @@ def _file(told: dict[str, Any], data: bytes, notices: list[str]) -> File:
             f"GitHub shows no diff of {path} (too large): reviewed whole, without comments at its lines"
         )
         return text_file(path, text, shown=set())
-    hunks = patch_hunks(str(patch))
-    added, shown = _lines(hunks)
-    file = text_file(path, text, changed=added, shown=shown, old_path=told.get("previous_filename"))
-    file.before = unapplied(file.raw, hunks)
+    change = of_patch(str(patch))
+    old_path = told.get("previous_filename")
+    lines = {"changed": change.added, "shown": change.commentable}
+    file = text_file(path, text, old_path=old_path, **lines)
+    file.before = unapplied(file.raw, change.hunks)
     return file
-
-
-def _lines(hunks: list[Hunk]) -> tuple[set[int], set[int]]:
-    """The lines that hunks add, and all that they show, in the new version."""
-    added: set[int] = set()
-    shown: set[int] = set()
-    for hunk in hunks:
-        at = hunk.new_start
-        for line in hunk.lines:
-            if line[:1] == "-":
-                continue
-            shown.add(at)
-            if line[:1] == "+":
-                added.add(at)
-            at += 1
-    return added, shown

@@ -15,7 +15,7 @@ from support.repository import Repository
 from gadfly.agent.jobs.review import review_material
 from gadfly.errors import UsageError
 from gadfly.tools.review.reading.changes import from_base, from_diff
-from gadfly.tools.review.reading.hunks import applied, by_file, is_new_side
+from gadfly.tools.review.reading.diff import applied, is_new_side, parse
 from gadfly.tools.review.reading.material import Material, fits, from_paths, text_file
 from gadfly.tools.review.reading.notebooks import json_lines
 from gadfly.tools.review.reading.source import Place
@@ -258,12 +258,12 @@ def test_what_difflib_writes_is_applied_exactly(old: list[str], new: list[str]) 
     diff = "\n".join(difflib.unified_diff(old, new, "a/x.py", "b/x.py", lineterm=""))
     if not diff:
         return
-    ((change, hunks),) = by_file(diff)
+    (change,) = parse(diff)
     assert change.path == "x.py"
     # An empty text is one empty line for split and none for difflib.
     before, after = "\n".join([*old, ""]), "\n".join([*new, ""])
-    assert applied(before, hunks) == after
-    assert is_new_side(after, hunks)
+    assert applied(before, change.hunks) == after
+    assert is_new_side(after, change.hunks)
 
 
 @given(st.text(alphabet="+-@ ab\n\r\\/", max_size=120), st.text(max_size=80))

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gadfly.tools.review.reading.diff import changed_lines, parse
+from gadfly.tools.review.reading.diff import Hunk, parse
 
 MODIFIED = """diff --git a/probe.py b/probe.py
 index 1111111..2222222 100644
@@ -27,11 +27,22 @@ index 1111111..2222222 100644
 """
 
 
+def changed_lines(text: str) -> dict[str, set[int]]:
+    """The added lines by path."""
+    return {change.path: change.added for change in parse(text) if change.added}
+
+
+def shown(hunks: list[Hunk]) -> dict[int, str]:
+    """What the diff shows of the new version, by line."""
+    lines = [line for hunk in hunks for line in hunk if not line.is_removed]
+    return {line.target_line_no or 0: line.value[:-1] for line in lines}
+
+
 def test_added_and_context_lines() -> None:
     (change,) = parse(MODIFIED)
-    assert (change.path, change.old_path, change.removed) == ("probe.py", "probe.py", 2)
+    assert (change.path, change.old_path) == ("probe.py", "probe.py")
+    assert sum(hunk.removed for hunk in change.hunks) == 2
     assert change.added == {2, 3, 21}
-    assert change.context == {1, 4, 5}
     assert change.commentable == {1, 2, 3, 4, 5, 21}
 
 
@@ -52,7 +63,7 @@ def test_new_deleted_renamed_and_binary() -> None:
     assert new.added == {1, 2} and new.old_path is None
     assert old.deleted and old.path == "old.py" and not old.added
     assert (renamed.old_path, renamed.path, renamed.added) == ("a.py", "b.py", set())
-    assert picture.binary
+    assert picture.path == "p.png" and not picture.hunks
     assert changed_lines(text) == {"new.py": {1, 2}}
 
 
@@ -62,7 +73,7 @@ def test_lines_that_look_like_headers_are_content() -> None:
         "--- a comment\n+++ an increment\n same\n"
     )
     (change,) = parse(text)
-    assert change.added == {1} and change.removed == 1 and change.path == "n.sql"
+    assert change.added == {1} and change.hunks[0].removed == 1 and change.path == "n.sql"
 
 
 def test_plain_diff_and_quoted_names() -> None:
@@ -74,6 +85,26 @@ def test_plain_diff_and_quoted_names() -> None:
         '+++ "b/\\303\\244.py"\n@@ -1 +1 @@\n-x\n+y\n'
     )
     assert changed_lines(quoted) == {"ä.py": {1}}
+
+
+def test_a_hunk_that_says_too_much_or_too_little_keeps_what_it_shows() -> None:
+    head = "--- a/x.py\n+++ b/x.py\n"
+    (cut,) = parse(f"{head}@@ -1,9 +1,9 @@\n a\n+b")
+    assert cut.added == {2} and cut.commentable == {1, 2}
+    (long,) = parse(f"{head}@@ -1 +1,2 @@\n a\n+b\n+c\n-d\n")
+    assert long.added == {2} and not long.hunks[0].removed
+    (empty,) = parse(
+        f"{head}@@ -3,0 +3,0 @@\n@@ -7 +7,2 @@\n a\n+b\n\\ No newline at end of file\n"
+    )
+    assert empty.added == {8}
+
+
+def test_a_merge_diff_shows_nothing_and_breaks_nothing() -> None:
+    merged = "diff --cc m.py\n--- a/m.py\n+++ b/m.py\n@@@ -1,2 -1,2 +1,3 @@@\n  a\n++b\n +c\n"
+    assert {change.path: change.added for change in parse(merged + MODIFIED)} == {
+        "m.py": set(),
+        "probe.py": {2, 3, 21},
+    }
 
 
 def test_a_truncated_hunk_does_not_swallow_the_next_file() -> None:
@@ -110,5 +141,5 @@ def test_what_difflib_writes_is_read_back(old: list[str], new: list[str], crlf: 
     lines = difflib.unified_diff(old, new, "a/x.py", "b/x.py", lineterm="")
     text = "diff --git a/x.py b/x.py\n" + "\n".join(lines) + "\n"
     for change in parse(text.replace("\n", "\r\n") if crlf else text):
-        assert change.path == "x.py" and not change.added & change.context
-        assert {number: new[number - 1] for number in change.commentable} == change.texts
+        assert change.path == "x.py"
+        assert {number: new[number - 1] for number in change.commentable} == shown(change.hunks)

@@ -21,12 +21,13 @@ from gadfly.corpus.tokens import count
 from gadfly.tools.review import engine
 from gadfly.tools.review.code.anchors import anchors
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.engine import review, review_diff, review_files, review_source
+from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.findings import Finding, anchored, fingerprint
-from gadfly.tools.review.reading.diff import parse
-from gadfly.tools.review.reading.material import Material, text_file
-from gadfly.tools.review.reading.source import from_text
+from gadfly.tools.review.reading.changes import from_diff
+from gadfly.tools.review.reading.material import File, Material, from_paths, text_file
+from gadfly.tools.review.reading.source import from_text, read
 from gadfly.tools.review.registry import Check, Hit, Rule, rules
+from gadfly.tools.review.report import Report
 
 Reviewed = Callable[..., list[Finding]]
 LIST = "acts = [[]] * n_layers"
@@ -40,17 +41,19 @@ def spread(scores):
 """
 
 
-def test_severe_before_slight(reviewed: Reviewed) -> None:
-    found = review_files({"x.py": BOTH})
-    assert [each.severity for each in found] == ["high", "medium"]
+def _report(*files: File) -> Report:
+    return review_material(Material("x", list(files)), llm="offline")
+
+
+def test_severe_before_slight() -> None:
+    found = _report(text_file("x.py", BOTH)).findings
+    assert [each.severity for each in found] == ["error", "warning"]
 
 
 def test_only_changed_lines_count() -> None:
-    assert [e.rule for e in review_files({"x.py": BOTH}, {"x.py": {4}})] == [
-        "standard-error-without-root"
-    ]
-    assert not review_files({"x.py": BOTH}, {"x.py": {1}})
-    assert not review_files({"x.py": BOTH}, {"y.py": {4}})
+    found = _report(text_file("x.py", BOTH, changed={4})).findings
+    assert [each.rule for each in found] == ["standard-error-without-root"]
+    assert not _report(text_file("x.py", BOTH, changed={1})).findings
 
 
 @pytest.mark.parametrize(
@@ -74,17 +77,17 @@ def test_not_suppressed(text: str, reviewed: Reviewed) -> None:
     assert len(reviewed(text)) == 1
 
 
-def test_the_fingerprint_survives_moving_and_indenting() -> None:
-    one = review_files({"x.py": LIST})[0]
-    other = review_files({"x.py": f"import torch\n\n\nif True:\n    {LIST}"})[0]
+def test_the_fingerprint_survives_moving_and_indenting(reviewed: Reviewed) -> None:
+    one = reviewed(LIST)[0]
+    other = reviewed(f"import torch\n\n\nif True:\n    {LIST}")[0]
     assert one.fingerprint == other.fingerprint and one.start_line != other.start_line
-    inside = review_files({"x.py": f"def f(n_layers):\n    {LIST}"})[0]
+    inside = reviewed(f"def f(n_layers):\n    {LIST}")[0]
     assert inside.fingerprint != one.fingerprint
     assert fingerprint("a", "b", "c") != fingerprint("a", "bc", "")
 
 
-def test_a_finding_whose_quote_is_not_there_is_dropped() -> None:
-    found = review_files({"x.py": BOTH})[0]
+def test_a_finding_whose_quote_is_not_there_is_dropped(reviewed: Reviewed) -> None:
+    found = reviewed(BOTH)[-1]
     assert anchored(found, BOTH.split("\n"))
     assert not anchored(found, BOTH.replace("[[]]", "[()]").split("\n"))
     assert not anchored(
@@ -97,9 +100,10 @@ def test_folders_are_searched(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "b.py").write_text(LIST)
     (tmp_path / "c.txt").write_text(LIST)
-    assert [Path(each.path).name for each in review_files([tmp_path])] == ["a.py"]
-    missing = review([tmp_path / "none.py"])
-    assert missing.notices and not missing.findings
+    found = review_material(from_paths([tmp_path]), llm="offline").findings
+    assert [Path(each.path).name for each in found] == ["a.py"]
+    gone = _report(File(read(tmp_path / "none.py"), ""))
+    assert gone.notices and not gone.findings
 
 
 def test_injected_instructions_change_nothing(reviewed: Reviewed) -> None:
@@ -203,70 +207,22 @@ def test_anchors_stay_within_their_budget() -> None:
     assert not anchors(code, [], budget=300)
 
 
-def test_equal_snippets_have_their_own_fingerprints() -> None:
-    found = review_files({"x.py": f"{LIST}\nx = 1\n{LIST}\n"})
+def test_equal_snippets_have_their_own_fingerprints(reviewed: Reviewed) -> None:
+    found = reviewed(f"{LIST}\nx = 1\n{LIST}\n")
     assert len({each.fingerprint for each in found}) == len(found) == 2
-    moved = review_files({"x.py": f"import torch\n\n{LIST}\n{LIST}\n"})
+    moved = reviewed(f"import torch\n\n{LIST}\n{LIST}\n")
     assert [e.fingerprint for e in moved] == [e.fingerprint for e in found]
 
 
-def test_unit_tests_are_left_alone() -> None:
+def test_unit_tests_are_left_alone(reviewed: Reviewed) -> None:
     text = f"def test_it():\n    {LIST}\n"
-    assert not review_files({"tests/test_x.py": text})
-    assert review_files({"tests/x.py": text})
+    assert not reviewed(text, "tests/test_x.py")
+    assert reviewed(text, "tests/x.py")
 
 
 def _diff(path: str, old: list[str], new: list[str]) -> str:
     lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm="")
     return f"diff --git a/{path} b/{path}\n" + "\n".join(lines) + "\n"
-
-
-def test_a_diff_is_reviewed_beside_its_new_version(tmp_path: Path) -> None:
-    filler = [f"x{n} = {n}" for n in range(20)]
-    old, new = [LIST, *filler], [LIST, *filler, LIST]
-    (tmp_path / "a.py").write_text("\n".join(new) + "\n")
-    done = review_diff(_diff("a.py", old, new), tmp_path)
-    assert [each.start_line for each in done.findings] == [22] and not done.notices
-    (tmp_path / "a.py").write_text("something = 'else'\n")
-    stale = review_diff(_diff("a.py", old, new), tmp_path)
-    assert not stale.findings and "not the version" in stale.notices[0]
-    (tmp_path / "a.py").unlink()
-    gone = review_diff(_diff("a.py", old, new), tmp_path)
-    assert not gone.findings and "not in" in gone.notices[0]
-
-
-def test_what_a_deletion_breaks_is_found(tmp_path: Path) -> None:
-    old = [
-        "import torch",
-        "before = hidden",
-        "before = before.clone()",
-        "hidden += 1",
-        "print(hidden - before)",
-    ]
-    new = ["import torch", "before = hidden", "hidden += 1", "print(hidden - before)"]
-    (tmp_path / "a.py").write_text("\n".join(new) + "\n")
-    done = review_diff(_diff("a.py", old, new), tmp_path)
-    assert [each.rule for each in done.findings] == ["stored-activation-edited-in-place"]
-
-
-def test_a_file_that_the_diff_creates_needs_no_folder(tmp_path: Path) -> None:
-    diff = (
-        "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n+++ b/n.py\n"
-        f"@@ -0,0 +1 @@\n+{LIST}\n"
-    )
-    assert [each.path for each in review_diff(diff, tmp_path).findings] == ["n.py"]
-
-
-def test_a_path_cannot_leave_the_folder(tmp_path: Path) -> None:
-    outside = tmp_path / "outside.py"
-    outside.write_text(f"{LIST}\n")
-    inside = tmp_path / "in"
-    inside.mkdir()
-    (inside / "link.py").symlink_to(outside)
-    for name in ("../outside.py", "link.py", str(outside)):
-        diff = f"--- a/x.py\n+++ b/{name}\n@@ -1 +1 @@\n-x\n+{LIST}\n"
-        done = review_diff(diff, inside)
-        assert not done.findings and done.notices, name
 
 
 _LINES = st.sampled_from([LIST, "x = 1", "", "@@ -1 +1 @@", "--- a", "+++ b", "\f", "def f(:", "y"])
@@ -275,14 +231,13 @@ _LINES = st.sampled_from([LIST, "x = 1", "", "@@ -1 +1 @@", "--- a", "+++ b", "\
 @settings(max_examples=80, deadline=None)
 @given(st.lists(_LINES, max_size=9), st.lists(_LINES, max_size=9), st.booleans())
 def test_any_change_is_survived(old: list[str], new: list[str], crlf: bool) -> None:
-    """Findings of a diff stand on lines that it shows, whatever the change looks like."""
+    """Findings of a diff quote lines of the new version, whatever the change looks like."""
     with tempfile.TemporaryDirectory() as folder:
         end = "\r\n" if crlf else "\n"
         Path(folder, "a.py").write_bytes(end.join(new).encode())
         text = _diff("a.py", old, new)
-        done = review_diff(text, Path(folder))
-        shown = {line for change in parse(text) for line in change.commentable}
-        assert all(each.start_line in shown for each in done.findings)
+        for each in review_material(from_diff(text, root=Path(folder)), llm="offline").findings:
+            assert each.quote in "\n".join(new)
 
 
 SLOW = "attention-axes-swapped"  # has a page
@@ -312,7 +267,7 @@ def test_a_rule_that_takes_too_long_says_so_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _with(_slow, monkeypatch)
-    done = review({"x.py": f"{ASSIGNMENTS}{LIST}\n"})
+    done = _report(text_file("x.py", f"{ASSIGNMENTS}{LIST}\n"))
     found = [each.start_line for each in done.findings if each.rule == SLOW]
     assert found[:4] == [1, 2, 3, 4] and len(found) < 100, "what it found until then stands"
     assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
@@ -324,7 +279,7 @@ def test_a_rule_that_takes_too_long_says_so_and_the_others_go_on(
 
 def test_a_rule_within_its_time_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     _with(_slow, monkeypatch, seconds=30.0)
-    done = review({"x.py": ASSIGNMENTS})
+    done = _report(text_file("x.py", ASSIGNMENTS))
     assert len([each for each in done.findings if each.rule == SLOW]) == 100 and not done.notices
 
 
@@ -336,7 +291,7 @@ def test_a_rule_that_fails_keeps_what_it_found(monkeypatch: pytest.MonkeyPatch) 
             yield Hit(assign)
 
     _with(failing, monkeypatch, seconds=30.0)
-    done = review({"x.py": f"{ASSIGNMENTS}{LIST}\n"})
+    done = _report(text_file("x.py", f"{ASSIGNMENTS}{LIST}\n"))
     assert [e.start_line for e in done.findings if e.rule == SLOW] == [1, 2]
     assert "shared-list-in-every-slot" in {each.rule for each in done.findings}
     assert done.notices == [
@@ -351,14 +306,14 @@ def test_a_rule_that_stops_nowhere_in_particular_says_that(monkeypatch: pytest.M
         yield
 
     _with(elsewhere, monkeypatch)
-    (notice,) = review({"x.py": LIST}).notices
+    (notice,) = _report(text_file("x.py", LIST)).notices
     assert notice.endswith("it did not look at all of the file")
 
 
 def test_the_notice_reaches_every_reader_of_a_review(monkeypatch: pytest.MonkeyPatch) -> None:
     """People, ``--json``, MCP and pull requests are all shown this report."""
     _with(_slow, monkeypatch)
-    report = review_material(Material("x", [text_file("x.py", ASSIGNMENTS)]), llm="offline")
+    report = _report(text_file("x.py", ASSIGNMENTS))
     assert SLOW in report.notices[0] and SLOW in report.model_dump_json()
     assert any(SLOW in each for each in markdown.notes(report))
     assert SLOW in markdown.summary(report, 10)

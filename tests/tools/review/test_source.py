@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.tools.review.engine import review, review_source
+from gadfly.agent.jobs.review import review as run
+from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.findings import Finding
+from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.reading.source import from_text
 
 Reviewed = Callable[..., list[Finding]]
@@ -52,9 +54,9 @@ def test_cells_of_other_languages_and_broken_cells_hide_nothing(reviewed: Review
 
 def test_what_cannot_be_read_gives_a_notice() -> None:
     for path, text in (("a.py", "def f(:\n"), ("b.ipynb", "{"), ("c.ipynb", "[]"), ("d.py", "\0")):
-        done = review({path: text})
+        done = run(Material("x", [text_file(path, text)]), rules_only=True)
         assert not done.findings and len(done.notices) == 1, path
-    assert review({"e.py": "x = 1\n" * 400_000}).notices
+    assert from_text("e.py", "x = 1\n" * 400_000).notice
 
 
 def test_crlf_and_byte_order_mark(reviewed: Reviewed) -> None:
@@ -98,13 +100,13 @@ def test_a_finding_knows_its_line_in_the_notebook_file() -> None:
         {"cell_type": "code", "source": []},
     ]
     text = json.dumps({"cells": cells}, indent=1)
-    (found,) = review({"x.ipynb": text}).findings
-    assert found.file_line is not None
-    assert BUG in text.split("\n")[found.file_line - 1]
-    assert review({"x.ipynb": text}, {"x.ipynb": {found.file_line}}).findings
-    assert not review({"x.ipynb": text}, {"x.ipynb": {found.file_line - 1}}).findings
-    (compact,) = review({"x.ipynb": json.dumps({"cells": cells})}).findings
-    assert compact.file_line is None
+    file = text_file("x.ipynb", text)
+    (found,) = review_source(file.source)
+    line = file.line(found.cell, found.start_line)
+    assert BUG in text.split("\n")[line - 1]
+    for changed, told in (({line}, 1), ({line - 1}, 0)):
+        material = Material("x", [text_file("x.ipynb", text, changed=changed)])
+        assert len(run(material, rules_only=True).findings) == told
 
 
 _LINE = st.sampled_from([BUG, "x = 1", "%%bash", "!ls", "if a:", "é = 'ü'", "", 's = """', "\\"])
@@ -120,8 +122,9 @@ def test_cells_of_any_kind_keep_their_places(cells: list[list[str]], crlf: bool)
         for lines in cells
     ]
     text = json.dumps({"cells": made}, indent=1)
-    for each in review({"x.ipynb": text}).findings:
+    file = text_file("x.ipynb", text)
+    for each in review_source(file.source):
         assert each.cell is not None
         assert cells[each.cell][each.start_line - 1] == BUG == each.quote
-        assert each.file_line is not None
-        assert json.dumps(BUG)[:-1] in text.split("\n")[each.file_line - 1]
+        line = file.line(each.cell, each.start_line)
+        assert json.dumps(BUG)[:-1] in text.split("\n")[line - 1]

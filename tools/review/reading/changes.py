@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
-from gadfly.tools.review.reading.diff import FileChange
-from gadfly.tools.review.reading.hunks import (
-    Hunk,
+from gadfly.tools.review.reading.diff import (
+    FileChange,
     applied,
     as_it_stands,
-    by_file,
     is_new_side,
+    parse,
     unapplied,
 )
 from gadfly.tools.review.reading.material import SUFFIXES, File, Material, fits, text_file
@@ -83,8 +82,8 @@ def _material(
     diff = diff.removeprefix("\ufeff")
     if _COLOURED.match(diff):
         diff = _COLOUR.sub("", diff)
-    changes = list(by_file(diff))
-    for change, _ in changes:
+    changes = parse(diff)
+    for change in changes:
         _settle_prefix(change, root)
     if not changes and not empty:
         found = (
@@ -95,13 +94,13 @@ def _material(
         raise UsageError(
             f"that is not a unified diff: {found}; make one with: git diff > change.diff"
         )
-    for change, hunks in changes:
+    for change in changes:
         if only and not any(fits(change.path, each) for each in only):
             continue
         if not change.path.endswith(SUFFIXES):
             others += 1
-        elif hunks and not change.deleted:
-            material.files.append(_file(change, hunks, root))
+        elif change.hunks and not change.deleted:
+            material.files.append(_file(change, root))
     if others:
         material.notices.append(
             f"{others} changed files are neither Python nor notebooks; not read"
@@ -114,7 +113,8 @@ def _material(
     return material
 
 
-def _file(change: FileChange, hunks: list[Hunk], root: Path) -> File:
+def _file(change: FileChange, root: Path) -> File:
+    hunks = change.hunks
     more: dict[str, Any] = {
         "changed": change.added,
         "shown": change.commentable,
@@ -130,7 +130,7 @@ def _file(change: FileChange, hunks: list[Hunk], root: Path) -> File:
         new = applied(text, hunks)
         if new is not None:
             return text_file(change.path, new, before=text, **more)
-    text, whole = as_it_stands(change, hunks)
+    text, whole = as_it_stands(hunks)
     return text_file(change.path, text, partial=not whole, **more)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
-from gadfly.tools.review.reading.source import Place
+from gadfly.tools.review.reading.source import Place, cells_of
 
 _SOURCE = re.compile(r'^(\s*)"(?:source|input)":')
 
@@ -18,13 +17,12 @@ _SOURCE = re.compile(r'^(\s*)"(?:source|input)":')
 def json_lines(raw: str) -> dict[Place, int]:
     """The line of the JSON, from 1, for each line of each cell; empty for what is no notebook."""
     try:
-        cells = _cells(json.loads(raw))
+        found = cells_of(json.loads(raw)) or []
     except (ValueError, RecursionError):
         return {}
+    cells = [each if isinstance(each, dict) else {} for each in found]
     lines = raw.split("\n")
-    starts = [
-        (number, found[1]) for number, line in enumerate(lines) if (found := _SOURCE.match(line))
-    ]
+    starts = [(number, key[1]) for number, line in enumerate(lines) if (key := _SOURCE.match(line))]
     # Outputs may hold the same key, deeper.
     depth = min((len(indent) for _, indent in starts), default=0)
     heads = [number for number, indent in starts if len(indent) == depth]
@@ -49,18 +47,3 @@ def json_lines(raw: str) -> dict[Place, int]:
             Place(index, count), found_lines.get(Place(index, count - 1), head + 1)
         )
     return found_lines
-
-
-def _cells(raw: Any) -> list[dict[str, Any]]:
-    if not isinstance(raw, dict):
-        return []
-    cells = raw.get("cells")
-    if not isinstance(cells, list):
-        sheets = raw.get("worksheets")
-        cells = [
-            cell
-            for sheet in (sheets if isinstance(sheets, list) else [])
-            if isinstance(sheet, dict)
-            for cell in sheet.get("cells", [])
-        ]
-    return [cell if isinstance(cell, dict) else {} for cell in cells]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,6 @@ _MAGIC = re.compile(r"^(\s*)(?:[%!]|\?\??\w)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[A-Za-z_][\w, .]*=\s*)[%!].*$")
 _HELP = re.compile(r"^(\s*)[\w.]+\?{1,2}\s*$")
 _CELL_MAGIC = re.compile(r"^\s*%%(\w+)")
-_SOURCE_KEY = re.compile(r'^\s*"source":\s*\[\s*$')
 _PYTHON_CELLS = {"time", "timeit", "capture", "prun", "memit"}
 
 
@@ -31,9 +30,6 @@ class Place(NamedTuple):
 
     cell: int | None
     line: int
-    file_line: int | None = (
-        None  # where it stands in the .ipynb file, if its JSON is laid out in lines
-    )
 
 
 @dataclass
@@ -69,10 +65,8 @@ def read(path: Path, name: str | None = None) -> Source:
     return from_text(shown, data.decode("utf-8-sig", "replace"))
 
 
-def sources(files: Iterable[Path | str] | Mapping[str, str]) -> list[Source]:
+def sources(files: Iterable[Path | str]) -> list[Source]:
     """The files as sources; folders are searched for Python files and notebooks."""
-    if isinstance(files, Mapping):
-        return [from_text(path, text) for path, text in files.items()]
     found: list[Source] = []
     for each in files:
         path = Path(each)
@@ -119,13 +113,12 @@ def _notebook(path: str, text: str) -> Source:
         raw = json.loads(text)
     except (ValueError, RecursionError):
         return Source(path, "", notice=f"{path} is not a notebook: its JSON cannot be read")
-    cells = _cells(raw)
+    cells = cells_of(raw)
     if cells is None:
         return Source(path, "", notice=f"{path} is not a notebook: it has no cells")
     source = Source(path, "", places=[])
     assert source.places is not None
     kept: list[str] = []
-    starts = _first_lines(text, cells)
     for number, cell in enumerate(cells):
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
@@ -137,40 +130,13 @@ def _notebook(path: str, text: str) -> Source:
             clean = [""] * len(lines)
             source.notice = f"{path}: cell {number} cannot be parsed and was not reviewed"
         kept += clean
-        start = starts.get(number)
-        source.places += [
-            Place(number, line, None if start is None else start + line - 1)
-            for line in range(1, len(lines) + 1)
-        ]
+        source.places += [Place(number, line) for line in range(1, len(lines) + 1)]
     source.text = "\n".join(kept)
     return source
 
 
-def _first_lines(text: str, cells: list[Any]) -> dict[int, int]:
-    """In which line of the file the source of each cell begins, where every line has its own.
-
-    That is how Jupyter writes notebooks. A quote inside a JSON string is escaped, so no content can look
-    like the key that is searched here.
-    """
-    laid_out = {
-        number: cell["source"]
-        for number, cell in enumerate(cells)
-        if isinstance(cell, dict) and isinstance(cell.get("source"), list) and cell["source"]
-    }
-    keys = [
-        number for number, line in enumerate(text.split("\n"), start=1) if _SOURCE_KEY.match(line)
-    ]
-    if len(keys) != len(laid_out):
-        return {}
-    return {
-        number: key + 1
-        for (number, parts), key in zip(laid_out.items(), keys, strict=True)
-        if all(isinstance(part, str) and part.find("\n") in (-1, len(part) - 1) for part in parts)
-        and all(part.endswith("\n") for part in parts[:-1])
-    }
-
-
-def _cells(raw: Any) -> list[Any] | None:
+def cells_of(raw: Any) -> list[Any] | None:
+    """The cells of a notebook's JSON, of the present form or the old one with worksheets."""
     if not isinstance(raw, dict):
         return None
     if isinstance(raw.get("cells"), list):
