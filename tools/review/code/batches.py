@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, is_attribute
+from gadfly.tools.review.code.tree import constant, identifiers, is_attribute
 from gadfly.tools.review.code.watch import Watched
 
 
@@ -74,7 +74,7 @@ def padding_side(code: Code) -> Padding:
         if each.arg in ("padding_side", "default_padding_side"):
             sides.add(constant(code.value(each.value)))
     for compare in code.all(ast.Compare):
-        if "padding_side" in code.identifiers(compare.left):
+        if "padding_side" in identifiers(compare.left):
             sides |= {constant(right) for right in compare.comparators}
     return Padding("left" in sides, "right" in sides)
 

@@ -75,8 +75,7 @@ def forwards_in(code: Code, node: ast.AST) -> list[ast.Call]:
 def from_model(code: Code, node: ast.AST | None) -> bool:
     """Whether activations or logits of a model flow into an expression."""
     return any(
-        (is_attribute(each, *OUTPUT_ATTRS))
-        or (isinstance(each, ast.Call) and is_forward(code, each))
+        is_attribute(each, *OUTPUT_ATTRS) or (isinstance(each, ast.Call) and is_forward(code, each))
         for each in code.flow(node)
     )
 
@@ -108,10 +107,10 @@ def without_grad(code: Code, node: ast.AST) -> bool:
     """Whether a node runs with gradients off, by a decorator, a ``with`` or a switch of the file."""
     for function in (each for each in code.up(node) if isinstance(each, FUNCTIONS)):
         for decorator in function.decorator_list:
-            if code.identifiers(decorator) & NO_GRAD:
+            if identifiers(decorator) & NO_GRAD:
                 return True
     for _, item in code.withs(node):
-        if code.identifiers(item.context_expr) & NO_GRAD:
+        if identifiers(item.context_expr) & NO_GRAD:
             return True
     return _switched_off(code)
 

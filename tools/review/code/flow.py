@@ -25,13 +25,13 @@ from gadfly.tools.review.code.tree import (
     arm_of,
     end,
     holds,
-    identifiers,
     inner,
     is_attribute,
     parameters,
     place,
     position,
     returned,
+    said,
     within,
     word_set,
 )
@@ -384,12 +384,8 @@ class Code(Tree):
                 if isinstance(each, ast.Name):
                     names.add(each.id)
                     names.add(self.imports.get(each.id, each.id).rsplit(".", 1)[-1])
-                elif isinstance(each, ast.Attribute):
-                    names.add(each.attr)
-                elif isinstance(each, ast.keyword) and each.arg:
-                    names.add(each.arg)
-                elif isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    names.add(each.value[:60])
+                else:
+                    names |= said(each)
             found = frozenset(names)
             self._vocab[node] = found
         return found
@@ -433,7 +429,3 @@ class Code(Tree):
     def same(self, one: ast.AST | None, other: ast.AST | None) -> bool:
         """Whether two expressions are written alike."""
         return one is not None and other is not None and self.unparsed(one) == self.unparsed(other)
-
-    def identifiers(self, node: ast.AST | None) -> frozenset[str]:
-        """Identifiers in the expression itself, without its flow."""
-        return identifiers(node)

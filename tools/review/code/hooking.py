@@ -9,7 +9,14 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import Function, constant, inner, is_attribute, parameters
+from gadfly.tools.review.code.tree import (
+    FUNCTIONS,
+    Function,
+    constant,
+    inner,
+    is_attribute,
+    parameters,
+)
 from gadfly.tools.review.code.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
@@ -73,6 +80,13 @@ def hooks(code: Code) -> list[Hook]:
         else:
             continue
         found.append(Hook(function, style, value, site))
+    return Watched(found, code.watch)
+
+
+@kept
+def hook_functions(code: Code) -> list[Function]:
+    """The hooks that are functions, not lambdas."""
+    found = [each.function for each in hooks(code) if isinstance(each.function, FUNCTIONS)]
     return Watched(found, code.watch)
 
 

@@ -7,23 +7,22 @@ from functools import cache, lru_cache
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
-# Two sides of an experiment. A name of one side fed with only the other side is a swap.
-CLEAN = frozenset({"clean", "uncorrupted", "unpatched"})
-CORRUPT = frozenset(
-    {"corrupt", "corrupted", "corr", "dirty", "noised", "counterfactual", "cf", "corruption"}
-)
-TRAIN = frozenset({"train", "training", "tr", "fit"})
-TEST = frozenset({"test", "testing", "te", "heldout", "holdout"})
-POSITIVE = frozenset({"pos", "positive", "positives", "plus"})
-NEGATIVE = frozenset({"neg", "negative", "negatives", "minus"})
-RIGHT = frozenset({"correct", "right", "answer", "target", "io", "true", "good"})
-WRONG = frozenset({"incorrect", "wrong", "distractor", "foil", "bad", "false", "alternative", "s"})
-
 
 @cache
 def listed(text: str) -> frozenset[str]:
     """The names in a text, blanks between them: a table of names that is read as one."""
     return frozenset(text.split())
+
+
+# Two sides of an experiment. A name of one side fed with only the other side is a swap.
+CLEAN = listed("clean uncorrupted unpatched")
+CORRUPT = listed("corrupt corrupted corr dirty noised counterfactual cf corruption")
+TRAIN = listed("train training tr fit")
+TEST = listed("test testing te heldout holdout")
+POSITIVE = listed("pos positive positives plus")
+NEGATIVE = listed("neg negative negatives minus")
+RIGHT = listed("correct right answer target io true good")
+WRONG = listed("incorrect wrong distractor foil bad false alternative s")
 
 
 @lru_cache(maxsize=8192)
@@ -39,15 +38,11 @@ def about(name: str, *groups: frozenset[str]) -> bool:
 
 
 # What vectors in activation space are called.
-VECTOR_WORDS = {"vector", "vec", "direction", "dir", "steer", "steering", "v", "d", "probe_dir"}
+VECTOR_WORDS = listed("vector vec direction dir steer steering v d probe_dir")
 
-METRICS = {
-    "accuracy_score",
-    "roc_auc_score",
-    "f1_score",
-    "balanced_accuracy_score",
-    "average_precision_score",
-}
+METRICS = listed(
+    "accuracy_score roc_auc_score f1_score balanced_accuracy_score average_precision_score"
+)
 
-SPLITS = frozenset({"train_test_split"})
-CROSS_VALIDATION = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
+SPLITS = listed("train_test_split")
+CROSS_VALIDATION = listed("cross_val_score cross_validate cross_val_predict")

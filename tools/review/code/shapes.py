@@ -21,7 +21,6 @@ from gadfly.tools.review.code.tree import (
     indices,
     integer,
     is_attribute,
-    is_full_slice,
     is_name,
     returned,
     truth,
@@ -61,17 +60,14 @@ _COMMENT = re.compile(r"#.*?[\[(]\s*([\w/*+\- ]+(?:,\s*[\w/*+\- ]+)+)\s*[\])]")
 _SAID = re.compile(r"\b(\w++)(?=[^\[\]\n.]{0,30}\[([\w, ]+)\])")
 _BRACKETS = re.compile(r"\[([\w ]+(?:,[\w ()]+)*)\]")
 _HOOKS = {
-    "resid": ("batch", "pos", "d_model"),
-    "embed": ("batch", "pos", "d_model"),
-    "attn_out": ("batch", "pos", "d_model"),
-    "mlp_out": ("batch", "pos", "d_model"),
-    "pattern": ("batch", "head", "query", "key"),
-    "attn_scores": ("batch", "head", "query", "key"),
-    "hook_z": ("batch", "pos", "head", "d_head"),
-    "hook_q": ("batch", "pos", "head", "d_head"),
-    "hook_k": ("batch", "pos", "head", "d_head"),
-    "hook_v": ("batch", "pos", "head", "d_head"),
-    "hook_result": ("batch", "pos", "head", "d_model"),
+    part: tuple(axes.split())
+    for axes, parts in {
+        "batch pos d_model": "resid embed attn_out mlp_out",
+        "batch head query key": "pattern attn_scores",
+        "batch pos head d_head": "hook_z hook_q hook_k hook_v",
+        "batch pos head d_model": "hook_result",
+    }.items()
+    for part in parts.split()
 }
 _OUTPUTS: dict[str, Shape] = {
     "logits": ("batch", "pos", "vocab"),
@@ -86,15 +82,6 @@ _WEIGHTS: dict[str, Shape] = {
     "W_dec": ("feature", "d_model"),
     "W_enc": ("d_model", "feature"),
 }
-_SHORT_HOOKS = {
-    "z": "hook_z",
-    "q": "hook_q",
-    "k": "hook_k",
-    "v": "hook_v",
-    "result": "hook_result",
-    "pattern": "pattern",
-    "attn_scores": "attn_scores",
-}
 
 
 def axis(text: str) -> str:
@@ -106,7 +93,7 @@ def axis(text: str) -> str:
 
 def hook_shape(name: str) -> Shape | None:
     """The shape of a TransformerLens activation by its name."""
-    name = _SHORT_HOOKS.get(name, name)
+    name = f"hook_{name}" if name in ("z", "q", "k", "v", "result") else name
     return next((shape for part, shape in _HOOKS.items() if part in name), None)
 
 
@@ -529,8 +516,3 @@ def _matmul(left: Shape | None, right: Shape | None) -> Shape | None:
     if len(right) == 1:
         return left[:-1]
     return (*left[:-1], right[-1])
-
-
-def only_full_slices_before(parts: list[ast.expr], place: int) -> bool:
-    """Whether everything before a place of a subscript is ``:``."""
-    return all(is_full_slice(each) for each in parts[:place])

@@ -465,28 +465,22 @@ def identifiers(node: ast.AST | None) -> frozenset[str]:
         return frozenset()
     known: frozenset[str] | None = getattr(node, "_identifiers", None)
     if known is None:
-        known = frozenset(_identifiers(node))
+        known = frozenset().union(*map(said, inner(node)))
         node._identifiers = known  # type: ignore[attr-defined]
     return known
 
 
-def _identifiers(node: ast.AST) -> set[str]:
-    found: set[str] = set()
-    for each in inner(node):
-        if isinstance(each, ast.Name):
-            found.add(each.id)
-        elif isinstance(each, ast.Attribute):
-            found.add(each.attr)
-        elif isinstance(each, ast.keyword) and each.arg:
-            found.add(each.arg)
-        elif isinstance(each, ast.Constant) and isinstance(each.value, str):
-            found.add(each.value[:60])
-    return found
-
-
-def loads(node: ast.AST) -> set[str]:
-    """Plain names that are read somewhere below a node."""
-    return {each.id for each in within(node, ast.Name) if isinstance(each.ctx, ast.Load)}
+def said(node: ast.AST) -> set[str]:
+    """The identifier, attribute, keyword or short string that one node is."""
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if isinstance(node, ast.Attribute):
+        return {node.attr}
+    if isinstance(node, ast.keyword) and node.arg:
+        return {node.arg}
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return {node.value[:60]}
+    return set()
 
 
 def word_set(node: ast.AST | None) -> frozenset[str]:

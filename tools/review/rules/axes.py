@@ -182,7 +182,7 @@ def entropy_axis(code: Code) -> Iterator[Hit]:
         product = code.value(op.x)
         if isinstance(product, ast.UnaryOp):
             product = product.operand
-        if which is None or axes is None or not (is_binary(product, ast.Mult)):
+        if which is None or axes is None or not is_binary(product, ast.Mult):
             continue
         if not any(
             code.op(each).name in ("log", "log2", "log_softmax") for each in code.calls_in(product)

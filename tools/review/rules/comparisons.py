@@ -167,7 +167,7 @@ def other_gradient(code: Code) -> Iterator[Hit]:
     for node in code.binary(ast.Mult):
         for difference, gradient in ((node.left, node.right), (node.right, node.left)):
             seen = code.value(difference)
-            if not (is_binary(seen, ast.Sub)):
+            if not is_binary(seen, ast.Sub):
                 continue
             difference = seen
             said = word_set(gradient)

@@ -94,7 +94,7 @@ def _random_beside(code: Code) -> Iterator[Hit]:
     if not code.mentions("randn_like", "randn"):
         return
     for function in code.defs():
-        if any("norm" in each or "unit" in each for each in code.identifiers(function)):
+        if any("norm" in each or "unit" in each for each in identifiers(function)):
             continue
         calls = list(within(function, ast.Call))
         named = Counter(
@@ -106,7 +106,7 @@ def _random_beside(code: Code) -> Iterator[Hit]:
         for call in calls:
             for number, given in enumerate(call.args):
                 value = code.value(given)
-                if not (code.is_call(value, "randn_like", "randn")):
+                if not code.is_call(value, "randn_like", "randn"):
                     continue
                 like = identifiers(value) & {
                     each for each in parameters(function) if words(each) & VECTOR_WORDS

@@ -42,7 +42,7 @@ def _pair_difference(code: Code, node: ast.AST | None) -> bool:
         value = code.value(code.op(value).x)
     if isinstance(value, ast.ListComp):
         value = value.elt
-    if not (is_binary(value, ast.Sub)):
+    if not is_binary(value, ast.Sub):
         return False
     left, right = words(code.unparsed(value.left)), words(code.unparsed(value.right))
     pairs = (

@@ -154,7 +154,7 @@ def _counts_the_rows(code: Code, place: ast.AST, divisor: ast.AST) -> bool:
         return False
     target = statement.targets[0]
     first = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
-    if not isinstance(place, ast.Call) and not (is_binary(place, ast.FloorDiv)):
+    if not isinstance(place, ast.Call) and not is_binary(place, ast.FloorDiv):
         return False
     scope = code.function(place) or code.module
     text = code.unparsed(divisor.args[0])

@@ -19,7 +19,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
     """hidden_states[i] is the input of block i, not its output."""
     yield from _beside_output(code)
     for call in code.all(ast.Call):
-        if not (is_attribute(call.func, "register_forward_hook")):
+        if not is_attribute(call.func, "register_forward_hook"):
             continue
         site = code.value(call.func.value)
         if not (isinstance(site, ast.Subscript) and call.args):
@@ -36,7 +36,7 @@ def off_by_one(code: Code) -> Iterator[Hit]:
     # A vector read at hidden_states[layer], added by a hook on layers[layer] in another function.
     for node in code.all(ast.Subscript):
         base = code.value(node.value)
-        if not (is_attribute(base, "hidden_states")):
+        if not is_attribute(base, "hidden_states"):
             continue
         if not isinstance(node.slice, ast.Name | ast.Constant) or integer(node.slice) in (-1, 0):
             continue
@@ -161,7 +161,7 @@ def called_residual(code: Code) -> Iterator[Hit]:
     """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
     for node in code.all(ast.Subscript):
         base = code.value(node.value)
-        if not (is_attribute(base, "hidden_states")) or integer(node.slice) != -1:
+        if not is_attribute(base, "hidden_states") or integer(node.slice) != -1:
             continue
         function = code.function(node)
         document = (ast.get_docstring(function) or "").lower() if function is not None else ""

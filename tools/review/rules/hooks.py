@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.hooking import Hook, hooks, returns_value
+from gadfly.tools.review.code.hooking import Hook, hook_functions, hooks, returns_value
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
     inner,
@@ -69,7 +69,9 @@ def no_effect(code: Code) -> Iterator[Hit]:
     """A hook that computes a new activation and neither returns it nor writes it in place."""
     for hook in hooks(code):
         function = hook.function
-        if isinstance(function, ast.Lambda) or returns_value(function):
+        if isinstance(function, ast.Lambda):
+            continue
+        if returns_value(function):
             continue
         if any(within(function, ast.Yield)):
             continue
@@ -146,10 +148,7 @@ def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
 @rule("hook-edits-copy", "high")
 def edits_copy(code: Code) -> Iterator[Hit]:
     """A hook edits a clone and returns the untouched original."""
-    for hook in hooks(code):
-        function = hook.function
-        if isinstance(function, ast.Lambda):
-            continue
+    for function in hook_functions(code):
         clones: dict[str, ast.AST] = {}
         for node in inner(function, nested=False):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -215,11 +214,11 @@ def baseline_hooked(code: Code) -> Iterator[Hit]:
 @rule("detached-copy-has-no-gradient", "high")
 def detached(code: Code) -> Iterator[Hit]:
     """A hook that keeps ``h.detach().requires_grad_()`` and lets the model go on with the original."""
-    for hook in hooks(code):
-        if isinstance(hook.function, ast.Lambda) or returns_value(hook.function):
+    for function in hook_functions(code):
+        if returns_value(function):
             continue
-        for node in inner(hook.function):
-            if not (code.is_call(node, "detach")):
+        for node in inner(function):
+            if not code.is_call(node, "detach"):
                 continue
             statement = code.statement(node)
             target = getattr(statement, "targets", [None])[0]
@@ -227,7 +226,7 @@ def detached(code: Code) -> Iterator[Hit]:
             tracked = any(
                 code.is_call(each, "requires_grad_", "retain_grad")
                 and (code.unparsed(code.op(each).x) == name or node in inner(each))
-                for each in inner(hook.function)
+                for each in inner(function)
             )
             if tracked:
                 yield Hit(node)

@@ -146,7 +146,7 @@ def loop_unused(code: Code) -> Iterator[Hit]:
         used = [each for statement in loop.body for each in inner(statement) if is_name(each, name)]
         work = [each for s in loop.body for each in inner(s) if isinstance(each, ast.Call)]
         stores = any(
-            isinstance(each, ast.Assign | ast.AugAssign) or (code.is_call(each, "append"))
+            isinstance(each, ast.Assign | ast.AugAssign) or code.is_call(each, "append")
             for s in loop.body
             for each in inner(s)
         )

@@ -135,7 +135,7 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
     if not isinstance(node.op, ast.Div):
         return False
     above = node.left
-    if not (is_binary(above, ast.Sub)):
+    if not is_binary(above, ast.Sub):
         return False
     mean, spread = code.value(above.right), node.right
     spread_value = code.value(spread)

@@ -152,7 +152,7 @@ def _bare_tokens(code: Code, node: ast.AST) -> ast.AST | None:
                 return None
         elif isinstance(current, ast.Name):
             value = code.value(current)
-            if isinstance(value, ast.Subscript) or (code.is_call(value, *_RESHAPES)):
+            if isinstance(value, ast.Subscript) or code.is_call(value, *_RESHAPES):
                 return _bare_tokens(code, value)
             return (
                 current
@@ -177,7 +177,7 @@ def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
             if code.op(current).name not in _RESHAPES:
                 return None
             current = code.op(current).x
-        elif (is_attribute(current, "logits", "mT")) or (
+        elif is_attribute(current, "logits", "mT") or (
             isinstance(current, ast.Subscript) and integer(current.slice) == 0
         ):
             current = current.value

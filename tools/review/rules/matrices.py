@@ -86,7 +86,7 @@ def conv1d(code: Code) -> Iterator[Hit]:
     """GPT-2's c_proj.weight is [in, out]: heads are its rows."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
-        if not (is_attribute(value, "weight")):
+        if not is_attribute(value, "weight"):
             continue
         owner = value.value
         if not (is_attribute(owner, "c_proj") and "attn" in code.unparsed(owner)):

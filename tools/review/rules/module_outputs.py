@@ -81,7 +81,7 @@ def block_output_zero(code: Code) -> Iterator[Hit]:
                 break
     for subscript in code.all(ast.Subscript):
         base = subscript.value
-        if not (is_attribute(base, "output")):
+        if not is_attribute(base, "output"):
             continue
         if integer(subscript.slice) != 0 or not code.imports_from("nnsight", "nnterp"):
             continue

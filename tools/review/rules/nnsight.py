@@ -36,9 +36,7 @@ def missing_save(code: Code) -> Iterator[Hit]:
     """A name bound in a trace and read after it, without save()."""
     sessions = {each.block for each in traces(code) if each.kind == "session"}
     for trace in _tops(code):
-        if any(
-            each in sessions or (code.is_call(each, "session")) for each in code.up(trace.block)
-        ):
+        if any(each in sessions or code.is_call(each, "session") for each in code.up(trace.block)):
             continue
         saved = _saved_in(code, trace.block)
         scope = code.function(trace.block) or code.module
@@ -77,7 +75,7 @@ def not_written_back(code: Code) -> Iterator[Hit]:
                 continue
             name = node.targets[0].id
             value = node.value
-            if (is_attribute(value, "output", "input")) or (
+            if is_attribute(value, "output", "input") or (
                 isinstance(value, ast.Subscript)
                 and is_attribute(
                     value.value, *listed("output layers_output mlps_output attentions_output")
@@ -158,6 +156,6 @@ def _edited_between(node: ast.AST) -> bool:
     """Whether the saved value is more than the state itself: a mean, a sum with a vector."""
     return any(
         isinstance(each, ast.BinOp)
-        or (is_attribute(each, "mean", "roll", "flip", "zeros_like", "randn_like"))
+        or is_attribute(each, "mean", "roll", "flip", "zeros_like", "randn_like")
         for each in inner(node)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import integer, is_binary, is_name, returned
+from gadfly.tools.review.code.tree import identifiers, integer, is_binary, is_name, returned
 from gadfly.tools.review.registry import Hit, rule
 
 
@@ -119,7 +119,7 @@ def thrown_away(code: Code) -> Iterator[Hit]:
             continue
         if "distributed" in code.dotted(call.func):
             continue
-        if "out" in op.kw or (is_name(call.func.value, "self")):
+        if "out" in op.kw or is_name(call.func.value, "self"):
             continue  # self.relu(x) may well be an in-place module
         method = isinstance(code.op(call).x, ast.AST) and op.x is call.func.value
         block = getattr(code.parents.get(statement), "body", [])
@@ -130,7 +130,7 @@ def thrown_away(code: Code) -> Iterator[Hit]:
 
 def _expects(code: Code, node: ast.AST) -> bool:
     return bool(
-        code.identifiers(node)
+        identifiers(node)
         & {"raises", "assertRaises", "suppress", "trace", "generate", "profile", "FakeTensorMode"}
     )
 
@@ -144,7 +144,7 @@ def bare_cosine(code: Code) -> Iterator[Hit]:
             "sin schedule lr rotary rope embedding angle"
         ):
             continue
-        vocab = code.identifiers(function)
+        vocab = identifiers(function)
         if any(
             "norm" in each.lower() or "unit" in each.lower() or "cosine_sim" in each.lower()
             for each in vocab - {function.name}
@@ -157,6 +157,6 @@ def bare_cosine(code: Code) -> Iterator[Hit]:
         for value in returned(function):
             shown = code.value(value)
             product = is_binary(shown, ast.MatMult)
-            product = product or (code.is_call(shown, "dot", "matmul", "einsum"))
+            product = product or code.is_call(shown, "dot", "matmul", "einsum")
             if product:
                 yield Hit(value)

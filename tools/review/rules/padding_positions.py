@@ -141,18 +141,7 @@ def position_from_unpadded(code: Code) -> Iterator[Hit]:
         flow = code.flow(parts[1])
         if any(each in batches for each in flow):
             continue
-        bare = any(
-            code.is_call(each, "len", "index")
-            and any(
-                isinstance(inside, ast.Call)
-                and (
-                    is_tokenizer(code, inside.func)
-                    or code.op(inside).name in ("encode", "tokenize")
-                )
-                for inside in code.flow(each)
-            )
-            for each in flow
-        )
+        bare = _counts_tokens(code, flow, "len", "index")
         vocab = code.vocab(parts[1])
         if bare and not ({"attention_mask", "pad", "offset", "n_pad", "padding"} & vocab):
             yield Hit(node)
@@ -168,17 +157,16 @@ def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
         if any(each in batches for each in flow) or not comes_from(code, node.value, batches):
             continue
         generated = any(code.is_call(each, "generate") for each in code.flow(node.value))
-        counted = any(
-            code.is_call(each, "len")
-            and any(
-                isinstance(inside, ast.Call)
-                and (
-                    is_tokenizer(code, inside.func)
-                    or code.op(inside).name in ("encode", "tokenize")
-                )
-                for inside in code.flow(each)
-            )
-            for each in flow
-        )
+        counted = _counts_tokens(code, flow, "len")
         if generated and counted:
             yield Hit(node, "continuation")
+
+
+def _counts_tokens(code: Code, flow: list[ast.AST], *counting: str) -> bool:
+    """Whether a flow counts in the tokens of a text: ``len(tokenizer(prompt).input_ids)``."""
+    return any(
+        is_tokenizer(code, inside.func) or code.is_call(inside, "encode", "tokenize")
+        for each in flow
+        if code.is_call(each, *counting)
+        for inside in code.calls_in(each)
+    )

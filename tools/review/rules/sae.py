@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.hooking import hooks, runs_in
+from gadfly.tools.review.code.hooking import hook_functions, hooks, runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis
@@ -169,10 +169,7 @@ def _decoding(code: Code) -> frozenset[ast.AST]:
 @rule("feature-ablation-without-error", "medium")
 def without_error(code: Code) -> Iterator[Hit]:
     """A hook that zeroes a feature and returns the bare reconstruction."""
-    for hook in hooks(code):
-        function = hook.function
-        if isinstance(function, ast.Lambda):
-            continue
+    for function in hook_functions(code):
         names = {code.op(each).name for each in within(function, ast.Call)}
         if not {"encode", "decode"} <= names:
             continue

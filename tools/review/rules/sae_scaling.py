@@ -75,7 +75,7 @@ def scaled_one_way(code: Code) -> Iterator[Hit]:
         }:
             continue
         given = code.value(call.args[0])
-        if not (is_binary(given, ast.Div, ast.Mult)):
+        if not is_binary(given, ast.Div, ast.Mult):
             continue
         if words(code.unparsed(given.right)) & (_SCALES - {"mean", "std"}):
             yield Hit(back)

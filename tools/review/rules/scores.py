@@ -40,7 +40,7 @@ def auc_hard(code: Code) -> Iterator[Hit]:
                 hard = (
                     inside.name == "round"
                     or isinstance(base, ast.Compare)
-                    or (code.is_call(base, "predict", "round"))
+                    or code.is_call(base, "predict", "round")
                 )
             if inside.name == "argmax":
                 hard = True

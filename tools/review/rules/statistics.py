@@ -100,7 +100,7 @@ def standard_error(code: Code) -> Iterator[Hit]:
         value = assign.value
         if not said & names and not {"standard", "error"} <= said:
             continue
-        if not (is_binary(value, ast.Div)):
+        if not is_binary(value, ast.Div):
             continue
         above = {code.op(each).name for each in within(value.left, ast.Call)}
         if not ({"std", "stdev"} & above or word_set(value.left) & {"std", "sd", "stdev"}):
@@ -122,7 +122,7 @@ def interval(code: Code) -> Iterator[Hit]:
             continue
         spread = node.right if constant(node.left) is not None else node.left
         value = code.value(spread)
-        if not (code.is_call(value, "std", "stdev")):
+        if not code.is_call(value, "std", "stdev"):
             continue
         statement = code.statement(node)
         if "sqrt" in identifiers(statement) or "0.5" in code.unparsed(statement):

@@ -31,10 +31,11 @@ from gadfly.tools.review.registry import Hit, rule
 def added_twice(code: Code) -> Iterator[Hit]:
     """In place and again in the returned value, or the same hook registered twice."""
     for hook in hooks(code):
-        if isinstance(hook.function, ast.Lambda):
+        function = hook.function
+        if isinstance(function, ast.Lambda):
             continue
         added: list[tuple[str, ast.AST]] = []
-        for node in inner(hook.function, nested=False):
+        for node in inner(function, nested=False):
             if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
                 added.append((_vector_text(code, node.value), node))
             elif code.is_call(node, "add_") and node.args:
@@ -233,7 +234,7 @@ def batch_norm(code: Code) -> Iterator[Hit]:
     """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
     for hook in hooks(code):
         for node in inner(hook.function):
-            if not (code.is_call(node, "norm")):
+            if not code.is_call(node, "norm"):
                 continue
             op = code.op(node)
             if op.args or op.kw or not isinstance(op.x, ast.Name):

@@ -68,7 +68,7 @@ def zero_falsy(code: Code) -> Iterator[Hit]:
         if not isinstance(node, ast.Name):
             return False
         value = code.value(node)
-        if node.id in ids or (is_attribute(value, *ids)):
+        if node.id in ids or is_attribute(value, *ids):
             return True
         if node.id not in plain:
             return False
