@@ -19,9 +19,8 @@ from gadfly.tools.review.registry import Hit, Rule, rules
 from gadfly.tools.review.suppress import Suppressions
 
 _LONGEST_QUOTE = 8  # lines
-LONGEST_RULE = (
-    5.0  # seconds of processor time for one rule over one file; a usual one takes a thousandth
-)
+# Seconds of processor time for one rule over one file; a usual one takes a thousandth.
+LONGEST_RULE = 5.0
 
 
 def review_source(source: Source, notices: list[str] | None = None) -> list[Finding]:

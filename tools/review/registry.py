@@ -18,6 +18,7 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.findings import Severity
 
+__all__ = ["PAGES", "Check", "Code", "Hit", "Hits", "Page", "Rule", "Says", "rule", "rules"]
 PAGES = Path(__file__).parent / "rules" / "pages"
 _SECTION = re.compile(r"^## (Says|Wrong|Right|Why|Source)\s*$", re.MULTILINE)
 _SAYS = re.compile(r"^- (?:`([\w-]+)`: )?(.+)\n  Fix: (.+)$", re.MULTILINE)
@@ -35,7 +36,8 @@ class Hit:
         self.node, self.label, self.values = node, label, values
 
 
-Check = Callable[[Code], Iterator[Hit]]
+Hits = Iterator[Hit]
+Check = Callable[[Code], Hits]
 
 
 class Rule(NamedTuple):

@@ -22,8 +22,6 @@ from gadfly.tools.review.code.tree import (
 from gadfly.tools.review.code.watch import Watched
 
 MODEL_WORDS = {"model", "lm", "llm", "net", "gpt", "transformer", "network", "models"}
-
-
 OUTPUT_ATTRS = {"logits", "hidden_states", "last_hidden_state", "attentions"}
 
 

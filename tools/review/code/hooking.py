@@ -20,8 +20,6 @@ from gadfly.tools.review.code.tree import (
 from gadfly.tools.review.code.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
-
-
 _INPUT_NAMES = listed("input inputs inp args inps ins x i _ __ _args _inputs a")
 
 

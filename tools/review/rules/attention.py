@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import (
@@ -17,7 +15,7 @@ from gadfly.tools.review.code.tree import (
     truth,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 def _is_pattern(code: Code, node: ast.AST | None) -> bool:
@@ -36,7 +34,7 @@ def _is_pattern(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("attention-axes-swapped", "high")
-def attention_axes(code: Code) -> Iterator[Hit]:
+def attention_axes(code: Code) -> Hits:
     """Patterns are [query, key]: the row attends, the column is attended to."""
     for node in code.all(ast.Subscript):
         parts = indices(node)
@@ -110,7 +108,7 @@ def _loop_pattern(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("attention-scale", "medium")
-def attention_scale(code: Code) -> Iterator[Hit]:
+def attention_scale(code: Code) -> Hits:
     """Scores divided by d_head, not by its root; masks that do not mask."""
     for op in code.ops("softmax"):
         value = code.value(op.x)
@@ -151,13 +149,12 @@ def attention_scale(code: Code) -> Iterator[Hit]:
 
 
 @rule("attentions-need-eager", "medium")
-def need_eager(code: Code) -> Iterator[Hit]:
+def need_eager(code: Code) -> Hits:
     """output_attentions=True with the default attention implementation."""
     if code.mentions(
-        "attn_implementation",
-        "set_attn_implementation",
-        "_attn_implementation",
-        "HookedTransformer",
+        *listed(
+            "attn_implementation set_attn_implementation _attn_implementation HookedTransformer"
+        )
     ):
         return
     if not code.mentions("attentions"):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.shapes import Shape, dims, shape, stated_return
 from gadfly.tools.review.code.tree import integer, is_binary, returned, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("softmax-over-wrong-axis", "high")
-def softmax_axis(code: Code) -> Iterator[Hit]:
+def softmax_axis(code: Code) -> Hits:
     """A distribution over batch, heads or queries instead of vocabulary or keys."""
     for op in code.ops("softmax", "log_softmax"):
         which = dims(op)
@@ -34,7 +32,7 @@ def softmax_axis(code: Code) -> Iterator[Hit]:
 
 
 @rule("argmax-over-wrong-axis", "high")
-def argmax_axis(code: Code) -> Iterator[Hit]:
+def argmax_axis(code: Code) -> Hits:
     """The top token taken over positions or batch."""
     for op in code.ops("argmax", "topk"):
         place = 1 if op.name == "topk" else 0
@@ -49,7 +47,7 @@ def argmax_axis(code: Code) -> Iterator[Hit]:
 
 
 @rule("cosine-over-wrong-axis", "high")
-def cosine_axis(code: Code) -> Iterator[Hit]:
+def cosine_axis(code: Code) -> Hits:
     """cosine_similarity and normalize work on dim=1 unless told otherwise."""
     for op in code.ops("cosine_similarity", "normalize"):
         if not code.dotted(op.node.func).startswith(("torch", "F.")) and op.name == "normalize":
@@ -71,7 +69,7 @@ def cosine_axis(code: Code) -> Iterator[Hit]:
 
 
 @rule("normalised-over-wrong-axis", "high")
-def norm_axis(code: Code) -> Iterator[Hit]:
+def norm_axis(code: Code) -> Hits:
     """``v / v.norm(dim=0)`` where the vectors are the rows."""
     divisions: list[ast.BinOp | ast.AugAssign] = code.all(ast.BinOp, ast.AugAssign)
     for node in divisions:
@@ -132,7 +130,7 @@ def _shown(axes: Shape) -> str:
 
 
 @rule("mean-over-the-vector", "high")
-def mean_of_vector(code: Code) -> Iterator[Hit]:
+def mean_of_vector(code: Code) -> Hits:
     """A class mean, direction or ablation value averaged over d_model."""
     goal = listed("means centroid centroids direction vector steering ablate ablation prototype")
     for op in code.ops("mean"):
@@ -157,7 +155,7 @@ def mean_of_vector(code: Code) -> Iterator[Hit]:
 
 
 @rule("returns-other-axes-than-stated", "medium")
-def other_axes(code: Code) -> Iterator[Hit]:
+def other_axes(code: Code) -> Hits:
     """The docstring says [batch, head] and the last line sums over heads."""
     for function in code.defs():
         stated = stated_return(code, function)
@@ -175,7 +173,7 @@ _REDUCING = frozenset({"sum", "mean", "max", "amax", "norm", "any", "all"})
 
 
 @rule("entropy-over-wrong-axis", "high")
-def entropy_axis(code: Code) -> Iterator[Hit]:
+def entropy_axis(code: Code) -> Hits:
     """``(p * p.log()).sum(dim)`` over queries or positions."""
     for op in code.ops("sum"):
         which, axes = dims(op), shape(code, op.x)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_calls
 from gadfly.tools.review.code.concepts import model_names, uses_lens
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
@@ -23,7 +21,7 @@ from gadfly.tools.review.code.tree import (
     truth,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _NO_BOS = (
     "gpt2",
@@ -38,8 +36,6 @@ _NO_BOS = (
     "olmo",
     "gpt-j",
 )
-
-
 _ANSWERS = listed(
     "answer target correct incorrect wrong right label ans yes no token tok id word ids "
     "candidate option expected"
@@ -74,7 +70,7 @@ def _model_behind(code: Code, node: ast.AST | None) -> str:
 
 
 @rule("first-token-is-bos", "high")
-def first_is_bos(code: Code) -> Iterator[Hit]:
+def first_is_bos(code: Code) -> Hits:
     """``tokenizer.encode(" Paris")[0]`` is BOS for Llama, Gemma and Mistral."""
     if _adds_no_bos(code) or code.mentions("add_bos_token"):
         return
@@ -134,7 +130,7 @@ def first_is_bos(code: Code) -> Iterator[Hit]:
 
 
 @rule("double-bos-from-template", "high")
-def double_bos(code: Code) -> Iterator[Hit]:
+def double_bos(code: Code) -> Hits:
     """A rendered chat template that is tokenised again, with special tokens."""
     if not code.mentions("apply_chat_template") or code.uses_text("encoder_decoder"):
         return
@@ -156,7 +152,7 @@ def double_bos(code: Code) -> Iterator[Hit]:
 
 
 @rule("position-without-bos", "high")
-def position_without_bos(code: Code) -> Iterator[Hit]:
+def position_without_bos(code: Code) -> Hits:
     """Positions counted in ids without BOS, used in a run that prepends it."""
     if not uses_lens(code) or _sets_no_bos(code):
         return
@@ -218,7 +214,7 @@ def _sets_no_bos(code: Code) -> bool:
 
 
 @rule("bos-on-one-side-only", "high")
-def one_sided_bos(code: Code) -> Iterator[Hit]:
+def one_sided_bos(code: Code) -> Hits:
     """Two prompts that are compared by position, one with BOS and one without."""
     seen: dict[ast.AST, tuple[bool, str, ast.AST]] = {}
     for op in code.ops("to_tokens"):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
@@ -24,13 +22,11 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _KIND = re.compile(
     r"hook_(resid_pre|resid_mid|resid_post|mlp_out|attn_out|z|q|k|v|pattern|result|embed)\b"
 )
-
-
 _TESTS = {"test", "heldout", "eval", "val", "validation"}
 
 
@@ -46,7 +42,7 @@ def _kinds(code: Code, node: ast.AST) -> set[str]:
 
 
 @rule("patched-at-another-hook", "high")
-def another_hook(code: Code) -> Iterator[Hit]:
+def another_hook(code: Code) -> Hits:
     """An activation cached at one hook point is written at another."""
     for hook in hooks(code):
         if hook.kind != "lens":
@@ -67,7 +63,7 @@ def another_hook(code: Code) -> Iterator[Hit]:
 
 
 @rule("patched-from-a-fixed-layer", "high")
-def fixed_layer(code: Code) -> Iterator[Hit]:
+def fixed_layer(code: Code) -> Hits:
     """A hook that is put on every layer and always reads the cache of one."""
     for hook in hooks(code):
         if hook.kind != "lens" or hook.function not in _moving(code):
@@ -111,7 +107,7 @@ def _names_one_layer(code: Code, node: ast.AST) -> bool:
 
 
 @rule("processed-and-raw-compared", "medium")
-def processed(code: Code) -> Iterator[Hit]:
+def processed(code: Code) -> Hits:
     """Logits of a HookedTransformer with processed weights against those of the raw model."""
     lens: set[str] = set()
     raw: set[str] = set()
@@ -162,7 +158,7 @@ def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
 
 
 @rule("gradient-of-the-other-run", "medium")
-def other_gradient(code: Code) -> Iterator[Hit]:
+def other_gradient(code: Code) -> Hits:
     """Attribution patching: (clean - corrupted) goes with the gradient of the corrupted run."""
     for node in code.binary(ast.Mult):
         for difference, gradient in ((node.left, node.right), (node.right, node.left)):
@@ -180,7 +176,7 @@ def other_gradient(code: Code) -> Iterator[Hit]:
 
 
 @rule("best-of-seeds-reported", "medium")
-def best_seed(code: Code) -> Iterator[Hit]:
+def best_seed(code: Code) -> Hits:
     """max over seeds, with no mean or spread."""
     for op in code.ops("max"):
         if (
@@ -222,7 +218,7 @@ def _has_validation(code: Code, scope: ast.AST) -> bool:
 
 
 @rule("evaluated-on-training-prompts", "high")
-def on_training_prompts(code: Code) -> Iterator[Hit]:
+def on_training_prompts(code: Code) -> Hits:
     """A test set is made and never used; the evaluation is given the training set."""
     stored = {
         each.id: each
@@ -257,7 +253,7 @@ def on_training_prompts(code: Code) -> Iterator[Hit]:
 
 
 @rule("shuffled-in-place", "high")
-def shuffled_alias(code: Code) -> Iterator[Hit]:
+def shuffled_alias(code: Code) -> Hits:
     """A control that shuffles the original labels too, or stores None."""
     for assign in code.all(ast.Assign):
         value = assign.value

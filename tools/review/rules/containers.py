@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.tree import inner, is_name
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("shared-list-in-every-slot", "high")
-def shared_list(code: Code) -> Iterator[Hit]:
+def shared_list(code: Code) -> Hits:
     """``[[]] * n_layers``: one list, n times."""
     for node in code.binary(ast.Mult):
         for side in (node.left, node.right):
@@ -41,7 +39,7 @@ def shared_list(code: Code) -> Iterator[Hit]:
 
 
 @rule("iterator-used-twice", "high")
-def iterator_twice(code: Code) -> Iterator[Hit]:
+def iterator_twice(code: Code) -> Hits:
     """A zip or generator that is looped over again is empty."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value

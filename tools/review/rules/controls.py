@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
 from gadfly.tools.review.code.tree import (
@@ -18,11 +16,11 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("random-control-not-norm-matched", "medium")
-def random_control(code: Code) -> Iterator[Hit]:
+def random_control(code: Code) -> Hits:
     """A random vector of norm sqrt(d) beside a unit (or otherwise scaled) steering vector."""
     yield from _random_in_place(code)
     yield from _random_beside(code)
@@ -65,7 +63,7 @@ def random_control(code: Code) -> Iterator[Hit]:
             yield Hit(assign)
 
 
-def _random_in_place(code: Code) -> Iterator[Hit]:
+def _random_in_place(code: Code) -> Hits:
     """``alpha * v`` beside ``alpha * torch.randn_like(v)``, in a function that never takes a norm."""
     for op in code.ops("randn_like", "randn", "standard_normal"):
         function = code.function(op.node)
@@ -89,7 +87,7 @@ def _random_in_place(code: Code) -> Iterator[Hit]:
             yield Hit(_last_use(code, name, function) or op.node, "same")
 
 
-def _random_beside(code: Code) -> Iterator[Hit]:
+def _random_beside(code: Code) -> Hits:
     """``measure(vec)`` beside ``measure(torch.randn_like(vec))``, with no norm anywhere in the function."""
     if not code.mentions("randn_like", "randn"):
         return

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import NEGATIVE, POSITIVE, listed, words
 from gadfly.tools.review.code.tree import inner, is_attribute, is_binary, is_name, truth, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("centred-pair-differences", "high")
-def centred_differences(code: Code) -> Iterator[Hit]:
+def centred_differences(code: Code) -> Hits:
     """PCA of paired differences removes their mean, which is the wanted direction."""
     for op in code.ops("fit", "fit_transform"):
         owner = {code.op(each).name for each in code.calls_in(op.x)}
@@ -61,7 +59,7 @@ def _pair_difference(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("direction-sign-flipped", "high")
-def direction_sign(code: Code) -> Iterator[Hit]:
+def direction_sign(code: Code) -> Hits:
     """A positive direction computed as negative minus positive."""
     names = listed("vector vec direction dir steer steering probe axis mean_diff diff")
     pairs = [
@@ -101,7 +99,7 @@ def direction_sign(code: Code) -> Iterator[Hit]:
 
 
 @rule("projection-without-unit-norm", "high")
-def projection(code: Code) -> Iterator[Hit]:
+def projection(code: Code) -> Hits:
     """x - (x @ d) d with a d that was never normalised."""
     for node in code.binary(ast.Sub):
         name = _projected(code, node.right)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import value_kind
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.tree import constant, is_binary, truth, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _KL_DOC = re.compile(
     r"(?:KL|D_?KL)\s*\(\s*([\w .^*'-]+?)\s*(?:\|\|?|‖|∥|;|,)\s*([\w .^*'-]+?)\s*\)", re.IGNORECASE
@@ -18,7 +16,7 @@ _KL_DOC = re.compile(
 
 
 @rule("kl-of-probabilities", "high")
-def kl_inputs(code: Code) -> Iterator[Hit]:
+def kl_inputs(code: Code) -> Hits:
     """F.kl_div wants log-probabilities first."""
     for op in code.ops("kl_div", "KLDivLoss"):
         if op.name == "KLDivLoss" or not op.args:
@@ -34,7 +32,7 @@ def kl_inputs(code: Code) -> Iterator[Hit]:
 
 
 @rule("kl-averaged-over-vocabulary", "medium")
-def kl_reduction(code: Code) -> Iterator[Hit]:
+def kl_reduction(code: Code) -> Hits:
     """reduction='mean' divides by the size of the vocabulary too."""
     for op in code.ops("kl_div", "KLDivLoss"):
         module = code.dotted(op.node.func)
@@ -51,7 +49,7 @@ def kl_reduction(code: Code) -> Iterator[Hit]:
 
 
 @rule("kl-direction", "medium")
-def kl_direction(code: Code) -> Iterator[Hit]:
+def kl_direction(code: Code) -> Hits:
     """The docstring says KL(p || q), the call computes KL(q || p)."""
     for op in code.ops("kl_div"):
         if op.args:
@@ -115,7 +113,7 @@ def _against_doc(
     q: ast.AST | None,
     p_name: ast.AST | None,
     q_name: ast.AST | None,
-) -> Iterator[Hit]:
+) -> Hits:
     function = code.function(place)
     if function is None:
         return

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import value_kind
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import RIGHT, WRONG, about, listed, words
 from gadfly.tools.review.code.tree import identifiers, indices, is_binary, run_side, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("recovery-baseline-swapped", "high")
-def recovery(code: Code) -> Iterator[Hit]:
+def recovery(code: Code) -> Hits:
     """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
     for node in code.binary(ast.Div):
         above, below = _bare(code, node.left), _bare(code, node.right)
@@ -47,7 +45,7 @@ def _is_difference(node: ast.AST | None) -> bool:
 
 
 @rule("recovered-is-lost", "high")
-def recovered(code: Code) -> Iterator[Hit]:
+def recovered(code: Code) -> Hits:
     """(patched - clean) / (ablated - clean), called recovered: it is the share that is lost."""
     for node in code.all(ast.BinOp):
         if not isinstance(node.op, ast.Div) or code.up(node) is None:
@@ -80,7 +78,7 @@ _FULL = frozenset({"clean", "original", "orig", "full", "base", "baseline"})
 
 
 @rule("logit-difference-sign", "high")
-def logit_sign(code: Code) -> Iterator[Hit]:
+def logit_sign(code: Code) -> Hits:
     """A logit difference that subtracts the right answer from the wrong one."""
     for node in code.binary(ast.Sub):
         function = code.function(node)
@@ -131,7 +129,7 @@ def _picked(code: Code, node: ast.AST) -> str | None:
 
 
 @rule("probability-called-logit", "medium")
-def probability_difference(code: Code) -> Iterator[Hit]:
+def probability_difference(code: Code) -> Hits:
     """A logit difference taken of softmax probabilities."""
     for node in code.binary(ast.Sub):
         if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):

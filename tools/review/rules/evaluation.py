@@ -5,17 +5,15 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, listed, words
 from gadfly.tools.review.code.tree import constant, identifiers, inner, is_name, position, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("scored-on-training-data", "high")
-def scored_on_train(code: Code) -> Iterator[Hit]:
+def scored_on_train(code: Code) -> Hits:
     """fit(X, y) and score(X, y), called accuracy; or a test name that holds a training score."""
     for call in code.all(ast.Call):
         op = code.op(call)
@@ -128,7 +126,7 @@ def _context_words(code: Code, node: ast.AST) -> frozenset[str]:
 
 
 @rule("chosen-on-the-test-set", "high")
-def chosen_on_test(code: Code) -> Iterator[Hit]:
+def chosen_on_test(code: Code) -> Hits:
     """The best layer by test accuracy, reported with that same accuracy."""
     yield from _best_so_far(code)
     if code.mentions("cv_results_", "cv_results", "mean_test_score"):
@@ -160,7 +158,7 @@ def chosen_on_test(code: Code) -> Iterator[Hit]:
         yield Hit(assign)
 
 
-def _best_so_far(code: Code) -> Iterator[Hit]:
+def _best_so_far(code: Code) -> Hits:
     """``if score > best: best, best_layer = score, layer`` where the score is of the test rows."""
     for test in code.all(ast.If):
         compare = test.test
@@ -208,7 +206,7 @@ def _scored_on(code: Code, node: ast.AST) -> frozenset[str]:
 
 
 @rule("fitted-on-another-layer", "high")
-def another_layer(code: Code) -> Iterator[Hit]:
+def another_layer(code: Code) -> Hits:
     """``fit(train[-1])`` and ``score(test[layer])`` in a loop over layers."""
     for op in code.ops("fit"):
         given = op.arg(0, "X")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import integer, is_attribute, is_binary, within
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _FLAT = {"flatten", "ravel", "view", "reshape"}
 
@@ -76,7 +74,7 @@ def _unpacked_shapes(code: Code) -> dict[str, set[tuple[str, str]]]:
 
 
 @rule("flat-index-wrong-divisor", "high")
-def flat_index(code: Code) -> Iterator[Hit]:
+def flat_index(code: Code) -> Hits:
     """divmod(flat, n_rows): a row-major index is divided by the size of the last axis."""
     places: list[tuple[ast.AST, ast.AST, ast.AST]] = [
         (op.node, op.x, op.args[0]) for op in code.ops("divmod") if op.x is not None and op.args
@@ -118,7 +116,7 @@ def flat_index(code: Code) -> Iterator[Hit]:
 
 
 @rule("flat-index-halves-swapped", "high")
-def halves_swapped(code: Code) -> Iterator[Hit]:
+def halves_swapped(code: Code) -> Hits:
     """``layer = i % n_heads; head = i // n_heads``."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value

@@ -5,18 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
-from gadfly.tools.review.code.concepts import model_names
-from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_calls
+from gadfly.tools.review.code.concepts import is_forward, model_names
+from gadfly.tools.review.code.flow import Binding
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import constant, inner, integer, is_attribute, truth
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _CHAT = re.compile(r"(?:-it\b|instruct|-chat\b|chat-hf)", re.IGNORECASE)
-
-
 _TEMPLATES = (
     "<|im_start|>",
     "[INST]",
@@ -29,7 +26,7 @@ _TEMPLATES = (
 
 
 @rule("chat-template-missing", "medium")
-def no_template(code: Code) -> Iterator[Hit]:
+def no_template(code: Code) -> Hits:
     """A chat model is given bare text and asked to generate."""
     names = model_names(code)
     if not names or not all(_CHAT.search(each) for each in names if "/" in each):
@@ -52,7 +49,7 @@ def no_template(code: Code) -> Iterator[Hit]:
 
 
 @rule("values-decoded-as-tokens", "high")
-def values_decoded(code: Code) -> Iterator[Hit]:
+def values_decoded(code: Code) -> Hits:
     """decode(topk(k).values): numbers are read as token ids."""
     for op in code.ops(
         "decode", "batch_decode", "convert_ids_to_tokens", "to_string", "to_str_tokens"
@@ -79,7 +76,7 @@ def values_decoded(code: Code) -> Iterator[Hit]:
 
 
 @rule("temperature-after-softmax", "high")
-def softmax_then_temperature(code: Code) -> Iterator[Hit]:
+def softmax_then_temperature(code: Code) -> Hits:
     """softmax(x) / T: the temperature comes after the softmax."""
     for node in code.binary(ast.Div):
         value = code.value(node.left)
@@ -90,7 +87,7 @@ def softmax_then_temperature(code: Code) -> Iterator[Hit]:
 
 
 @rule("prompt-in-scored-text", "high")
-def prompt_scored(code: Code) -> Iterator[Hit]:
+def prompt_scored(code: Code) -> Hits:
     """The decoded sequence still holds the prompt when it is searched or scored."""
     for node in code.all(ast.Compare, ast.Call):
         subject: ast.AST | None = None
@@ -145,7 +142,7 @@ def _decoded_generation(code: Code, node: ast.AST) -> ast.Call | None:
 
 
 @rule("generations-not-comparable", "medium")
-def not_comparable(code: Code) -> Iterator[Hit]:
+def not_comparable(code: Code) -> Hits:
     """Baseline and steered text decoded with different settings."""
     for scope in code.scopes():
         calls = [
@@ -209,7 +206,7 @@ def _is_batch(code: Code, node: ast.AST) -> bool:
 
 
 @rule("temperature-without-sampling", "low")
-def temperature_ignored(code: Code) -> Iterator[Hit]:
+def temperature_ignored(code: Code) -> Hits:
     """temperature and top_p do nothing in greedy decoding."""
     for op in code.ops("generate"):
         if op.x is None or any(
@@ -223,3 +220,29 @@ def temperature_ignored(code: Code) -> Iterator[Hit]:
             if constant(op.kw[hot[0]]) in (0, 0.0, 1, 1.0, None):
                 continue
             yield Hit(op.node, hot=hot[0])
+
+
+@rule("prefix-cache-reused", "high")
+def cache_reused(code: Code) -> Hits:
+    """One past_key_values handed to several runs."""
+    if code.mentions(
+        "deepcopy", "crop", "batch_select_indices", "from_legacy_cache", "StaticCache"
+    ):
+        return
+    seen: dict[Binding, ast.Call] = {}
+    for call in code.all(ast.Call):
+        given = keyword(call, "past_key_values")
+        if not isinstance(given, ast.Name) or not (
+            is_forward(code, call) or code.op(call).name == "generate"
+        ):
+            continue
+        found = code.binding(given)
+        if found is None or found.kind not in ("assign", "unpack"):
+            continue
+        rebinds = len(code.bindings[code.scope(found.node)].get(given.id, ())) > 1
+        loops = [each for each in code.loops(call) if each not in code.up(found.node)]
+        if rebinds:
+            continue
+        if loops or found in seen:
+            yield Hit(call)
+        seen[found] = call

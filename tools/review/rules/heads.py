@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import uses_lens
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooked_names, hooks
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis, shape
@@ -20,11 +18,11 @@ from gadfly.tools.review.code.tree import (
     is_binary,
     is_name,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("head-index-on-wrong-axis", "high")
-def head_axis(code: Code) -> Iterator[Hit]:
+def head_axis(code: Code) -> Hits:
     """``z[:, head]`` is a position; ``pattern[:, :, head]`` a query."""
     by_name = {
         "z": 2,
@@ -80,7 +78,7 @@ def head_axis(code: Code) -> Iterator[Hit]:
 
 
 @rule("head-index-into-cached-activation", "high")
-def head_axis_cached(code: Code) -> Iterator[Hit]:
+def head_axis_cached(code: Code) -> Hits:
     """The same mistake on an activation taken from a cache or from ``attentions``."""
     inside = {id(each) for hook in hooks(code) for each in inner(hook.function)}
     for node in code.all(ast.Subscript):
@@ -113,7 +111,7 @@ def head_axis_cached(code: Code) -> Iterator[Hit]:
 
 
 @rule("grouped-query-heads", "high")
-def grouped_heads(code: Code) -> Iterator[Hit]:
+def grouped_heads(code: Code) -> Hits:
     """Keys and values have fewer heads than queries in most current models."""
     counted = ("num_key_value_heads", "n_key_value_heads", "n_kv_heads", "num_kv_heads")
     if not code.mentions("k_proj", "v_proj", *counted):
@@ -172,7 +170,7 @@ def _defines_projections(code: Code) -> bool:
     return any(each.endswith((".k_proj", ".v_proj")) for each in code.attributes)
 
 
-def _weight_slices(code: Code) -> Iterator[Hit]:
+def _weight_slices(code: Code) -> Hits:
     """``v_proj.weight[head * d_head : (head + 1) * d_head]`` with the head of a query."""
     for node in code.all(ast.Subscript):
         base = node.value
@@ -203,7 +201,7 @@ def _all_heads(code: Code, node: ast.AST) -> bool:
 
 
 @rule("heads-split-without-transpose", "high")
-def heads_split(code: Code) -> Iterator[Hit]:
+def heads_split(code: Code) -> Hits:
     """view(batch, heads, seq, d_head) of [batch, seq, d_model] scrambles tokens and heads."""
     for op in code.ops("view", "reshape"):
         sizes = op.args[0].elts if op.args and isinstance(op.args[0], ast.Tuple) else op.args

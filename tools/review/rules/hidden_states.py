@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_block
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.tree import inner, integer, is_attribute, is_name
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("hidden-states-off-by-one", "high")
-def off_by_one(code: Code) -> Iterator[Hit]:
+def off_by_one(code: Code) -> Hits:
     """hidden_states[i] is the input of block i, not its output."""
     yield from _beside_output(code)
     for call in code.all(ast.Call):
@@ -60,7 +58,7 @@ def _hooked_layers(code: Code) -> frozenset[str]:
     )
 
 
-def _beside_output(code: Code) -> Iterator[Hit]:
+def _beside_output(code: Code) -> Hits:
     """``hidden_states[layer] - captured[layer]`` where a hook captured the outputs of the blocks."""
     outputs = {
         each.value.id
@@ -125,7 +123,7 @@ def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
 
 
 @rule("last-hidden-state-is-normed", "medium")
-def last_is_normed(code: Code) -> Iterator[Hit]:
+def last_is_normed(code: Code) -> Hits:
     """Differences of neighbouring hidden states that include the normalised last one."""
     for node in code.binary(ast.Sub):
         left, right = node.left, node.right
@@ -157,7 +155,7 @@ def last_is_normed(code: Code) -> Iterator[Hit]:
 
 
 @rule("normed-state-called-residual", "medium")
-def called_residual(code: Code) -> Iterator[Hit]:
+def called_residual(code: Code) -> Hits:
     """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
     for node in code.all(ast.Subscript):
         base = code.value(node.value)

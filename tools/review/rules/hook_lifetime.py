@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import forwards, forwards_in
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Hook, hooks, returns_value, targets_of
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.tree import (
@@ -22,11 +20,11 @@ from gadfly.tools.review.code.tree import (
     position,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("late-binding-in-hook", "high")
-def late_binding(code: Code) -> Iterator[Hit]:
+def late_binding(code: Code) -> Hits:
     """Closures made in a loop that read the loop variable when they run."""
     functions: list[Function | ast.Lambda] = code.all(
         ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
@@ -117,7 +115,7 @@ def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> boo
 
 
 @rule("hooks-never-removed", "medium")
-def never_removed(code: Code) -> Iterator[Hit]:
+def never_removed(code: Code) -> Hits:
     """Hooks registered in a loop, or by a function that runs a model, with no remove in the file."""
     if code.mentions("remove", "reset_hooks", "remove_all_hooks", "remove_hooks", "ExitStack"):
         return
@@ -193,7 +191,7 @@ def _changes(hook: Hook) -> bool:
 
 
 @rule("only-last-hook-removed", "high")
-def only_last_removed(code: Code) -> Iterator[Hit]:
+def only_last_removed(code: Code) -> Hits:
     """One name for the handles of a loop, removed once after it."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value

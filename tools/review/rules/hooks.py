@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Hook, hook_functions, hooks, returns_value
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import (
@@ -19,7 +17,7 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _IN_PLACE = listed(
     "add_ mul_ sub_ zero_ copy_ fill_ div_ index_add_ index_copy_ scatter_ scatter_add_ "
@@ -65,7 +63,7 @@ def _is_test(code: Code, node: ast.AST) -> bool:
 
 
 @rule("hook-without-effect", "high")
-def no_effect(code: Code) -> Iterator[Hit]:
+def no_effect(code: Code) -> Hits:
     """A hook that computes a new activation and neither returns it nor writes it in place."""
     for hook in hooks(code):
         function = hook.function
@@ -146,7 +144,7 @@ def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
 
 
 @rule("hook-edits-copy", "high")
-def edits_copy(code: Code) -> Iterator[Hit]:
+def edits_copy(code: Code) -> Hits:
     """A hook edits a clone and returns the untouched original."""
     for function in hook_functions(code):
         clones: dict[str, ast.AST] = {}
@@ -184,7 +182,7 @@ def _base(node: ast.AST) -> str:
 
 
 @rule("hook-reads-wrong-parameter", "medium")
-def takes_input(code: Code) -> Iterator[Hit]:
+def takes_input(code: Code) -> Hits:
     """A TransformerLens-style (act, hook) function used as a torch hook, or the reverse."""
     for hook in hooks(code):
         if hook.kind != "forward" or hook.site is None or isinstance(hook.function, ast.Lambda):
@@ -195,7 +193,7 @@ def takes_input(code: Code) -> Iterator[Hit]:
 
 
 @rule("baseline-under-the-hooks", "high")
-def baseline_hooked(code: Code) -> Iterator[Hit]:
+def baseline_hooked(code: Code) -> Hits:
     """``with model.hooks(…): base = model(tokens)``"""
     for assign in code.all(ast.Assign):
         if not word_set(assign.targets[0]) & listed(
@@ -212,7 +210,7 @@ def baseline_hooked(code: Code) -> Iterator[Hit]:
 
 
 @rule("detached-copy-has-no-gradient", "high")
-def detached(code: Code) -> Iterator[Hit]:
+def detached(code: Code) -> Hits:
     """A hook that keeps ``h.detach().requires_grad_()`` and lets the model go on with the original."""
     for function in hook_functions(code):
         if returns_value(function):

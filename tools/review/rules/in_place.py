@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
@@ -20,7 +18,7 @@ from gadfly.tools.review.code.tree import (
     position,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _COUNTERS = frozenset(
     {"position", "index", "count", "step", "start", "end", "length", "size", "offset", "i", "n"}
@@ -28,7 +26,7 @@ _COUNTERS = frozenset(
 
 
 @rule("stored-activation-edited-in-place", "high")
-def edited_in_place(code: Code) -> Iterator[Hit]:
+def edited_in_place(code: Code) -> Hits:
     """The 'before' value is the same tensor that is edited afterwards."""
     libraries = ("torch", "nnsight", "nnterp", "transformer_lens", "numpy", "jaxtyping")
     if not (code.imports_from(*libraries) or hooks(code)):
@@ -119,7 +117,7 @@ def _shared(code: Code, node: ast.AST) -> str | None:
 
 
 @rule("cache-edited-in-place", "high")
-def cache_edited(code: Code) -> Iterator[Hit]:
+def cache_edited(code: Code) -> Hits:
     """A tensor taken out of a cache, edited in place, while the cache is used again."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value
@@ -161,7 +159,7 @@ _ROWS = frozenset({"mask", "idxs", "idx", "indices", "rows", "keep", "positions"
 
 
 @rule("write-into-indexed-copy", "high")
-def indexed_copy(code: Code) -> Iterator[Hit]:
+def indexed_copy(code: Code) -> Hits:
     """``x[mask][:, 3] = 0`` writes into a temporary copy."""
     for node in code.all(ast.Subscript):
         if not isinstance(node.ctx, ast.Store) or not isinstance(node.value, ast.Subscript):

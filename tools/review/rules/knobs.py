@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed
@@ -19,7 +17,7 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _KNOBS = listed(
     "scale alpha coeff coef coefficient strength multiplier temperature normalize "
@@ -27,8 +25,6 @@ _KNOBS = listed(
     "seed eps epsilon head layer threshold steering_vector steering scaling lam center "
     "centre token_pos noise std beta magnitude"
 )
-
-
 _MADE = listed(
     "scaled normed unit normalized_vector vec_norm shuffled y_shuffled y_perm "
     "shuffled_labels permuted centered centred masked unit_vector scaled_vector"
@@ -36,14 +32,14 @@ _MADE = listed(
 
 
 @rule("knob-never-used", "high")
-def knob_unused(code: Code) -> Iterator[Hit]:
+def knob_unused(code: Code) -> Hits:
     """A parameter called scale, layer, mask … that is never read, or a scaled value that is never used."""
     for function in code.defs():
         yield from _idle_parameters(code, function)
         yield from _idle_values(code, function)
 
 
-def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
+def _idle_parameters(code: Code, function: Function) -> Hits:
     arguments = function.args
     if _is_stub(function) or isinstance(code.parents.get(function), ast.ClassDef):
         return
@@ -71,7 +67,7 @@ def _idle_parameters(code: Code, function: Function) -> Iterator[Hit]:
             yield Hit(_where_it_belongs(function, name) or each, name=name, function=function.name)
 
 
-def _idle_values(code: Code, function: Function) -> Iterator[Hit]:
+def _idle_values(code: Code, function: Function) -> Hits:
     for name, found in code.bindings[function].items():
         if name not in _KNOBS | _MADE or len(found) != 1:
             continue
@@ -132,7 +128,7 @@ def _handed_over(code: Code, name: str) -> bool:
 
 
 @rule("loop-variable-never-used", "high")
-def loop_unused(code: Code) -> Iterator[Hit]:
+def loop_unused(code: Code) -> Hits:
     """for layer in range(n): every iteration computes the same."""
     knobs = listed(
         "layer head seed alpha scale coeff coef strength threshold temperature feature prompt "
@@ -171,7 +167,7 @@ def _only_shown(code: Code, name: ast.AST) -> bool:
 
 
 @rule("seed-not-varied", "high")
-def seed_fixed(code: Code) -> Iterator[Hit]:
+def seed_fixed(code: Code) -> Hits:
     """A constant seed inside a loop over seeds or random controls."""
     for call in code.all(ast.Call):
         op = code.op(call)
@@ -189,15 +185,9 @@ def seed_fixed(code: Code) -> Iterator[Hit]:
         target = word_set(loops[0].target)
         draws = code.calls_any(
             loops[0],
-            "randn",
-            "randn_like",
-            "permutation",
-            "randperm",
-            "choice",
-            "shuffle",
-            "standard_normal",
-            "normal",
-            "sample",
+            *listed(
+                "randn randn_like permutation randperm choice shuffle standard_normal normal sample"
+            ),
         )
         over = word_set(loops[0].iter)
         many = bool(

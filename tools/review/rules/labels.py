@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, listed, words
 from gadfly.tools.review.code.tree import inner, is_binary, position, truth, within, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
@@ -37,7 +35,7 @@ def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("sorted-labels-not-shuffled", "high")
-def sorted_labels(code: Code) -> Iterator[Hit]:
+def sorted_labels(code: Code) -> Hits:
     """shuffle=False, or a plain KFold, on labels in class order."""
     for op in code.ops("train_test_split"):
         if truth(op.kw.get("shuffle")) is False and op.args and _sorted_labels(code, op.args[0]):
@@ -82,7 +80,7 @@ def _has_sorted_labels(code: Code, scope: ast.AST) -> bool:
 
 
 @rule("rows-and-labels-shuffled-apart", "high")
-def shuffled_apart(code: Code) -> Iterator[Hit]:
+def shuffled_apart(code: Code) -> Hits:
     """Two permutations for one data set."""
     for scope in code.scopes():
         seen: list[tuple[str, ast.AST]] = []
@@ -111,7 +109,7 @@ def shuffled_apart(code: Code) -> Iterator[Hit]:
 
 
 @rule("classes-swapped-by-split-name", "high")
-def split_name(code: Code) -> Iterator[Hit]:
+def split_name(code: Code) -> Hits:
     """``X_test = acts[train_idx]``; ``test_acc = clf.score(X_train, y_train)``."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value
@@ -138,7 +136,7 @@ def split_name(code: Code) -> Iterator[Hit]:
 
 
 @rule("activations-from-a-shuffled-loader", "high")
-def shuffled_loader(code: Code) -> Iterator[Hit]:
+def shuffled_loader(code: Code) -> Hits:
     """Rows come from DataLoader(shuffle=True), labels from the dataset in its own order."""
     for op in code.ops("DataLoader"):
         if truth(op.kw.get("shuffle")) is not True or not isinstance(op.x, ast.Name):

@@ -6,7 +6,6 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
@@ -18,7 +17,7 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _FITTED = listed(
     "StandardScaler PCA SelectKBest MinMaxScaler RobustScaler TruncatedSVD "
@@ -82,7 +81,7 @@ def _split_points(code: Code) -> Iterator[tuple[ast.AST, ast.expr]]:
 
 
 @rule("fitted-before-the-split", "high")
-def before_split(code: Code) -> Iterator[Hit]:
+def before_split(code: Code) -> Hits:
     """Standardising, PCA or feature selection on all data, then the split."""
     seen: set[int] = set()
     for place, data in _split_points(code):
@@ -154,7 +153,7 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
 
 
 @rule("test-data-refits-the-scaler", "high")
-def refit_on_test(code: Code) -> Iterator[Hit]:
+def refit_on_test(code: Code) -> Hits:
     """``scaler.fit_transform(X_test)``"""
     for op in code.ops("fit_transform"):
         given = op.arg(0, "X")
@@ -166,7 +165,7 @@ def refit_on_test(code: Code) -> Iterator[Hit]:
 
 
 @rule("standardised-by-its-own-statistics", "high")
-def own_statistics(code: Code) -> Iterator[Hit]:
+def own_statistics(code: Code) -> Hits:
     """Test rows centred and scaled by the mean and spread of the test rows."""
     for node in code.all(ast.BinOp):
         if not _standardises(code, node):

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import uses_lens
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import Op, constant, integer, is_attribute, within
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _NORMS = listed("norm ln_f final_layer_norm ln_final final_norm final_layernorm norm_f layernorm")
-
-
 _UNEMBEDS = listed("lm_head embed_out unembed get_output_embeddings output_embeddings lm_head_")
 
 
@@ -44,7 +40,7 @@ def _is_unembed(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("final-norm-applied-twice", "high")
-def norm_twice(code: Code) -> Iterator[Hit]:
+def norm_twice(code: Code) -> Hits:
     """The last entry of hidden_states is already normalised."""
     for call in code.all(ast.Call):
         if not (_is_norm(code, call.func) and call.args):
@@ -133,7 +129,7 @@ def _has_condition(code: Code, node: ast.AST) -> bool:
 
 
 @rule("lens-without-final-norm", "high")
-def lens_without_norm(code: Code) -> Iterator[Hit]:
+def lens_without_norm(code: Code) -> Hits:
     """Unembedding of a residual stream that skips the final norm."""
     places: list[tuple[ast.AST, ast.AST]] = [
         (call, call.args[0])
@@ -202,7 +198,7 @@ def _on_block(code: Code, site: ast.AST | None) -> bool:
 
 
 @rule("attribution-without-norm-scale", "medium")
-def attribution(code: Code) -> Iterator[Hit]:
+def attribution(code: Code) -> Hits:
     """Cached components times unembedding directions, without the final LayerNorm's scale."""
     if not uses_lens(code) or code.uses_text("ln_final", "apply_ln", "hook_scale", "logit_attrs"):
         return

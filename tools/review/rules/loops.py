@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from itertools import islice
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import identifiers, inner, is_name, names_in, within, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("returned-inside-the-loop", "high")
-def return_in_loop(code: Code) -> Iterator[Hit]:
+def return_in_loop(code: Code) -> Hits:
     """return at the end of the loop body: only the first item is processed."""
     for loop in code.for_loops():
         last = loop.body[-1]
@@ -42,7 +40,7 @@ def return_in_loop(code: Code) -> Iterator[Hit]:
 
 
 @rule("result-of-last-batch-only", "medium")
-def last_batch(code: Code) -> Iterator[Hit]:
+def last_batch(code: Code) -> Hits:
     """A value assigned in every batch and read only after the loop."""
     for loop in code.for_loops():
         said = word_set(loop.target) | word_set(loop.iter)
@@ -79,7 +77,7 @@ def _starts_a_sum(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("sum-overwritten-in-every-batch", "high")
-def overwritten(code: Code) -> Iterator[Hit]:
+def overwritten(code: Code) -> Hits:
     """``sums[name] = cache[name].sum(0)`` in a loop over batches."""
     for node in code.all(ast.Assign):
         target = node.targets[0]

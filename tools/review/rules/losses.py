@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
@@ -20,11 +18,11 @@ from gadfly.tools.review.code.tree import (
     is_name,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("log-of-softmax", "medium")
-def log_softmax(code: Code) -> Iterator[Hit]:
+def log_softmax(code: Code) -> Hits:
     """log(softmax(x)) is -inf where the softmax underflows."""
     for op in code.ops("log", "log2"):
         value = code.value(op.x)
@@ -42,7 +40,7 @@ def log_softmax(code: Code) -> Iterator[Hit]:
 
 
 @rule("loss-on-wrong-scale", "high")
-def loss_scale(code: Code) -> Iterator[Hit]:
+def loss_scale(code: Code) -> Hits:
     """cross_entropy of probabilities, BCE-with-logits of a sigmoid, BCE of logits."""
     for op in code.ops("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss"):
         kind = value_kind(code, op.x)
@@ -66,7 +64,7 @@ def loss_scale(code: Code) -> Iterator[Hit]:
 
 
 @rule("loss-without-shift", "high")
-def unshifted(code: Code) -> Iterator[Hit]:
+def unshifted(code: Code) -> Hits:
     """Logits at position t compared with the token at position t."""
     for op in code.ops("cross_entropy", "gather", "nll_loss"):
         target = op.arg(1, "index") if op.name == "gather" else op.arg(0, "target")
@@ -187,7 +185,7 @@ def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
 
 
 @rule("mean-of-exponentials", "medium")
-def mean_of_exp(code: Code) -> Iterator[Hit]:
+def mean_of_exp(code: Code) -> Hits:
     """Perplexity as the mean of exp(loss) over batches."""
     for op in code.ops("exp"):
         if op.x is None or "loss" not in code.flow_words(op.x) | word_set(op.x):

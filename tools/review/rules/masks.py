@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import constant, integer, is_binary
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("mask-inverted", "high")
-def inverted(code: Code) -> Iterator[Hit]:
+def inverted(code: Code) -> Hits:
     """masked_fill(attention_mask, …) fills the real tokens."""
     for op in code.ops("masked_fill", "masked_fill_"):
         mask, filled = op.arg(0, "mask"), code.unparsed(op.arg(1, "value"))
@@ -48,7 +46,7 @@ def _keeps_real(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("labels-used-as-rows", "high")
-def labels_as_rows(code: Code) -> Iterator[Hit]:
+def labels_as_rows(code: Code) -> Hits:
     """``acts[y]`` and ``acts[1 - y]`` with labels 0 and 1 pick rows 0 and 1."""
     by_base: dict[str, list[ast.Subscript]] = {}
     for node in code.all(ast.Subscript):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import axis
 from gadfly.tools.review.code.tree import (
@@ -17,7 +15,7 @@ from gadfly.tools.review.code.tree import (
     is_attribute,
     is_full_slice,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 def _decomposed(code: Code, name: ast.expr) -> tuple[Op, int | None] | None:
@@ -37,7 +35,7 @@ def _decomposed(code: Code, name: ast.expr) -> tuple[Op, int | None] | None:
 
 
 @rule("singular-vectors-wrong-axis", "high")
-def singular_vectors(code: Code) -> Iterator[Hit]:
+def singular_vectors(code: Code) -> Hits:
     """Rows of V, columns of Vh, columns of components_."""
     for node in code.all(ast.Subscript):
         parts = indices(node)
@@ -82,7 +80,7 @@ def singular_vectors(code: Code) -> Iterator[Hit]:
 
 
 @rule("conv1d-weight-is-transposed", "high")
-def conv1d(code: Code) -> Iterator[Hit]:
+def conv1d(code: Code) -> Hits:
     """GPT-2's c_proj.weight is [in, out]: heads are its rows."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
@@ -104,7 +102,7 @@ def _is_transposed(code: Code, node: ast.AST) -> bool:
 
 
 @rule("correlation-matrix-diagonal", "high")
-def correlation_diagonal(code: Code) -> Iterator[Hit]:
+def correlation_diagonal(code: Code) -> Hits:
     """``np.corrcoef(a, b)[0, 0]`` is always 1."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
@@ -118,7 +116,7 @@ def correlation_diagonal(code: Code) -> Iterator[Hit]:
 
 
 @rule("weight-matrix-wrong-axis", "high")
-def weight_axis(code: Code) -> Iterator[Hit]:
+def weight_axis(code: Code) -> Hits:
     """A row taken where the direction of a token or neuron is a column, or the reverse."""
     lens = code.imports_from("transformer_lens", "sae_lens")
     rows = {"W_E", "W_out", "W_dec", "W_pos"}

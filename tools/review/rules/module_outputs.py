@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.tree import (
     identifiers,
@@ -17,11 +15,11 @@ from gadfly.tools.review.code.tree import (
     returned,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("head-slice-of-mixed-output", "high")
-def mixed_heads(code: Code) -> Iterator[Hit]:
+def mixed_heads(code: Code) -> Hits:
     """Heads cut out of the attention module's output, where o_proj has already mixed them."""
     for hook in hooks(code):
         site = code.value(hook.site)
@@ -61,7 +59,7 @@ def _cuts_heads(code: Code, node: ast.AST) -> bool:
 
 
 @rule("block-output-zero", "medium")
-def block_output_zero(code: Code) -> Iterator[Hit]:
+def block_output_zero(code: Code) -> Hits:
     """``output[0]`` of a block or MLP that returns a tensor: the first row of the batch."""
     for hook in hooks(code):
         if hook.kind != "forward" or isinstance(hook.function, ast.Lambda):
@@ -113,7 +111,7 @@ def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
 
 
 @rule("hook-drops-the-tuple", "high")
-def drops_tuple(code: Code) -> Iterator[Hit]:
+def drops_tuple(code: Code) -> Hits:
     """``attn, *rest = output; return edited``: a tensor where the next module unpacks a tuple."""
     for hook in hooks(code):
         if hook.kind != "forward" or isinstance(hook.function, ast.Lambda):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
@@ -20,7 +18,7 @@ from gadfly.tools.review.code.tree import (
     names_in,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 def _tops(code: Code) -> list[Trace]:
@@ -32,7 +30,7 @@ def _tops(code: Code) -> list[Trace]:
 
 
 @rule("missing-save", "high")
-def missing_save(code: Code) -> Iterator[Hit]:
+def missing_save(code: Code) -> Hits:
     """A name bound in a trace and read after it, without save()."""
     sessions = {each.block for each in traces(code) if each.kind == "session"}
     for trace in _tops(code):
@@ -66,7 +64,7 @@ def _saves(code: Code, node: ast.AST) -> bool:
 
 
 @rule("edit-not-written-back", "high")
-def not_written_back(code: Code) -> Iterator[Hit]:
+def not_written_back(code: Code) -> Hits:
     """hidden = layer.output; hidden = hidden + v: the model never sees it."""
     for trace in _tops(code):
         views: dict[str, ast.AST] = {}
@@ -89,7 +87,7 @@ def not_written_back(code: Code) -> Iterator[Hit]:
 
 
 @rule("trace-shared-between-threads", "high")
-def threads(code: Code) -> Iterator[Hit]:
+def threads(code: Code) -> Hits:
     """Traces of one model are not thread-safe."""
     if not uses_nnsight(code) or not code.mentions("ThreadPoolExecutor", "ThreadPool", "Thread"):
         return
@@ -108,7 +106,7 @@ def threads(code: Code) -> Iterator[Hit]:
 
 
 @rule("attention-probabilities-not-enabled", "medium")
-def attention_off(code: Code) -> Iterator[Hit]:
+def attention_off(code: Code) -> Hits:
     """nnterp needs enable_attention_probs=True."""
     if not code.imports_from("nnterp") or code.mentions("enable_attention_probs"):
         return
@@ -124,7 +122,7 @@ def attention_off(code: Code) -> Iterator[Hit]:
 
 
 @rule("traced-state-into-same-prompt", "high")
-def same_prompt(code: Code) -> Iterator[Hit]:
+def same_prompt(code: Code) -> Hits:
     """A state saved in trace(clean) and written in another trace(clean)."""
     tops = [each for each in _tops(code) if each.kind == "trace" and len(each.call.args) == 1]
     by_block: dict[ast.AST, list[Trace]] = defaultdict(list)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import touches_model, traces, uses_nnsight
 from gadfly.tools.review.code.tree import (
     identifiers,
@@ -17,11 +15,11 @@ from gadfly.tools.review.code.tree import (
     position,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("code-after-unbounded-iteration", "high")
-def unbounded(code: Code) -> Iterator[Hit]:
+def unbounded(code: Code) -> Hits:
     """Statements after tracer.iter[:] or tracer.all() never run."""
     if not uses_nnsight(code):
         return
@@ -52,7 +50,7 @@ def unbounded(code: Code) -> Iterator[Hit]:
 
 
 @rule("read-out-of-order", "high")
-def out_of_order(code: Code) -> Iterator[Hit]:
+def out_of_order(code: Code) -> Hits:
     """Within one invoke, modules must be accessed in the order in which they run."""
     for trace in traces(code):
         if not uses_nnsight(code) or trace.kind not in ("trace", "invoke"):
@@ -129,7 +127,7 @@ def _indexes(code: Code, loop: ast.For) -> bool:
 
 
 @rule("gradients-in-forward-order", "high")
-def gradient_order(code: Code) -> Iterator[Hit]:
+def gradient_order(code: Code) -> Hits:
     """In a backward block .grad comes last layer first."""
     if not uses_nnsight(code):
         return

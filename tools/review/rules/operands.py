@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import identifiers, integer, is_binary, is_name, returned
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("same-operands", "high")
-def same_operands(code: Code) -> Iterator[Hit]:
+def same_operands(code: Code) -> Hits:
     """``f(clean) - f(clean)``: a comparison with itself."""
     for node in code.binary(ast.Sub, ast.Div):
         if not isinstance(node.left, ast.Call | ast.Subscript | ast.Name | ast.Attribute):
@@ -26,20 +24,14 @@ def same_operands(code: Code) -> Iterator[Hit]:
         if code.same(node.left, node.right):
             yield Hit(node)
     for op in code.ops(
-        "cosine_similarity",
-        "kl_div",
-        "allclose",
-        "assert_close",
-        "mse_loss",
-        "pearsonr",
-        "spearmanr",
+        *listed("cosine_similarity kl_div allclose assert_close mse_loss pearsonr spearmanr")
     ):
         if op.x is not None and op.args and code.same(op.x, op.args[0]):
             yield Hit(op.node)
 
 
 @rule("column-against-row", "high")
-def column_against_row(code: Code) -> Iterator[Hit]:
+def column_against_row(code: Code) -> Hits:
     """[n, 1] predictions against [n] labels broadcast to [n, n]."""
     heads = {
         name
@@ -97,7 +89,7 @@ _PURE = listed(
 
 
 @rule("result-thrown-away", "high")
-def thrown_away(code: Code) -> Iterator[Hit]:
+def thrown_away(code: Code) -> Hits:
     """``x.masked_fill(mask, 0)`` as a statement: nothing changes."""
     if not code.imports_from(
         "torch", "transformers", "transformer_lens", "nnsight", "nnterp", "sae_lens"
@@ -136,7 +128,7 @@ def _expects(code: Code, node: ast.AST) -> bool:
 
 
 @rule("cosine-without-norms", "medium")
-def bare_cosine(code: Code) -> Iterator[Hit]:
+def bare_cosine(code: Code) -> Hits:
     """A dot product called cosine similarity."""
     for function in code.defs():
         said = words(function.name)

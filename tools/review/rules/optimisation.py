@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.tree import inner, is_attribute, truth, within, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "LBFGS", "Adagrad")
 
 
 @rule("gradients-cleared-before-the-step", "high")
-def cleared_early(code: Code) -> Iterator[Hit]:
+def cleared_early(code: Code) -> Hits:
     """backward(), zero_grad(), step(): nothing is learned."""
     for op in code.ops("zero_grad"):
         block = _block(code, op.node)
@@ -44,7 +42,7 @@ def _called(code: Code, node: ast.AST) -> list[str]:
 
 
 @rule("optimiser-never-steps", "high")
-def never_steps(code: Code) -> Iterator[Hit]:
+def never_steps(code: Code) -> Hits:
     """An optimiser is made, backward() is called, and step() is not."""
     if code.mentions("step", "closure", "Trainer", "accelerator", "scaler", "minimize"):
         return
@@ -57,7 +55,7 @@ def never_steps(code: Code) -> Iterator[Hit]:
 
 
 @rule("gradients-not-reset", "high")
-def not_reset(code: Code) -> Iterator[Hit]:
+def not_reset(code: Code) -> Hits:
     """backward() and step() in a loop without zero_grad()."""
     if code.uses_text(
         "zero_grad", "zero_", "set_to_none", "autograd", "trainer", "accelerat", "fabric"
@@ -107,7 +105,7 @@ def _kept_gradient(code: Code, loop: ast.AST) -> ast.Attribute | None:
 
 
 @rule("optimised-tensor-is-not-a-leaf", "high")
-def optimised_non_leaf(code: Code) -> Iterator[Hit]:
+def optimised_non_leaf(code: Code) -> Hits:
     """``v = torch.randn(d, requires_grad=True) * 0.01`` given to an optimiser."""
     for op in code.ops("Adam", "AdamW", "SGD", "RMSprop", "LBFGS"):
         given = op.x

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.batches import comes_from, is_mask, keyword, padded_batches
 from gadfly.tools.review.code.concepts import from_model, is_forward, is_model, uses_lens
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.shapes import Shape, dims, shape
 from gadfly.tools.review.code.tree import constant, integer, is_attribute, is_binary, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("mean-over-padding", "high")
-def mean_over_padding(code: Code) -> Iterator[Hit]:
+def mean_over_padding(code: Code) -> Hits:
     """A mean over positions that counts pad tokens."""
     batches = padded_batches(code)
     for op in code.ops("mean", "sum", "max", "amax") if batches else ():
@@ -55,7 +53,7 @@ def _uses_mask(code: Code, node: ast.AST) -> bool:
 
 
 @rule("masked-mean-wrong-divisor", "high")
-def masked_mean(code: Code) -> Iterator[Hit]:
+def masked_mean(code: Code) -> Hits:
     """``(h * mask).mean(1)`` or a division by the tokens of the whole batch."""
     for op in code.ops("mean"):
         product = code.value(op.x)
@@ -83,7 +81,7 @@ def _has_mask(code: Code, node: ast.AST | None) -> bool:
 
 
 @rule("attention-mask-dropped", "high")
-def mask_dropped(code: Code) -> Iterator[Hit]:
+def mask_dropped(code: Code) -> Hits:
     """A padded batch of which only the ids reach the model."""
     batches = padded_batches(code)
     if not batches or uses_lens(code):
@@ -123,7 +121,7 @@ def _faked_mask(code: Code, call: ast.Call) -> bool:
 
 
 @rule("pad-tokens-in-loss", "medium")
-def pad_in_loss(code: Code) -> Iterator[Hit]:
+def pad_in_loss(code: Code) -> Hits:
     """``labels=input_ids`` of a padded batch."""
     batches = padded_batches(code)
     if not batches or code.mentions("ignore_index") or "-100" in code.text:
@@ -139,7 +137,7 @@ def pad_in_loss(code: Code) -> Iterator[Hit]:
 
 
 @rule("pad-id-is-eos-id", "medium")
-def pad_is_eos(code: Code) -> Iterator[Hit]:
+def pad_is_eos(code: Code) -> Hits:
     """``labels[labels == pad_token_id] = -100`` where the pad token is the end-of-text token."""
     same = any(
         is_attribute(target, "pad_token", "pad_token_id")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.batches import (
     Batches,
@@ -15,18 +14,17 @@ from gadfly.tools.review.code.batches import (
     padding_side,
 )
 from gadfly.tools.review.code.concepts import forwards_in, from_model, is_forward, model_names
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import uses_nnsight
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import indices, integer, is_full_slice, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _ABSOLUTE = ("gpt2", "gpt-neo", "gpt_neo", "distilgpt2", "codegen", "biogpt", "dialogpt")
 
 
 @rule("last-position-of-padded-batch", "high")
-def last_position(code: Code) -> Iterator[Hit]:
+def last_position(code: Code) -> Hits:
     """``[:, -1]`` where the batch is padded on the right."""
     batches = padded_batches(code)
     side = padding_side(code)
@@ -87,7 +85,7 @@ def _recorded(code: Code, node: ast.Subscript) -> bool:
 
 
 @rule("left-padding-without-position-ids", "medium")
-def position_ids(code: Code) -> Iterator[Hit]:
+def position_ids(code: Code) -> Hits:
     """Left padding on a model with learned absolute positions."""
     if not padding_side(code).left or code.mentions("position_ids", "HookedTransformer"):
         return
@@ -103,7 +101,7 @@ def position_ids(code: Code) -> Iterator[Hit]:
 
 
 @rule("mask-sum-index-under-left-padding", "high")
-def mask_sum_under_left(code: Code) -> Iterator[Hit]:
+def mask_sum_under_left(code: Code) -> Hits:
     """``attention_mask.sum(1) - 1`` is the last real token under right padding only."""
     side = padding_side(code)
     nnsight = uses_nnsight(code) and not side.right and bool(padded_batches(code))
@@ -122,7 +120,7 @@ def mask_sum_under_left(code: Code) -> Iterator[Hit]:
 
 
 @rule("position-from-unpadded-prompt", "medium")
-def position_from_unpadded(code: Code) -> Iterator[Hit]:
+def position_from_unpadded(code: Code) -> Hits:
     """A position counted in the bare prompt, used in a left-padded row."""
     if not padding_side(code).left:
         return
@@ -147,7 +145,7 @@ def position_from_unpadded(code: Code) -> Iterator[Hit]:
             yield Hit(node)
 
 
-def _cut_by_bare_length(code: Code, batches: Batches) -> Iterator[Hit]:
+def _cut_by_bare_length(code: Code, batches: Batches) -> Hits:
     """``out[i, len(tokenizer(prompt).input_ids):]`` of a left-padded generation."""
     for node in code.all(ast.Subscript):
         last = indices(node)[-1]

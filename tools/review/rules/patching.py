@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_block
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
@@ -22,11 +20,11 @@ from gadfly.tools.review.code.tree import (
     run_side,
     within,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("all-positions-patched", "medium")
-def all_positions(code: Code) -> Iterator[Hit]:
+def all_positions(code: Code) -> Hits:
     """A layer sweep that replaces the whole residual stream: every layer explains everything."""
     for hook in hooks(code):
         function = hook.function
@@ -108,7 +106,7 @@ def _whole_cache(code: Code, node: ast.AST, value: str) -> bool:
 
 
 @rule("prompts-of-different-length", "medium")
-def different_length(code: Code) -> Iterator[Hit]:
+def different_length(code: Code) -> Hits:
     """Clean and corrupted literals with a different number of words, patched position by position."""
     if code.mentions("assert", "pad", "padding") or code.all(ast.Assert):
         return
@@ -135,7 +133,7 @@ def different_length(code: Code) -> Iterator[Hit]:
 
 
 @rule("mean-ablation-without-axis", "high")
-def mean_without_axis(code: Code) -> Iterator[Hit]:
+def mean_without_axis(code: Code) -> Hits:
     """``z[:, :, head] = z[:, :, head].mean()``: one number for every coordinate."""
     for hook in hooks(code):
         for node in within(hook.function, ast.Assign):
@@ -150,7 +148,7 @@ def mean_without_axis(code: Code) -> Iterator[Hit]:
 
 
 @rule("noise-redrawn-every-run", "high")
-def noise_redrawn(code: Code) -> Iterator[Hit]:
+def noise_redrawn(code: Code) -> Hits:
     """A corruption hook that draws new noise on every forward pass of a comparison."""
     restores = any(
         {"restore", "restored", "patch", "patched", "recover"} & words(name)

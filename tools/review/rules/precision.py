@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.tree import identifiers
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("half-precision-difference", "medium")
-def half_precision(code: Code) -> Iterator[Hit]:
+def half_precision(code: Code) -> Hits:
     """Logits of a bf16 model subtracted without an upcast."""
     half = any(
         each.arg in ("torch_dtype", "dtype")
@@ -42,7 +40,7 @@ def half_precision(code: Code) -> Iterator[Hit]:
 
 
 @rule("half-precision-accumulator", "medium")
-def half_sum(code: Code) -> Iterator[Hit]:
+def half_sum(code: Code) -> Hits:
     """A running sum kept in bf16 or fp16."""
     seen: set[tuple[ast.AST, str]] = set()
     for node in code.all(ast.AugAssign):

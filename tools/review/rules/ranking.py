@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import indices, integer, truth
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("argsort-takes-the-smallest", "high")
-def argsort_smallest(code: Code) -> Iterator[Hit]:
+def argsort_smallest(code: Code) -> Hits:
     """``x.argsort()[:k]`` under a name that says top."""
     for node in code.all(ast.Subscript):
         order = code.value(node.value)
@@ -44,7 +42,7 @@ def argsort_smallest(code: Code) -> Iterator[Hit]:
 
 
 @rule("rank-from-argsort", "high")
-def rank_from_argsort(code: Code) -> Iterator[Hit]:
+def rank_from_argsort(code: Code) -> Hits:
     """``argsort(x)[token]`` is the token at a rank, not the rank of a token."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
@@ -71,7 +69,7 @@ def rank_from_argsort(code: Code) -> Iterator[Hit]:
 
 
 @rule("statistic-and-p-value-swapped", "high")
-def p_value_swapped(code: Code) -> Iterator[Hit]:
+def p_value_swapped(code: Code) -> Hits:
     """``r = pearsonr(a, b)[1]``."""
     tests = listed("pearsonr spearmanr kendalltau ttest_ind ttest_rel mannwhitneyu wilcoxon")
     p_words = {"p", "pval", "pvalue", "pvals", "value", "significance"}
@@ -97,7 +95,7 @@ def p_value_swapped(code: Code) -> Iterator[Hit]:
 
 
 @rule("correlation-of-sorted-values", "high")
-def sorted_apart(code: Code) -> Iterator[Hit]:
+def sorted_apart(code: Code) -> Hits:
     """``pearsonr(np.sort(a), np.sort(b))``: the pairs are gone."""
     for op in code.ops("pearsonr", "spearmanr", "kendalltau", "corrcoef"):
         pair = [op.x, *op.args[:1]]

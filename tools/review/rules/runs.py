@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward, is_model
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, listed, words
 from gadfly.tools.review.code.tree import Function, is_name, parameters, run_side, within, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get_cache cache_run")
 
@@ -24,7 +22,7 @@ def _runs_inside(code: Code, function: ast.AST) -> bool:
 
 
 @rule("clean-and-corrupt-swapped", "high")
-def swapped(code: Code) -> Iterator[Hit]:
+def swapped(code: Code) -> Hits:
     """``_, clean_cache = model.run_with_cache(corrupted_tokens)``."""
     for assign in code.all(ast.Assign):
         value = assign.value
@@ -50,7 +48,7 @@ def swapped(code: Code) -> Iterator[Hit]:
     yield from _swapped_arguments(code)
 
 
-def _swapped_arguments(code: Code) -> Iterator[Hit]:
+def _swapped_arguments(code: Code) -> Hits:
     """A call that hands two arguments over in each other's place."""
     pairs = ((CLEAN, CORRUPT),)
     for call in code.all(ast.Call):
@@ -90,7 +88,7 @@ def _swapped_arguments(code: Code) -> Iterator[Hit]:
 
 
 @rule("patch-into-same-run", "high")
-def same_run(code: Code) -> Iterator[Hit]:
+def same_run(code: Code) -> Hits:
     """Clean activations patched into the clean run: nothing changes."""
     for op in code.ops("run_with_hooks"):
         given = op.arg(0, "input")

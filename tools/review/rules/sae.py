@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hook_functions, hooks, runs_in
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
@@ -21,7 +19,7 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _HOOK = re.compile(
     r"blocks\.(\d+)\.(hook_resid_pre|hook_resid_post|hook_resid_mid|hook_mlp_out|hook_attn_out|attn\.hook_z)"
@@ -29,7 +27,7 @@ _HOOK = re.compile(
 
 
 @rule("decoder-bias-missing", "high")
-def decoder_bias(code: Code) -> Iterator[Hit]:
+def decoder_bias(code: Code) -> Hits:
     """A reconstruction f @ W_dec without b_dec, in a file that knows b_dec."""
     biases = {"b_dec", "decoder_bias", "dec_bias", "bias_dec", "b_d", "pre_bias", "dec_b", "b_pre"}
     if not code.mentions(*biases):
@@ -85,7 +83,7 @@ def _added_to_a_bias(code: Code, function: ast.AST, biases: frozenset[str]) -> f
 
 
 @rule("sae-at-another-hook", "high")
-def other_hook(code: Code) -> Iterator[Hit]:
+def other_hook(code: Code) -> Hits:
     """The SAE was trained on one activation and is fed another."""
     if code.mentions("hook_name", "hook_point", "HookedSAETransformer"):
         return
@@ -141,7 +139,7 @@ def _same_place(layer: str, kind: str) -> tuple[str, str]:
     return layer, kind
 
 
-def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Iterator[Hit]:
+def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Hits:
     """``(hook name, lambda act, hook: sae(act))`` at another hook than the one it was trained at."""
     for pair in code.all(ast.Tuple):
         if len(pair.elts) != 2 or not isinstance(pair.elts[0], ast.Constant):
@@ -167,7 +165,7 @@ def _decoding(code: Code) -> frozenset[ast.AST]:
 
 
 @rule("feature-ablation-without-error", "medium")
-def without_error(code: Code) -> Iterator[Hit]:
+def without_error(code: Code) -> Hits:
     """A hook that zeroes a feature and returns the bare reconstruction."""
     for function in hook_functions(code):
         names = {code.op(each).name for each in within(function, ast.Call)}
@@ -194,7 +192,7 @@ def without_error(code: Code) -> Iterator[Hit]:
 
 
 @rule("decoder-norm-wrong-axis", "high")
-def decoder_norm(code: Code) -> Iterator[Hit]:
+def decoder_norm(code: Code) -> Hits:
     """Decoder rows (features) must have unit norm, not columns."""
     layouts: dict[str, int] = {}
     for text, values in code.attributes.items():

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.tree import is_binary
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _TICKED = re.compile(r"``?([A-Za-z_][\w]*)``?")
-
-
 _SCALES = {"norm", "scale", "factor", "scaling", "normalization", "normalisation", "mean", "std"}
 
 
 @rule("documented-scaling-not-applied", "high")
-def documented_scaling(code: Code) -> Iterator[Hit]:
+def documented_scaling(code: Code) -> Hits:
     """The docstring names a stored scale that the code never reads."""
     texts: list[tuple[ast.AST, str]] = [(code.module, ast.get_docstring(code.module) or "")]
     texts += [(each, ast.get_docstring(each) or "") for each in code.defs()]
@@ -62,7 +58,7 @@ def _first_use_of_activations(code: Code, owner: ast.AST) -> ast.AST | None:
 
 
 @rule("scaled-input-unscaled-output", "high")
-def scaled_one_way(code: Code) -> Iterator[Hit]:
+def scaled_one_way(code: Code) -> Hits:
     """``return sae(x / scale)``: the reconstruction stays in the scaled units."""
     for back in code.all(ast.Return):
         call = back.value

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.shapes import dims, shape
 from gadfly.tools.review.code.tree import constant, inner, integer, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("l0-is-a-sum-over-features", "medium")
-def l0_mean(code: Code) -> Iterator[Hit]:
+def l0_mean(code: Code) -> Hits:
     """``(z > 0).float().mean()`` called L0: it is a share, not a number of features."""
     for op in code.ops("mean"):
         if op.args or op.kw or op.x is None:
@@ -32,7 +30,7 @@ def l0_mean(code: Code) -> Iterator[Hit]:
 
 
 @rule("counted-per-token-not-per-feature", "medium")
-def counted_per_token(code: Code) -> Iterator[Hit]:
+def counted_per_token(code: Code) -> Hits:
     """Firing counts of features that are summed over the features."""
     for op in code.ops("sum", "mean", "any"):
         if integer(op.arg(0, "dim", "axis")) != -1 or op.x is None:
@@ -52,7 +50,7 @@ def counted_per_token(code: Code) -> Iterator[Hit]:
 
 
 @rule("topk-over-the-tokens", "high")
-def topk_tokens(code: Code) -> Iterator[Hit]:
+def topk_tokens(code: Code) -> Hits:
     """A TopK activation function that selects over the batch."""
     for op in code.ops("topk"):
         which, axes = dims(op, 1), shape(code, op.x)
@@ -66,7 +64,7 @@ def topk_tokens(code: Code) -> Iterator[Hit]:
 
 
 @rule("bos-among-top-activations", "medium")
-def bos_on_top(code: Code) -> Iterator[Hit]:
+def bos_on_top(code: Code) -> Hits:
     """The largest feature activations, BOS position included."""
     if code.uses_text("bos") or not code.imports_from("transformer_lens", "sae_lens"):
         return
@@ -85,7 +83,7 @@ def bos_on_top(code: Code) -> Iterator[Hit]:
 
 
 @rule("bos-in-the-statistics", "medium")
-def bos_counted(code: Code) -> Iterator[Hit]:
+def bos_counted(code: Code) -> Hits:
     """Explained variance or norms over all positions, BOS included."""
     if (
         code.uses_text("bos")

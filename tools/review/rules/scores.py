@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import value_kind
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import constant, identifiers, indices, integer, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}
 
 
 @rule("auc-of-hard-labels", "medium")
-def auc_hard(code: Code) -> Iterator[Hit]:
+def auc_hard(code: Code) -> Hits:
     """roc_auc_score of predicted classes."""
     for op in code.ops(
-        "roc_auc_score",
-        "average_precision_score",
-        "roc_curve",
-        "precision_recall_curve",
-        "log_loss",
+        *listed("roc_auc_score average_precision_score roc_curve precision_recall_curve log_loss")
     ):
         call = op.node
         score = op.arg(0, "y_score", "y_pred", "y_prob")
@@ -65,7 +59,7 @@ def auc_hard(code: Code) -> Iterator[Hit]:
 
 
 @rule("metric-arguments-swapped", "medium")
-def metric_swapped(code: Code) -> Iterator[Hit]:
+def metric_swapped(code: Code) -> Hits:
     """precision_score(y_pred, y_true): precision and recall change places."""
     for op in code.ops(
         "precision_score", "recall_score", "r2_score", "classification_report", "confusion_matrix"
@@ -86,7 +80,7 @@ def metric_swapped(code: Code) -> Iterator[Hit]:
 
 
 @rule("threshold-from-the-test-set", "high")
-def threshold(code: Code) -> Iterator[Hit]:
+def threshold(code: Code) -> Hits:
     """A threshold read off the test set's own curve."""
     for op in code.ops("precision_recall_curve", "roc_curve"):
         said = frozenset().union(*(word_set(each) for each in op.node.args), frozenset())
@@ -110,7 +104,7 @@ def threshold(code: Code) -> Iterator[Hit]:
 
 
 @rule("probability-against-zero", "high")
-def always_positive(code: Code) -> Iterator[Hit]:
+def always_positive(code: Code) -> Hits:
     """``sigmoid(x) > 0`` is always true."""
     for node in code.all(ast.Compare):
         if (
@@ -120,7 +114,7 @@ def always_positive(code: Code) -> Iterator[Hit]:
 
 
 @rule("divided-by-the-other-split", "high")
-def other_split(code: Code) -> Iterator[Hit]:
+def other_split(code: Code) -> Hits:
     """Correct test answers divided by the number of training rows."""
     for node in code.binary(ast.Div):
         below = node.right

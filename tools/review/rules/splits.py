@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, listed, words
 from gadfly.tools.review.code.tree import (
     constant,
@@ -16,11 +14,11 @@ from gadfly.tools.review.code.tree import (
     position,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("token-rows-split-at-random", "high")
-def token_rows(code: Code) -> Iterator[Hit]:
+def token_rows(code: Code) -> Hits:
     """Positions of one prompt on both sides of the split."""
     grouped = any("groups" in op.kw for op in code.ops("split", *CROSS_VALIDATION))
     if grouped or any(
@@ -87,7 +85,7 @@ def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
 
 
 @rule("train-and-test-drawn-apart", "high")
-def drawn_apart(code: Code) -> Iterator[Hit]:
+def drawn_apart(code: Code) -> Hits:
     """Two independent samples of one pool, or overlapping slices."""
     for scope in code.scopes():
         drawn: dict[str, dict[str, ast.AST]] = {}
@@ -165,7 +163,7 @@ def _pool(code: Code, node: ast.AST) -> str:
 
 
 @rule("split-unpacked-in-wrong-order", "high")
-def wrong_order(code: Code) -> Iterator[Hit]:
+def wrong_order(code: Code) -> Hits:
     """``x_train, y_train, x_test, y_test = train_test_split(x, y)``"""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import (
@@ -17,11 +15,11 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("mean-std-without-parentheses", "high")
-def precedence(code: Code) -> Iterator[Hit]:
+def precedence(code: Code) -> Hits:
     """``x - x.mean() / x.std()``"""
     for node in code.all(ast.BinOp):
         if not (isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp)):
@@ -41,7 +39,7 @@ def precedence(code: Code) -> Iterator[Hit]:
 
 
 @rule("fvu-without-centring", "medium")
-def fvu(code: Code) -> Iterator[Hit]:
+def fvu(code: Code) -> Hits:
     """Unexplained variance relative to the raw second moment."""
     for node in code.binary(ast.Div):
         statement = code.statement(node)
@@ -92,7 +90,7 @@ def _accumulated(code: Code, node: ast.AST) -> ast.AST:
 
 
 @rule("standard-error-without-root", "medium")
-def standard_error(code: Code) -> Iterator[Hit]:
+def standard_error(code: Code) -> Hits:
     """std / n called a standard error; 1.96 * std called an interval."""
     names = {"se", "sem", "stderr"}
     for assign in code.all(ast.Assign):
@@ -114,7 +112,7 @@ def standard_error(code: Code) -> Iterator[Hit]:
 
 
 @rule("interval-without-root-n", "medium")
-def interval(code: Code) -> Iterator[Hit]:
+def interval(code: Code) -> Hits:
     """``1.96 * std`` called a confidence interval of the mean."""
     for node in code.binary(ast.Mult):
         sides = (node.left, node.right)
@@ -132,7 +130,7 @@ def interval(code: Code) -> Iterator[Hit]:
 
 
 @rule("bootstrap-without-replacement", "high")
-def bootstrap(code: Code) -> Iterator[Hit]:
+def bootstrap(code: Code) -> Hits:
     """A bootstrap that only permutes the sample."""
     for op in code.ops("choice", "permutation", "sample", "randperm"):
         function = code.function(op.node)

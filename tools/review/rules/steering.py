@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator
 
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.hooking import hooks, touches_model, traces
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
 from gadfly.tools.review.code.tree import (
@@ -24,11 +22,11 @@ from gadfly.tools.review.code.tree import (
     within,
     word_set,
 )
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("vector-added-twice", "high")
-def added_twice(code: Code) -> Iterator[Hit]:
+def added_twice(code: Code) -> Hits:
     """In place and again in the returned value, or the same hook registered twice."""
     for hook in hooks(code):
         function = hook.function
@@ -124,7 +122,7 @@ def _removed_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
 
 
 @rule("steering-first-step-only", "high")
-def first_step_only(code: Code) -> Iterator[Hit]:
+def first_step_only(code: Code) -> Hits:
     """nnsight: an edit inside generate() without an iteration over steps."""
     for trace in traces(code):
         if trace.kind != "generate":
@@ -161,7 +159,7 @@ def _module_value(code: Code, node: ast.AST) -> bool:
 
 
 @rule("position-under-kv-cache", "high")
-def kv_cache(code: Code) -> Iterator[Hit]:
+def kv_cache(code: Code) -> Hits:
     """A hook that slices from a prompt position, while generation feeds one token per step."""
     if not any(code.ops("generate")):
         return
@@ -230,7 +228,7 @@ def _prompt_position(code: Code, node: ast.AST, function: ast.AST) -> bool:
 
 
 @rule("norm-of-the-whole-batch", "medium")
-def batch_norm(code: Code) -> Iterator[Hit]:
+def batch_norm(code: Code) -> Hits:
     """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
     for hook in hooks(code):
         for node in inner(hook.function):

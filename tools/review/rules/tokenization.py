@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
 from gadfly.tools.review.code.concepts import uses_lens
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import constant, is_attribute, truth
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("no-generation-prompt", "medium")
-def generation_prompt(code: Code) -> Iterator[Hit]:
+def generation_prompt(code: Code) -> Hits:
     """A chat that ends with the user, generated from without the assistant's header."""
     if not any(op.name == "generate" for op in code.ops("generate")):
         return
@@ -52,7 +50,7 @@ def _fed(code: Code) -> frozenset[ast.AST]:
 
 
 @rule("zero-is-falsy", "medium")
-def zero_falsy(code: Code) -> Iterator[Hit]:
+def zero_falsy(code: Code) -> Hits:
     """``if layer:`` and ``bos_id or …`` when the value may be 0."""
     plain = listed(
         "layer head position pos index idx feature bos_id token_id layer_idx head_idx seed"
@@ -124,7 +122,7 @@ def zero_falsy(code: Code) -> Iterator[Hit]:
 
 
 @rule("answer-without-leading-space", "medium")
-def leading_space(code: Code) -> Iterator[Hit]:
+def leading_space(code: Code) -> Hits:
     """to_single_token("Paris") after a prompt that ends with a word."""
     prompts = [
         each.value
@@ -174,7 +172,7 @@ def leading_space(code: Code) -> Iterator[Hit]:
 
 
 @rule("space-in-convert-tokens", "high")
-def convert_tokens(code: Code) -> Iterator[Hit]:
+def convert_tokens(code: Code) -> Hits:
     """convert_tokens_to_ids(" Paris") is the unknown token."""
     for op in code.ops("convert_tokens_to_ids"):
         given = op.node.args[0] if op.node.args else None
@@ -205,7 +203,7 @@ def _one_of(code: Code, node: ast.AST) -> str | None:
 
 
 @rule("word-index-as-token-index", "high")
-def word_index(code: Code) -> Iterator[Hit]:
+def word_index(code: Code) -> Hits:
     """``prompt.split().index(name)`` used as a position in the tokens."""
     if not (
         uses_lens(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import (
     OUTPUT_ATTRS,
@@ -12,15 +11,14 @@ from gadfly.tools.review.code.concepts import (
     is_model,
     without_grad,
 )
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.tree import identifiers, is_attribute
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("backward-without-graph", "high")
-def no_graph(code: Code) -> Iterator[Hit]:
+def no_graph(code: Code) -> Hits:
     """backward() under no_grad or inference_mode."""
     for op in code.ops("backward"):
         if not isinstance(op.node.func, ast.Attribute) or "autograd" in code.dotted(op.node.func):
@@ -41,16 +39,13 @@ def _enabled(code: Code, node: ast.AST) -> bool:
 
 
 @rule("gradient-of-non-leaf", "high")
-def non_leaf(code: Code) -> Iterator[Hit]:
+def non_leaf(code: Code) -> Hits:
     """hidden_states[i].grad is None without retain_grad()."""
     if code.mentions(
-        "retain_grad",
-        "requires_grad_",
-        "autograd",
-        "register_hook",
-        "nnsight",
-        "nnterp",
-        "register_full_backward_hook",
+        *listed(
+            "retain_grad requires_grad_ autograd register_hook nnsight nnterp "
+            "register_full_backward_hook"
+        )
     ):
         return
     if not any(code.ops("backward")):
@@ -67,7 +62,7 @@ def non_leaf(code: Code) -> Iterator[Hit]:
 
 
 @rule("graphs-kept-in-a-list", "low")
-def kept_graphs(code: Code) -> Iterator[Hit]:
+def kept_graphs(code: Code) -> Hits:
     """Activations collected in a loop with gradients on."""
     if code.mentions(
         "backward", "autograd", "grad", "requires_grad_", "requires_grad", "nnsight", "nnterp"
@@ -112,7 +107,7 @@ def _is_called(code: Code, name: str) -> bool:
     return any(isinstance(above, ast.Call) and above.func is each for each, above in calls)
 
 
-def _train_mode(code: Code) -> Iterator[Hit]:
+def _train_mode(code: Code) -> Hits:
     """``model.train()`` in a file that trains nothing."""
     if code.mentions("backward", "step", "zero_grad", "Trainer", "fit"):
         return
@@ -122,7 +117,7 @@ def _train_mode(code: Code) -> Iterator[Hit]:
 
 
 @rule("dropout-left-on", "medium")
-def dropout_on(code: Code) -> Iterator[Hit]:
+def dropout_on(code: Code) -> Hits:
     """A module with dropout or batch norm, trained and evaluated here, never put in eval()."""
     if code.mentions("eval", "training"):
         return

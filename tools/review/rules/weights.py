@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import MODEL_WORDS
-from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.tree import holds, inner, is_attribute, place, within, word_set
-from gadfly.tools.review.registry import Hit, rule
+from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("weights-edited-and-not-restored", "high")
-def weights_not_restored(code: Code) -> Iterator[Hit]:
+def weights_not_restored(code: Code) -> Hits:
     """A loop that zeroes weights and never puts them back."""
     if code.mentions("deepcopy", "state_dict", "load_state_dict", "copy_") or code.imports_from(
         "copy"
@@ -69,7 +67,7 @@ def _of_loop(code: Code, loop: ast.AST) -> tuple[list[str], bool]:
 
 
 @rule("state-dict-not-copied", "high")
-def state_dict_alias(code: Code) -> Iterator[Hit]:
+def state_dict_alias(code: Code) -> Hits:
     """``best = model.state_dict()`` in a training loop: it goes on changing."""
     for assign in code.all(ast.Assign):
         if not code.loops(assign):
