@@ -502,6 +502,15 @@ def names_in(node: ast.AST) -> set[str]:
     return {each.id for each in inner(node) if isinstance(each, ast.Name)}
 
 
+def named_values(
+    node: ast.AST, *, nested: bool = True
+) -> Iterator[tuple[str, ast.expr, ast.Assign]]:
+    """Every ``name = value`` below a node, with its statement; without nested functions if asked."""
+    for each in inner(node, nested=nested):
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            yield each.targets[0].id, each.value, each
+
+
 def is_name(node: ast.AST | None, *names: str) -> TypeGuard[ast.Name]:
     """Whether a node is one of these plain names."""
     return isinstance(node, ast.Name) and node.id in names

@@ -23,19 +23,7 @@ from gadfly.tools.review.code.tree import (
 )
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
-_NO_BOS = (
-    "gpt2",
-    "gpt-neo",
-    "gpt_neo",
-    "pythia",
-    "qwen",
-    "distilgpt",
-    "phi",
-    "opt-",
-    "bloom",
-    "olmo",
-    "gpt-j",
-)
+_NO_BOS = listed("gpt2 gpt-neo gpt_neo pythia qwen distilgpt phi opt- bloom olmo gpt-j")
 _ANSWERS = listed(
     "answer target correct incorrect wrong right label ans yes no token tok id word ids "
     "candidate option expected"

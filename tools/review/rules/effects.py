@@ -15,9 +15,8 @@ def recovery(code: Code) -> Hits:
     """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
     for node in code.binary(ast.Div):
         above, below = _bare(code, node.left), _bare(code, node.right)
-        if not (_is_difference(above) and _is_difference(below)):
+        if not (is_binary(above, ast.Sub) and is_binary(below, ast.Sub)):
             continue
-        assert isinstance(above, ast.BinOp) and isinstance(below, ast.BinOp)
         zero, one, base = run_side(above.right), run_side(below.left), run_side(below.right)
         if zero is None or one is None or base is None or one == base or run_side(above.left):
             continue
@@ -27,7 +26,7 @@ def recovery(code: Code) -> Hits:
         # a / b - c without parentheses, where a, b - c are the runs
         if isinstance(node.op, ast.Sub) and isinstance(node.left, ast.BinOp):
             inside = node.left
-            if isinstance(inside.op, ast.Div) and _is_difference(inside.left):
+            if isinstance(inside.op, ast.Div) and is_binary(inside.left, ast.Sub):
                 sides = {run_side(inside.right), run_side(node.right)}
                 if sides == {"clean", "corrupt"}:
                     yield Hit(node, "parentheses")
@@ -40,20 +39,13 @@ def _bare(code: Code, node: ast.AST) -> ast.AST | None:
     return value
 
 
-def _is_difference(node: ast.AST | None) -> bool:
-    return is_binary(node, ast.Sub)
-
-
 @rule("recovered-is-lost", "high")
 def recovered(code: Code) -> Hits:
     """(patched - clean) / (ablated - clean), called recovered: it is the share that is lost."""
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div) or code.up(node) is None:
-            continue
+    for node in code.binary(ast.Div):
         above, below = _bare(code, node.left), _bare(code, node.right)
-        if not (_is_difference(above) and _is_difference(below)):
+        if not (is_binary(above, ast.Sub) and is_binary(below, ast.Sub)):
             continue
-        assert isinstance(above, ast.BinOp) and isinstance(below, ast.BinOp)
         if not code.same(above.right, below.right) or run_side(above.left):
             continue
         full = word_set(above.right)

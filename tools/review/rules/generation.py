@@ -14,14 +14,8 @@ from gadfly.tools.review.code.tree import constant, inner, integer, is_attribute
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _CHAT = re.compile(r"(?:-it\b|instruct|-chat\b|chat-hf)", re.IGNORECASE)
-_TEMPLATES = (
-    "<|im_start|>",
-    "[INST]",
-    "<start_of_turn>",
-    "<|user|>",
-    "<|start_header_id|>",
-    "ASSISTANT",
-    "Assistant:",
+_TEMPLATES = listed(
+    "<|im_start|> [INST] <start_of_turn> <|user|> <|start_header_id|> ASSISTANT Assistant:"
 )
 
 

@@ -16,6 +16,7 @@ from gadfly.tools.review.code.tree import (
     inner,
     is_attribute,
     is_name,
+    named_values,
     names_in,
     position,
     within,
@@ -60,11 +61,9 @@ def _varying(code: Code, loop: ast.For) -> frozenset[str]:
     """The variables of a loop, and what its body makes of them."""
     names = names_in(loop.target)
     for statement in loop.body:
-        for node in inner(statement, nested=False):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                read = names_in(node.value)
-                if read & names:
-                    names.add(node.targets[0].id)
+        for name, value, _ in named_values(statement, nested=False):
+            if names_in(value) & names:
+                names.add(name)
     return frozenset(names)
 
 

@@ -12,6 +12,7 @@ from gadfly.tools.review.code.tree import (
     is_attribute,
     is_binary,
     is_name,
+    named_values,
     names_in,
     parameters,
     within,
@@ -147,13 +148,9 @@ def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
 def edits_copy(code: Code) -> Hits:
     """A hook edits a clone and returns the untouched original."""
     for function in hook_functions(code):
-        clones: dict[str, ast.AST] = {}
-        for node in inner(function, nested=False):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                value = node.value
-                if code.is_call(value, "clone", "deepcopy"):
-                    clones[node.targets[0].id] = node
-        for name in clones:
+        assigned = named_values(function, nested=False)
+        clones = [name for name, value, _ in assigned if code.is_call(value, "clone", "deepcopy")]
+        for name in dict.fromkeys(clones):
             writes = [
                 each
                 for each in inner(function, nested=False)

@@ -15,6 +15,7 @@ from gadfly.tools.review.code.tree import (
     integer,
     is_attribute,
     is_name,
+    named_values,
     names_in,
     within,
 )
@@ -38,11 +39,7 @@ def missing_save(code: Code) -> Hits:
             continue
         saved = _saved_in(code, trace.block)
         scope = code.function(trace.block) or code.module
-        for node in inner(trace.block):
-            if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
-                continue
-            name = node.targets[0].id
-            value = node.value
+        for name, value, node in named_values(trace.block):
             if not touches_model(code, value) or _saves(code, value):
                 continue
             if "trace" in {code.op(c).name for c in within(value, ast.Call)}:
@@ -68,11 +65,7 @@ def not_written_back(code: Code) -> Hits:
     """hidden = layer.output; hidden = hidden + v: the model never sees it."""
     for trace in _tops(code):
         views: dict[str, ast.AST] = {}
-        for node in inner(trace.block):
-            if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
-                continue
-            name = node.targets[0].id
-            value = node.value
+        for name, value, node in named_values(trace.block):
             if is_attribute(value, "output", "input") or (
                 isinstance(value, ast.Subscript)
                 and is_attribute(

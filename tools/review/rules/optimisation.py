@@ -64,22 +64,15 @@ def not_reset(code: Code) -> Hits:
     if any(is_attribute(t, "grad") for a in code.all(ast.Assign) for t in a.targets):
         return
     for op in code.ops("backward"):
-        loops = code.loops(op.node)
-        if not loops:
-            continue
-        if _steps(code, loops[-1]):
+        if any(_steps(code, loop) for loop in code.loops(op.node)[-1:]):
             yield Hit(op.node)
             return
     # Reading .grad of a leaf in a loop that made it outside.
     for op in code.ops("backward"):
-        loops = code.loops(op.node)
-        if not loops:
-            continue
-        found = _kept_gradient(code, loops[0])
-        if found is not None:
-            name = code.unparsed(found.value)
-            yield Hit(found, "tensor", name=name)
-            return
+        for found in (_kept_gradient(code, loop) for loop in code.loops(op.node)[:1]):
+            if found is not None:
+                yield Hit(found, "tensor", name=code.unparsed(found.value))
+                return
 
 
 @kept

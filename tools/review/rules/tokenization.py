@@ -147,12 +147,7 @@ def leading_space(code: Code) -> Hits:
         if not isinstance(value, str) or not value:
             continue
         if op.name == "to_single_token" and value[0].isalpha():
-            yield Hit(
-                op.node,
-                value=repr(value),
-                token=repr(" " + value),
-                repair=f"to_single_token({' ' + value!r})",
-            )
+            yield _spaceless(op.node, value, "to_single_token({})")
     for op in code.ops("encode"):
         if not is_tokenizer(code, op.x) or not op.args:
             continue
@@ -163,12 +158,12 @@ def leading_space(code: Code) -> Hits:
             and re.fullmatch(r"[A-Z][a-z]+|yes|no", value)
             and isinstance(above, ast.Subscript)
         ):
-            yield Hit(
-                op.node,
-                value=repr(value),
-                token=repr(" " + value),
-                repair=f"encode({' ' + value!r}, add_special_tokens=False)",
-            )
+            yield _spaceless(op.node, value, "encode({}, add_special_tokens=False)")
+
+
+def _spaceless(node: ast.AST, value: str, repair: str) -> Hit:
+    token = repr(f" {value}")
+    return Hit(node, value=repr(value), token=token, repair=repair.format(token))
 
 
 @rule("space-in-convert-tokens", "high")
