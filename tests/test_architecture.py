@@ -120,10 +120,26 @@ def test_the_links_lead_to_the_root_folders() -> None:
 
 _DOOR = ROOT / "agent" / "faces" / "door"
 _PRINTERS = {  # what prints past the door, by the last names of a call
-    "print", "print_exc", "print_exception", "pprint", "echo", "secho", "echo_via_pager", "input",
-    "Console", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "sys.stderr.writelines",
-    "stdout.buffer.write", "console.file.write", "print_formatted_text", "create_output", "from_pty", "StreamHandler",
-}  # fmt: skip
+    "print",
+    "print_exc",
+    "print_exception",
+    "pprint",
+    "echo",
+    "secho",
+    "echo_via_pager",
+    "input",
+    "Console",
+    "sys.stdout.write",
+    "sys.stderr.write",
+    "sys.stdout.writelines",
+    "sys.stderr.writelines",
+    "stdout.buffer.write",
+    "console.file.write",
+    "print_formatted_text",
+    "create_output",
+    "from_pty",
+    "StreamHandler",
+}
 # They make the demo model and print their own figures; no command runs them.
 _MAKERS = {ROOT / "tools" / "demo" / "evaluate.py", ROOT / "tools" / "demo" / "train.py"}
 _OWN_PROMPT = {"PromptSession"}  # takes the door's output

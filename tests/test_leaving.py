@@ -61,8 +61,12 @@ def test_it_ends_soon_wherever_it_is_stuck(where: str, number: int, tmp_path: Pa
 def done(body: str, tmp_path: Path, **how: object) -> subprocess.CompletedProcess[str]:
     code = f"{START}def main():\n    {body}\nleaving.program(main)"
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **how  # type: ignore[call-overload]
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **how,  # type: ignore[call-overload]
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,12 +75,17 @@ def done(body: str, tmp_path: Path, **how: object) -> subprocess.CompletedProces
         ("print('all' * 100_000)", 0, "all" * 100_000 + "\n", ""),
         ("print('out'); sys.exit(3)", 3, "out\n", ""),
         ("sys.exit('why')", 1, "", "why\n"),
-        ("leaving.closing(lambda: print('a')); leaving.closing(lambda: print('b'))", 0, "b\na\n", ""),
+        (
+            "leaving.closing(lambda: print('a')); leaving.closing(lambda: print('b'))",
+            0,
+            "b\na\n",
+            "",
+        ),
         ("leaving.closing(lambda: 1 / 0); leaving.closing(lambda: print('b'))", 0, "b\n", ""),
         ("threading.Thread(target=time.sleep, args=[60]).start(); sys.exit(4)", 4, "", ""),
         ("signal.raise_signal(15)", 143, "", "gadfly: stopped; what was finished is kept\n"),
     ],
-)  # fmt: skip
+)
 def test_what_was_printed_and_the_exit_code_are_kept(
     body: str, code: int, out: str, err: str, tmp_path: Path
 ) -> None:

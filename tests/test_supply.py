@@ -28,8 +28,10 @@ HASHES = {
 def _requirements(*extras: str) -> list[Requirement]:
     lines = subprocess.run(
         [sys.executable, ROOT / ".ci" / "requirements", *extras],
-        capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
     return [Requirement(line) for line in lines]
 
 
@@ -138,8 +140,10 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path, tampered: bool) -> 
     assert "pip" in subprocess.run(newest, capture_output=True, text=True, check=True).stdout
     done = subprocess.run(
         [project / ".ci" / "dependencies", tmp_path / "venv"],
-        capture_output=True, text=True, env=surroundings,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=surroundings,
+    )
     assert (done.returncode != 0) is tampered, done.stderr
     assert (site / "tiny.py").exists() is not tampered
     if tampered:

@@ -30,12 +30,27 @@ OFFLINE = {
     "doctor": ["doctor"],
     "experiment": ["lens", "--behaviour", "capital-of", "--n", "8"],
 }
-STARTS = [(how, command) for command in OFFLINE for how in ("script", "-m")
-          if (how, command) != ("script", "experiment")]  # fmt: skip
-HELLO = json.dumps({
-    "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
-}) + "\n"  # fmt: skip
+STARTS = [
+    (how, command)
+    for command in OFFLINE
+    for how in ("script", "-m")
+    if (how, command) != ("script", "experiment")
+]
+HELLO = (
+    json.dumps(
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "t", "version": "1"},
+            },
+        }
+    )
+    + "\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +122,8 @@ before = dict(os.environ)
 home = Path(os.environ["GADFLY_HOME"])
 from gadfly.corpus.index.places import Folder
 Folder(home / "vectors").open()
-from gadfly.agent.critic.price import _prices
-assert _prices("openai/gpt-4o")
+from gadfly.agent.llm.provider import preload
+preload()
 from gadfly.tools.figures import Chart, Line, draw
 draw(home, "a", Chart("t", "x", "y", [Line("l", [0, 1], [0, 1])]))
 from gadfly.corpus.sources.pypi import _configured
@@ -169,9 +184,12 @@ def test_the_known_ones_are_imported_sealed() -> None:
         }
         for node in ast.walk(tree):
             names = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import)
-                else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            )  # fmt: skip
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             reads = {name.split(".")[0] for name in names} & surroundings.READERS
             if reads and id(node) not in sealed:
                 open_.append(f"{path.relative_to(ROOT)}:{node.lineno} imports {reads}")

@@ -6,7 +6,7 @@
 - ``claims``     several readings brought together by place
 - ``critique``   the runs, their agreement, the refuter, the fix
 - ``fixes``      a replacement that still parses
-- ``price``, ``risk``  what a critique will cost; what is read first where not all of it can be
+- ``price``      what a critique will cost; what is read first where not all of it can be
 - ``repro``      a model's script, run inside bubblewrap or not at all
 - ``sarif``, ``markdown``, ``annotations``  the report for other programs and for GitHub
 

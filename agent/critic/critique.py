@@ -13,8 +13,7 @@ from typing import TypeVar
 from gadfly.agent.critic.claims import Asked, Claim, beside_rules, by_place
 from gadfly.agent.critic.fixes import replaced
 from gadfly.agent.critic.judge import Candidate, candidates, repair, verdict
-from gadfly.agent.critic.price import estimate
-from gadfly.agent.critic.risk import risk
+from gadfly.agent.critic.price import estimate, risk
 from gadfly.agent.critic.views import View, views
 from gadfly.agent.llm.asking import Asker
 from gadfly.agent.llm.framings import chosen, code_question

@@ -6,6 +6,7 @@ rendered (``agent.markup``): no mention, no link, no image, no HTML and no hidde
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from gadfly.agent.markup import code, document, posted, span
@@ -64,9 +65,7 @@ def headline(report: Report) -> str:
         if not report.read.files:
             return "Nothing was read"
         return "Nothing found" if report.complete else "Nothing found in what could be checked"
-    kinds: dict[str, int] = {}
-    for each in report.findings:
-        kinds[each.severity] = kinds.get(each.severity, 0) + 1
+    kinds = Counter(each.severity for each in report.findings)
     return ", ".join(
         f"{kinds[kind]} {kind}{'s' if kinds[kind] > 1 else ''}"
         for kind in ("error", "warning", "note")
@@ -78,13 +77,9 @@ def notes(report: Report) -> list[str]:
     """What the reader should know besides the findings, one sentence each."""
     said = list(report.notices)
     if report.dropped:
-        reasons: dict[str, int] = {}
-        for each in report.dropped:
-            reasons[each.reason] = reasons.get(each.reason, 0) + 1
-        said.append(
-            "dropped of what the model said: "
-            + "; ".join(f"{count} ({reason})" for reason, count in list(reasons.items())[:6])
-        )
+        reasons = Counter(each.reason for each in report.dropped)
+        listed = "; ".join(f"{count} ({reason})" for reason, count in list(reasons.items())[:6])
+        said.append(f"dropped of what the model said: {listed}")
     if report.spent:
         spent = report.spent
         price = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"

@@ -1,16 +1,23 @@
-"""What a critique will take, before it is made: tokens by tiktoken, prices by litellm's packaged list."""
+"""What a critique will take, before it is made: tokens by tiktoken, prices by litellm's packaged list; and what is read
+first where not all of it can be."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 from gadfly.agent.critic.views import View
+from gadfly.agent.llm.facts import facts
 from gadfly.agent.llm.prompting import prompt
 from gadfly.corpus.tokens import count
-from gadfly.surroundings import sealed
 
+_DOMAIN = re.compile(
+    r"torch|nnsight|nnterp|transformer_lens|sae|hook|patch|ablat|steer|probe|logit|resid|activation|attention"
+    r"|cache|tokeni[sz]|pad|softmax|norm|auc|split|shuffle|seed|\[:, ?-1\]",
+    re.IGNORECASE,
+)
 # What a reply takes, reasoning included, and how many claims a view leads to: rough, and above the usual.
 _REPLY = 1_200
 _SHORT_REPLY = 700
@@ -39,24 +46,11 @@ def estimate(views: Sequence[View], framings: int, model: str) -> Estimate:
     into = framings * (tokens + standing * len(views))
     into += int(2 * _CLAIMS * (tokens + 2 * _AROUND * len(views)))
     out = framings * len(views) * _REPLY + int(2 * claims * _SHORT_REPLY)
-    prices = _prices(model)
-    dollars = None if prices is None else into * prices[0] + out * prices[1]
-    return Estimate(framings * len(views) + round(2 * claims), into, out, dollars)
+    calls = framings * len(views) + round(2 * claims)
+    return Estimate(calls, into, out, facts(model).dollars(into, out))
 
 
-@cache
-def _prices(model: str) -> tuple[float, float] | None:
-    """US dollars for a token in and a token out. A router's price is its provider's, near enough."""
-    if "/" not in model:
-        return None
-    with sealed():
-        import litellm
-
-    bare = model.rsplit("/", 1)[-1]
-    for name in (model, model.split("/", 1)[1], bare, bare.replace(".", "-")):
-        told = litellm.model_cost.get(name)
-        if told and told.get("input_cost_per_token") is not None:
-            return float(told["input_cost_per_token"]), float(
-                told.get("output_cost_per_token") or 0.0
-            )
-    return None
+def risk(code: str) -> float:
+    """Larger is riskier: first the number of the field's words in it, then its length."""
+    words = {found.lower() for found in _DOMAIN.findall(code)}
+    return 10.0 * len(words) + math.log2(1 + code.count("\n"))

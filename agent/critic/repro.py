@@ -27,17 +27,7 @@ _LIMITS = Limits(file=10 << 20, cpu=_SECONDS, address=16 << 30, memory=8 << 30)
 _BLOCK = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 _LONGEST = 8_000  # characters
 # By these a script could tell the two versions apart without what they compute.
-_PEEKS = {
-    "inspect",
-    "getsource",
-    "open",
-    "__file__",
-    "read_text",
-    "linecache",
-    "__code__",
-    "exit",
-    "_exit",
-}
+_PEEKS = "inspect getsource open __file__ read_text linecache __code__ exit _exit"
 
 
 def reproduced(remark: Remark, file: File, ask: Callable[[str], str | None]) -> Remark:
@@ -50,9 +40,8 @@ def reproduced(remark: Remark, file: File, ask: Callable[[str], str | None]) -> 
     if missing:
         return _with(remark, f"not tried: {missing}")
     if remark.suggestion is None or file.is_notebook or file.partial:
-        return _with(
-            remark, "not tried: there is no repaired version of the whole file to compare with"
-        )
+        why = "there is no repaired version of the whole file to compare with"
+        return _with(remark, f"not tried: {why}")
     told = fence("claim", f"{remark.quote}\n\n{remark.message}")
     code = fence("code", file.source.text)
     script = _script(ask(prompt("review_repro").render(code=code, claim=told)) or "")
@@ -62,13 +51,8 @@ def reproduced(remark: Remark, file: File, ask: Callable[[str], str | None]) -> 
     spot = Spot(None, remark.start_line, remark.end_line)
     as_is = _run(script, "\n".join(lines))
     repaired = _run(script, with_replacement(lines, spot, remark.suggestion))
-    if (
-        as_is is not None
-        and as_is[0] != 0
-        and "AssertionError" in as_is[1]
-        and repaired
-        and repaired[0] == 0
-    ):
+    fails = as_is is not None and as_is[0] != 0 and "AssertionError" in as_is[1]
+    if fails and repaired and repaired[0] == 0:
         done = _with(remark, "a script fails on this code and passes on the repair")
         return done.model_copy(update={"evidence": "reproduced", "repro": script})
     return _with(
@@ -84,17 +68,14 @@ def _script(reply: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     nodes = list(ast.walk(tree))
-    named = {n.id for n in nodes if isinstance(n, ast.Name)} | {
-        n.attr for n in nodes if isinstance(n, ast.Attribute)
-    }
-    named |= {
-        a.name.split(".")[0]
-        for n in nodes
-        if isinstance(n, ast.Import | ast.ImportFrom)
-        for a in n.names
-    }
+    named = {n.id for n in nodes if isinstance(n, ast.Name)}
+    named |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    imports = [n for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)]
+    named |= {a.name.split(".")[0] for n in imports for a in n.names}
     asserts = any(isinstance(n, ast.Assert) for n in nodes)
-    return script if asserts and not named & _PEEKS and len(script) <= _LONGEST else None
+    return (
+        script if asserts and named.isdisjoint(_PEEKS.split()) and len(script) <= _LONGEST else None
+    )
 
 
 def _run(script: str, subject: str) -> tuple[int, str] | None:
@@ -115,14 +96,9 @@ def _run(script: str, subject: str) -> tuple[int, str] | None:
 def _outcome(name: str, ran: tuple[int, str] | None) -> str:
     if ran is None:
         return f"{name} it took too long"
-    return (
-        f"{name} it passed"
-        if ran[0] == 0
-        else f"{name} it failed ({ran[1].split(':', 1)[0] or ran[0]})"
-    )
+    code, said = ran
+    return f"{name} it failed ({said.split(':', 1)[0] or code})" if code else f"{name} it passed"
 
 
 def _with(remark: Remark, note: str) -> Remark:
-    return remark.model_copy(
-        update={"note": "; ".join(each for each in (remark.note, note) if each)}
-    )
+    return remark.model_copy(update={"note": "; ".join(filter(None, (remark.note, note)))})

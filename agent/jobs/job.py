@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, PlainValidator, WithJsonSchema
 
-from gadfly.agent.llm.choose import Choice, choose
+from gadfly.agent.llm.connect import connected
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.turn.events import Event
 from gadfly.corpus.progress import Progress, Silent
@@ -63,12 +63,7 @@ class JobContext:
         Raises:
             UsageError: the named model is malformed or its key is not set.
         """
-        found = choose(llm) if llm is None or isinstance(llm, str) else llm
-        if not isinstance(found, Choice):
-            return found
-        from gadfly.agent.llm.provider import Provider
-
-        return Provider(found, on_retry=self.progress.note)
+        return connected(llm, self.progress.note)
 
 
 @dataclass(frozen=True)

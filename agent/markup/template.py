@@ -59,7 +59,12 @@ def _environment(folder: Path) -> Environment:
     for write in (address, cell, code, phrase, plain, prose, span):
         made.filters[write.__name__] = _writing(write)
     made.filters["python"] = _writing(repr)
+    made.filters["quotation"] = _writing(_quotation)
     return made
+
+
+def _quotation(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in prose(text).split("\n"))
 
 
 def _writing(write: Callable[..., str]) -> Callable[..., str]:

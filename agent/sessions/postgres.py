@@ -132,9 +132,14 @@ def _pool(address: str) -> Any:
             with import_module("psycopg").connect(address, **_options()) as connection:
                 saver(connection).setup()
             _POOLS[address] = pool = pools.ConnectionPool(
-                address, min_size=1, max_size=_MOST, open=True, kwargs=_options(),
-                check=pools.ConnectionPool.check_connection, timeout=_PATIENCE,
-            )  # fmt: skip
+                address,
+                min_size=1,
+                max_size=_MOST,
+                open=True,
+                kwargs=_options(),
+                check=pools.ConnectionPool.check_connection,
+                timeout=_PATIENCE,
+            )
             atexit.register(pool.close)
         return _POOLS[address]
 

@@ -67,9 +67,7 @@ class Session:
         """
         settings = settings or Settings()
         moment = now()
-        info = SessionInfo(
-            id=new_id(), title="", settings=settings.kept(), started=moment, updated=moment, turns=0, dollars=0.0
-        )  # fmt: skip
+        info = SessionInfo(id=new_id(), settings=settings.kept(), started=moment, updated=moment)
         return cls(info, settings, Sessions())
 
     @classmethod

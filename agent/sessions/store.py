@@ -42,13 +42,13 @@ class SessionInfo(BaseModel):
     """A conversation in a list. ``dollars`` is None where a price was unknown."""
 
     id: str
-    title: str
+    title: str = ""
     settings: dict[str, Any]
     started: datetime
     updated: datetime
     parent: str | None = None
-    turns: int
-    dollars: float | None
+    turns: int = 0
+    dollars: float | None = 0.0
 
 
 class Database(Protocol):

@@ -22,19 +22,15 @@ class Budget:
 
     def used_up(self, spent: Spending, rounds: int) -> str:
         """Which limit is reached, as a sentence, or nothing."""
-        tokens = spent["input_tokens"] + spent["output_tokens"]
+        tokens, calls = spent["input_tokens"] + spent["output_tokens"], spent["tool_calls"]
         limits = (
-            (rounds, self.tool_rounds, f"The {self.tool_rounds} tool rounds of this question are"),
-            (
-                spent["tool_calls"],
-                self.tool_calls,
-                f"The {self.tool_calls} tool calls of this question are",
-            ),
-            (spent["dollars"], self.dollars, f"The budget of ${self.dollars:.2f} is"),
-            (tokens, self.tokens, f"The {self.tokens:,} tokens of this question are"),
-            (spent["seconds"], self.seconds, f"The {self.seconds:.0f} s of this question are"),
+            (rounds, self.tool_rounds, f"{self.tool_rounds} tool rounds of this question are"),
+            (calls, self.tool_calls, f"{self.tool_calls} tool calls of this question are"),
+            (spent["dollars"], self.dollars, f"budget of ${self.dollars:.2f} is"),
+            (tokens, self.tokens, f"{self.tokens:,} tokens of this question are"),
+            (spent["seconds"], self.seconds, f"{self.seconds:.0f} s of this question are"),
         )
-        return next((f"{what} used up." for have, most, what in limits if have >= most), "")
+        return next((f"The {what} used up." for have, most, what in limits if have >= most), "")
 
 
 class Spending(TypedDict):

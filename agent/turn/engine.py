@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gadfly.agent.llm.choose import LOCAL, NO_KEY, OFFLINE, Choice, Roles, roles
+from gadfly.agent.llm.connect import connect
 from gadfly.agent.llm.facts import facts
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.turn.events import DraftDropped, Event, Notice
 from gadfly.agent.turn.settings import Settings
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Silent
 from gadfly.errors import UsageError
 
 if TYPE_CHECKING:
@@ -160,17 +161,7 @@ class Engine:
         def on_retry(text: str) -> None:
             self._again("retry", text)
 
-        if choice.model.split("/")[0] == LOCAL:
-            from gadfly.agent.llm.local import LocalChat
-
-            return LocalChat(choice.model.partition("/")[2] or self.settings.model)
-        if documents:
-            from gadfly.agent.llm.native import Native
-
-            return Native(choice, documents, on_retry=on_retry)
-        from gadfly.agent.llm.provider import Provider
-
-        return Provider(choice, on_retry=on_retry)
+        return connect(choice, on_retry, documents=documents, model=self.settings.model)
 
     def _unpriced(self) -> str:
         """Told once: a limit in dollars that cannot be held. OpenRouter bills with each reply."""
@@ -208,7 +199,7 @@ class Engine:
         return result
 
 
-class _Notes(Progress):
+class _Notes(Silent):
     """Progress told in single lines."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -216,10 +207,6 @@ class _Notes(Progress):
 
     def start(self, label: str, total: int | None = None) -> None:
         self._tell(label)
-
-    def advance(self, n: int = 1) -> None: ...
-
-    def finish(self) -> None: ...
 
     def note(self, message: str) -> None:
         self._tell(message)

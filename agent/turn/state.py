@@ -43,8 +43,7 @@ class State(TypedDict, total=False):
 
 def begin(question: str, context: str = "") -> State:
     """The input that starts a turn: what an earlier one left is reset, the conversation stays."""
-    return State(
-        since=Ledger().mark(), question=question, context=context, content=question, aside=[],
-        calls=[], declined=[], draft="", rounds=0, repaired=False, revised=False, concluding=False, objections=[],
-        examined=[], unexamined="", judgement=None, runs=[], spent=nothing(),
-    )  # fmt: skip
+    turn = State(since=Ledger().mark(), question=question, context=context, content=question)
+    turn |= State(draft="", rounds=0, unexamined="", judgement=None, spent=nothing())
+    turn |= State(aside=[], calls=[], declined=[], objections=[], examined=[], runs=[])
+    return turn | State(repaired=False, revised=False, concluding=False)

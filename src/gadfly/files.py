@@ -10,8 +10,11 @@ import os
 import secrets
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from gadfly.errors import HomeError
 
 PART = ".gadfly-part-"  # how the name of a file begins that is being written
 _OLD = 600.0  # seconds; no writer takes that long
@@ -50,6 +53,21 @@ def write(path: Path, content: str | bytes, *, like: Path | None = None) -> None
         with suppress(OSError):
             beside.unlink()
         raise
+
+
+def keep(path: Path, content: str) -> None:
+    """As :func:`write`, for a file of Gadfly's own. Raises HomeError if it cannot be written."""
+    with kept(path):
+        write(path, content)
+
+
+@contextmanager
+def kept(path: Path) -> Iterator[None]:
+    """Around what writes ``path`` or below it. Raises HomeError if that is not possible."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
 
 
 def sweep(folder: Path) -> None:

@@ -112,23 +112,23 @@ class Setting:
 
 
 _TABLE = resources.files("gadfly").joinpath("settings.toml").read_text(encoding="utf-8")
-_NAMED = {name: Setting(**fields) for name, fields in tomllib.loads(_TABLE).items()}
-ALL = tuple(_NAMED.values())
-HOME = _NAMED["home"]
-LLM = _NAMED["llm"]
-FAST_LLM = _NAMED["fast_llm"]
-JUDGE_LLM = _NAMED["judge_llm"]
-FALLBACKS = _NAMED["fallbacks"]
-API_BASE = _NAMED["api_base"]
-API_KEY = _NAMED["api_key"]
-EMBEDDER = _NAMED["embedder"]
-CHROMA = _NAMED["chroma"]
-CHROMA_TOKEN = _NAMED["chroma_token"]
-CHECKPOINTS = _NAMED["checkpoints"]
-ALLOW_PRIVATE = _NAMED["allow_private"]
-MCP_TOKEN = _NAMED["mcp_token"]
-IMAGES = _NAMED["images"]
-SHELL = _NAMED["shell"]
+NAMED = {name: Setting(**fields) for name, fields in tomllib.loads(_TABLE).items()}
+ALL = tuple(NAMED.values())
+HOME = NAMED["home"]
+LLM = NAMED["llm"]
+FAST_LLM = NAMED["fast_llm"]
+JUDGE_LLM = NAMED["judge_llm"]
+FALLBACKS = NAMED["fallbacks"]
+API_BASE = NAMED["api_base"]
+API_KEY = NAMED["api_key"]
+EMBEDDER = NAMED["embedder"]
+CHROMA = NAMED["chroma"]
+CHROMA_TOKEN = NAMED["chroma_token"]
+CHECKPOINTS = NAMED["checkpoints"]
+ALLOW_PRIVATE = NAMED["allow_private"]
+MCP_TOKEN = NAMED["mcp_token"]
+IMAGES = NAMED["images"]
+SHELL = NAMED["shell"]
 _IN_FILE = {setting.key: setting for setting in ALL if setting.key}
 
 

@@ -116,8 +116,12 @@ class Box:
         try:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _FIRST_TO_GO, "sh", *self._line],
-                env=environment, bufsize=0, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
-            )  # fmt: skip
+                env=environment,
+                bufsize=0,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+            )
         except BaseException as error:
             started.set_exception(error)
             return

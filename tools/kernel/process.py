@@ -142,10 +142,12 @@ class Kernel:
         told, readable = self._prepare()
         worker = str(Path(__file__).with_name("worker.py"))
         environment = {
-            "HF_HUB_OFFLINE": "1", "HF_HOME": str(_hub().parent), HOME.variable: f"{sandbox.SCRATCH}/home",
+            "HF_HUB_OFFLINE": "1",
+            "HF_HOME": str(_hub().parent),
+            HOME.variable: f"{sandbox.SCRATCH}/home",
             "OMP_NUM_THREADS": "4",
             "PYTHONPATH": sandbox.python_path(),
-        }  # fmt: skip
+        }
         program = [sys.executable, "-u", worker, json.dumps(told)]
         pipe = subprocess.PIPE
         box = Box(program, readable, environment, self._limits, stdin=pipe, stdout=pipe)

@@ -18,24 +18,15 @@ from pathlib import Path
 WAY_OUT = "install bubblewrap (apt install bubblewrap) on a Linux that lets users make namespaces"
 SCRATCH = "/scratch"
 _GIB = 1 << 30
-IN_MEMORY = {
-    SCRATCH: 4 * _GIB,
-    "/tmp": 2 * _GIB,
-    "/dev/shm": 2 * _GIB,
-}  # places to write, and their sizes
-_SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/alternatives",
-    "/opt",
-)
+# Places to write, and their sizes.
+IN_MEMORY = {SCRATCH: 4 * _GIB, "/tmp": 2 * _GIB, "/dev/shm": 2 * _GIB}
+_SYSTEM = "/usr /bin /sbin /lib /lib32 /lib64 /etc/ld.so.cache /etc/alternatives /opt"
 _GPU = ("nvidia*", "dri", "kfd")
-_NOBODY = "65534"
+# Nobody, without capabilities, parent or environment.
+_CLOSED = (
+    "bwrap --unshare-user --unshare-all --uid 65534 --gid 65534 --cap-drop ALL --die-with-parent "
+    "--new-session --clearenv --proc /proc --dev /dev"
+)
 
 
 @dataclass(frozen=True)
@@ -83,18 +74,7 @@ def command(
     Even started by root it is nobody inside. Its files are still root's by the host's count, so nothing that root alone
     may write is left writable: ``/proc`` (kernel settings) above all.
     """
-    line = [
-        "bwrap",
-        "--unshare-user",
-        "--unshare-all",
-        "--uid",
-        _NOBODY,
-        "--gid",
-        _NOBODY,
-        "--cap-drop",
-        "ALL",
-    ]
-    line += ["--die-with-parent", "--new-session", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
+    line = _CLOSED.split()
     if _has("--disable-userns"):  # elsewhere the filter of ``enter`` alone denies them
         line.append("--disable-userns")
     devices = [str(path) for name in _GPU for path in sorted(Path("/dev").glob(name))]
@@ -102,12 +82,10 @@ def command(
         line += ["--dev-bind-try", device, device]
     seen = "/sys/devices" if devices else "/sys/devices/system/cpu"  # CUDA counts its devices there
     line += ["--ro-bind-try", seen, seen]
-    for place in _SYSTEM:
+    for place in _SYSTEM.split():
         line += ["--ro-bind-try", place, place]
-    for (
-        place,
-        size,
-    ) in IN_MEMORY.items():  # where it cannot be set, ``box`` still counts what lies there
+    for place, size in IN_MEMORY.items():
+        # Where the size cannot be set, ``box`` still counts what lies there.
         line += [*(["--size", str(size)] if _has("--size") else []), "--tmpfs", place]
     for path in _outermost([*imports(), *readable]):
         line += ["--ro-bind", str(path), str(path)]
@@ -137,12 +115,8 @@ def imports() -> list[Path]:
     import gadfly
 
     own = Path(gadfly.__file__).parent
-    places = {
-        Path(sys.prefix),
-        Path(sys.base_prefix),
-        own.parent,
-        *(p.resolve() for p in own.iterdir() if p.is_dir()),
-    }
+    places = {Path(sys.prefix), Path(sys.base_prefix), own.parent}
+    places |= {p.resolve() for p in own.iterdir() if p.is_dir()}
     places |= {Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
     return [place for place in places if not str(place).startswith(("/usr/", "/lib"))]
 

@@ -98,11 +98,9 @@ def _run(code: str, space: dict[str, Any], kept: dict[str, float]) -> dict[str, 
 
 def _short(text: str) -> str:
     # By the base class: the code's own kind of text may do anything when it is cut.
-    return (
-        str.__str__(text)
-        if str.__len__(text) <= _SHORT
-        else str.__getitem__(text, slice(_SHORT)) + _CUT
-    )
+    if str.__len__(text) <= _SHORT:
+        return str.__str__(text)
+    return str.__getitem__(text, slice(_SHORT)) + _CUT
 
 
 def _told(raised: BaseException) -> str:

@@ -30,18 +30,10 @@ _LEANING = re.compile(
     r"Otherwise|Both|Each|The (?:answer|result|same|latter|former|first|second|other|target|source)s?)\b"
 )
 # Words of asking, which say what is wanted and not what about; and words that fit every document of the field.
-_ASKING = {
-    "compare",
-    "differ",
-    "difference",
-    "example",
-    "explain",
-    "kind",
-    "know",
-    "mean",
-    "meaning",
-}
-_ASKING |= {"reason", "show", "tell", "thing", "way", "work", "language", "model", "models"}
+_ASKING = (
+    "compare differ difference example explain kind know mean meaning reason show tell thing way work "
+    "language model models"
+)
 _SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
 
 
@@ -87,7 +79,9 @@ def choose(
     candidates = [e for passage in passages for e in excerpts_of(passage)]
     bags = [_bag(f"{each.passage.heading} {each.text}") for each in candidates]
     about = content_words(question)
-    wanted = {_stem(word) for word in about if word not in _ASKING} or set(map(_stem, about))
+    wanted = {_stem(word) for word in about if word not in _ASKING.split()} or set(
+        map(_stem, about)
+    )
     weight = {
         term: math.log(1 + len(bags) / (0.5 + sum(term in bag for bag in bags))) for term in wanted
     }

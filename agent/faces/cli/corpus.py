@@ -235,15 +235,14 @@ def rebuild(as_json_: bool) -> None:
 
 
 def _provider(name: str) -> ChatModel:
-    from gadfly.agent.llm.choose import choose
-    from gadfly.agent.llm.provider import Provider
+    from gadfly.agent.llm.connect import connected
 
-    choice = choose(name or None)
-    if choice is None:
+    found = connected(name or None)
+    if found is None:
         raise UsageError(
             "no language model is configured; set OPENROUTER_API_KEY, or leave --llm out"
         )
-    return Provider(choice)
+    return found
 
 
 def _open(*, sync: bool) -> Corpus:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from gadfly.agent.critic.risk import risk
+from gadfly.agent.critic.price import risk
 from gadfly.agent.faces.github.client import Client, GitHubError
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError

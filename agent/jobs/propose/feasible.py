@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from gadfly.agent.jobs.propose.draft import Draft, Judge, Work
 from gadfly.agent.jobs.propose.machines import Machine
@@ -20,9 +20,7 @@ HOURS = 8.0  # of work in a day
 _SHARE = 0.5  # of the working hours that the machine may be busy: a plan needs time to think
 _BUSY = 0.3  # of the peak throughput that batched forwards with hooks reach
 _SURPRISES = 1.3
-_LAYER_SECONDS = (
-    1e-3  # Python, hooks and kernel launches of one layer in one forward, whatever its size
-)
+_LAYER_SECONDS = 1e-3  # Python, hooks and kernel launches of a layer in a forward, of any size
 _BATCH = 16
 _SPARE = 1.5e9  # bytes that the driver, the context and fragmentation take
 _KEPT = 0.5  # share of the prompts worth keeping a larger model for
@@ -61,7 +59,13 @@ class Feasibility(BaseModel):
     prompts_factor: float = 1.0
     changes: list[str] = []
     warnings: list[str] = []
-    fits: bool = True
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def fits(self) -> bool:
+        """Whether memory, time and money suffice."""
+        enough = self.memory_gb <= self.memory_limit_gb and self.seconds <= self.limit_seconds
+        return enough and self.api_dollars <= self.budget_dollars
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,6 @@ def fit(draft: Draft, limits: Limits) -> Feasibility:
         prompts_factor=factor,
         changes=changes,
         warnings=notes,
-        fits=memory <= limits.machine.memory
-        and seconds <= limits.seconds
-        and dollars <= limits.dollars,
     )
 
 

@@ -20,16 +20,7 @@ _CITES = re.compile(
     r"\bet al\b|\(\s*(?:19|20)\d\d\s*\)|\b(?:19|20)\d\d[a-z]?\)|arxiv|doi\.org|\[\d+\]|https?://",
     re.IGNORECASE,
 )
-_PROSE = (
-    "question",
-    "hypothesis",
-    "positive",
-    "negative",
-    "simplest",
-    "baseline",
-    "data",
-    "differs",
-)
+_PROSE = "question hypothesis positive negative simplest baseline data differs"
 _LISTS = ("wrong", "plan", "kill")
 _FOUND = 24  # passages looked at for neighbours
 _SHOWN = 4
@@ -70,14 +61,9 @@ def _without_citations(draft: Draft) -> tuple[Draft, list[str]]:
         taken.extend(bad)
         return " ".join(s for s in sentences if s not in bad) if bad else text
 
-    data = draft.model_dump()
-    for name in _PROSE:
-        data[name] = clean(data[name])
-    for name in _LISTS:
-        data[name] = [clean(item) for item in data[name]]
-    return Draft.model_construct(
-        **{**draft.__dict__, **{n: data[n] for n in (*_PROSE, *_LISTS)}}
-    ), taken
+    cleaned = {name: clean(getattr(draft, name)) for name in _PROSE.split()}
+    listed = {name: [clean(item) for item in getattr(draft, name)] for name in _LISTS}
+    return draft.model_copy(update={**cleaned, **listed}), taken
 
 
 def _nearest(draft: Draft, model: str, corpus: Corpus) -> list[Neighbour]:

@@ -47,11 +47,7 @@ def _combined(mechanical: Score, replies: dict[str, dict[str, Any]]) -> Score:
     middle = median_low(given.values())
     score = min(mechanical.score, middle)
     harshest = min(given, key=lambda framing: given[framing])
-    told = (
-        f"{mechanical.reason}; {harshest}: {reasons[harshest]}"
-        if reasons[harshest]
-        else mechanical.reason
-    )
+    told = mechanical.reason + (f"; {harshest}: {reasons[harshest]}" if reasons[harshest] else "")
     apart = max(given.values()) - min(given.values()) >= BEST - WORST
     return mechanical.model_copy(
         update={"score": score, "reason": told, "framings": given, "disagreement": apart}

@@ -6,13 +6,7 @@ from gadfly.agent.jobs.propose.proposal import Proposal
 from gadfly.corpus.words import STOPWORDS, words
 
 _ALIKE = 0.6  # share of common words of title and question above which two projects are one
-_PILOT = {
-    "supported": 2.0,
-    "inconclusive": 0.0,
-    "not run": 0.0,
-    "failed": -3.0,
-    "not supported": -20.0,
-}
+_PILOT = {"supported": 2.0, "failed": -3.0, "not supported": -20.0}
 _RELEVANT = 4.0  # points for a project that speaks of the whole topic
 _UNGROUNDED = -10.0
 _FLAW = -0.5
@@ -21,14 +15,11 @@ _NEIGHBOUR = -1.5  # a pilot of the kind, not of the effect itself, is worth lit
 
 def points(proposal: Proposal) -> float:
     """Rubric (0 to 12), the pilot's outcome, relevance to the topic, and what is missing."""
-    total = sum(score.score for score in proposal.scores) + _PILOT[proposal.pilot.state]
+    total = sum(score.score for score in proposal.scores) + _PILOT.get(proposal.pilot.state, 0.0)
     if proposal.pilot.present and proposal.draft.pilot_is == "neighbour":
         total += _NEIGHBOUR
     total += _RELEVANT * proposal.relevance + _FLAW * len(proposal.flaws)
-    if proposal.grounds.quotes == 0:
-        total += _UNGROUNDED
-    if not proposal.feasibility.fits:
-        total += _UNGROUNDED
+    total += _UNGROUNDED * ((proposal.grounds.quotes == 0) + (not proposal.feasibility.fits))
     return round(total, 2)
 
 

@@ -17,80 +17,53 @@ _SPELT = 8  # words below which nothing is said
 
 def judge(draft: Draft, feasibility: Feasibility) -> list[Score]:
     """One score for each criterion."""
-    return [
-        _two(
-            "hypothesis",
-            (
-                bool(_SAYS["compares"].search(draft.hypothesis)),
-                "it compares something with something",
+
+    def says(what: str, text: str) -> bool:
+        return bool(_SAYS[what].search(text))
+
+    spelt = len(draft.negative.split()) >= 2 * _SPELT and draft.negative != draft.positive
+    chosen = f"{draft.data} {' '.join(draft.plan)}"
+    checks = {
+        "hypothesis": {
+            "it compares something with something": says("compares", draft.hypothesis),
+            "it says how much": says("threshold", draft.hypothesis),
+        },
+        "baseline": {
+            "the baseline is one that could win": says("baseline", draft.baseline),
+            "the simplest method comes first": len(draft.simplest.split()) >= _SPELT,
+        },
+        "leak": {
+            "at least three dumb ways to be wrong": len(draft.wrong) >= 3,
+            "what is chosen is kept from what is tested": says("split", chosen),
+        },
+        "falsifiable": {
+            "the negative result is stated by a sign that can be seen": says(
+                "threshold", draft.negative
             ),
-            (bool(_SAYS["threshold"].search(draft.hypothesis)), "it says how much"),
-        ),
-        _two(
-            "baseline",
-            (bool(_SAYS["baseline"].search(draft.baseline)), "the baseline is one that could win"),
-            (len(draft.simplest.split()) >= _SPELT, "the simplest method comes first"),
-        ),
-        _two(
-            "leak",
-            (len(draft.wrong) >= 3, "at least three dumb ways to be wrong"),
-            (
-                bool(_SAYS["split"].search(f"{draft.data} {' '.join(draft.plan)}")),
-                "what is chosen is kept from what is tested",
-            ),
-        ),
-        _two(
-            "falsifiable",
-            (
-                bool(_SAYS["threshold"].search(draft.negative)),
-                "the negative result is stated by a sign that can be seen",
-            ),
-            (bool(_SAYS["threshold"].search(draft.positive)), "so is the positive one"),
-        ),
-        _two(
-            "interesting",
-            (
-                bool(_SAYS["teaches"].search(draft.negative)),
-                "the negative result is said to teach something",
-            ),
-            (
-                len(draft.negative.split()) >= 2 * _SPELT and draft.negative != draft.positive,
-                "and it is spelt out",
-            ),
-        ),
-        _days(draft, feasibility),
-    ]
+            "so is the positive one": says("threshold", draft.positive),
+        },
+        "interesting": {
+            "the negative result is said to teach something": says("teaches", draft.negative),
+            "and it is spelt out": spelt,
+        },
+    }
+    return [*(_score(name, met) for name, met in checks.items()), _days(draft, feasibility)]
 
 
-def _two(criterion: str, *checks: tuple[bool, str]) -> Score:
-    missing = [what for met, what in checks if not met]
-    reason = (
-        "; ".join(what for _, what in checks) if not missing else f"missing: {'; '.join(missing)}"
-    )
+def _score(criterion: str, checks: dict[str, bool]) -> Score:
+    missing = [what for what, met in checks.items() if not met]
+    reason = f"missing: {'; '.join(missing)}" if missing else "; ".join(checks)
     return Score(criterion=criterion, score=len(checks) - len(missing), reason=reason)
 
 
 def _days(draft: Draft, feasibility: Feasibility) -> Score:
     share = feasibility.seconds / feasibility.limit_seconds
-    if not feasibility.fits:
-        return Score(
-            criterion="days",
-            score=0,
-            reason="the calculation does not fit the machine, the time or the budget",
-        )
     stops = sum(bool(_SAYS["threshold"].search(kill)) for kill in draft.kill)
-    if stops < 2:
-        return Score(
-            criterion="days",
-            score=1,
-            reason=f"missing: {stops} of 3 kill criteria name a sign that can be seen",
-        )
-    if share > 0.5 or len(feasibility.changes) > 2:
-        return Score(
-            criterion="days", score=1, reason=f"tight: {share:.0%} of the machine time there is"
-        )
-    return Score(
-        criterion="days",
-        score=2,
-        reason=f"{share:.0%} of the machine time there is, with hours to stop at",
-    )
+    score, reason = 2, f"{share:.0%} of the machine time there is, with hours to stop at"
+    if not feasibility.fits:
+        score, reason = 0, "the calculation does not fit the machine, the time or the budget"
+    elif stops < 2:
+        score, reason = 1, f"missing: {stops} of 3 kill criteria name a sign that can be seen"
+    elif share > 0.5 or len(feasibility.changes) > 2:
+        score, reason = 1, f"tight: {share:.0%} of the machine time there is"
+    return Score(criterion="days", score=score, reason=reason)

@@ -6,7 +6,7 @@ import re
 
 from gadfly import files, home
 from gadfly.agent.jobs.propose.proposal import Proposal
-from gadfly.errors import HomeError, UsageError
+from gadfly.errors import UsageError
 
 _ID = re.compile(r"^p[0-9a-f]{8}$")
 
@@ -14,10 +14,7 @@ _ID = re.compile(r"^p[0-9a-f]{8}$")
 def keep(proposal: Proposal) -> None:
     """Write it; a proposal of the same id is replaced. Raises HomeError if that is not possible."""
     path = home.folder("proposals") / f"{proposal.id}.json"
-    try:
-        files.write(path, proposal.model_dump_json(indent=1))
-    except OSError as error:
-        raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
+    files.keep(path, proposal.model_dump_json(indent=1))
 
 
 def load(identifier: str) -> Proposal:

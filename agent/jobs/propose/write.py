@@ -18,6 +18,7 @@ from gadfly.agent.llm.asking import Asker
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.corpus.index import Corpus
 from gadfly.errors import GadflyError, UsageError
+from gadfly.tools.contract import Tool
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 from gadfly.tools.registry import all_tools
 
@@ -25,17 +26,7 @@ _PASSAGES = 12
 _PASSAGE_TOKENS = 6000
 _PATHS = {"sae", "vector", "hook", "device", "dtype"}
 _LONG = {"selftest"}
-_COUNTS = {
-    "n",
-    "n_contrast",
-    "n_reference",
-    "controls",
-    "shuffles",
-    "sequences",
-    "length",
-    "max_rows",
-    "max_tokens",
-}
+_COUNTS = "n n_contrast n_reference controls shuffles sequences length max_rows max_tokens"
 _MOST = 512  # of anything that a pilot counts
 _NOTES = 12_000  # characters of the researcher's notes
 
@@ -92,7 +83,7 @@ def _harmless(pilot: Call) -> None:
     if pilot.tool in _LONG or files:
         what = f"no {', '.join(files)}" if files else f"not {pilot.tool}"
         raise UsageError(f"a pilot takes a behaviour of the demo model and {what}")
-    for name in _COUNTS & pilot.arguments.keys():
+    for name in pilot.arguments.keys() & set(_COUNTS.split()):
         count = pilot.arguments[name]
         if not isinstance(count, int) or count > _MOST:
             raise UsageError(f"a pilot is short: {name} at most {_MOST}, not {count!r}")
@@ -106,14 +97,11 @@ def _first(error: Exception) -> str:
 
 
 def _tools() -> str:
-    lines = []
-    for tool in all_tools():
-        if tool.is_experiment:
-            fields = ", ".join(
-                name for name in tool.args.model_fields if name not in ("device", "dtype")
-            )
-            lines.append(f"- {tool.name}: {tool.description} Arguments: {fields}.")
-    return "\n".join(lines)
+    def line(tool: Tool[Any, Any]) -> str:
+        fields = (name for name in tool.args.model_fields if name not in ("device", "dtype"))
+        return f"- {tool.name}: {tool.description} Arguments: {', '.join(fields)}."
+
+    return "\n".join(line(tool) for tool in all_tools() if tool.is_experiment)
 
 
 def _example() -> str:

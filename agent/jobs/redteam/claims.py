@@ -18,6 +18,10 @@ from gadfly.tools.contract import Verdict
 from gadfly.tools.ledger import Run
 
 _SAYS = patterns(__file__)
+_NO_RIVAL = (
+    "no cheap rival beside it: prompting, a bag of words, a difference of means at equal effort"
+)
+_NO_CHANCE = "nothing says what chance, a placebo or another component would have shown"
 
 
 def tag(found: list[Block], named: dict[str, Run]) -> list[Tagged]:
@@ -50,13 +54,7 @@ def _held(
     baseline = f"{words[0]!r} in its paragraph" if words else ""
     if not baseline and passed and not is_method:
         baseline = f"the controls of run {passed[0].id}"
-    missing = ""
-    if not baseline:
-        missing = (
-            "no cheap rival beside it: prompting, a bag of words, a difference of means at equal effort"
-            if is_method
-            else "nothing says what chance, a placebo or another component would have shown"
-        )
+    missing = "" if baseline else _NO_RIVAL if is_method else _NO_CHANCE
     return Tagged(
         text=sentence,
         line=line,

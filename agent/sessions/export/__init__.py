@@ -8,7 +8,6 @@ Nothing is evaluated and nothing is fetched while exporting, and opening the fil
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from gadfly.errors import GadflyError, UsageError
 if TYPE_CHECKING:
     from gadfly.agent.sessions.session import Session
 
-# format -> what it is; its module has the same name
 FORMATS = {
     "markdown": "text, with a folder of figures beside it",
     "html": "one page, figures inside",
@@ -47,8 +45,10 @@ def export(session: Session, kind: str, path: Path) -> Path:
         UsageError: no such format, nothing to write, or the file exists (it may hold somebody's work).
         GadflyError: it cannot be written.
     """
+    from gadfly.agent.sessions.export import html, markdown, notebook
     from gadfly.agent.sessions.export.transcript import transcript
 
+    renders = {"markdown": markdown.render, "html": html.render, "notebook": notebook.render}
     if kind not in FORMATS:
         raise UsageError(f"no format {kind!r}; there are: {', '.join(FORMATS)}")
     if path.exists():
@@ -57,8 +57,7 @@ def export(session: Session, kind: str, path: Path) -> Path:
     if not content.turns:
         raise UsageError(f"session {session.id} has no turns to export")
     try:
-        text: str = import_module(f"{__name__}.{kind}").render(content, path)
-        files.write(path, text)
+        files.write(path, renders[kind](content, path))
     except OSError as error:
         raise GadflyError(f"cannot write {path}: {error.strerror or error}") from error
     return path.resolve()

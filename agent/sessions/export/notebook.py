@@ -11,8 +11,8 @@ from textwrap import fill
 from typing import Any
 
 from gadfly import __version__
-from gadfly.agent.markup import document, plain, span
-from gadfly.agent.sessions.export.markdown import about, answer, control_table, quoted
+from gadfly.agent.markup import document, plain
+from gadfly.agent.sessions.export.markdown import about, chapter, run
 from gadfly.agent.sessions.export.transcript import Exhibit, Transcript
 from gadfly.agent.sessions.notebooks import code, markdown, notebook
 
@@ -50,17 +50,13 @@ def render(transcript: Transcript, path: Path) -> str:
         "`print(result.reproduce)` shows an experiment in plain nnterp and PyTorch.",
     ]
     cells = [markdown(document(head))]
-    if any(chapter.exhibits for chapter in transcript.turns):
+    if any(turn.exhibits for turn in transcript.turns):
         cells.append(code(_SETUP))
-    for number, chapter in enumerate(transcript.turns, 1):
-        parts = [f"## {number}. Question", quoted(chapter.question), *answer(chapter)]
-        cells.append(markdown(document(parts)))
-        for exhibit in chapter.exhibits:
-            about_run = [
-                f"### Run {span(exhibit.run.id)}: {plain(exhibit.run.tool)}",
-                *control_table(exhibit),
-            ]
-            cells += [markdown(document(about_run)), code(_source(exhibit), _outputs(exhibit))]
+    for number, turn in enumerate(transcript.turns, 1):
+        cells.append(markdown(document(chapter(number, turn))))
+        for exhibit in turn.exhibits:
+            shown = markdown(document(run(exhibit, whole=False)))
+            cells += [shown, code(_source(exhibit), _outputs(exhibit))]
     return notebook(cells)
 
 

@@ -6,6 +6,7 @@ A question is ``serious`` where something is wrong as it stands, ``ask`` where o
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from gadfly.tools.ledger import Ledger, Run
 Kind = Literal["predictions", "runs", "control", "best-of-n", "verdict", "numbers", "time"]
 _QUIET = 0.3  # share of the time after which silence about controls is asked about
 _SHOWN = 6
+_CONTROLS = ("control", "baseline", "random", "placebo", "null")
 
 
 class Question(BaseModel):
@@ -70,131 +72,83 @@ def check(folder: Path, ledger: Ledger | None = None, at: datetime | None = None
     )
 
 
-def _predictions(project: Project, text: str) -> list[Question]:
-    found: list[Question] = []
+def _predictions(project: Project, text: str) -> Iterator[Question]:
     written = log.predictions(text)
     sealed = {seal.name: seal for seal in project.seals}
-    broken = project.broken()
-    if broken is not None:
-        found.append(
-            _serious(
-                "predictions",
-                f"The seals were edited: {broken.name} does not follow from the one before it.",
-            )
-        )
+    if broken := project.broken():
+        what = f"The seals were edited: {broken.name} does not follow from the one before it."
+        yield _serious("predictions", what)
     for name, seal in sealed.items():
         if name not in written:
-            found.append(
-                _serious("predictions", f"{name} was removed from the log. Why?", seal.text)
-            )
+            yield _serious("predictions", f"{name} was removed from the log. Why?", seal.text)
         elif written[name] not in (seal.text, phrase(seal.text)):
-            found.append(
-                _serious(
-                    "predictions",
-                    f"{name} was changed after it was sealed at {seal.time:%Y-%m-%d %H:%M} UTC. Because of what?",
-                    f"sealed: {seal.text}",
-                    f"now: {written[name]}",
-                )
-            )
+            when = f"{seal.time:%Y-%m-%d %H:%M} UTC"
+            what = f"{name} was changed after it was sealed at {when}. Because of what?"
+            told = (f"sealed: {seal.text}", f"now: {written[name]}")
+            yield _serious("predictions", what, *told)
         if seal.runs:
-            found.append(
-                _ask(
-                    "predictions",
-                    f"{name} was sealed after {seal.runs} runs of the project. Did you know the answer?",
-                )
-            )
-    found += [
-        _serious(
-            "predictions", f"{name} was never sealed: nothing says when it was written.", words
-        )
-        for name, words in written.items()
-        if name not in sealed
-    ]
+            after = f"{name} was sealed after {seal.runs} runs of the project."
+            yield _ask("predictions", f"{after} Did you know the answer?")
+    for name in [name for name in written if name not in sealed]:
+        what = f"{name} was never sealed: nothing says when it was written."
+        yield _serious("predictions", what, written[name])
     own = [seal for seal in project.seals if not seal.text.startswith(("True if:", "False if:"))]
     if not own:
-        found.append(
-            _ask(
-                "predictions",
-                "You have predicted nothing in your own words and numbers. What do you expect?",
-            )
-        )
+        what = "You have predicted nothing in your own words and numbers. What do you expect?"
+        yield _ask("predictions", what)
     elif not any(any(c.isdigit() for c in seal.text) for seal in own):
-        found.append(
-            _ask("predictions", "No prediction of yours holds a number. What would count as wrong?")
-        )
-    return found
+        what = "No prediction of yours holds a number. What would count as wrong?"
+        yield _ask("predictions", what)
 
 
-def _untold(runs: list[Run], told: set[str]) -> list[Question]:
+def _untold(runs: list[Run], told: set[str]) -> Iterator[Question]:
     untold = [run for run in runs if run.id not in told]
+    done = [run for run in untold if run.status == "done"]
     bad = [run for run in untold if run.status != "done"]
-    rest = [run for run in untold if run.status == "done"]
-    found = []
-    if rest:
-        found.append(
-            _ask(
-                "runs",
-                f"{len(rest)} finished runs stand in neither log nor write-up. What did they say?",
-                *_lines(rest),
-            )
-        )
+    if done:
+        what = f"{len(done)} finished runs stand in neither log nor write-up. What did they say?"
+        yield _ask("runs", what, *_lines(done))
     if bad:
-        found.append(
-            _ask(
-                "runs",
-                f"{len(bad)} runs failed or were stopped, and nothing mentions them.",
-                *_lines(bad),
-            )
-        )
-    return found
+        what = f"{len(bad)} runs failed or were stopped, and nothing mentions them."
+        yield _ask("runs", what, *_lines(bad))
 
 
 def _controls(
     project: Project, text: str, runs: list[Run], told: set[str], at: datetime
-) -> list[Question]:
-    found = [
-        _serious("control", f"Run {run.id} is used and recorded no control.", log.line(run))
-        for run in runs
-        if run.id in told and run.result is not None and not run.result.controls
-    ]
-    late = project.hour(at) >= _QUIET * project.box
+) -> Iterator[Question]:
+    for run in runs:
+        if run.id in told and run.result is not None and not run.result.controls:
+            what = f"Run {run.id} is used and recorded no control."
+            yield _serious("control", what, log.line(run))
     words = text.partition("## Entries")[2].lower()
-    if late and not any(
-        word in words for word in ("control", "baseline", "random", "placebo", "null")
-    ):
-        found.append(
-            _serious(
-                "control",
-                f"{_QUIET:.0%} of the time is gone and the log speaks of no control or baseline.",
-            )
-        )
-    return found
+    silent = not any(word in words for word in _CONTROLS)
+    if silent and project.hour(at) >= _QUIET * project.box:
+        what = f"{_QUIET:.0%} of the time is gone and the log speaks of no control or baseline."
+        yield _serious("control", what)
 
 
-def _best_of(runs: list[Run], shown: set[str]) -> list[Question]:
+def _best_of(runs: list[Run], shown: set[str]) -> Iterator[Question]:
     """Several runs of one tool on one model, of which some are shown: was the best chosen?"""
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         if run.result is not None and run.rerun_of is None:
             groups[run.tool, str(run.arguments.get("model", ""))].append(run)
-    found = []
     for (tool, model), group in groups.items():
         told = [run for run in group if run.id in shown]
         if not told or len(told) == len(group) or len(group) < 3:
             continue
         moved = ", ".join(_moved(group)) or "nothing"
-        passed = sum(run.result is not None and run.result.verdict == "supported" for run in group)
-        kept = sum(run.result is not None and run.result.verdict == "supported" for run in told)
-        level = _serious if kept and passed < len(group) and kept == len(told) else _ask
-        found.append(
-            level(
-                "best-of-n",
-                f"{tool} ran {len(group)} times on {model} (changing {moved}); {len(told)} are shown, {passed} of "
-                f"all were supported. Were the shown ones chosen for their result?",
-                *_lines(group),
-            )
+        passed, kept = sum(map(_supported, group)), sum(map(_supported, told))
+        question = _serious if kept and passed < len(group) and kept == len(told) else _ask
+        what = (
+            f"{tool} ran {len(group)} times on {model} (changing {moved}); {len(told)} are shown, {passed} of "
+            "all were supported. Were the shown ones chosen for their result?"
         )
-    return found
+        yield question("best-of-n", what, *_lines(group))
+
+
+def _supported(run: Run) -> bool:
+    return run.result is not None and run.result.verdict == "supported"
 
 
 def _moved(group: list[Run]) -> list[str]:
@@ -202,70 +156,42 @@ def _moved(group: list[Run]) -> list[str]:
     return [name for name in names if len({repr(run.arguments.get(name)) for run in group}) > 1]
 
 
-def _writeup(writeup: str, ledger: Ledger) -> list[Question]:
+def _writeup(writeup: str, ledger: Ledger) -> Iterator[Question]:
     if not writeup.strip():
-        return []
+        return
     report = attack(writeup, ledger=ledger)
-    found = [
-        _serious("numbers", f"{WRITEUP} names run {run}, which the ledger does not hold.")
-        for run in report.unknown_runs
-    ]
+    for run in report.unknown_runs:
+        what = f"{WRITEUP} names run {run}, which the ledger does not hold."
+        yield _serious("numbers", what)
     untraced = [number for number in report.numbers if number.state == "untraced"]
     uncited = [number for number in report.numbers if number.state == "uncited"]
     if untraced:
-        told = [f"line {n.line}: {n.text} … {n.context}" for n in untraced]
-        found.append(
-            _serious("numbers", f"{len(untraced)} numbers of {WRITEUP} match no run.", *told)
-        )
+        what = f"{len(untraced)} numbers of {WRITEUP} match no run."
+        told = (f"line {n.line}: {n.text} … {n.context}" for n in untraced)
+        yield _serious("numbers", what, *told)
     if uncited:
-        told = [f"line {n.line}: {n.text} is {n.field} of {n.run}" for n in uncited]
-        found.append(
-            _ask(
-                "numbers",
-                f"{len(uncited)} numbers match a run that {WRITEUP} does not name.",
-                *told,
-            )
-        )
+        what = f"{len(uncited)} numbers match a run that {WRITEUP} does not name."
+        told = (f"line {n.line}: {n.text} is {n.field} of {n.run}" for n in uncited)
+        yield _ask("numbers", what, *told)
     for claim in report.claims:
         if claim.contradicts:
-            found.append(
-                _serious("verdict", f"Line {claim.line}: {claim.contradicts}.", claim.text)
-            )
+            yield _serious("verdict", f"Line {claim.line}: {claim.contradicts}.", claim.text)
         elif claim.missing:
-            found.append(
-                _ask(
-                    "control",
-                    f"Line {claim.line}, {claim.kind} claim: {claim.missing}.",
-                    claim.text,
-                )
-            )
-    return found
+            what = f"Line {claim.line}, {claim.kind} claim: {claim.missing}."
+            yield _ask("control", what, claim.text)
 
 
-def _time(project: Project, text: str, at: datetime) -> list[Question]:
+def _time(project: Project, text: str, at: datetime) -> Iterator[Question]:
     hour = project.hour(at)
-    found = []
     words = text.lower()
     passed = [stage for stage in project.proposal.stages if stage.kill and stage.end <= hour]
-    open_ = [
-        stage for stage in passed if f"hour {stage.end:g}" not in words and "kill" not in words
-    ]
-    if open_:
-        found.append(
-            _ask(
-                "time",
-                "Hours to stop at have passed without a word in the log (write 'kill criterion' with the decision).",
-                *(f"hour {stage.end:g}: {stage.kill}" for stage in open_),
-            )
-        )
+    silent = [each for each in passed if f"hour {each.end:g}" not in words and "kill" not in words]
+    if silent:
+        what = "Hours to stop at have passed without a word in the log (write 'kill criterion' with the decision)."
+        yield _ask("time", what, *(f"hour {stage.end:g}: {stage.kill}" for stage in silent))
     if hour > project.box:
-        found.append(
-            _serious(
-                "time",
-                f"The box of {project.box:g} hours ended {hour - project.box:.1f} hours ago. Who extended it?",
-            )
-        )
-    return found
+        ended = f"The box of {project.box:g} hours ended {hour - project.box:.1f} hours ago."
+        yield _serious("time", f"{ended} Who extended it?")
 
 
 def _lines(runs: list[Run]) -> list[str]:

@@ -12,7 +12,7 @@ from gadfly.agent.markup import template
 from gadfly.agent.sessions.projects import log, notebook
 from gadfly.agent.sessions.projects.state import Project, now, save
 from gadfly.corpus.documents import slug
-from gadfly.errors import HomeError, UsageError
+from gadfly.errors import UsageError
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 
 NOTEBOOK = "01_first.ipynb"
@@ -34,15 +34,13 @@ def start(proposal: Proposal, where: Path | None = None) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already; give another with --folder")
     project = Project(started=now(), proposal=proposal)
-    try:
+    with files.kept(folder):
         (folder / "data").mkdir(parents=True, exist_ok=True)
         files.write(folder / "README.md", _readme(project))
         files.write(folder / NOTEBOOK, notebook.render(proposal))
         files.write(folder / log.FILE, log.new(proposal.draft.title))
         files.write(folder / WRITEUP, _writeup(proposal))
         _data(folder / "data", proposal)
-    except OSError as error:
-        raise HomeError(f"cannot write {folder} ({error.strerror or error})") from error
     # Last: a folder that a kill left half made is no project.
     for text in (f"True if: {proposal.draft.positive}", f"False if: {proposal.draft.negative}"):
         project.unwritten.append(project.seal(" ".join(text.split()), runs=0).name)

@@ -177,10 +177,7 @@ def _rewrite(folder: Path, change: Callable[[str], str]) -> None:
         text = change(read(folder))
         if _state(path) != before:
             continue
-        try:
-            files.write(path, text)
-        except OSError as error:
-            raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
+        files.keep(path, text)
         return
     raise UsageError(f"{path} changes all the time; nothing was written, try again when it rests")
 

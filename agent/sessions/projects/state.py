@@ -125,8 +125,4 @@ def load(folder: Path) -> Project:
 
 def save(folder: Path, project: Project) -> None:
     """Write it whole or not at all. Raises HomeError if that is not possible."""
-    path = folder / FILE
-    try:
-        files.write(path, project.model_dump_json(indent=1))
-    except OSError as error:
-        raise HomeError(f"cannot write {path} ({error.strerror or error})") from error
+    files.keep(folder / FILE, project.model_dump_json(indent=1))

@@ -17,7 +17,7 @@ from typing import Any
 
 from gadfly.agent.answers.markers import Marker, markers, replaced
 from gadfly.agent.answers.sentences import prose, split
-from gadfly.agent.llm.model import Message
+from gadfly.agent.llm.model import Message, text_of
 from gadfly.corpus import quotes, tokens
 
 _FENCED = re.compile(
@@ -147,13 +147,9 @@ def _quoted(messages: Sequence[Message]) -> dict[str, list[str]]:
 
 
 def _text(message: Message) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    text = str(content or "")
-    if message.get("tool_calls") and not content:
+    if message.get("tool_calls") and not message.get("content"):
         return json.dumps(message["tool_calls"])
-    return text
+    return text_of(message)
 
 
 def _reasoning(message: Message) -> str:

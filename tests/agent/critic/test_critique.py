@@ -11,6 +11,7 @@ from support.critic import MARKS, critic, entry, task
 
 from gadfly.agent.critic.markdown import headline
 from gadfly.agent.jobs.review import review_material
+from gadfly.agent.llm.facts import Facts
 from gadfly.agent.llm.model import Reply
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.corpus.progress import Silent
@@ -301,7 +302,8 @@ def test_the_cost_is_told_before_and_counted_after() -> None:
 
 
 def test_what_the_budget_does_not_take_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gadfly.agent.critic.price._prices", lambda _: (1e-5, 1e-5))
+    priced = Facts(known=True, price_in=1e-5, price_out=1e-5)
+    monkeypatch.setattr("gadfly.agent.critic.price.facts", lambda _: priced)
     files = [text_file("risky.py", NORM_FIXED), text_file("plain.py", "x = 1\n")]
     model = critic(lambda _, __: [])
     report = review_material(Material("two", files), llm=model, budget=0.2)

@@ -24,9 +24,16 @@ from gadfly.tools.review.report import CRITIQUE, Read, Remark, Report, ranked
 
 def remark(**more: Any) -> Remark:
     told: dict[str, Any] = {
-        "path": "x.py", "start_line": 3, "end_line": 3, "file_lines": (3, 3), "rule": "kl-direction", "message": "m",
-        "severity": "warning", "quote": "x = 1", "fingerprint": "0123456789abcdef",
-    }  # fmt: skip
+        "path": "x.py",
+        "start_line": 3,
+        "end_line": 3,
+        "file_lines": (3, 3),
+        "rule": "kl-direction",
+        "message": "m",
+        "severity": "warning",
+        "quote": "x = 1",
+        "fingerprint": "0123456789abcdef",
+    }
     return Remark(**{**told, **more})
 
 
@@ -81,9 +88,14 @@ def test_sarif_is_what_code_scanning_accepts() -> None:
     told.findings.append(remark(rule=CRITIQUE, evidence="argued", path="ü.py"))
     results = checked(sarif(told))
     assert len(results) == 4
-    assert {each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results} == {
-        "a%20b/norm.py", "auc.py", "n.ipynb", "%C3%BC.py",
-    }  # fmt: skip
+    assert {
+        each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results
+    } == {
+        "a%20b/norm.py",
+        "auc.py",
+        "n.ipynb",
+        "%C3%BC.py",
+    }
     assert checked(sarif(report())) == []
 
 
@@ -93,9 +105,11 @@ def test_sarif_paths_are_below_the_working_folder(
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path)
     paths = {
-        str(tmp_path / "sub" / "x.py"): "sub/x.py", "./sub/x.py": "sub/x.py", "sub/../x.py": "x.py",
+        str(tmp_path / "sub" / "x.py"): "sub/x.py",
+        "./sub/x.py": "sub/x.py",
+        "sub/../x.py": "x.py",
         "../elsewhere.py": (tmp_path.parent / "elsewhere.py").as_uri(),
-    }  # fmt: skip
+    }
     for path, uri in paths.items():
         result = sarif(report(remark(path=path)))["runs"][0]["results"][0]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri

@@ -79,25 +79,43 @@ def hostile(repository: Repository, traps: Traps, only: str = "") -> None:
     included = traps.folder / "included"
     included.write_text(f'[core]\n\tfsmonitor = "{traps.command("included")}"\n')
     values = {
-        "core.fsmonitor": "fsmonitor", "core.pager": "pager", "core.editor": "editor", "core.askPass": "askpass",
-        "core.sshCommand": "ssh", "core.gitProxy": "proxy", "credential.helper": "credential",
-        "filter.x.clean": "clean", "filter.x.smudge": "smudge", "filter.x.process": "process",
-        "diff.external": "external", "diff.x.command": "command", "diff.x.textconv": "textconv",
-        "pager.diff": "pager-diff", "pager.rev-parse": "pager-rev", "alias.merge-base": "alias",
-        "uploadpack.packObjectsHook": "pack", "gpg.program": "gpg", "interactive.diffFilter": "interactive",
+        "core.fsmonitor": "fsmonitor",
+        "core.pager": "pager",
+        "core.editor": "editor",
+        "core.askPass": "askpass",
+        "core.sshCommand": "ssh",
+        "core.gitProxy": "proxy",
+        "credential.helper": "credential",
+        "filter.x.clean": "clean",
+        "filter.x.smudge": "smudge",
+        "filter.x.process": "process",
+        "diff.external": "external",
+        "diff.x.command": "command",
+        "diff.x.textconv": "textconv",
+        "pager.diff": "pager-diff",
+        "pager.rev-parse": "pager-rev",
+        "alias.merge-base": "alias",
+        "uploadpack.packObjectsHook": "pack",
+        "gpg.program": "gpg",
+        "interactive.diffFilter": "interactive",
         "remote.origin.uploadpack": "uploadpack",
-    }  # fmt: skip
+    }
     for key, name in values.items():
         if only in ("", name):
             repository.git("config", key, traps.command(name))
     if only:
         return
     for key, value in {
-        "core.hooksPath": str(hooks), "include.path": str(included), "filter.x.required": "true",
-        "extensions.partialClone": "origin", "core.repositoryFormatVersion": "1",
-        "remote.origin.promisor": "true", "protocol.ext.allow": "always",
-        "remote.origin.url": f"ext::{traps.command('fetch')}", "core.attributesFile": str(traps.folder / "attributes"),
-    }.items():  # fmt: skip
+        "core.hooksPath": str(hooks),
+        "include.path": str(included),
+        "filter.x.required": "true",
+        "extensions.partialClone": "origin",
+        "core.repositoryFormatVersion": "1",
+        "remote.origin.promisor": "true",
+        "protocol.ext.allow": "always",
+        "remote.origin.url": f"ext::{traps.command('fetch')}",
+        "core.attributesFile": str(traps.folder / "attributes"),
+    }.items():
         repository.git("config", key, value)
     (traps.folder / "attributes").write_text("* filter=x diff=x\n")
 
@@ -151,20 +169,32 @@ def test_no_command_of_the_repository_runs(
     before = state(repository.path / ".git")
     trap = trapped.command("environment")
     for name, value in {
-        "GIT_EXTERNAL_DIFF": trap, "GIT_PAGER": trap, "GIT_SSH_COMMAND": trap, "GIT_ASKPASS": trap,
-        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": trap,
-        "GIT_DIR": str(repository.path / "nowhere"), "GIT_TRACE": str(trapped.fired / "trace"), "PAGER": trap,
+        "GIT_EXTERNAL_DIFF": trap,
+        "GIT_PAGER": trap,
+        "GIT_SSH_COMMAND": trap,
+        "GIT_ASKPASS": trap,
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.fsmonitor",
+        "GIT_CONFIG_VALUE_0": trap,
+        "GIT_DIR": str(repository.path / "nowhere"),
+        "GIT_TRACE": str(trapped.fired / "trace"),
+        "PAGER": trap,
         "GIT_LITERAL_PATHSPECS": "1",
-    }.items():  # fmt: skip
+    }.items():
         monkeypatch.setenv(name, value)
     wanted = {("a.py", NORM_RULE), ("new.py", NORM_RULE)}
     assert rules(from_base("base", folder=repository.path)) == wanted
     report: Any = tool(base="base", folder=str(repository.path))
     assert {(each.path, each.rule) for each in report.findings} == wanted
     done = gadfly(
-        "review", "--base", "base", "--rules-only", "--json",
-        home=Path(os.environ["GADFLY_HOME"]), cwd=repository.path,
-    )  # fmt: skip
+        "review",
+        "--base",
+        "base",
+        "--rules-only",
+        "--json",
+        home=Path(os.environ["GADFLY_HOME"]),
+        cwd=repository.path,
+    )
     assert {(f["path"], f["rule"]) for f in json.loads(done.stdout)["findings"]} == wanted
     assert trapped.seen() == set()
     assert state(repository.path / ".git") == before
@@ -233,8 +263,14 @@ def test_a_linked_work_tree_and_a_submodule_are_reviewed(
     assert rules(from_base("HEAD", folder=linked)) == {("a.py", NORM_RULE)}
     assert not rules(from_base("base", folder=repository.path))
     repository.git(
-        "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository.path), "sub"
-    )  # fmt: skip
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        str(repository.path),
+        "sub",
+    )
     sub = repository.path / "sub"
     assert (sub / ".git").is_file()
     (sub / "a.py").write_text(NORM)
@@ -402,13 +438,16 @@ def test_a_clone_that_shares_objects(
 
 
 FORMS = {
-    "split": ["update-index", "--split-index"], "untracked cache": ["update-index", "--force-untracked-cache"],
-    "new format": ["update-index", "--index-version", "4"], "intended": ["add", "--intent-to-add", "new.py"],
-    "assumed": ["update-index", "--assume-unchanged", "gone.py"], "sparse": ["sparse-checkout", "set", "sub"],
+    "split": ["update-index", "--split-index"],
+    "untracked cache": ["update-index", "--force-untracked-cache"],
+    "new format": ["update-index", "--index-version", "4"],
+    "intended": ["add", "--intent-to-add", "new.py"],
+    "assumed": ["update-index", "--assume-unchanged", "gone.py"],
+    "sparse": ["sparse-checkout", "set", "sub"],
     "sparse index": ["sparse-checkout", "set", "--cone", "--sparse-index", "sub"],
     "conflict": ["merge", "--quiet", "other"],
     "forgotten": ["rm", "--quiet", "--cached", "gone.py"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -445,9 +484,16 @@ def as_git_shows_it(repository: Repository, base: str) -> Material:
     """The oracle: plain git over an honest repository."""
     start = repository.git("merge-base", base, "HEAD").strip()
     diff = repository.git(
-        "-c", "core.quotePath=true", "diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/",
-        "--find-renames", start, "--",
-    )  # fmt: skip
+        "-c",
+        "core.quotePath=true",
+        "diff",
+        "--no-color",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--find-renames",
+        start,
+        "--",
+    )
     material = changes._material(f"changes since {base}", diff, repository.path, [], empty=True)
     others = repository.git("ls-files", "-z", "--others", "--exclude-standard").split("\0")
     for name in others:

@@ -18,12 +18,30 @@ from gadfly.evals.reasoners import reasoner
 @pytest.fixture
 def cases(tmp_path: Path) -> Path:
     told = [
-        {"id": "a", "file": "a/norm.py", "has_bug": True, "bug_lines": [6, 6], "match_regex": "axis"},
-        {"id": "b", "file": "b/auc.py", "has_bug": True, "bug_lines": [7, 7], "match_regex": "predict"},
+        {
+            "id": "a",
+            "file": "a/norm.py",
+            "has_bug": True,
+            "bug_lines": [6, 6],
+            "match_regex": "axis",
+        },
+        {
+            "id": "b",
+            "file": "b/auc.py",
+            "has_bug": True,
+            "bug_lines": [7, 7],
+            "match_regex": "predict",
+        },
         {"id": "c", "file": "c/fine.py", "has_bug": False},
-        {"id": "d", "file": "d/head/norm.py", "diff": "d/change.diff", "has_bug": True, "bug_lines": [6, 6],
-         "match_regex": "axis"},
-    ]  # fmt: skip
+        {
+            "id": "d",
+            "file": "d/head/norm.py",
+            "diff": "d/change.diff",
+            "has_bug": True,
+            "bug_lines": [6, 6],
+            "match_regex": "axis",
+        },
+    ]
     diff = "\n".join(
         difflib.unified_diff(
             NORM_FIXED.split("\n"), NORM.split("\n"), "a/norm.py", "b/norm.py", lineterm=""

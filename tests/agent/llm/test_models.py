@@ -18,7 +18,7 @@ from gadfly.agent.llm.facts import facts
 from gadfly.agent.llm.model import Message, Reply
 from gadfly.agent.llm.native import Native
 from gadfly.agent.llm.provider import Provider
-from gadfly.agent.llm.road import Fallbacks
+from gadfly.agent.llm.road import Fallbacks, Road
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.errors import Cancelled, LLMError, UsageError
 
@@ -123,6 +123,15 @@ def test_reasoning_is_not_asked_of_a_model_known_to_have_none() -> None:
             )
     assert "reasoning_effort" not in server.requests[0]
     assert server.requests[1]["reasoning_effort"] == "medium"
+
+
+def test_an_option_of_every_model_is_sent_on_both_roads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Road, "_options", lambda self: {"timeout": 9.0, "temperature": 0.25})
+    with serve([text("ok")]) as server:
+        asked = [{"role": "user", "content": "x"}]
+        Provider(Choice("openai/gpt-4o-mini", "t", server.url)).reply(asked, [], lambda _: None)
+    _, own, _ = native(monkeypatch, [[("text", "ok", [])]], QUESTION)
+    assert server.requests[0]["temperature"] == own.requests[0]["temperature"] == 0.25
 
 
 SPOKEN: list[Message] = [

@@ -254,9 +254,27 @@ def test_one_paragraph_that_cannot_stay_is_escaped_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["href", "url", "htmlClass", "require", "style", "cssId", "unicode", "def", "let", "newcommand",
-    "renewcommand", "catcode", "csname", "input", "class", "data", "includegraphics"],
-)  # fmt: skip
+    "command",
+    [
+        "href",
+        "url",
+        "htmlClass",
+        "require",
+        "style",
+        "cssId",
+        "unicode",
+        "def",
+        "let",
+        "newcommand",
+        "renewcommand",
+        "catcode",
+        "csname",
+        "input",
+        "class",
+        "data",
+        "includegraphics",
+    ],
+)
 @pytest.mark.parametrize("before", ["$\\", "$\\\\\\", "\\*\\", "&#92;", "*a*\\"])
 def test_a_command_that_acts_is_broken(command: str, before: str) -> None:
     text = f"{before}{command}{{x}}{{y}}$"

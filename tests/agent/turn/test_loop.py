@@ -307,15 +307,27 @@ def _not_run(*_: object, **__: object) -> Any:
 
 
 REACHING = [
-    ("sae", '{"sae": "OWNER/REPO", "behaviour": "capital-of"}', "sae has OWNER/REPO fetched from the hub"),
-    ("sae", '{"sae": "mine", "texts_file": "FILE"}', "texts_file reads FILE, outside the working folder"),
+    (
+        "sae",
+        '{"sae": "OWNER/REPO", "behaviour": "capital-of"}',
+        "sae has OWNER/REPO fetched from the hub",
+    ),
+    (
+        "sae",
+        '{"sae": "mine", "texts_file": "FILE"}',
+        "texts_file reads FILE, outside the working folder",
+    ),
     ("activations", '{"texts_file": "FILE"}', "texts_file reads FILE"),
     ("activations", '{"texts": ["a"], "remote": true}', "remote sends content to NDIF"),
     ("probe", '{"texts_file": "../texts.txt"}', "texts_file reads FILE"),
     ("steer", '{"behaviour": "sentiment", "vector": "FILE"}', "vector reads FILE"),
     ("tokenize", '{"model": "owner/model", "texts": ["a"]}', "model has owner/model fetched"),
-    ("patch", '{"model": "mine/model", "behaviour": "capital-of"}', ""),  # the researcher's own --model
-]  # fmt: skip
+    (
+        "patch",
+        '{"model": "mine/model", "behaviour": "capital-of"}',
+        "",
+    ),  # the researcher's own --model
+]
 
 
 @pytest.mark.parametrize(("name", "arguments", "why"), REACHING)

@@ -24,7 +24,7 @@ from gadfly.agent.turn.events import (
     Text,
     ToolFinished,
     ToolStarted,
-)  # fmt: skip
+)
 from gadfly.agent.turn.settings import Settings
 from gadfly.errors import LLMError
 from gadfly.tools.contract import Result, Verdict
@@ -69,10 +69,16 @@ def measured(verdict: Verdict, run_id: str = "r0a1b2c3d") -> str:
     )
     Ledger().append(
         Run(
-            id=run_id, tool="patch", status="done", started=now(), seconds=1.0, arguments={}, environment={},
+            id=run_id,
+            tool="patch",
+            status="done",
+            started=now(),
+            seconds=1.0,
+            arguments={},
+            environment={},
             result=result,
         )
-    )  # fmt: skip
+    )
     return run_id
 
 
@@ -365,9 +371,12 @@ def test_new_evidence_changes_a_mind_and_its_control_is_run(
     cast.main = [text(quote), text(f"{quote} The effect is 0.42. [[run {run_id} | effect = 0.42]]")]
     three = ("fails", "fails", "fails")
     cast.judge = [
-        text("[]"), *judged(*three),
-        text("[]"), *judged("holds", "holds", "holds"), *judged(*three),
-    ]  # fmt: skip
+        text("[]"),
+        *judged(*three),
+        text("[]"),
+        *judged("holds", "holds", "holds"),
+        *judged(*three),
+    ]
     session = Session.start(Settings())
     answer(session, "My probe shows that the model encodes tense. Is this right?")
     second = answer(session, "I think it holds, look at the patching run.")

@@ -41,8 +41,15 @@ class Book:
 def _run(name: str, verdict: Verdict) -> Run:
     result = Result(headline="h", verdict=verdict, why="w", values={"effect": 0.42})
     return Run(
-        id=name, tool="patch", status="done", started=now(), seconds=1.0, arguments={}, environment={}, result=result
-    )  # fmt: skip
+        id=name,
+        tool="patch",
+        status="done",
+        started=now(),
+        seconds=1.0,
+        arguments={},
+        environment={},
+        result=result,
+    )
 
 
 BOOK: Runs = Book(ryes=Verdict.SUPPORTED, rno=Verdict.NOT_SUPPORTED, ropen=Verdict.INCONCLUSIVE)
@@ -215,15 +222,38 @@ def _claims() -> list[Claim]:
     ("reply", "struck"),
     [
         ([{"claim": 2, "kind": "overreach", "because": "no larger than its control"}], [2]),
-        ([{"claim": 1, "kind": "contradicted", "because": "x", "words": "residual stream of every layer"}], [1]),
-        ([{"claim": 1, "kind": "contradicted", "because": "x", "words": "words that are not there"}], []),
+        (
+            [
+                {
+                    "claim": 1,
+                    "kind": "contradicted",
+                    "because": "x",
+                    "words": "residual stream of every layer",
+                }
+            ],
+            [1],
+        ),
+        (
+            [
+                {
+                    "claim": 1,
+                    "kind": "contradicted",
+                    "because": "x",
+                    "words": "words that are not there",
+                }
+            ],
+            [],
+        ),
         ([{"claim": 1, "kind": "contradicted", "because": "x", "words": ""}], []),
-        ([{"claim": 3, "kind": "overreach", "because": "x"}], []),  # an opinion is not attacked: it is marked already
+        (
+            [{"claim": 3, "kind": "overreach", "because": "x"}],
+            [],
+        ),  # an opinion is not attacked: it is marked already
         ([{"claim": 1, "kind": "overreach", "because": ""}], []),
         ([{"claim": "1"}, "x", None], []),
         ([], []),
     ],
-)  # fmt: skip
+)
 def test_an_objection_needs_a_reason_and_a_contradiction_its_words(
     reply: list[object], struck: list[int]
 ) -> None:

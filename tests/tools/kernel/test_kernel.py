@@ -90,8 +90,11 @@ def test_the_worker_shows_values_keeps_variables_and_survives_errors() -> None:
 
     space: dict[str, Any] = {}
     assert worker._run("x = 6\nprint('hi')\nx * 7", space, {"n": 1.0}) == {
-        "output": "hi\n", "value": "42", "error": "", "numbers": {"n": 1.0},
-    }  # fmt: skip
+        "output": "hi\n",
+        "value": "42",
+        "error": "",
+        "numbers": {"n": 1.0},
+    }
     assert worker._run("x", space, {})["value"] == "6"
     for code, said in (
         ("1 / 0", "ZeroDivisionError"),

@@ -108,8 +108,10 @@ found, len(glob.glob('/proc/[0-9]*'))"""
         inside = Path(tempfile.mkdtemp(dir="/tmp")) / "s"
         servers = []
         for family, address in (
-            (socket.AF_UNIX, str(inside)), (socket.AF_UNIX, "\0gadfly-test"), (socket.AF_INET, ("127.0.0.1", 0)),
-        ):  # fmt: skip
+            (socket.AF_UNIX, str(inside)),
+            (socket.AF_UNIX, "\0gadfly-test"),
+            (socket.AF_INET, ("127.0.0.1", 0)),
+        ):
             server = socket.socket(family, socket.SOCK_STREAM)
             server.bind(address)
             server.listen()
@@ -224,10 +226,25 @@ def test_any_user_gets_the_same_walls() -> None:
     small[at:at] = ["--ro-bind", str(enter), "/enter.py"]
     told = json.dumps({"file": 0, "cpu": 0, "address": 0})
     done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *small, "--", system, "-I", "-S",
-         "/enter.py", told, "/usr/bin/id", "-u"],
-        capture_output=True, text=True, cwd="/",
-    )  # fmt: skip
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            *small,
+            "--",
+            system,
+            "-I",
+            "-S",
+            "/enter.py",
+            told,
+            "/usr/bin/id",
+            "-u",
+        ],
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
     assert (done.returncode, done.stdout) == (0, "65534\n"), done.stderr
 
 
@@ -247,11 +264,18 @@ def everywhere(data):
         [
             b'{"output": "forged", "value": "", "error": "", "numbers": {}}\n',
             b'{"id": "0123456789abcdef", "output": "forged", "value": "", "error": "", "numbers": {}}\n',
-            b"not json\n", b"[]\n", b"null\n", b"half a line", b"\xff\xfe\n", b"[" * 50_000 + b"\n", b"\n" * 100, b"1" * 9999 + b"\n",
+            b"not json\n",
+            b"[]\n",
+            b"null\n",
+            b"half a line",
+            b"\xff\xfe\n",
+            b"[" * 50_000 + b"\n",
+            b"\n" * 100,
+            b"1" * 9999 + b"\n",
             b'{"id": null, "output": 1}\n',
         ],
         ids=range(11),
-    )  # fmt: skip
+    )
     def test_a_forged_line_shifts_nothing(self, kernel: Kernel, line: bytes) -> None:
         done = run(kernel, f"{self.FORGED}\neverywhere({line!r})\n'mine'")
         assert (done.value, done.error) == ("'mine'", "")
@@ -274,9 +298,18 @@ threading.Thread(target=later).start()"""
 
     @pytest.mark.parametrize(
         "numbers",
-        ['{"a": NaN}', '{"a": Infinity}', '{"a": "1"}', '{"a": true}', '{"a": [1]}', '{"a": null}', "[]", "1",
-         '{"a": 1' + "0" * 400 + "}"],
-    )  # fmt: skip
+        [
+            '{"a": NaN}',
+            '{"a": Infinity}',
+            '{"a": "1"}',
+            '{"a": true}',
+            '{"a": [1]}',
+            '{"a": null}',
+            "[]",
+            "1",
+            '{"a": 1' + "0" * 400 + "}",
+        ],
+    )
     def test_numbers_that_are_none_make_no_answer(self, numbers: str) -> None:
         line = f'{{"id": "c", "output": "", "value": "", "error": "", "numbers": {numbers}}}'
         assert process._answer(line.encode(), "c") is None
@@ -397,12 +430,18 @@ def test_it_lives_when_the_thread_that_started_it_ends() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "os.fork()", "os.forkpty()", "subprocess.run(['true'])", "os.posix_spawn('/bin/true', ['true'], {})",
-        "multiprocessing.Process(target=print).start()", "os.system('true') == 0 or 1 / 0",
-        "libc.fork() < 0 and 1 / 0", "libc.vfork() < 0 and 1 / 0", "libc.syscall(435, bytes(88), 88) < 0 and 1 / 0",
+        "os.fork()",
+        "os.forkpty()",
+        "subprocess.run(['true'])",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "multiprocessing.Process(target=print).start()",
+        "os.system('true') == 0 or 1 / 0",
+        "libc.fork() < 0 and 1 / 0",
+        "libc.vfork() < 0 and 1 / 0",
+        "libc.syscall(435, bytes(88), 88) < 0 and 1 / 0",
         "libc.syscall(56 if platform.machine() == 'x86_64' else 220, 17, 0, 0, 0, 0) < 0 and 1 / 0",
     ],
-)  # fmt: skip
+)
 def test_no_second_process_is_started(kernel: Kernel, code: str) -> None:
     """Counting them loses against a bomb: it had 15,000 before the count was done."""
     first = "import os, subprocess, multiprocessing, ctypes, platform; libc = ctypes.CDLL(None)\n"
@@ -417,8 +456,14 @@ def test_threads_are_started(kernel: Kernel) -> None:
 
 BOMBS = {
     "forks": ("import os\nwhile True: os.fork()", "Operation not permitted"),
-    "forks again and again": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", "stopped after 3 s"),
-    "forks by the shell": ("import os; os.execv('/bin/sh', ['sh', '-c', 'f() { f | f & }; f; wait'])", "the process ended"),
+    "forks again and again": (
+        "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+        "stopped after 3 s",
+    ),
+    "forks by the shell": (
+        "import os; os.execv('/bin/sh', ['sh', '-c', 'f() { f | f & }; f; wait'])",
+        "the process ended",
+    ),
     "threads": (
         "import threading, time\nthreading.stack_size(65536)\nwhile True:\n"
         "    try: threading.Thread(target=time.sleep, args=(99,)).start()\n    except RuntimeError: pass",
@@ -427,16 +472,18 @@ BOMBS = {
     "memory": ("x = []\nwhile True: x.append(bytearray(b'x' * (1 << 24)))", "GiB of memory"),
     "files in memory": (
         "import os\nfor place in ('/dev/shm', '/tmp', '/scratch'):\n    for n in range(9):\n        f = open(f'{place}/{n}', 'wb')\n"
-        "        for _ in range(900): f.write(bytes(1 << 20))", "GiB of memory",
+        "        for _ in range(900): f.write(bytes(1 << 20))",
+        "GiB of memory",
     ),
     "files without a name": (
         "import os, tempfile\nx = []\nwhile True:\n    f = tempfile.TemporaryFile(dir='/tmp'); f.write(bytes(1 << 26)); x.append(f)",
         "GiB of memory",
     ),
     "shared memory": (
-        "import mmap\nx = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 26); m.write(bytes(1 << 26)); x.append(m)", "GiB of memory",
+        "import mmap\nx = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 26); m.write(bytes(1 << 26)); x.append(m)",
+        "GiB of memory",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow
