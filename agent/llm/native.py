@@ -67,7 +67,8 @@ class Native(Road):
             talk[0]["content"] = [*documents(self._documents), *talk[0]["content"]]
         if talk:  # the conversation so far is read from the cache in the next round
             talk[-1]["content"][-1] = {**talk[-1]["content"][-1], "cache_control": CACHED}
-        extra = self._options()
+        # In the body as they are: the SDK knows by name only what the newest models take.
+        extra: dict[str, Any] = {"timeout": self._timeout, "extra_body": self._options()}
         if self._reasons:
             extra["thinking"] = {"type": "adaptive"}
             extra["output_config"] = {"effort": self._choice.effort}

@@ -33,6 +33,7 @@ class Provider(Road):
             api_key=(API_KEY.value() or "none") if self._choice.api_base else None,
             max_retries=0,
             num_retries=0,
+            timeout=self._timeout,
             **self._options(),
         )
         for chunk in stream:

@@ -79,8 +79,8 @@ class Road(ABC):
         raise AssertionError("unreachable")
 
     def _options(self) -> dict[str, Any]:
-        """What of the choice both SDKs take under the same name."""
-        return {"timeout": self._timeout}
+        """Options of the choice that go into the request on every road, by the name that providers know."""
+        return {}
 
     @abstractmethod
     def _attempt(self, messages: Messages, tools: Tools, on_text: OnText) -> Reply:

@@ -126,7 +126,7 @@ def test_reasoning_is_not_asked_of_a_model_known_to_have_none() -> None:
 
 
 def test_an_option_of_every_model_is_sent_on_both_roads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Road, "_options", lambda self: {"timeout": 9.0, "temperature": 0.25})
+    monkeypatch.setattr(Road, "_options", lambda self: {"temperature": 0.25})
     with serve([text("ok")]) as server:
         asked = [{"role": "user", "content": "x"}]
         Provider(Choice("openai/gpt-4o-mini", "t", server.url)).reply(asked, [], lambda _: None)
