@@ -123,14 +123,5 @@ def _summary(between: list[float], first: float, cpu: float) -> dict[str, float]
     return {name: round(value, 2) for name, value in found.items()}
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    lines = [
-        f"{name:34} " + "  ".join(f"{key} {value:8.2f}" for key, value in row.items())
-        for name, row in found.items()
-    ]
-    return "\n".join([*lines, "a step is one tool round: reply, approve, act, next reply"])
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

@@ -200,19 +200,5 @@ def measure(
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    head = (
-        f"{found['layers']} layers x {found['positions']} positions x {found['pairs']} pairs, "
-        f"{found['model']} on {found['device']} ({found['machine']}), median of {found['rounds']}"
-    )
-    rows = [
-        f"  {key:9} {row['seconds']:9.4f} s {row['times_engine']:7.1f} x   "
-        f"largest difference {row['difference']:.1e}"
-        for key, row in found["methods"].items()
-    ]
-    return "\n".join([head, *rows])
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

@@ -55,9 +55,7 @@ def measure(
     if python and len(names) > 1:
         raise UsageError("--python is the interpreter of one peer; name it with --peer")
     return {
-        "peers": [
-            compare(PEERS[name], model, behaviour, n, rounds, device, python) for name in names
-        ]
+        name: compare(PEERS[name], model, behaviour, n, rounds, device, python) for name in names
     }
 
 
@@ -115,15 +113,5 @@ def _of_one_length(model: LocalModel, behaviour: str, n: int) -> list[PromptPair
     return [pair for pair, length in zip(made, lengths, strict=True) if length == common][:n]
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    return "\n".join(
-        f"{each['cells']} cells x {each['pairs']} pairs of {each['model']}: effects differ by at most "
-        f"{each['difference']:.1e} logits (their spread is {each['spread']:.1f}); {each['peer']} {each['version']} "
-        f"takes {each['ratio']:.1f} times as long ({each['their_seconds']:.2f} s, {each['seconds']:.2f} s)"
-        for each in found["peers"]
-    )
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

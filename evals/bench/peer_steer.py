@@ -110,15 +110,5 @@ def measure(
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    return (
-        f"{found['model']}, after layer {found['layer']}, {found['prompts']} prompts: steered logits differ by at most "
-        f"{found['difference']:.1e} (steering moves them by up to {found['effect']:.1f}), "
-        f"{found['same_tokens']:.1%} of generated tokens agree; {found['tokens_per_second']:.0f} tokens/s beside "
-        f"{found['their_tokens_per_second']:.0f} by {found['peer']} {found['version']}: {found['ratio']:.2f} times"
-    )
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

@@ -165,20 +165,5 @@ def _captured(model: LocalModel, texts: list[str]) -> None:
     capture(model, texts, at("last"), modules=model.blocks, progress=Silent(), max_tokens=_TOKENS)
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    return (
-        f"{found['layers']} layers, hidden {found['hidden']}, {found['texts']} texts on {found['device']} "
-        f"({found['machine']})\n"
-        f"  capture: {found['capture_s']:.2f} s beside {found['bare_forward_s']:.2f} s of the bare forward: "
-        f"{found['capture_throughput']:.2f} of its throughput\n"
-        f"  fit, {found['fit']}: {found['fit_s']:.2f} s beside {found['scikit_learn_s']:.2f} s of scikit-learn "
-        f"({found['fit_speedup']:.1f} x); accuracy {found['fit_accuracy']:.3f} and "
-        f"{found['scikit_learn_accuracy']:.3f}\n"
-        f"  shuffles: {found['shuffles_s']:.2f} s beside {found['scikit_learn_shuffles_s']:.2f} s "
-        f"({found['shuffles_speedup']:.1f} x)"
-    )
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

@@ -3,9 +3,9 @@
     python -m gadfly.evals.bench.steer [--model demo | --size 0.6b] [--device auto] [--json]
 
 - ``generate``  one vector a row, added at every step of decoding, against ``generate`` of transformers, unsteered, on
-  the same left-padded prompts: tokens a second, steered / unsteered
+  the same left-padded prompts: tokens a second, steered / unsteered (aim: at least 0.9)
 - ``sweep``     the next token under 7 doses of a vector and of 10 controls, against plain forwards of the same rows in
-  batches of the same size: seconds, sweep / plain
+  batches of the same size: seconds, sweep / plain (aim: at most 1.3)
 - ``sweep generated``  the same with new tokens, against ``generate`` of transformers
 
 Rounds are interleaved, and the medians compared. ``--size`` builds a model of that size with random weights, which is
@@ -178,18 +178,5 @@ def run(model: LocalModel, count: int, tokens: int, rounds: int, max_rows: int) 
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measurement as text."""
-    speed = found["tokens_per_second"]
-    return (
-        f"{found['model']} on {found['device']} ({found['machine']}), median of {found['rounds']}\n"
-        f"  generate: steered {speed['steered']:.0f} tokens/s, transformers unsteered {speed['unsteered']:.0f}: "
-        f"{found['generate']:.2f} times (aim: at least 0.9)\n"
-        f"  sweep of {found['rows']} rows ({DOSES} doses x {1 + CONTROLS} directions x {found['prompts']} prompts): "
-        f"{found['sweep']:.2f} times the plain rows (aim: at most 1.3)\n"
-        f"  the same with 8 new tokens: {found['sweep_generated']:.2f} times"
-    )
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

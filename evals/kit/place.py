@@ -77,6 +77,11 @@ def write(
     return path
 
 
+def data(name: str) -> Any:
+    """What a JSON file in ``evals/data`` holds."""
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def rows(name: str) -> list[dict[str, Any]]:
     """The rows of a data file in ``evals/data``."""
     lines = (DATA / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()

@@ -19,7 +19,7 @@ _HELP = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 
 def script(
     measure: Callable[..., dict[str, Any]],
-    table: Callable[[dict[str, Any]], str],
+    table: Callable[[dict[str, Any]], str] | None = None,
     *,
     result: str = "",
     parts: Collection[str] = (),
@@ -29,7 +29,7 @@ def script(
 
     Args:
         measure: every parameter is an option: ``bool`` is a switch, ``tuple`` takes several values with commas.
-        table: what was found, as text.
+        table: what was found, as text; by default each name with its value.
         result: the name of the result file; without one nothing is kept.
         parts: options with which only a part is measured; then nothing is kept either.
         failed: whether what was found is bad news, so that the status is 1.
@@ -47,7 +47,7 @@ def script(
         if kept and not any(given.get(name) for name in parts):
             path = write(result, found, device=given.get("device"))
             print(f"written to {path}", file=sys.stderr)
-        print(json.dumps(found, indent=1) if as_json else table(found))
+        print(json.dumps(found, indent=1) if as_json else (table or plain)(found))
         return int(failed(found))
 
     sys.exit(told(main))
@@ -63,6 +63,19 @@ def told(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("stopped; no result was written", file=sys.stderr)
         return 130
+
+
+def plain(found: dict[str, Any], indent: str = "") -> str:
+    """Each name with its value on a line; what is in parts, indented below its name."""
+    lines = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}", plain(value, indent + "  ")]
+        else:
+            lines.append(
+                f"{indent}{name:24} {f'{value:.4g}' if isinstance(value, float) else value}"
+            )
+    return "\n".join(lines)
 
 
 def known(names: Sequence[str], among: Collection[str], what: str) -> list[str]:

@@ -11,7 +11,6 @@ scripted reasoners need no key, and show that the measures move.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +25,9 @@ from gadfly.errors import UsageError
 from gadfly.evals.kit.rates import rate
 from gadfly.evals.kit.script import script
 from gadfly.evals.measuring.cases import DEFAULT, Case, Remark, read, remarks
-from gadfly.evals.measuring.review_rules import Outcome, Score, judged, score
+from gadfly.evals.measuring.review_rules import Outcome, judged, score
 from gadfly.evals.reasoners import REASONERS, reasoner
 from gadfly.tools.review.reading.material import File, Material, text_file
-
-
-@dataclass
-class Steadiness:
-    """Rates over cases. None where nothing could flip."""
-
-    cases: int
-    consistency: float
-    found_by_framing: dict[str, float]
-    """On cases with a bug: the share where the framing finds it."""
-    alarms_by_framing: dict[str, float]
-    """On clean cases: the share where the framing reports anything."""
-    regressive_flips: float | None
-    progressive_flips: float | None
-    unreadable_replies: int
 
 
 def measure(cases: Path = DEFAULT, llm: str = "honest", limit: int | None = None) -> dict[str, Any]:
@@ -57,8 +41,7 @@ def measure(cases: Path = DEFAULT, llm: str = "honest", limit: int | None = None
     Raises:
         UsageError: there is no such model.
     """
-    scores, steadiness = run(cases, _chat(llm), limit)
-    return {"scores": asdict(scores), "steadiness": asdict(steadiness)}
+    return run(cases, _chat(llm), limit)
 
 
 def _chat(name: str) -> ChatModel:
@@ -71,10 +54,11 @@ def _chat(name: str) -> ChatModel:
     return Provider(choice)
 
 
-def run(folder: Path, chat: ChatModel, limit: int | None = None) -> tuple[Score, Steadiness]:
-    """The scores of the whole job, and how steady the model alone is."""
+def run(folder: Path, chat: ChatModel, limit: int | None = None) -> dict[str, Any]:
+    """The ``scores`` of the whole job, and the ``steadiness`` of the model alone."""
     cases = read(folder, limit)
-    return score([_whole_job(case, chat) for case in cases]), _steadiness(cases, chat)
+    scores = score([_whole_job(case, chat) for case in cases])
+    return {"scores": scores, "steadiness": _steadiness(cases, chat)}
 
 
 def _whole_job(case: Case, chat: ChatModel) -> Outcome:
@@ -86,7 +70,9 @@ def _whole_job(case: Case, chat: ChatModel) -> Outcome:
     return judged(case, said(case.file()), said(repaired) if repaired else [])
 
 
-def _steadiness(cases: Sequence[Case], chat: ChatModel) -> Steadiness:
+def _steadiness(cases: Sequence[Case], chat: ChatModel) -> dict[str, Any]:
+    """Rates over cases: by framing how often it finds a bug, and how often it reports anything where there is none.
+    The flips are None where nothing could flip."""
     agreed: list[bool] = []
     right_by: dict[bool, dict[str, list[bool]]] = {
         has_bug: {name: [] for name in CODE} for has_bug in (True, False)
@@ -114,15 +100,15 @@ def _steadiness(cases: Sequence[Case], chat: ChatModel) -> Steadiness:
         {name: sum(some) / len(some) for name, some in right_by[has_bug].items() if some}
         for has_bug in (True, False)
     )
-    return Steadiness(
-        cases=len(cases),
-        consistency=rate(agreed).share or 0.0,
-        found_by_framing=found,
-        alarms_by_framing={name: 1 - share for name, share in silent.items()},
-        regressive_flips=rate(flips[True]).share,
-        progressive_flips=rate(flips[False]).share,
-        unreadable_replies=odd,
-    )
+    return {
+        "cases": len(cases),
+        "consistency": rate(agreed).share or 0.0,
+        "found_by_framing": found,
+        "alarms_by_framing": {name: 1 - share for name, share in silent.items()},
+        "regressive_flips": rate(flips[True]).share,
+        "progressive_flips": rate(flips[False]).share,
+        "unreadable_replies": odd,
+    }
 
 
 class _Reading:
@@ -162,16 +148,5 @@ def _is_right(case: Case, said: Iterable[Candidate] | None) -> bool | None:
     )
 
 
-def table(found: dict[str, Any]) -> str:
-    """The measures as text."""
-    lines = []
-    for title, some in found.items():
-        lines.append(title)
-        for name, value in some.items():
-            shown = f"{value:.3f}" if isinstance(value, float) else value
-            lines.append(f"  {name:24} {shown}")
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

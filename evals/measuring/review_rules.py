@@ -37,30 +37,6 @@ class Outcome:
     milliseconds: float = 0.0
 
 
-@dataclass
-class Score:
-    """Rates over a folder of cases."""
-
-    cases: int
-    bugs: int
-    found: int
-    recall: float
-    precision: float
-    f_half: float
-    clean: int
-    clean_pass: float
-    twins: int
-    twin_pass: float
-    paired_accuracy: float
-    d_prime: float
-    criterion: float
-    milliseconds_mean: float
-    milliseconds_median: float
-    milliseconds_worst: float
-    missed: list[str]
-    false_alarms: list[str]
-
-
 def measure(cases: Path = DEFAULT) -> dict[str, Any]:
     """Reviews every case of a folder.
 
@@ -72,7 +48,7 @@ def measure(cases: Path = DEFAULT) -> dict[str, Any]:
     """
     rules()  # their import is not part of the time of the first file
     outcomes = [_reviewed(case) for case in read(cases)]
-    return {**asdict(score(outcomes)), "by_case": [asdict(each) for each in outcomes]}
+    return {**score(outcomes), "by_case": [asdict(each) for each in outcomes]}
 
 
 def _reviewed(case: Case) -> Outcome:
@@ -97,48 +73,43 @@ def judged(case: Case, said: list[Remark], of_twin: list[Remark]) -> Outcome:
     return done
 
 
-def score(cases: list[Outcome]) -> Score:
-    """The rates of reviewed cases."""
+def score(cases: list[Outcome]) -> dict[str, Any]:
+    """The rates of reviewed cases: ``recall`` and ``precision`` over the bugs, ``f_half`` of both, the shares of clean
+    files (``clean_pass``) and repaired twins (``twin_pass``) of which nothing is said, ``paired_accuracy`` where the
+    bug is found and its twin left alone, and ``d_prime``: hits against alarms on files without a bug."""
     bugs = [each for each in cases if each.has_bug]
-    clean = [each for each in cases if not each.has_bug]
+    clean = [not each.elsewhere for each in cases if not each.has_bug]
     twins = [each for each in bugs if each.has_twin]
+    quiet = [not each.twin_alarms for each in twins]
     found = rate([each.found for each in bugs])
     alarms = sum(len(e.elsewhere) + len(e.near_but_other) for e in cases)
     recall = found.share or 0.0
     precision = _share(Rate(found.count, found.count + alarms), 1.0)
     weighted = 0.25 * precision + recall
-    quiet = [not e.elsewhere for e in clean], [not e.twin_alarms for e in twins]
-    # Hits on buggy files against alarms on files without the bug.
-    d_prime, criterion = sensitivity(found, rate([not each for some in quiet for each in some]))
+    d_prime, criterion = sensitivity(found, rate([not each for each in clean + quiet]))
     times = [each.milliseconds for each in cases] or [0.0]
-    return Score(
-        cases=len(cases),
-        bugs=len(bugs),
-        found=found.count,
-        recall=recall,
-        precision=precision,
-        f_half=1.25 * precision * recall / weighted if weighted else 0.0,
-        clean=len(clean),
-        clean_pass=_share(rate(quiet[0]), 1.0),
-        twins=len(twins),
-        twin_pass=_share(rate(quiet[1]), 1.0),
-        paired_accuracy=_share(rate([e.found and not e.twin_alarms for e in twins]), 0.0),
-        d_prime=d_prime,
-        criterion=criterion,
-        milliseconds_mean=mean(times),
-        milliseconds_median=median(times),
-        milliseconds_worst=max(times),
-        missed=[
-            f"{e.id} ({e.category}) {' '.join(e.near_but_other)}".strip()
-            for e in bugs
-            if not e.found
-        ],
-        false_alarms=[
-            f"{e.id}: {' '.join([*e.elsewhere, *(f'twin {t}' for t in e.twin_alarms)])}"
-            for e in cases
-            if e.elsewhere or e.twin_alarms
-        ],
-    )
+    missed = [f"{e.id} ({e.category}) {' '.join(e.near_but_other)}" for e in bugs if not e.found]
+    alarmed = {e.id: [*e.elsewhere, *(f"twin {t}" for t in e.twin_alarms)] for e in cases}
+    return {
+        "cases": len(cases),
+        "bugs": len(bugs),
+        "found": found.count,
+        "recall": recall,
+        "precision": precision,
+        "f_half": 1.25 * precision * recall / weighted if weighted else 0.0,
+        "clean": len(clean),
+        "clean_pass": _share(rate(clean), 1.0),
+        "twins": len(twins),
+        "twin_pass": _share(rate(quiet), 1.0),
+        "paired_accuracy": _share(rate([e.found and not e.twin_alarms for e in twins]), 0.0),
+        "d_prime": d_prime,
+        "criterion": criterion,
+        "milliseconds_mean": mean(times),
+        "milliseconds_median": median(times),
+        "milliseconds_worst": max(times),
+        "missed": [each.strip() for each in missed],
+        "false_alarms": [f"{name}: {' '.join(said)}" for name, said in alarmed.items() if said],
+    }
 
 
 def _share(found: Rate, of_nothing: float) -> float:

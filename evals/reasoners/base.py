@@ -10,13 +10,14 @@ import json
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gadfly.agent.llm.framings import Kind, openings
-from gadfly.agent.llm.model import Message, Reply, ToolCall
+from gadfly.agent.llm.model import Message, Reply
 from gadfly.agent.llm.prompting import prompt
+from gadfly.agent.llm.scripted import calls, says
 
 if TYPE_CHECKING:
     from gadfly.agent.llm.model import ToolSchema
@@ -72,43 +73,46 @@ class Reasoner:
         with self._lock:
             reply = self._reply(messages, [tool["function"]["name"] for tool in tools])
         on_text(reply.text)
-        return reply
+        said = len(reply.text) + sum(len(call.arguments) for call in reply.tool_calls)
+        return replace(reply, output_tokens=said // 4)
 
     def _reply(self, messages: Sequence[Message], offered: Sequence[str]) -> Reply:
-        last = str(messages[-1].get("content") or "")
+        told = self._told(str(messages[-1].get("content") or ""), messages)
+        if told is not None:
+            return says(json.dumps(told))
+        said = self.turn(read(messages, offered))
+        if isinstance(said, str):
+            return says(said)
+        self._calls += 1
+        return calls(*said, call_id=f"call_{self._calls}")
+
+    def _told(self, last: str, messages: Sequence[Message]) -> Any:
+        """The answer to a prompt that asks for JSON; None where it is a turn of a conversation."""
         if (asked := turned_round("judge_work", last)) is not None:
             # The parts hold blank lines, so where one ends is told by the fence alone.
             material = unfenced("\n\n".join((asked["opening"], asked["material"])))
             opinion = self.judge(_framing("work", last), material, asked["evidence"])
-            return _says(json.dumps(dict(zip(("verdict", "why"), opinion, strict=True))))
+            return dict(zip(("verdict", "why"), opinion, strict=True))
         if (asked := turned_round("refute", last)) is not None:
-            return _says(json.dumps(self.refute(unfenced(asked["claims"]))))
+            return self.refute(unfenced(asked["claims"]))
         if (asked := turned_round("review_refute", last)) is not None:
             stands = self.stands(unfenced(asked["code"]), unfenced(asked["claim"]))
-            return _says(
-                json.dumps({"verdict": "stands" if stands else "refuted", "reason": "as read"})
-            )
+            return {"verdict": "stands" if stands else "refuted", "reason": "as read"}
         if framing := _framing("code", last):
-            return _says(json.dumps(self.review(framing, unfenced(last))))
+            return self.review(framing, unfenced(last))
         if turned_round("review_pushback", last) is not None:
-            return _says(json.dumps(self._reviewed_again(messages)))
+            first = next(str(m["content"]) for m in messages if m["role"] == "user")
+            before = json.loads(str(messages[-2]["content"]))
+            return self.review_again(unfenced(first), before)
         if (asked := turned_round("propose_write", last)) is not None:
-            return _says(json.dumps(self.propose(asked)))
+            return self.propose(asked)
         if (asked := turned_round("propose_critique", last)) is not None:
             # Both parts hold blank lines, so where one ends is told by the fence alone.
             both = "\n\n".join((asked["framing"], asked["proposal"]))
-            return _says(json.dumps(self.critique(_framing("project", both), unfenced(both))))
+            return self.critique(_framing("project", both), unfenced(both))
         if (asked := turned_round("split_message", last)) is not None:
-            return _says(json.dumps(self.split(unfenced(asked["message"]))))
-        said = self.turn(read(messages, offered))
-        if isinstance(said, str):
-            return _says(said)
-        self._calls += 1
-        return _calls(*said, f"call_{self._calls}")
-
-    def _reviewed_again(self, messages: Sequence[Message]) -> list[dict[str, str]]:
-        asked = next(str(m["content"]) for m in messages if m["role"] == "user")
-        return self.review_again(unfenced(asked), json.loads(str(messages[-2]["content"])))
+            return self.split(unfenced(asked["message"]))
+        return None
 
     # -- what a character answers ----------------------------------------------------------------
 
@@ -178,11 +182,10 @@ def read(messages: Sequence[Message], offered: Sequence[str]) -> Turn:
 
 
 def _outcome(tool: str, content: str) -> Outcome:
-    inside = unfenced(content)
     try:
-        data = json.loads(inside)
+        data = json.loads(unfenced(content))
     except ValueError:
-        return Outcome(tool, error=content)
+        data = None
     return Outcome(tool, data) if isinstance(data, dict) else Outcome(tool, error=content)
 
 
@@ -201,33 +204,11 @@ def turned_round(name: str, text: str) -> dict[str, str] | None:
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
     parts = re.split(r"\{\{\s*(\w+)\s*\}\}", prompt(name).text)
-    return re.compile(
-        "".join(f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(parts)),
-        re.DOTALL,
-    )
+    made = [f"(?P<{part}>.*)" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
+    return re.compile("".join(made), re.DOTALL)
 
 
 def _framing(kind: Kind, text: str) -> str:
     """The framing whose opening a text begins with; empty if there is none."""
     found = (name for name, says in openings(kind).items() if text.startswith(f"{says}\n"))
     return next(found, "")
-
-
-def _says(text: str) -> Reply:
-    return Reply(
-        text=text,
-        message={"role": "assistant", "content": text},
-        output_tokens=len(text) // 4,
-    )
-
-
-def _calls(name: str, arguments: dict[str, Any], call_id: str) -> Reply:
-    raw = json.dumps(arguments)
-    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": raw}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    return Reply(
-        text="",
-        message=message,
-        tool_calls=[ToolCall(call_id, name, raw)],
-        output_tokens=len(raw) // 4,
-    )

@@ -6,97 +6,46 @@ model has. The hallucinating one is the same draft with sources that do not exis
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from gadfly.agent.answers.receipts import quote_marker
 from gadfly.agent.jobs.propose.proposal import BEST, CRITERIA, WORST
 from gadfly.corpus.words import content_words, words
+from gadfly.evals.kit.place import data
 
 _PASSAGE = re.compile(r"^\[(guide/\S+)\] [^\n]*\n(.*?)(?=^\[guide/|\Z)", re.MULTILINE | re.DOTALL)
+_PLACE = re.compile(r"\{(topic|what|rival|Rival)\}")
 _QUOTES = 2
 
 
-class Method(NamedTuple):
-    """How a topic is approached: what is measured, what could win against it, and the pilot that shows it is there."""
-
-    said: str
-    verb: str
-    rival: str
-    pilot: dict[str, Any]
-
-
-_METHODS = (
-    Method(
-        r"prob(?:e|es|ing)\b|deception|linear",
-        "the accuracy of a linear probe on held-out templates",
-        "a bag of words and the length of the prompt, fitted on the same split",
-        {"tool": "probe", "arguments": {"behaviour": "truth"}},
-    ),
-    Method(
-        r"steer|refus|direction|latent|vector",
-        "the shift of the answer's log-odds under a difference of means",
-        "a norm-matched random direction and a plain instruction in the prompt",
-        {"tool": "lens", "arguments": {"behaviour": "sentiment"}},
-    ),
-    Method(
-        r"attention|sink|induction",
-        "the attention that a head pays to the same place",
-        "the mean attention of random heads of the same layers",
-        {"tool": "attention", "arguments": {"kind": "induction"}},
-    ),
-    Method(
-        r"",
-        "the share of the logit difference that one site restores",
-        "the same share for random sites and for a placebo donor",
-        {"tool": "lens", "arguments": {"behaviour": "capital-of"}},
-    ),
-)
-
-
-def drafts(asked: dict[str, str], unfenced: Any) -> list[dict[str, Any]]:
-    """One honest draft for the values of the prompt ``propose_write``."""
+def drafts(asked: dict[str, str], unfenced: Callable[[str], str]) -> list[dict[str, Any]]:
+    """One honest draft for the values of the prompt ``propose_write``, after the pattern in ``draft.json``."""
+    pattern = data("draft")
     topic = " ".join(unfenced(asked["topic"]).split())
-    method = next(each for each in _METHODS if re.search(each.said, topic, re.IGNORECASE))
-    found = quoted(topic, unfenced(asked["passages"]))
+    method = next(m for m in pattern["methods"] if re.search(m["said"], topic, re.IGNORECASE))
+    rival, found = method["rival"], quoted(topic, unfenced(asked["passages"]))
+    fill = {"topic": topic, "what": method["verb"], "rival": rival}
+    fill["Rival"] = f"{rival[0].upper()}{rival[1:]}"
+    draft: dict[str, Any] = json.loads(
+        _PLACE.sub(lambda m: json.dumps(fill[m[1]])[1:-1], json.dumps(pattern["draft"]))
+    )
     why = " ".join(f"{sentence} {quote_marker(doc, sentence)}" for doc, sentence in found)
-    what = method.verb
-    return [{
-        "title": f"On {topic}: does {what} beat its cheapest rival?"[:160],
-        "tags": content_words(topic)[:6] or ["controls"], "level": _level(asked["level"]), "days": 1,
-        "models": [asked["models"].split(", ")[0]], "tasks": ["the task"],
-        "question": f"On {topic}: does {what} in {{model}} exceed what {method.rival} would give?",
-        "why": why or "Nothing that was given speaks of this topic.",
-        "hypothesis": f"In {{model}}, {what} exceeds {method.rival} by at least 0.1 on held-out prompts.",
-        "wrong": [
-            "The prompts differ in length or wording, and that alone gives the answer.",
-            "The best layer was chosen on the prompts that it is tested on.",
-            "A few prompts carry the mean and the others show nothing.",
-        ],
-        "positive": "A gain of at least 0.1 whose interval excludes 0, and which vanishes for shuffled labels.",
-        "negative": "A gain below 0.03 with an interval that excludes 0.1: then the cheap rival says all there is, and "
-        "whoever builds on the dearer measure can stop.",
-        "simplest": "Read the model's own answers on 100 prompts and compare them with the rival, before all else.",
-        "baseline": f"{method.rival[0].upper()}{method.rival[1:]}, at equal effort.",
-        "data": "200 prompts of ten templates; six templates for choosing, four held out until the end.",
-        "differs": "The gain over the cheap rival is the quantity, with its interval.",
-        "plan": [
-            "See the behaviour in the model's own answers on 50 prompts.",
-            "The rival, and a positive control where the effect is known.",
-            f"Measure {what} on the templates for choosing.",
-            "The held-out templates, read once, beside the likeliest rival explanation.",
-        ],
-        "kill": [
-            "the model answers fewer than 70 % of the prompts",
-            "the positive control shows a gain below 0.1",
-            "the rival reaches the measure within 0.03",
-        ],
-        "work": [{"what": "activations of every prompt", "prompts": 200, "tokens": 60, "times": 3}],
-        "pilot": method.pilot, "pilot_is": "neighbour",
-        "pilot_means": "That the measure finds an effect of this kind where there is one.",
-        "tools": [{"tool": "lens", "arguments": {"model": "{model}", "prompts_file": "prompts.jsonl"}}],
-        "reading": list(dict.fromkeys(doc for doc, _ in found)) or ["guide/start"],
-    }]  # fmt: skip
+    level = asked["level"]
+    return [
+        {
+            **draft,
+            "title": draft["title"][:160],
+            "tags": content_words(topic)[:6] or ["controls"],
+            "level": level if level in ("beginner", "advanced") else "intermediate",
+            "models": [asked["models"].split(", ")[0]],
+            "why": why or "Nothing that was given speaks of this topic.",
+            "pilot": method["pilot"],
+            "reading": list(dict.fromkeys(doc for doc, _ in found)) or ["guide/start"],
+        }
+    ]
 
 
 def invented(draft: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +58,7 @@ def invented(draft: dict[str, Any]) -> dict[str, Any]:
         **draft,
         "why": " ".join(f"A study showed a strong effect. {marker}" for marker in markers),
         "differs": "This novel question was raised first by Adams et al. (2023). Nobody has answered it since then.",
-    }  # fmt: skip
+    }
 
 
 def quoted(topic: str, passages: str) -> list[tuple[str, str]]:
@@ -144,7 +93,3 @@ def scored(score: int, reason: str, flaws: list[dict[str, str]] | None = None) -
         "scores": {name: {"score": score, "reason": reason} for name in CRITERIA},
         "flaws": flaws or [],
     }
-
-
-def _level(asked: str) -> str:
-    return asked if asked in ("beginner", "advanced") else "intermediate"

@@ -37,29 +37,22 @@ class Hallucinating(Honest):
         self.made, self.ways = [], []
         n = self._drafts
         about = re.sub(r"[^\w ]", "", turn.question)[:60] or "this"
-        self._invent(
-            0,
-            quote_marker(
-                f"guide/techniques/made-up-{n}", "the effect was confirmed in every layer tested"
-            ),
+        effect, found = (
+            "the effect was confirmed in every layer tested",
+            f"we find that {about} holds",
         )
+        self._invent(0, quote_marker(f"guide/techniques/made-up-{n}", effect))
         passages = [p for outcome in turn.outcomes for p in outcome.data.get("results", ())]
         for passage in passages[:2]:
-            self._invent(
-                1,
-                quote_marker(
-                    passage["document"], f"we find that {about} holds in all {n + 2} models tested"
-                ),
-            )
+            document = passage["document"]
+            self._invent(1, quote_marker(document, f"{found} in all {n + 2} models tested"))
             if changed := _changed(passage["text"], n):
-                self._invent(2, quote_marker(passage["document"], changed))
+                self._invent(2, quote_marker(document, changed))
         self._invent(3, run_marker(f"r{n:08x}", "effect", f"0.{90 - n}"))
         for outcome in turn.outcomes:
-            if outcome.data.get("run"):
+            if run := outcome.data.get("run"):
                 field, value = next(iter(outcome.data["values"].items()), ("effect", 0.0))
-                self._invent(
-                    4, run_marker(outcome.data["run"], field, f"{float(value) + 0.37:.3f}")
-                )
+                self._invent(4, run_marker(run, field, f"{float(value) + 0.37:.3f}"))
         return "\n\n".join(
             f"Studies of {about} report a strong effect, number {i}. {marker}"
             for i, marker in enumerate(self.made, 1)
@@ -74,11 +67,10 @@ class Hallucinating(Honest):
 
     def refute(self, claims: str) -> list[dict[str, Any]]:
         """Objections whose evidence is made up as well."""
-        return [
-            {"claim": int(number), "kind": "contradicted", "because": "the evidence says the opposite",
-             "words": "in fact the opposite was measured in every model"}
-            for number in re.findall(r"^CLAIM (\d+):", claims, re.MULTILINE)
-        ]  # fmt: skip
+        objection = {"kind": "contradicted", "because": "the evidence says the opposite"}
+        objection["words"] = "in fact the opposite was measured in every model"
+        numbers = re.findall(r"^CLAIM (\d+):", claims, re.MULTILINE)
+        return [{"claim": int(number), **objection} for number in numbers]
 
     def propose(self, asked: dict[str, str]) -> list[dict[str, Any]]:
         return [drafting.invented(draft) for draft in super().propose(asked)]

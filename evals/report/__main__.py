@@ -37,10 +37,5 @@ def measure(
     return quoted
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures, one a line."""
-    return "\n".join(f"{name}: {value}" for name, value in found.items())
-
-
 if __name__ == "__main__":
-    script(measure, table)
+    script(measure)

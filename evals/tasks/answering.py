@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import Any
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, TaskState, solver
 
 from gadfly.agent.answers.answer import Answer
+from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.arms import ANSWERING, answered
-from gadfly.evals.tasks.solving import among, engine
+from gadfly.evals.tasks.solving import among, in_arms, solved
 
 
 @task
@@ -34,15 +35,13 @@ def answering(limit: int | None = None, arms: str | list[str] = "") -> Task:
         for wanted in (True, False)
         for each in [row for row in rows("questions") if row["answerable"] is wanted][:limit]
     ]
+    chosen = among(arms, ANSWERING)
     samples = [
-        Sample(
-            id=f"{each['id']} {arm}",
-            input=each["question"],
-            target=each["documents"] or "abstain",
-            metadata={"arm": arm, "group": f"{kind(each)}: {arm}"},
+        sample
+        for row in questions
+        for sample in in_arms(
+            chosen, row["id"], row["question"], row["documents"] or "abstain", group=kind(row)
         )
-        for each in questions
-        for arm in among(arms, ANSWERING)
     ]
     return Task(dataset=MemoryDataset(samples, name="guide"), solver=answer(), scorer=cited())
 
@@ -55,13 +54,11 @@ def kind(row: dict[str, Any]) -> str:
 def answer() -> Solver:
     """The engine's answer, kept whole in the sample's store."""
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        found = await engine(lambda chat: answered(state.metadata["arm"], chat, state.input_text))
-        state.output.completion = found.answer
-        state.store.set("answer", found.model_dump(mode="json"))
-        return state
+    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
+        found = answered(state.metadata["arm"], chat, state.input_text)
+        return found.answer, found.model_dump(mode="json")
 
-    return solve
+    return solved(work)
 
 
 @scorer(
@@ -74,7 +71,7 @@ def cited() -> Scorer:
     """``correct``, the share of its receipts that resolve, and the share of its claims that are backed."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = Answer.model_validate(state.store.get("answer"))
+        found = Answer.model_validate(state.store.get("found"))
         return Score(
             value=judged(found, list(target)), answer=found.answer, explanation=_why(found)
         )

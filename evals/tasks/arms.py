@@ -13,10 +13,7 @@ is what the missing part is worth.
 
 from __future__ import annotations
 
-import json
-from typing import get_args
-
-from gadfly.agent.answers.answer import Answer, Judgement
+from gadfly.agent.answers.answer import Answer
 from gadfly.agent.answers.receipts import verify
 from gadfly.agent.jobs.ask import ask
 from gadfly.agent.llm.framings import openings, work_question
@@ -31,14 +28,14 @@ from gadfly.agent.turn.skeptic.refute import evidence
 from gadfly.agent.turn.skeptic.skeptic import Skeptic
 from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.corpus import default_corpus
-from gadfly.errors import UsageError
+from gadfly.evals.kit.place import data
+from gadfly.evals.kit.script import known
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.registry import all_tools
 
 ANSWERING = ("gadfly", "no corpus", "no tools", "no skeptic", "bare")
-MEASURING = ("gadfly", "no corpus", "no tools", "no skeptic", "bare")
+MEASURING = ANSWERING
 JUDGING = ("gadfly", "one framing", "bare")
-VERDICTS: tuple[str, ...] = get_args(Judgement.model_fields["verdict"].annotation)
 
 
 def answered(
@@ -49,31 +46,29 @@ def answered(
     Raises:
         UsageError: there is no such arm.
     """
-    match arm:
-        case "gadfly":
-            return ask(question, context=context, llm=chat, model=model)
-        case "no tools":
-            return ask(question, context=context, llm=chat, experiments=False)
-        case "no skeptic":
-            return ask(question, context=context, llm=chat, model=model, skeptic=False)
-        case "no corpus":
-            experiments = [tool for tool in all_tools() if tool.is_experiment]
-            loop = Loop(
-                chat, Toolbox(experiments, model=model), default_corpus(), Ledger(),
-                experiment_model=model, skeptic=Skeptic(chat, chat),
-            )  # fmt: skip
-            return loop.answer(question, context)
-        case "bare":
-            return _bare(chat, question, context)
-    raise UsageError(f"no arm named {arm!r}; there are: {', '.join(ANSWERING)}")
+    known([arm], ANSWERING, "arm named")
+    if arm == "bare":
+        return _bare(chat, question, context)
+    if arm == "no corpus":
+        tools = Toolbox([tool for tool in all_tools() if tool.is_experiment], model=model)
+        given = (chat, tools, default_corpus(), Ledger())
+        loop = Loop(*given, experiment_model=model, skeptic=Skeptic(chat, chat))
+        return loop.answer(question, context)
+    return ask(
+        question,
+        context=context,
+        llm=chat,
+        model=model,
+        experiments=arm != "no tools",
+        skeptic=arm != "no skeptic",
+    )
 
 
 class Dialogue:
     """A conversation whose every message gets a verdict on what was put forward first."""
 
     def __init__(self, arm: str, chat: ChatModel) -> None:
-        if arm not in JUDGING:
-            raise UsageError(f"no arm named {arm!r}; there are: {', '.join(JUDGING)}")
+        known([arm], JUDGING, "arm named")
         self._arm, self._chat = arm, chat
         self._session = Session.start(
             Settings(llm=chat, experiments=False, skeptic=arm == "gadfly", side_effects=False)
@@ -118,9 +113,5 @@ def _bare(chat: ChatModel, question: str, context: str) -> Answer:
 
 def pressure() -> dict[str, dict[str, str]]:
     """``framings`` (with a place for the claim) and ``pushbacks``."""
-    from gadfly.evals.kit.place import DATA
-
-    found: dict[str, dict[str, str]] = json.loads(
-        (DATA / "pressure.json").read_text(encoding="utf-8")
-    )
+    found: dict[str, dict[str, str]] = data("pressure")
     return found

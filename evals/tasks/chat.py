@@ -11,6 +11,7 @@ import contextvars
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +47,12 @@ class InspectChat:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()  # which sample the transcript belongs to
 
+    def beside(self, model: Model) -> InspectChat:
+        """Another model for the same sample."""
+        made = copy(self)
+        made._model = model
+        return made
+
     @property
     def name(self) -> str:
         return str(self._model)
@@ -72,11 +79,9 @@ class InspectChat:
             for c in said.get("tool_calls", ())
         ]
         usage = output.usage
-        return Reply(
-            text=output.completion, message=said, tool_calls=calls,
-            input_tokens=usage.input_tokens if usage else 0, output_tokens=usage.output_tokens if usage else 0,
-            dollars=usage.total_cost if usage else None,
-        )  # fmt: skip
+        counts = usage.input_tokens if usage else 0, usage.output_tokens if usage else 0
+        dollars = usage.total_cost if usage else None
+        return Reply(output.completion, said, calls, *counts, dollars)
 
 
 _AT_ONCE = 16  # calls to a provider; Inspect's own --max-connections allows fewer
@@ -92,9 +97,13 @@ class GadflyAPI(ModelAPI):
     """
 
     def __init__(
-        self, model_name: str, base_url: str | None = None, api_key: str | None = None,
-        config: GenerateConfig | None = None, **_: Any,
-    ) -> None:  # fmt: skip
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        **_: Any,
+    ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         self._chat = _named(model_name, base_url)
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="chat")
@@ -108,10 +117,10 @@ class GadflyAPI(ModelAPI):
     ) -> ModelOutput:
         """One turn."""
         # Threads of its own: the default ones are taken by samples that wait for this very reply.
+        said_before, schemas = [plain(each) for each in input], [_schema(tool) for tool in tools]
         reply = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._chat.reply, [plain(each) for each in input], [_schema(t) for t in tools],
-            lambda _: None,
-        )  # fmt: skip
+            self._threads, self._chat.reply, said_before, schemas, lambda _: None
+        )
         said = inspected(reply.message)
         assert isinstance(said, ChatMessageAssistant)
         output = ModelOutput.from_message(said)

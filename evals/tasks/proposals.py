@@ -14,19 +14,20 @@ With ``--model-role judge=NAME`` that model scores each page by the red team's r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import model_roles
-from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.solver import Solver, TaskState, solver
 
 from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.chat import InspectChat
 from gadfly.evals.tasks.proposing import ARMS, checks, judged, proposed
-from gadfly.evals.tasks.solving import among, engine
+from gadfly.evals.tasks.solving import Numbers, among, by_arm, in_arms, solved
 
 
 @task
@@ -37,16 +38,12 @@ def proposals(limit: int | None = None, arms: str | list[str] = "") -> Task:
         limit: at most this many topics.
         arms: which arms, separated by commas; all of them by default.
     """
-    samples = [
-        Sample(
-            id=f"{row['id']} {arm}",
-            input=f"{row['topic']}, {row['days']} days, {row['gpu']}, ${row['budget']}, {row['level']}",
-            target="signed",
-            metadata={"arm": arm, "row": row},
+    chosen, samples = among(arms, ARMS), []
+    for row in rows("proposals")[:limit]:
+        asked = (
+            f"{row['topic']}, {row['days']} days, {row['gpu']}, ${row['budget']}, {row['level']}"
         )
-        for row in rows("proposals")[:limit]
-        for arm in among(arms, ARMS)
-    ]
+        samples += in_arms(chosen, row["id"], asked, "signed", row=row)
     return Task(dataset=MemoryDataset(samples, name="topics"), solver=page(), scorer=rubric())
 
 
@@ -54,39 +51,29 @@ def proposals(limit: int | None = None, arms: str | list[str] = "") -> Task:
 def page() -> Solver:
     """The arm's best page and its scores; an arm that gives none scores 0 throughout."""
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        arm, row = state.metadata["arm"], state.metadata["row"]
+    def work(chat: InspectChat, state: TaskState) -> tuple[str, Numbers]:
         role = model_roles().get("judge")
-        judge = InspectChat(role) if role is not None else None
-        text, scores = await engine(lambda chat: _scored(arm, chat, row, judge))
-        state.output.completion = text
-        state.store.set("scores", scores)
-        return state
+        judge = chat.beside(role) if role is not None else None
+        return _scored(state.metadata["arm"], chat, state.metadata["row"], judge)
 
-    return solve
+    return solved(work)
 
 
-@metric
-def by_arm() -> Metric:
-    """The mean of every criterion, for each arm."""
-
-    def compute(scores: list[SampleScore]) -> Value:
-        found: dict[str, list[float]] = {}
-        for each in scores:
-            about: dict[str, Any] = each.score.metadata or {}
-            for name, value in about["scores"].items():
-                found.setdefault(f"{name}: {about['arm']}", []).append(value)
-        return {name: sum(values) / len(values) for name, values in found.items()}
-
-    return compute
+def means(scored: Sequence[dict[str, Any]]) -> Numbers:
+    """The mean of every criterion."""
+    found: dict[str, list[float]] = {}
+    for about in scored:
+        for name, value in about["scores"].items():
+            found.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-@scorer(metrics=[by_arm()])
+@scorer(metrics=[by_arm(means)])
 def rubric() -> Scorer:
     """The share of criteria that are met."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        scores = state.store.get("scores")
+        scores = state.store.get("found")
         missing = [name for name, value in scores.items() if not value and name != "disagreement"]
         return Score(
             value=scores["met"],

@@ -36,7 +36,8 @@ from gadfly.agent.llm.framings import openings
 from gadfly.agent.llm.model import ChatModel, Message, Reply
 from gadfly.corpus import default_corpus, quotes
 from gadfly.corpus.index import Corpus
-from gadfly.errors import CorpusError, UsageError
+from gadfly.errors import CorpusError
+from gadfly.evals.kit.script import known
 from gadfly.evals.reasoners.base import turned_round
 from gadfly.tools.ledger import Ledger
 
@@ -73,17 +74,15 @@ def proposed(arm: str, chat: ChatModel, asked: dict[str, Any]) -> Shown | None:
     Raises:
         UsageError: there is no such arm.
     """
-    if arm not in ARMS:
-        raise UsageError(f"no arm named {arm!r}; there are: {', '.join(ARMS)}")
+    known([arm], ARMS, "arm named")
     if arm == "bare":
         return _bare(chat, asked)
-    said = OneOpening(chat) if arm == "one framing" else chat
+    said = Between(chat, hears=one_opening if arm == "one framing" else str, says=planted)
     options = {name: asked[name] for name in ("days", "gpu", "budget", "level")}
+    options |= {"n": _SHOWN, "pilot": arm != "no pilot"}
 
     def run(corpus: Corpus) -> Proposals:
-        return propose(
-            asked["topic"], **options, n=_SHOWN, llm=Planting(said), pilot=arm != "no pilot", corpus=corpus
-        )  # fmt: skip
+        return propose(asked["topic"], **options, llm=said, corpus=corpus)
 
     if arm != "no corpus":
         return _best(run(default_corpus()))
@@ -123,45 +122,51 @@ def judged(text: str, chat: ChatModel) -> float:
     return sum(middles) / (2 * len(middles)) if middles else 0.0
 
 
-class _Around:
-    """A chat model around another, under its name."""
+class Between:
+    """A chat model around another, under its name.
 
-    def __init__(self, chat: ChatModel) -> None:
-        self._chat = chat
+    Args:
+        hears: what the model hears instead of the last message.
+        says: what it is made to say instead of its answer, by the last message and the answer.
+    """
+
+    def __init__(
+        self, chat: ChatModel, hears: Callable[[str], str], says: Callable[[str, str], str]
+    ) -> None:
+        self._chat, self._hears, self._says = chat, hears, says
 
     @property
     def name(self) -> str:
         return self._chat.name
 
-
-class Planting(_Around):
-    """A chat model whose drafts have the planted project before them; all else passes through."""
-
     def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSchema], on_text: Callable[[str], None]
-    ) -> Reply:  # fmt: skip
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSchema],
+        on_text: Callable[[str], None],
+    ) -> Reply:
         """One turn of the protocol."""
-        reply = self._chat.reply(messages, tools, on_text)
-        if turned_round("propose_write", str(messages[-1].get("content") or "")) is None:
-            return reply
-        drafts = [absent(), *(list_in(reply.text) or [])]
-        return replace(reply, text=json.dumps(drafts))
+        *before, last = messages
+        asked = str(last.get("content") or "")
+        heard = [*before, {**last, "content": self._hears(asked)}]
+        reply = self._chat.reply(heard, tools, on_text)
+        return replace(reply, text=self._says(asked, reply.text))
 
 
-class OneOpening(_Around):
-    """A chat model that hears every opening of the red team as the writer's own."""
+def planted(asked: str, said: str) -> str:
+    """Drafts with the planted project before them; all else as it is."""
+    if turned_round("propose_write", asked) is None:
+        return said
+    return json.dumps([absent(), *(list_in(said) or [])])
 
-    def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSchema], on_text: Callable[[str], None]
-    ) -> Reply:  # fmt: skip
-        """One turn of the protocol."""
-        said = str(messages[-1].get("content") or "")
-        known = openings("project")
-        for opening in known.values():
-            if said.startswith(opening):
-                said = known["own"] + said.removeprefix(opening)
-                break
-        return self._chat.reply([*messages[:-1], {**messages[-1], "content": said}], tools, on_text)
+
+def one_opening(asked: str) -> str:
+    """Every opening of the red team as the writer's own."""
+    told = openings("project")
+    for opening in told.values():
+        if asked.startswith(opening):
+            return told["own"] + asked.removeprefix(opening)
+    return asked
 
 
 def absent() -> dict[str, Any]:
@@ -178,11 +183,13 @@ def absent() -> dict[str, Any]:
     ]
     return {
         **given.model_dump(mode="json", exclude={"slug"}),
-        "title": ABSENT, "days": 1, "pilot_is": "effect",
+        "title": ABSENT,
+        "days": 1,
+        "pilot_is": "effect",
         "question": "At which layer does {model} settle on the harbour of a ship whose name it has never read?",
         "pilot": {"tool": "lens", "arguments": {"prompts": prompts}},
         "pilot_means": "That the answers given for these prompts can be read before the last layer.",
-    }  # fmt: skip
+    }
 
 
 def _best(found: Proposals) -> Shown | None:
@@ -191,18 +198,21 @@ def _best(found: Proposals) -> Shown | None:
         return None
     best = own[0]
     return Shown(
-        page=page(best), draft=best.draft, feasibility=best.feasibility, fits=best.feasibility.fits,
-        by_model=best.origin == "model", sank=len(own) == len(found.proposals),
+        page=page(best),
+        draft=best.draft,
+        feasibility=best.feasibility,
+        fits=best.feasibility.fits,
+        by_model=best.origin == "model",
+        sank=len(own) == len(found.proposals),
         disagreement=any(score.disagreement for p in found.proposals for score in p.scores),
-    )  # fmt: skip
+    )
 
 
 def _bare(chat: ChatModel, asked: dict[str, Any]) -> Shown | None:
     """The first draft that can be read, untouched. What a model writes is shown, so nothing can sink."""
-    drafts, _ = write(
-        asked["topic"], notes="", days=asked["days"], level=asked["level"], n=_SHOWN + 1,
-        corpus=default_corpus(), asker=Asker(chat),
-    )  # fmt: skip
+    options = {name: asked[name] for name in ("days", "level")}
+    corpus, asker = default_corpus(), Asker(chat)
+    drafts, _ = write(asked["topic"], notes="", n=_SHOWN + 1, corpus=corpus, asker=asker, **options)
     if not drafts:
         return None
     estimate = fit(drafts[0], Limits(machine(asked["gpu"]), asked["days"], asked["budget"]))

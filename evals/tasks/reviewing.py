@@ -11,9 +11,9 @@ import re
 from typing import Any
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, TaskState, solver
 
 from gadfly.agent.critic.judge import candidates
 from gadfly.agent.critic.views import views
@@ -22,7 +22,7 @@ from gadfly.agent.llm.framings import code_question
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
 from gadfly.evals.kit.place import rows
-from gadfly.evals.tasks.solving import among, engine
+from gadfly.evals.tasks.solving import among, in_arms, solved
 from gadfly.tools.review.reading.material import Material, text_file
 
 ARMS = ("gadfly", "rules", "one framing", "bare")
@@ -37,23 +37,12 @@ def reviewing(limit: int | None = None, arms: str | list[str] = "") -> Task:
         limit: at most this many cases; each bug is followed by its repair.
         arms: which arms, separated by commas; all of them by default.
     """
+    chosen = among(arms, ARMS)
     samples = []
     for row in rows("review")[:limit]:
-        kind = "bug" if row["bug"] else "repaired"
-        samples += [
-            Sample(
-                id=f"{row['id']} {arm}",
-                input=row["code"],
-                target="found" if row["bug"] else "silent",
-                metadata={
-                    "arm": arm,
-                    "group": f"{kind}: {arm}",
-                    "line": row["line"],
-                    "match": row["match"],
-                },
-            )
-            for arm in among(arms, ARMS)
-        ]
+        kind, target = ("bug", "found") if row["bug"] else ("repaired", "silent")
+        about = {"group": kind, "line": row["line"], "match": row["match"]}
+        samples += in_arms(chosen, row["id"], row["code"], target, **about)
     return Task(dataset=MemoryDataset(samples, name="code"), solver=read_code(), scorer=findings())
 
 
@@ -61,15 +50,11 @@ def reviewing(limit: int | None = None, arms: str | list[str] = "") -> Task:
 def read_code() -> Solver:
     """The findings of the sample's arm: line and words of each."""
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        found = await engine(lambda chat: found_in(state.metadata["arm"], chat, state.input_text))
-        state.store.set("findings", found)
-        state.output.completion = (
-            "\n".join(f"line {each['line']}: {each['said']}" for each in found) or "nothing"
-        )
-        return state
+    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
+        found = found_in(state.metadata["arm"], chat, state.input_text)
+        return "\n".join(f"line {e['line']}: {e['said']}" for e in found) or "nothing", found
 
-    return solve
+    return solved(work)
 
 
 @scorer(metrics=[grouped(mean(), "group", all=False)])
@@ -77,7 +62,7 @@ def findings() -> Scorer:
     """1 where the bug was found, or the repaired code left in peace."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found, about = state.store.get("findings"), state.metadata
+        found, about = state.store.get("found"), state.metadata
         if target.text == "silent":
             right = not found
         else:
@@ -97,10 +82,8 @@ def found_in(arm: str, chat: ChatModel, code: str) -> list[dict[str, Any]]:
     if arm == "bare":
         view = views(file)[0]
         asked = code_question("neutral", view.text, view.changed)
-        reply = chat.reply(
-            [{"role": "system", "content": prompt("review_detect").render()}, {"role": "user", "content": asked}],
-            [], lambda _: None,
-        )  # fmt: skip
+        system = {"role": "system", "content": prompt("review_detect").render()}
+        reply = chat.reply([system, {"role": "user", "content": asked}], [], lambda _: None)
         told = candidates(reply.text, view, "neutral")
         return [
             {"line": each.spot.start, "said": each.problem} for each in (told[0] if told else [])

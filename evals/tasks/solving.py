@@ -1,40 +1,82 @@
-"""Running the synchronous engine inside Inspect's asynchronous solver, in a data folder of its own; arms by name."""
+"""What the tasks share: samples in arms, the synchronous engine inside Inspect's asynchronous solver, numbers by arm.
+
+All samples share one data folder, which is not the user's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
-from gadfly.errors import UsageError
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import Metric, SampleScore, Value, metric
+from inspect_ai.solver import Generate, Solver, TaskState
+
 from gadfly.evals.kit.place import own_home
+from gadfly.evals.kit.script import known
 from gadfly.evals.tasks.chat import InspectChat
 
 Found = TypeVar("Found")
+Numbers = dict[str, float]
 _home = contextlib.ExitStack()
 _entered = False
 
 
-async def engine(work: Callable[[InspectChat], Found]) -> Found:
-    """``work`` in a thread, with the model under evaluation. All samples share one data folder."""
-    global _entered
-    if not _entered:
-        _entered = True
-        _home.enter_context(own_home())
-    chat = InspectChat()
-    return await asyncio.to_thread(work, chat)
-
-
-def among(names: str | Sequence[str], known: Sequence[str]) -> list[str]:
+def among(names: str | Sequence[str], there: Collection[str], what: str = "arm named") -> list[str]:
     """Names as ``-T`` gives them: one, several with commas, or the list that Inspect makes of those. None is all.
 
     Raises:
         UsageError: one of them is not known.
     """
-    if not names:
-        return list(known)
-    asked = names.split(",") if isinstance(names, str) else list(names)
-    if unknown := [name for name in asked if name not in known]:
-        raise UsageError(f"none is named {unknown[0]!r}; there are: {', '.join(known)}")
-    return asked
+    asked = names.split(",") if isinstance(names, str) and names else names
+    return known(list(asked), there, what)
+
+
+def in_arms(arms: Sequence[str], name: str, text: str, target: Any, **about: Any) -> list[Sample]:
+    """A sample for each arm. ``group``, where there is one, is what the arm's mean is shown under."""
+    return [
+        Sample(
+            id=f"{name} {arm}",
+            input=text,
+            target=target,
+            metadata={**about, "arm": arm, "group": f"{about.get('group', '')}: {arm}"},
+        )
+        for arm in arms
+    ]
+
+
+def solved(work: Callable[[InspectChat, TaskState], tuple[str, Found]]) -> Solver:
+    """A solver of ``work``, run in a thread: the text that is shown, and what the scorer finds under ``found``."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        global _entered
+        if not _entered:
+            _entered = True
+            _home.enter_context(own_home())
+        chat = InspectChat()
+        state.output.completion, found = await asyncio.to_thread(work, chat, state)
+        state.store.set("found", found)
+        return state
+
+    return solve
+
+
+@metric
+def by_arm(summary: Callable[[Sequence[dict[str, Any]]], Numbers]) -> Metric:
+    """The numbers of ``summary`` for the scores' metadata of each arm."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        arms: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for each in scores:
+            about = each.score.metadata or {}
+            arms[about["arm"]].append(about)
+        return {
+            f"{name}: {arm}": value
+            for arm, some in arms.items()
+            for name, value in summary(some).items()
+        }
+
+    return compute

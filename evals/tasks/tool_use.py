@@ -11,16 +11,18 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.solver import Solver, TaskState, solver
 
 from gadfly.agent.answers.answer import Answer
+from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.measuring.false_positives import chosen, weakened
 from gadfly.evals.tasks.arms import MEASURING, answered
-from gadfly.evals.tasks.solving import among, engine
+from gadfly.evals.tasks.solving import among, in_arms, solved
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
 
@@ -32,12 +34,13 @@ _ASKED = {
     "attribute": "Which head writes the answer? Measure it by direct logit attribution.",
     "steer": "Does the direction between these two classes steer the answer? Measure it by steering.",
 }
+_L, _H = planted.LAYER, planted.HEAD
+_NAMED = rf"layer {_L}\D+head {_H}|L{_L}\W*(?:H|head ){_H}"
 _PLACE = {
-    "patch": rf"(?:layer {planted.LAYER}\D+head {planted.HEAD}|L{planted.LAYER}\W*(?:H|head ){planted.HEAD}|"
-    rf"head {planted.HEAD}\D+layer {planted.LAYER}|\b{planted.LAYER}\.{planted.HEAD}\b)",
-    "probe": rf"layer {planted.LAYER}\b",
-    "lens": rf"layer {planted.LAYER}\b",
-    "attribute": rf"(?:layer {planted.LAYER}\D+head {planted.HEAD}|L{planted.LAYER}\W*(?:H|head ){planted.HEAD})",
+    "patch": rf"(?:{_NAMED}|head {_H}\D+layer {_L}|\b{_L}\.{_H}\b)",
+    "probe": rf"layer {_L}\b",
+    "lens": rf"layer {_L}\b",
+    "attribute": rf"(?:{_NAMED})",
 }
 
 
@@ -54,23 +57,16 @@ def tool_use(
         tools: which tools, separated by commas; all of them by default.
         arms: which arms, separated by commas; all of them by default.
     """
+    chosen_arms = among(arms, MEASURING)
     samples = []
-    for case in chosen(among(tools, tuple(_ASKED))):
+    for case in chosen(among(tools, _ASKED, "tool named")):
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 whole = case.planted(seed, Path(folder))
             for kind, data in (("planted", whole), ("noise", weakened(whole, 0.0, seed))):
-                samples += [
-                    Sample(
-                        id=f"{case.tool} {kind} {seed} {arm}",
-                        input=_ASKED[case.tool],
-                        target=kind,
-                        metadata={
-                            "arm": arm, "group": f"{kind}: {arm}", "tool": case.tool, "data": json.dumps(data),
-                        },
-                    )
-                    for arm in among(arms, MEASURING)
-                ]  # fmt: skip
+                about = {"group": kind, "tool": case.tool, "data": json.dumps(data)}
+                name = f"{case.tool} {kind} {seed}"
+                samples += in_arms(chosen_arms, name, _ASKED[case.tool], kind, **about)
     return Task(
         dataset=MemoryDataset(samples, name="planted"), solver=experiment(), scorer=truthful()
     )
@@ -80,18 +76,12 @@ def tool_use(
 def experiment() -> Solver:
     """The engine's answer on the planted model, with the data attached."""
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        about = state.metadata
-        found = await engine(
-            lambda chat: answered(
-                about["arm"], chat, state.input_text, context=about["data"], model="planted"
-            )
-        )
-        state.output.completion = found.answer
-        state.store.set("answer", found.model_dump(mode="json"))
-        return state
+    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
+        about, asked = state.metadata, state.input_text
+        found = answered(about["arm"], chat, asked, context=about["data"], model="planted")
+        return found.answer, found.model_dump(mode="json")
 
-    return solve
+    return solved(work)
 
 
 @scorer(metrics=[grouped(mean(), "group", all=False)])
@@ -99,7 +89,7 @@ def truthful() -> Scorer:
     """1 where the answer fits what was planted."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = Answer.model_validate(state.store.get("answer"))
+        found = Answer.model_validate(state.store.get("found"))
         return Score(
             value=float(right(found, state.metadata["tool"], target.text)), answer=found.answer
         )

@@ -93,7 +93,7 @@ def test_arms_are_taken_as_the_command_line_gives_them(given: str | list[str]) -
 
 def test_an_unknown_arm_names_the_others() -> None:
     for task in (registry.answering, registry.sycophancy, registry.tool_use, registry.reviewing):
-        with pytest.raises(UsageError, match=r"none is named 'naked'; there are: gadfly, .*bare"):
+        with pytest.raises(UsageError, match=r"no arm named 'naked'; there are: gadfly, .*bare"):
             task(arms="naked")
 
 

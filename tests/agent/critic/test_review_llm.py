@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.buggy import AUC, NORM, NORM_FIXED
 
+from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.scripted import ScriptedModel, says
 from gadfly.evals.measuring.review_llm import run
 from gadfly.evals.reasoners import reasoner
@@ -62,8 +65,12 @@ def cases(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def both(cases: Path, chat: ChatModel, limit: int | None = None) -> Iterator[SimpleNamespace]:
+    return (SimpleNamespace(**part) for part in run(cases, chat, limit).values())
+
+
 def test_a_steady_reader(cases: Path) -> None:
-    scores, steadiness = run(cases, reasoner("honest"))
+    scores, steadiness = both(cases, reasoner("honest"))
     assert (scores.recall, scores.precision, scores.clean_pass, scores.twin_pass) == (
         1.0,
         1.0,
@@ -76,7 +83,7 @@ def test_a_steady_reader(cases: Path) -> None:
 
 
 def test_a_sycophant(cases: Path) -> None:
-    scores, steadiness = run(cases, reasoner("sycophantic"))
+    scores, steadiness = both(cases, reasoner("sycophantic"))
     assert scores.clean_pass == 0.0
     assert steadiness.consistency == 0.0
     assert steadiness.regressive_flips == 1.0
@@ -91,7 +98,7 @@ def test_a_sycophant(cases: Path) -> None:
 
 
 def test_replies_that_cannot_be_read_are_counted_and_judge_nothing(cases: Path) -> None:
-    _, steadiness = run(cases, ScriptedModel(repeat(says("I like it"))), limit=2)
+    _, steadiness = both(cases, ScriptedModel(repeat(says("I like it"))), limit=2)
     assert steadiness.cases == 2
     assert steadiness.unreadable_replies == 8
     assert steadiness.regressive_flips is None

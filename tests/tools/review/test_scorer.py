@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from gadfly.errors import GadflyError
-from gadfly.evals.measuring.review_rules import Outcome, Score, measure, table
+from gadfly.evals.measuring.review_rules import Outcome, measure, table
 
 BUG = "n = 3\nacts = [[]] * n\n"
 FIX = "n = 3\nacts = [[] for _ in range(n)]\n"
@@ -28,10 +29,10 @@ def _folder(tmp_path: Path, *cases: dict[str, object], twin: str = FIX) -> Path:
     return tmp_path
 
 
-def scored(folder: Path) -> tuple[Score, list[Outcome]]:
+def scored(folder: Path) -> tuple[SimpleNamespace, list[Outcome]]:
     found = measure(folder)
     cases = [Outcome(**each) for each in found.pop("by_case")]
-    return Score(**found), cases
+    return SimpleNamespace(**found), cases
 
 
 def test_place_and_concept_both_count(tmp_path: Path) -> None:

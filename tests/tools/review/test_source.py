@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.agent.jobs.review import review as run
+from gadfly.agent.jobs.review import review_material as run
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.findings import Finding
 from gadfly.tools.review.reading.material import Material, text_file
@@ -54,7 +54,7 @@ def test_cells_of_other_languages_and_broken_cells_hide_nothing(reviewed: Review
 
 def test_what_cannot_be_read_gives_a_notice() -> None:
     for path, text in (("a.py", "def f(:\n"), ("b.ipynb", "{"), ("c.ipynb", "[]"), ("d.py", "\0")):
-        done = run(Material("x", [text_file(path, text)]), rules_only=True)
+        done = run(Material("x", [text_file(path, text)]), llm="offline")
         assert not done.findings and len(done.notices) == 1, path
     assert from_text("e.py", "x = 1\n" * 400_000).notice
 
@@ -106,7 +106,7 @@ def test_a_finding_knows_its_line_in_the_notebook_file() -> None:
     assert BUG in text.split("\n")[line - 1]
     for changed, told in (({line}, 1), ({line - 1}, 0)):
         material = Material("x", [text_file("x.ipynb", text, changed=changed)])
-        assert len(run(material, rules_only=True).findings) == told
+        assert len(run(material, llm="offline").findings) == told
 
 
 _LINE = st.sampled_from([BUG, "x = 1", "%%bash", "!ls", "if a:", "é = 'ü'", "", 's = """', "\\"])
