@@ -20,9 +20,8 @@ from typing import Any
 from gadfly.errors import UsageError
 from gadfly.evals.bench.patch import engine, pairs_of
 from gadfly.evals.kit.script import known, script
-from gadfly.evals.kit.timing import timed
-from gadfly.evals.peers.environment import PYVENE, TRANSFORMER_LENS, Peer, interpreter
-from gadfly.evals.peers.running import ask_model
+from gadfly.evals.peers.environment import PYVENE, TRANSFORMER_LENS, Peer
+from gadfly.evals.peers.running import beside
 from gadfly.tools.model import LocalModel, load
 from gadfly.tools.patching.engine import capture
 from gadfly.tools.patching.pairs import PromptPair, prepare
@@ -76,32 +75,24 @@ def compare(
     """
     import torch
 
-    python = python or interpreter(peer)
     model = load(name, device=device)
     pairs = prepare(model, _of_one_length(model, behaviour, n))
     donor, clean = capture(model, pairs.clean, "residual")
     ours = partial(engine, model, pairs, donor, 512)
     effects = ours().reshape(-1, len(pairs))
-    taken = timed(ours, rounds)
     rows = {"clean": pairs.clean.ids, "corrupt": pairs.corrupt.ids}
     rows |= {"answer": pairs.answer, "wrong": pairs.wrong}
-    job = {"rounds": rounds, **{key: row.tolist() for key, row in rows.items()}}
-    theirs = ask_model(peer.name, python, f"{peer.name.replace('-', '_')}_patch", name, model, job)
-    taken += timed(ours, rounds)
-    seconds, their_seconds = min(taken), min(theirs["seconds"])
+    job: dict[str, Any] = {key: row.tolist() for key, row in rows.items()}
+    script = f"{peer.name.replace('-', '_')}_patch"
+    theirs, about = beside(peer, script, python, model, {**job, "rounds": rounds}, ours)
     logits = torch.tensor(theirs["logits"])
     return {
-        "peer": peer.name,
-        "version": theirs["version"],
-        "model": name,
+        **about,
         "cells": len(effects),
         "pairs": len(pairs),
         "difference": float((effects - torch.tensor(theirs["effects"])).abs().max()),
         "spread": float(effects.std()),
         "logit_difference": float((clean.float().cpu() - logits).abs().max()),
-        "seconds": seconds,
-        "their_seconds": their_seconds,
-        "ratio": their_seconds / seconds,
     }
 
 

@@ -18,9 +18,8 @@ from typing import Any
 from gadfly.errors import UsageError
 from gadfly.evals.bench.steer import prompts as texts_for
 from gadfly.evals.kit.script import script
-from gadfly.evals.kit.timing import timed
-from gadfly.evals.peers.environment import REPENG, interpreter
-from gadfly.evals.peers.running import ask_model
+from gadfly.evals.peers.environment import REPENG
+from gadfly.evals.peers.running import beside
 from gadfly.tools.generating import decode
 from gadfly.tools.model import load
 from gadfly.tools.steering.engine import adding, mean_norm
@@ -52,7 +51,6 @@ def measure(
     """
     import torch
 
-    python = python or interpreter(REPENG)
     loaded = load(model, device=device)
     layer = loaded.num_layers // 2 if layer is None else layer
     if not 0 <= layer < loaded.num_layers:
@@ -75,7 +73,6 @@ def measure(
     made = torch.tensor(generated())
     assert made.shape == (prompts, tokens), "the model ended a text: times differ"
 
-    taken = timed(generated, rounds)
     given = {
         "ids": batch.ids,
         "mask": batch.mask,
@@ -89,24 +86,17 @@ def measure(
         "tokens": tokens,
     }
     job |= {key: value.tolist() for key, value in given.items()}
-    theirs = ask_model(REPENG.name, python, "repeng_steer", model, loaded, job)
-    taken += timed(generated, rounds)
-    seconds, their_seconds = min(taken), min(theirs["seconds"])
+    theirs, about = beside(REPENG, "repeng_steer", python, loaded, job, generated)
     return {
-        "peer": REPENG.name,
-        "version": theirs["version"],
-        "model": model,
+        **about,
         "layer": layer,
         "prompts": prompts,
         "new_tokens": tokens,
         "difference": float((logits - torch.tensor(theirs["logits"])).abs().max()),
         "effect": float((logits - plain).abs().max()),
         "same_tokens": float((made == torch.tensor(theirs["texts"])).float().mean()),
-        "seconds": seconds,
-        "their_seconds": their_seconds,
-        "tokens_per_second": prompts * tokens / seconds,
-        "their_tokens_per_second": prompts * tokens / their_seconds,
-        "ratio": their_seconds / seconds,
+        "tokens_per_second": prompts * tokens / about["seconds"],
+        "their_tokens_per_second": prompts * tokens / about["their_seconds"],
     }
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gadfly
 from gadfly.errors import GadflyError
+from gadfly.evals.kit.timing import timed
+from gadfly.evals.peers.environment import Peer, interpreter
 from gadfly.tools.checkpoints import locate
 
 if TYPE_CHECKING:
@@ -42,12 +45,31 @@ def ask(name: str, python: Path, script: Path, job: dict[str, Any]) -> dict[str,
     return answer
 
 
-def ask_model(
-    name: str, python: Path, script: str, checkpoint: str, model: LocalModel, job: dict[str, Any]
-) -> dict[str, Any]:
-    """The answer of a script that loads the same weights on the same device, with as many threads."""
+def beside(
+    peer: Peer,
+    script: str,
+    python: Path | None,
+    model: LocalModel,
+    job: dict[str, Any],
+    ours: Callable[[], object],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a script gives that loads the same weights on the same device, with as many threads; and both's seconds.
+
+    Rounds of two processes cannot be interleaved: ours are taken before and after theirs, and the quickest of each are
+    compared, for other load only adds.
+
+    Args:
+        python: an interpreter that has the peer; None: its own environment, made on first use.
+        job: what else the script needs; ``rounds`` is the number of rounds.
+    """
     import torch
 
-    own: dict[str, Any] = {"model": str(locate(checkpoint)), "device": str(model.device)}
-    own["threads"] = torch.get_num_threads()
-    return ask(name, python, SCRIPTS / f"{script}.py", {**own, **job})
+    place = {"model": str(locate(model.name)), "device": str(model.device)}
+    taken = timed(ours, job["rounds"])
+    asked = {**place, "threads": torch.get_num_threads(), **job}
+    theirs = ask(peer.name, python or interpreter(peer), SCRIPTS / f"{script}.py", asked)
+    taken += timed(ours, job["rounds"])
+    seconds, their_seconds = min(taken), min(theirs["seconds"])
+    about = {"peer": peer.name, "version": theirs["version"], "model": model.name}
+    times = {"seconds": seconds, "their_seconds": their_seconds, "ratio": their_seconds / seconds}
+    return theirs, about | times

@@ -13,18 +13,14 @@ import wire  # first: it takes stdout away from what is imported next
 import pyvene
 import torch
 from pyvene.models.intervenable_modelcard import type_to_dimension_mapping, type_to_module_mapping
-from transformers import AutoModelForCausalLM, Qwen2ForCausalLM
+from transformers import Qwen2ForCausalLM
 
 job = wire.job()
-model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).to(job["device"])
-model = model.eval()
+model = wire.model(job)
 if model.config.model_type == "qwen3":
     for mapping in (type_to_module_mapping, type_to_dimension_mapping):
         mapping[type(model)] = mapping[Qwen2ForCausalLM]
-clean, corrupt, answer, wrong = (
-    torch.tensor(job[name], device=job["device"])
-    for name in ("clean", "corrupt", "answer", "wrong")
-)
+clean, corrupt, answer, wrong = wire.tensors(job, "clean", "corrupt", "answer", "wrong")
 rows = torch.arange(len(clean), device=job["device"])
 layers, length = model.config.num_hidden_layers, clean.shape[1]
 
@@ -35,9 +31,8 @@ def hooked(where, kind):
 
 
 def at(layer, units=1):
-    return {
-        "layer": layer, "component": "block_output", "unit": "pos", "max_number_of_units": units,
-    }  # fmt: skip
+    where = {"layer": layer, "component": "block_output", "unit": "pos"}
+    return {**where, "max_number_of_units": units}
 
 
 def sweep(donor):

@@ -13,15 +13,12 @@ import wire  # first: it takes stdout away from what is imported next
 import numpy as np
 import torch
 from repeng import ControlModel, ControlVector
-from transformers import AutoModelForCausalLM
 
 job = wire.job()
-model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).to(job["device"])
-ids, mask, positions = (
-    torch.tensor(job[name], device=job["device"]) for name in ("ids", "mask", "positions")
-)
+model = wire.model(job)
+ids, mask, positions = wire.tensors(job, "ids", "mask", "positions")
 layer = job["layer"]
-steered = ControlModel(model.eval(), [layer])
+steered = ControlModel(model, [layer])
 direction = np.array(job["vector"], dtype=np.float32)
 steered.set_control(
     ControlVector(model_type=model.config.model_type, directions={layer: direction}),
@@ -30,10 +27,9 @@ steered.set_control(
 
 
 def generated():
-    made = steered.generate(
-        input_ids=ids, attention_mask=mask, max_new_tokens=job["tokens"], min_new_tokens=job["tokens"],
-        do_sample=False, pad_token_id=0,
-    )  # fmt: skip
+    count = {"max_new_tokens": job["tokens"], "min_new_tokens": job["tokens"]}
+    how = {**count, "do_sample": False, "pad_token_id": 0}
+    made = steered.generate(input_ids=ids, attention_mask=mask, **how)
     return made[:, ids.shape[1] :]
 
 

@@ -11,10 +11,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 job = wire.job()
 model = TransformerBridge.boot_transformers(job["model"], device=job["device"], dtype=torch.float32)
-clean, corrupt, answer, wrong = (
-    torch.tensor(job[name], device=job["device"])
-    for name in ("clean", "corrupt", "answer", "wrong")
-)
+clean, corrupt, answer, wrong = wire.tensors(job, "clean", "corrupt", "answer", "wrong")
 rows = torch.arange(len(clean), device=job["device"])
 layers, length = model.cfg.n_layers, clean.shape[1]
 

@@ -18,6 +18,22 @@ def job():
     return asked
 
 
+def tensors(asked, *names):
+    """Parts of a job on its device."""
+    import torch
+
+    return [torch.tensor(asked[name], device=asked["device"]) for name in names]
+
+
+def model(asked):
+    """The job's weights as transformers loads them."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    made = AutoModelForCausalLM.from_pretrained(asked["model"], dtype=torch.float32)
+    return made.to(asked["device"]).eval()
+
+
 def answer(found):
     """Write the answer; nothing may follow."""
     json.dump(found, _ANSWER)
