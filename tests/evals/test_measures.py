@@ -88,9 +88,16 @@ def test_a_benchmark_that_cannot_run_is_a_row_that_says_why(
 
 def test_the_report_stands_alone_and_says_what_was_never_run(tmp_path: Path) -> None:
     guard = {
-        "reasoner": "hallucinating", "guard": "receipt struck: <b>", "silent": False, "passed": False, "count": 3,
-        "of": 4, "share": 0.75, "interval": [0.3, 0.95], "without": None,
-    }  # fmt: skip
+        "reasoner": "hallucinating",
+        "guard": "receipt struck: <b>",
+        "silent": False,
+        "passed": False,
+        "count": 3,
+        "of": 4,
+        "share": 0.75,
+        "interval": [0.3, 0.95],
+        "without": None,
+    }
     write("guards", {"guards": [guard]}, into=tmp_path)
     shown = report.page(tmp_path)
     assert "receipt struck: &lt;b&gt;" in shown and "3 of 4 (let through)" in shown

@@ -65,10 +65,9 @@ def test_pages_of_proposals_are_checked(tmp_path: Path) -> None:
 
 def test_a_judge_is_a_role_of_its_own(tmp_path: Path) -> None:
     roles = {"judge": "gadfly/sycophantic"}
-    log = inspect_ai.eval(
-        registry.proposals(limit=1, arms="bare"), model="gadfly/honest", model_roles=roles,
-        log_dir=str(tmp_path), display="none",
-    )[0]  # fmt: skip
+    task, how = registry.proposals(limit=1, arms="bare"), {"log_dir": str(tmp_path)}
+    how |= {"model": "gadfly/honest", "display": "none"}
+    log = inspect_ai.eval(task, model_roles=roles, **how)[0]
     assert log.samples[0].scores["rubric"].metadata["scores"]["judged"] == 1.0
 
 
