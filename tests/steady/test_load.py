@@ -36,8 +36,11 @@ def test_30_searches_at_once_while_another_process_adds(ready: Path, tmp_path: P
     environment = surroundings(home)
     writer = subprocess.Popen(
         [*GADFLY, "corpus", "add", str(notes), "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
     readers = [
         subprocess.Popen([sys.executable, "-c", search], stderr=subprocess.PIPE, env=environment)
         for _ in range(10)

@@ -45,25 +45,48 @@ def write(folder: Path, config: dict[str, Any], tensors: dict[str, Any]) -> Path
 def modern(kind: str, hook: str = "blocks.1.hook_resid_post", **more: Any) -> dict[str, Any]:
     """As SAELens 6 writes it: what belongs to the language model is under ``metadata``."""
     metadata = {
-        "sae_lens_version": "6.20.0", "model_name": "tiny", "hook_name": hook, "hook_head_index": None,
-        "prepend_bos": True, "context_size": 16, "model_from_pretrained_kwargs": {},
+        "sae_lens_version": "6.20.0",
+        "model_name": "tiny",
+        "hook_name": hook,
+        "hook_head_index": None,
+        "prepend_bos": True,
+        "context_size": 16,
+        "model_from_pretrained_kwargs": {},
         **more.pop("metadata", {}),
-    }  # fmt: skip
+    }
     return {
-        "architecture": kind, "d_in": WIDTH, "d_sae": FEATURES, "dtype": "float32", "device": "cpu",
-        "apply_b_dec_to_input": "transcoder" not in kind, "normalize_activations": "none",
-        "reshape_activations": "none", "metadata": metadata, **more,
-    }  # fmt: skip
+        "architecture": kind,
+        "d_in": WIDTH,
+        "d_sae": FEATURES,
+        "dtype": "float32",
+        "device": "cpu",
+        "apply_b_dec_to_input": "transcoder" not in kind,
+        "normalize_activations": "none",
+        "reshape_activations": "none",
+        "metadata": metadata,
+        **more,
+    }
 
 
 def legacy(hook: str = "blocks.1.hook_resid_post", **more: Any) -> dict[str, Any]:
     """As versions before 6 write it: everything flat, some keys under older names."""
     return {
-        "d_in": WIDTH, "d_sae": FEATURES, "dtype": "torch.float32", "device": "cpu", "model_name": "tiny",
-        "hook_point": hook, "hook_point_layer": 1, "hook_point_head_index": None, "activation_fn_str": "relu",
-        "apply_b_dec_to_input": True, "finetuning_scaling_factor": False, "prepend_bos": True,
-        "normalize_activations": False, "sae_lens_training_version": "3.0.0", **more,
-    }  # fmt: skip
+        "d_in": WIDTH,
+        "d_sae": FEATURES,
+        "dtype": "torch.float32",
+        "device": "cpu",
+        "model_name": "tiny",
+        "hook_point": hook,
+        "hook_point_layer": 1,
+        "hook_point_head_index": None,
+        "activation_fn_str": "relu",
+        "apply_b_dec_to_input": True,
+        "finetuning_scaling_factor": False,
+        "prepend_bos": True,
+        "normalize_activations": False,
+        "sae_lens_training_version": "3.0.0",
+        **more,
+    }
 
 
 def expected(
@@ -104,5 +127,8 @@ def principal(activations: Any, k: int) -> dict[str, Any]:
     axes = torch.linalg.svd(activations - mean, full_matrices=False).Vh
     both = torch.cat([axes, -axes])
     return {
-        "W_enc": both.T.clone(), "W_dec": both.clone(), "b_dec": mean.clone(), "b_enc": torch.zeros(len(both)),
-    }  # fmt: skip
+        "W_enc": both.T.clone(),
+        "W_dec": both.clone(),
+        "b_dec": mean.clone(),
+        "b_enc": torch.zeros(len(both)),
+    }

@@ -27,10 +27,10 @@ class Elsewhere(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor, device: torch.device) -> Elsewhere:
+        laid = {"strides": inner.stride(), "storage_offset": inner.storage_offset()}
         made: Elsewhere = torch.Tensor._make_wrapper_subclass(
-            cls, inner.shape, strides=inner.stride(), storage_offset=inner.storage_offset(),
-            dtype=inner.dtype, device=device,
-        )  # fmt: skip
+            cls, inner.shape, **laid, dtype=inner.dtype, device=device
+        )
         made.inner = inner
         return made
 

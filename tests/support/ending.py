@@ -81,10 +81,11 @@ class Started:
             self.master, slave = pty.openpty()
             self.before = termios.tcgetattr(slave)
             self._slave = slave
+            command = [sys.executable, "-c", _ON_A_TERMINAL, *line]
+            ends = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _ON_A_TERMINAL, *line],
-                stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd, start_new_session=True,
-            )  # fmt: skip
+                command, **ends, env=env, cwd=cwd, start_new_session=True
+            )
             sources = {"out": self.master}
         else:
             self.process = subprocess.Popen(
@@ -153,10 +154,9 @@ class Started:
         for reader in self._readers:
             reader.join(0.5 if self.master >= 0 else 5)
         own = seconds - sum(max(0.0, last.get(t, 0.0) - waited.get(t, 0.0)) for t in last)
-        return Ending(
-            " ".join(self.arguments), moment, signals, -9 if late else code, seconds,
-            seconds if late else own, self.text("out"), self.text("err"), marked(self.mark),
-        )  # fmt: skip
+        said = self.text("out"), self.text("err"), marked(self.mark)
+        taken = (-9, seconds, seconds) if late else (code, seconds, own)
+        return Ending(" ".join(self.arguments), moment, signals, *taken, *said)
 
     def sane(self) -> list[str]:
         """What is wrong with the terminal that it leaves."""

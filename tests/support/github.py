@@ -6,17 +6,16 @@ read-only token (403). ``faults`` are answers that come before that: rate limits
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from support.repository import Repository
+from support.serving import Handler, listening
 
 TOKEN = "token-of-the-tests-0123456789"
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
@@ -104,11 +103,8 @@ class GitHub:
             added = sum(line.startswith("+") for line in (body or "").split("\n"))
             removed = sum(line.startswith("-") for line in (body or "").split("\n"))
             kind = {"A": "added", "D": "removed", "M": "modified", "R": "renamed"}[status[0]]
-            told = {
-                "sha": blob if kind != "removed" else head[2],
-                "filename": new, "status": kind, "additions": added, "deletions": removed,
-                "changes": added + removed,
-            }  # fmt: skip
+            told = {"sha": blob if kind != "removed" else head[2], "filename": new, "status": kind}
+            told |= {"additions": added, "deletions": removed, "changes": added + removed}
             if body is not None and len(body) <= self.largest_patch:
                 told["patch"] = body
             if kind == "renamed":
@@ -141,22 +137,16 @@ class GitHub:
             if path == "/user" and not self.login.endswith("[bot]"):
                 return 200, {"login": self.login}
             if path == pull:
-                return 200, {
-                    "number": self.number, "state": "open",
-                    "changed_files": len(self.files()) + self.unlisted, "title": self.title, "body": self.body,
-                    "user": {"login": "somebody"}, "head": {"sha": self.head, "ref": "work"},
-                    "base": {"sha": self.base, "ref": "main"},
-                }  # fmt: skip
+                ends = {"head": (self.head, "work"), "base": (self.base, "main")}
+                told = {name: {"sha": sha, "ref": ref} for name, (sha, ref) in ends.items()}
+                told |= {"number": self.number, "state": "open", "user": {"login": "somebody"}}
+                told |= {"title": self.title, "body": self.body}
+                return 200, {**told, "changed_files": len(self.files()) + self.unlisted}
             if path in (f"{pull}/files", f"{pull}/comments", f"{pull}/reviews"):
-                of = {
-                    "files": self.files,
-                    "comments": lambda: self.comments,
-                    "reviews": lambda: self.reviews,
-                }
-                return 200, [
-                    {k: v for k, v in each.items() if k[0] != "_"}
-                    for each in of[path.rsplit("/", 1)[1]]()
-                ]
+                of: dict[str, Any] = {"comments": self.comments, "reviews": self.reviews}
+                name = path.rpartition("/")[2]
+                listed = self.files() if name == "files" else of[name]
+                return 200, [{k: v for k, v in each.items() if k[0] != "_"} for each in listed]
             if blob := re.fullmatch(rf"{own}/git/blobs/([0-9a-f]{{40}})", path):
                 return 200, self.repository.bytes("cat-file", "blob", blob[1])
             if file := re.fullmatch(rf"{own}/contents/(.+)", path):
@@ -273,26 +263,21 @@ def serve(repository: Repository, base: str, head: str) -> Iterator[GitHub]:
     state = GitHub(repository, base, head)
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _any(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
+    class Api(Handler):
+        def answer(self) -> None:
+            body = self.body()
             parts = urlsplit(self.path)
             query = {k: v[0] for k, v in parse_qs(parts.query).items()}
             with lock:
                 state.requests.append((self.command, self.path, body))
-                fault = next(
-                    (
-                        f
-                        for f in state.faults
-                        if f.method == self.command and re.search(f.path, self.path)
-                    ),
-                    None,
+                fits = (
+                    each
+                    for each in state.faults
+                    if each.method == self.command and re.search(each.path, self.path)
                 )
+                fault = next(fits, None)
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                    self._reply(401, {"message": "Bad credentials"})
+                    self.tell(401, {"message": "Bad credentials"})
                     return
                 if fault is not None:
                     fault.times -= 1
@@ -300,15 +285,13 @@ def serve(repository: Repository, base: str, head: str) -> Iterator[GitHub]:
                         state.faults.remove(fault)
                     if fault.happens:
                         state.answer(self.command, parts.path, query, body)
-                    self._reply(fault.status, fault.body, fault.headers)
+                    self.tell(fault.status, fault.body, fault.headers)
                     return
                 status, told = state.answer(self.command, parts.path, query, body)
             headers = {}
             if isinstance(told, list):
                 told, headers = self._page(told, parts.path, query)
-            self._reply(status, told, headers)
-
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _any  # noqa: N815
+            self.tell(status, told, headers)
 
         def _page(
             self, told: list[Any], path: str, query: dict[str, str]
@@ -321,25 +304,5 @@ def serve(repository: Repository, base: str, head: str) -> Iterator[GitHub]:
                 headers["Link"] = f'<{at}>; rel="next", <{at}>; rel="last"'
             return told[(page - 1) * size : page * size], headers
 
-        def _reply(self, status: int, told: Any, headers: dict[str, str] | None = None) -> None:
-            data = told if isinstance(told, bytes) else json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(Api) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

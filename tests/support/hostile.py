@@ -59,7 +59,7 @@ SAMPLES = [
     "$\\hat{y}_{i} < \\{a\\,b\\}$ [1.00, 1.01] [a](b) [a][b] [a]: b [^c] - [ ] d | $x_{i}$ and $y_{j}$ a*b c*d",
     "{{ site.x }} {% raw %} :smile: <? php ?> <![CDATA[x]]> <!DOCTYPE x>",
     TEXT,
-]  # fmt: skip
+]
 # The second opinion on Markdown: a parser that lets HTML through, as GitHub's and a notebook's do.
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 

@@ -10,14 +10,14 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from support.serving import Handler, listening
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-real-key-of-the-user"
@@ -42,11 +42,17 @@ sys.addaudithook(seen)
 
 def names(evil: str) -> dict[str, str]:
     """What the ``.env`` files set: endpoints, proxies, guards, and code to load."""
-    endpoints = [f"{each}_{end}" for each in ("OPENROUTER", "OPENAI", "ANTHROPIC", "GEMINI")
-                 for end in ("API_BASE", "BASE_URL")]  # fmt: skip
+    makers = ("OPENROUTER", "OPENAI", "ANTHROPIC", "GEMINI")
+    endpoints = [f"{maker}_{end}" for maker in makers for end in ("API_BASE", "BASE_URL")]
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-    others = ("GADFLY_API_BASE", "GADFLY_CHROMA", "HF_ENDPOINT", "LANGSMITH_ENDPOINT",
-              "CHROMA_OTEL_COLLECTION_ENDPOINT", "GITHUB_API_URL")  # fmt: skip
+    others = [
+        "GADFLY_API_BASE",
+        "GADFLY_CHROMA",
+        "HF_ENDPOINT",
+        "LANGSMITH_ENDPOINT",
+        "GITHUB_API_URL",
+    ]
+    others.append("CHROMA_OTEL_COLLECTION_ENDPOINT")
     return dict.fromkeys([*endpoints, *proxies, *others], evil) | {
         "GADFLY_ALLOW_PRIVATE": "1",
         "GADFLY_LLM": "openai/evil",
@@ -161,22 +167,13 @@ def _environment(place: Path) -> Path:
 
 @contextmanager
 def _listening(requests: list[str]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
+    class Refuses(Handler):
+        protocol_version = "HTTP/1.0"  # one request each: what a client sends along is not read
+
+        def answer(self) -> None:
             said = f"{self.command} {self.path} {self.headers.get('Authorization', '')}"
             requests.append(said.strip())
-            self.send_response(403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.tell(403, "")
 
-        do_GET = do_POST = do_CONNECT = do_HEAD = _answer  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Refuses) as url:
+        yield url

@@ -5,13 +5,13 @@ Each request takes the next of its scripted behaviours. It records what it was s
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from support.serving import Handler, listening
 
 
 @dataclass
@@ -75,11 +75,9 @@ def serve(scripts: Iterable[Script] | Callable[[dict[str, Any]], Script]) -> Ite
     keys: list[str] = []
     lock, choosing = threading.Lock(), threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    class Chat(Handler):
+        def answer(self) -> None:
+            body = self.body()
             with lock:
                 requests.append(body)
                 keys.append(self.headers.get("Authorization", ""))
@@ -89,57 +87,27 @@ def serve(scripts: Iterable[Script] | Callable[[dict[str, Any]], Script]) -> Ite
                 else:
                     script = queue.pop(0) if queue else error(500, "script exhausted")
             if script.status != 200:
-                self._plain(script)
+                self.tell(script.status, script.body, _headers(script))
             else:
                 self._stream(script, body["model"])
 
-        def _plain(self, script: Script) -> None:
-            data = (
-                script.body if isinstance(script.body, str) else json.dumps(script.body)
-            ).encode()
-            self.send_response(script.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in script.headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
-            self.wfile.write(data)
-
         def _stream(self, script: Script, model: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
+            self.stream()
             for delta in script.deltas:
-                self._event(_chunk(model, delta))
+                self.event(_chunk(model, delta))
             if script.drop:
-                self.close_connection = True
                 return
-            self._event(_chunk(model, {}, script.finish))
-            usage = script.usage or {
-                "prompt_tokens": 11,
-                "completion_tokens": 7,
-                "total_tokens": 18,
-            }
-            self._event({**_chunk(model, None), "usage": usage})
-            self.wfile.write(b"data: [DONE]\n\n")
-            self.close_connection = True
+            self.event(_chunk(model, {}, script.finish))
+            counts = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+            self.event({**_chunk(model, None), "usage": script.usage or counts})
+            self.event("[DONE]")
 
-        def _event(self, data: dict[str, Any]) -> None:
-            self.wfile.write(b"data: " + json.dumps(data).encode() + b"\n\n")
-            self.wfile.flush()
+    with listening(Chat) as url:
+        yield Server(f"{url}/v1", requests, keys)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield Server(f"http://127.0.0.1:{server.server_port}/v1", requests, keys)
-    finally:
-        server.shutdown()
-        server.server_close()
+def _headers(script: Script) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in script.headers.items()}
 
 
 def _chunk(model: str, delta: dict[str, Any] | None, finish: str | None = None) -> dict[str, Any]:

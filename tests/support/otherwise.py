@@ -23,14 +23,16 @@ ANOTHER_PROCESSOR = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 OLD_LIBRARIES = {
-    "OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "COMPATIBLE",
-    "ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem",
-}  # fmt: skip
-SMALL = {
-    "patch": {"max_rows": 37}, "steer": {"max_rows": 29}, "ablate": {"max_rows": 50}, "lens": {"max_tokens": 70},
-    "attribute": {"max_tokens": 70}, "attention": {"max_tokens": 100}, "patchscope": {"max_rows": 13},
-    "sae": {"max_tokens": 64},
-}  # fmt: skip
+    "OMP_NUM_THREADS": "1",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "OPENBLAS_CORETYPE": "Nehalem",
+}
+_ROWS = {"patch": 37, "steer": 29, "ablate": 50, "patchscope": 13}
+_TOKENS = {"lens": 70, "attribute": 70, "attention": 100, "sae": 64}
+SMALL = {name: {"max_rows": most} for name, most in _ROWS.items()}
+SMALL |= {name: {"max_tokens": most} for name, most in _TOKENS.items()}
 Experiment = tuple[str, dict[str, Any]]
 _NUMBER = re.compile(r"[-+−]?\d+(\.\d+)?(e[-+]?\d+)?")
 _DECIDED = re.compile(r"(^|_)(p|q|layer|head|dose|strength)($|_)|_supported$")
@@ -39,10 +41,8 @@ _DECIDED = re.compile(r"(^|_)(p|q|layer|head|dose|strength)($|_)|_supported$")
 def decided(result: Any) -> dict[str, Any]:
     """What of a result hangs on no last bit: words, choices, p and q; measured numbers are left out."""
     table = result.table
-    fixed = [
-        i for i, name in enumerate(table.columns)
-        if name.split(" ")[-1] in ("q", "p", "layer", "head", "place", "component", "ablated", "feature", "")
-    ]  # fmt: skip
+    ends = {*["q", "p", "layer", "head", "place", "component", "ablated", "feature"], ""}
+    fixed = [i for i, name in enumerate(table.columns) if name.split(" ")[-1] in ends]
     return {
         "verdict": str(result.verdict),
         "why": _NUMBER.sub("#", result.why),
@@ -120,10 +120,9 @@ def there(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "experiments.json"
         path.write_text(json.dumps(experiments), encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, __file__, "small" if small else "whole", str(path)],
-            env={**os.environ, "GADFLY_HOME": folder, **surroundings}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [sys.executable, __file__, "small" if small else "whole", str(path)]
+        env = {**os.environ, "GADFLY_HOME": folder, **surroundings}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return told

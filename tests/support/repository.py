@@ -6,11 +6,10 @@ import os
 import subprocess
 from pathlib import Path
 
-_WHO = {
-    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
-    "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org",
-    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
-}  # fmt: skip
+_WHO = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+for _role in ("AUTHOR", "COMMITTER"):
+    _WHO |= {f"GIT_{_role}_NAME": "A", f"GIT_{_role}_EMAIL": "a@example.org"}
+    _WHO[f"GIT_{_role}_DATE"] = "2026-01-01T00:00:00Z"
 
 
 class Repository:

@@ -31,18 +31,35 @@ RUNS: dict[str, dict[str, Any]] = {
     "patch head": {"behaviour": "capital-of", "n": 6, "site": "head", "metric": "kl"},
     "patch key": {"behaviour": "capital-of", "n": 6, "site": "key"},
     "patch mlp path": {"behaviour": "capital-of", "n": 6, "site": "mlp", "through": ["logits"]},
-    "patch head path": {"behaviour": "capital-of", "n": 6, "site": "head", "through": ["4.mlp", "5.0.query"]},
+    "patch head path": {
+        "behaviour": "capital-of",
+        "n": 6,
+        "site": "head",
+        "through": ["4.mlp", "5.0.query"],
+    },
     "steer": {"behaviour": "sentiment", "layer": 3, "n": 6},
     "ablate mlp": {"behaviour": "capital-of", "n": 6, "component": "mlp", "layers": [4]},
-    "ablate mean": {"behaviour": "capital-of", "n": 6, "component": "head", "heads": ["4.1"], "how": "mean"},
-    "ablate resample": {"behaviour": "capital-of", "n": 6, "component": "attention", "layers": [1], "how": "resample"},
+    "ablate mean": {
+        "behaviour": "capital-of",
+        "n": 6,
+        "component": "head",
+        "heads": ["4.1"],
+        "how": "mean",
+    },
+    "ablate resample": {
+        "behaviour": "capital-of",
+        "n": 6,
+        "component": "attention",
+        "layers": [1],
+        "how": "resample",
+    },
     "lens": {"behaviour": "capital-of", "n": 6},
     "attribute": {"behaviour": "capital-of", "n": 6},
     "attention": {"kind": "induction", "sequences": 8},
     "patchscope": {"behaviour": "capital-of", "n": 6},
     "activations": {"texts": ["the capital of france is", "rome"]},
     "generate": {"prompt": "the capital of france is"},
-}  # fmt: skip
+}
 
 
 class _Backend(_DummyBackendModule):
