@@ -24,19 +24,8 @@ _NEVER = (
     "[role=contentinfo], [role=dialog], .headerlink, .anchor-link, .hash-link, .heading-anchor,"
     ".linenos, .lineno, .gutter, .sr-only, .screen-reader-text, .visually-hidden"
 )
-_QUIET = {
-    "a",
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "nav",
-    "footer",
-    "button",
-    "text",
-    "tspan",
-    "title",
-}
+_SILENT = "a script style noscript template nav footer button text tspan title"
+_QUIET = frozenset(_SILENT.split())
 _FURNITURE = re.compile(
     r"(?i)(^|[-_ ])(nav(bar|igation|-links)?|side-?bar|footer|cookies?|consent|share|sharing|social|"
     r"comments?|disqus|respond|related|recommended|breadcrumbs?|toc|table-of-contents|subscribe|newsletter|"
@@ -87,7 +76,7 @@ def _furniture(root: Tag) -> None:
             tag.decompose()
 
 
-def _weights(root: Tag, quiet: frozenset[str] | set[str] = _QUIET) -> dict[int, int]:
+def _weights(root: Tag, quiet: frozenset[str] = _QUIET) -> dict[int, int]:
     """How much text each element holds; links and menus count for nothing."""
     found: dict[int, int] = {}
     for text in root.descendants:

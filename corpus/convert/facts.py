@@ -15,6 +15,8 @@ from gadfly.corpus.documents import year_of
 
 _LICENCE = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)", re.I)
 _SITE = re.compile(r"(?<!\s)\s++[|–—·»]\s+[^|–—·»]{2,40}$")
+_DATES = """citation_date citation_publication_date citation_online_date article:published_time dc.date date
+datepublished"""
 _NAME = re.compile(r"^[^\d@/:<>{}]{3,60}$")
 
 
@@ -86,10 +88,7 @@ def _parted(names: str) -> list[str]:
 
 def _year(soup: BeautifulSoup, front: dict[str, Any], url: str) -> int | None:
     said = [str(front.get("published") or "")]
-    for name in (
-        "citation_date", "citation_publication_date", "citation_online_date", "article:published_time",
-        "dc.date", "date", "datepublished",
-    ):  # fmt: skip
+    for name in _DATES.split():
         said += _meta(soup, name)
     said += [attribute(each, "datetime") for each in pick(soup, "time[datetime]")[:1]]
     said += [words(each) for each in pick(soup, "#watermark-tr, d-byline, .ltx_dates")[:2]]

@@ -18,6 +18,8 @@ from gadfly.corpus.convert.soup import attribute, classes
 from gadfly.errors import CorpusError
 
 _LANGUAGE = re.compile(r"^(?:language|lang|highlight(?:-source)?|brush:?|sourceCode)-?([\w+#]+)$")
+_NO_LANGUAGE = "highlight default none text plaintext"
+_ORDINALS = "st nd rd th TM"
 _BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _TEX = re.compile(r"\\\((?=\S)([^`\n]{1,500}?)\\\)|\\\[(?=\S)([^`\n]{1,2000}?)\\\]")
 _OPENS = re.compile(r"^(`{3,})[^\n]*\n", re.MULTILINE)
@@ -172,13 +174,7 @@ def language(pre: Tag) -> str:
             return named
         for name in classes(tag):
             found = _LANGUAGE.match(name)
-            if found and found.group(1) not in (
-                "highlight",
-                "default",
-                "none",
-                "text",
-                "plaintext",
-            ):
+            if found and found.group(1) not in _NO_LANGUAGE.split():
                 return found.group(1)
     return ""
 
@@ -206,10 +202,4 @@ def _target(href: str, base: str) -> str | None:
 
 def _script(text: str) -> bool:
     """Whether raised or lowered text is part of a formula, not a mark or an ordinal (1st)."""
-    return bool(re.fullmatch(r"[-+−]?[\w.*∗]{1,12}", text)) and text not in (
-        "st",
-        "nd",
-        "rd",
-        "th",
-        "TM",
-    )
+    return bool(re.fullmatch(r"[-+−]?[\w.*∗]{1,12}", text)) and text not in _ORDINALS.split()

@@ -15,6 +15,7 @@ from gadfly.corpus.convert.soup import attribute, block_of, classes, drop, first
 
 _MARK = re.compile(r"^\[?\s*(\d{1,3}|[a-z]|[*†‡]+)\s*\]?$")
 _BACK = re.compile(r"^#(user-content-)?(fnref|ftnt_ref|_ftnref|cite_ref)")
+_OPEN = "li dd dt blockquote div section body d-article article"  # a note goes to the end of these
 _HELD = ("li", "p", "div", "dd", "aside", "section")
 
 
@@ -146,17 +147,7 @@ def _below(note: Tag, made: Tag, placed: dict[int, Tag]) -> None:
         outer = block.find_parent(["table", "figure"]) if block.name[0] in "tfc" else None
         block = outer if isinstance(outer, Tag) else block
         break
-    if block.name in (
-        "li",
-        "dd",
-        "dt",
-        "blockquote",
-        "div",
-        "section",
-        "body",
-        "d-article",
-        "article",
-    ):
+    if block.name in _OPEN.split():
         block.append(made)
     else:
         last = placed.get(id(block), block)

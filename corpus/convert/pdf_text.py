@@ -7,14 +7,13 @@ columns come in the order in which the file holds them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_LIGATURES = {
-    "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st",
-    "\u00ad": "-",
-}  # fmt: skip
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+_LIGATURES[0xAD] = "-"  # the soft hyphen
 _EDGE = 3  # lines at the top and the bottom of a page that may be headers and footers
 _PAGE_NUMBER = re.compile(
     r"^\W{0,3}(?:page\s+)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of)\s*\d{1,4})?\W{0,3}$", re.I
@@ -53,9 +52,7 @@ def letters(pages: Iterable[str]) -> int:
 
 
 def _lines(page: str) -> list[str]:
-    for mark, plain in _LIGATURES.items():
-        page = page.replace(mark, plain)
-    lines = (" ".join(line.split()) for line in page.splitlines())
+    lines = (" ".join(line.split()) for line in page.translate(_LIGATURES).splitlines())
     return [line for line in lines if line and not _LEADERS.search(line)]
 
 

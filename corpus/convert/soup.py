@@ -12,35 +12,9 @@ from bs4.element import Doctype, PageElement, ProcessingInstruction
 
 from gadfly.errors import CorpusError
 
-BLOCKS = {
-    "p",
-    "li",
-    "dd",
-    "dt",
-    "td",
-    "th",
-    "blockquote",
-    "figcaption",
-    "caption",
-    "div",
-    "section",
-}
-BLOCKS |= {
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "article",
-    "main",
-    "body",
-    "figure",
-    "ol",
-    "ul",
-    "dl",
-}
-BLOCKS |= {"table", "aside", "details", "d-article", "dt-article", "d-appendix"}
+_BLOCKS = """p li dd dt td th blockquote figcaption caption div section h1 h2 h3 h4 h5 h6 article main body figure ol ul
+dl table aside details d-article dt-article d-appendix"""
+BLOCKS = frozenset(_BLOCKS.split())
 _DEEPEST = 250  # nesting; a paper has 40, and what walks the tree needs a few frames for each level
 _NEAR = 4
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")  # of XHTML: it would be taken for other XML

@@ -17,11 +17,9 @@ Resolver = Callable[[str, int], list[str]]
 WAY_OUT = f"set {ALLOW_PRIVATE.variable}=1 to allow it"
 
 # IANA's registries of special addresses, as far as Python's own knowledge of them hangs on its version.
-_INSIDE_4 = [
-    ipaddress.IPv4Network(each)
-    for each in ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-                 "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4")
-]  # fmt: skip
+_SPECIAL = """0.0.0.0/8 100.64.0.0/10 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24
+203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"""
+_INSIDE_4 = [ipaddress.IPv4Network(each) for each in _SPECIAL.split()]
 _INTERNET_6 = ipaddress.IPv6Network("2000::/3")
 _INSIDE_6 = [
     ipaddress.IPv6Network(each)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from gadfly.corpus.documents import Document
@@ -44,32 +45,33 @@ class Store(Database):
                 )
             }
             db.execute("DELETE FROM chunks WHERE document = ?", (document.id,))
+            row = {
+                **document.model_dump(),
+                "authors": json.dumps(document.authors),
+                "meta": json.dumps(document.meta),
+                "sha256": document.sha256(),
+                "tokens": sum(chunk.tokens for chunk in chunks),
+            }
             db.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    document.id, document.source, document.title, document.text, document.kind,
-                    document.year, json.dumps(document.authors), document.url, document.licence,
-                    document.version, json.dumps(document.meta), document.sha256(),
-                    sum(chunk.tokens for chunk in chunks),
-                ),
-            )  # fmt: skip
+                "INSERT OR REPLACE INTO documents VALUES (:id, :source, :title, :text, :kind, :year, :authors,"
+                " :url, :licence, :version, :meta, :sha256, :tokens)",
+                row,
+            )
             for chunk in chunks:
                 heading = json.dumps(chunk.heading, ensure_ascii=False)
+                more = {"heading": heading, "sha256": chunk.sha256(), "kept": chunk.id in kept}
                 cursor = db.execute(
                     'INSERT INTO chunks (id, document, ordinal, start, "end", heading, text, tokens,'
-                    " sha256, embedded) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                    (
-                        chunk.id, document.id, chunk.ordinal, chunk.start, chunk.end, heading,
-                        chunk.text, chunk.tokens, chunk.sha256(), chunk.id in kept,
-                    ),
-                )  # fmt: skip
+                    " sha256, embedded) VALUES (:id, :document, :ordinal, :start, :end, :heading, :text,"
+                    " :tokens, :sha256, :kept)",
+                    {**asdict(chunk), **more},
+                )
+                parts = identifier_parts(f"{document.title}\n{chunk.text}")
+                words = (document.title, " ".join(chunk.heading), chunk.text, parts)
                 db.execute(
                     "INSERT INTO fts (rowid, title, heading, body, parts) VALUES (?,?,?,?,?)",
-                    (
-                        cursor.lastrowid, document.title, " ".join(chunk.heading), chunk.text,
-                        identifier_parts(f"{document.title}\n{chunk.text}"),
-                    ),
-                )  # fmt: skip
+                    (cursor.lastrowid, *words),
+                )
                 db.execute("DELETE FROM orphans WHERE chunk = ?", (chunk.id,))
             _raise_generation(db)
 

@@ -15,6 +15,8 @@ from gadfly.corpus.readers.tally import Mended
 _TAG = re.compile(r"<(/?)table\b[^>]{0,2000}>", re.IGNORECASE)
 # Words alone are matched too, so that each letter is looked at once; they are left out below.
 _MARKUP = re.compile(r"<[^<>]{0,5000}>|\w++(?:&#?\w+;\w*)?|&#?\w+;\w*")
+_NAMES = "br p div li ul ol tr td th table pre hr h1 h2 h3 h4"
+_BLOCKS = frozenset(_NAMES.split())
 
 
 def mend(text: str) -> Mended:
@@ -147,23 +149,3 @@ class _Reader(HTMLParser):
 
     def _say(self, text: str) -> None:
         (self.outside if self._cell is None else self._cell).append(text)
-
-
-_BLOCKS = {
-    "br",
-    "p",
-    "div",
-    "li",
-    "ul",
-    "ol",
-    "tr",
-    "td",
-    "th",
-    "table",
-    "pre",
-    "hr",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-}

@@ -9,8 +9,9 @@ from gadfly.corpus.readers.part import Part
 
 _DOCUMENT = re.compile(
     r"^<document(?: [^>\n]{0,300})?>\s*"
-    r"<(source|path|filename|name|title)>[ \t]*([^<\n]{1,300}?)[ \t]*</\1>[ \t]*\n", re.MULTILINE
-)  # fmt: skip
+    r"<(source|path|filename|name|title)>[ \t]*([^<\n]{1,300}?)[ \t]*</\1>[ \t]*\n",
+    re.MULTILINE,
+)
 _DOCUMENT_END = re.compile(r"^</document>[ \t]*$", re.MULTILINE)
 _CONTENTS = re.compile(r"\s*<(document_contents?|contents?|text)>")
 _TAG_FIELD = re.compile(

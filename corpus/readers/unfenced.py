@@ -25,7 +25,7 @@ _STRONG = re.compile(
         [A-Za-z_][\w.]*\(.*
     )""",
     re.VERBOSE,
-)  # fmt: skip
+)
 _COMMENT = re.compile(r"[ \t]*#(?!#)")
 _HEADING = re.compile(r" {0,3}#{2,6}[ \t]")
 _CLOSER = re.compile(r"[\s)\]}]+[,:]?\s*$")

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.parser import Parser
 from functools import lru_cache
-from importlib import import_module
 from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
@@ -163,30 +162,29 @@ def index_url() -> str:
     return os.environ.get("PIP_INDEX_URL", "").split(" ")[0] or _configured() or _default()
 
 
+@lru_cache(maxsize=1)
 def _default() -> str:
-    """Where pip looks when nothing is configured. Raises CorpusError if there is no pip to ask."""
-    try:
-        models = import_module("pip._internal.models.index")
-    except ImportError as error:
-        raise CorpusError(
-            "no package index is configured and pip is not here; set PIP_INDEX_URL"
-        ) from error
-    return str(models.PyPI.simple_url)
+    """Where pip looks when nothing is configured, as its help says. Raises CorpusError if there is no pip."""
+    said = " ".join(_pip("--isolated", "download", "--help").split())
+    found = re.search(r"--index-url <url>[^()]*\(default (\w+://[^\s)]+)\)", said)
+    if not found:
+        raise CorpusError("no package index is configured and pip is not here; set PIP_INDEX_URL")
+    return found[1]
 
 
 @lru_cache(maxsize=1)
 def _configured() -> str:
+    return parse_config(_pip("config", "list"))
+
+
+def _pip(*arguments: str) -> str:
+    """What pip prints, or nothing where there is none."""
+    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", *arguments]
     try:
-        said = subprocess.run(
-            [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "config", "list"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        ).stdout
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return parse_config(said)
+    return done.stdout
 
 
 def parse_config(listed: str) -> str:

@@ -146,9 +146,21 @@ class _Runs:
 
 def _passage(text: str) -> Passage:
     fields: dict[str, Any] = {
-        "id": "a", "document": "a", "title": "A", "heading": "", "text": text, "tokens": 1, "score": 1.0,
-        "kind": "document", "start": 0, "end": len(text), "authors": (), "year": None, "url": None, "source": "s",
-    }  # fmt: skip
+        "id": "a",
+        "document": "a",
+        "title": "A",
+        "heading": "",
+        "text": text,
+        "tokens": 1,
+        "score": 1.0,
+        "kind": "document",
+        "start": 0,
+        "end": len(text),
+        "authors": (),
+        "year": None,
+        "url": None,
+        "source": "s",
+    }
     return Passage.model_construct(**fields)
 
 
@@ -253,8 +265,10 @@ def html_units() -> dict[str, Make]:
     units = {
         "footnotes": '<p>Word<a href="#fn{n}" id="fnref{n}">[{n}]</a></p><li id="fn{n}">A note. <a href="#fnref{n}">^</a></li>',
         "footnotes below": '<sup><a href="#fn{n}">{n}</a></sup> word ',
-        "one footnote": '<a href="#fn1">[1]</a> word ', "unknown footnotes": '<a href="#x{n}">[1]</a> ',
-        "distill notes": "word<d-footnote>A note.</d-footnote> ", "distill cites": '<d-cite key="k{n}"></d-cite> ',
+        "one footnote": '<a href="#fn1">[1]</a> word ',
+        "unknown footnotes": '<a href="#x{n}">[1]</a> ',
+        "distill notes": "word<d-footnote>A note.</d-footnote> ",
+        "distill cites": '<d-cite key="k{n}"></d-cite> ',
         "latexml notes": '<span class="ltx_note ltx_role_footnote"><span class="ltx_note_content">A</span></span> ',
         "latexml equations": '<table class="ltx_equation"><tr class="ltx_eqn_row"><td><math alttext="x"></math></td></tr></table>',
         "latexml listings": '<div class="ltx_listing"><div class="ltx_listingline">x</div></div>',
@@ -262,21 +276,45 @@ def html_units() -> dict[str, Make]:
         "latexml theorems": '<div class="ltx_theorem"><h6 class="ltx_title_theorem">T</h6><p>words</p></div>',
         "latexml authors": '<span class="ltx_personname">Ann Author, Bob Bee</span>',
         "latexml tabulars": '<span class="ltx_tabular"><span class="ltx_tr"><span class="ltx_td">a</span></span></span>',
-        "mathjax": '<span class="MathJax"></span><script type="math/tex">x</script>', "math": "<math><mi>x</mi></math> ",
+        "mathjax": '<span class="MathJax"></span><script type="math/tex">x</script>',
+        "math": "<math><mi>x</mi></math> ",
         "katex": '<span class="katex"><math><annotation encoding="application/x-tex">x</annotation></math></span> ',
-        "mjx": '<mjx-container aria-label="x"></mjx-container> ', "d-math": "<d-math>x</d-math> ",
-        "paragraphs": "<p>A paragraph of words.</p>", "divisions": "<div>words</div>", "spans": "<span>word</span> ",
-        "links": '<a href="https://a.b/{n}">word</a> ', "headings": "<h2>Heading</h2>", "empty headings": "<h2></h2>",
-        "rows": "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>", "items": "<li>item</li>",
-        "code": "<pre><code>x = 1\n</code></pre>", "code lines": "<code>x</code> ", "breaks": "<br>", "rules": "<hr>",
-        "classes": '<div class="a b c nav share">x</div>', "unclosed divisions": "<div>x", "unclosed paragraphs": "<p>x",
-        "unclosed bold": "<b>x", "unclosed links": '<a href="#fn1">1', "unclosed spans": "<span>x", "list in list": "<ul><li>x",
-        "scripts": "<script>x</script>", "comments": "<!-- x -->", "images": '<img alt="a long enough description of it">',
-        "times": '<time datetime="2020-01-01">x</time>', "metas": '<meta name="author" content="Ann Author">',
-        "sups": "10<sup>2</sup> ", "definitions": "<dl><dt>a</dt><dd>b</dd></dl>", "figures": "<figure><figcaption>a</figcaption></figure>",
-        "entities": "&lt;&amp;&#x41;", "articles": "<article><p>words of it</p></article>", "mains": "<main>words</main>",
-        "emphasis": "<em>a</em><b>c</b>", "quotes": "<blockquote>a</blockquote>", "texts without blanks": "aaaa<b></b>",
-    }  # fmt: skip
+        "mjx": '<mjx-container aria-label="x"></mjx-container> ',
+        "d-math": "<d-math>x</d-math> ",
+        "paragraphs": "<p>A paragraph of words.</p>",
+        "divisions": "<div>words</div>",
+        "spans": "<span>word</span> ",
+        "links": '<a href="https://a.b/{n}">word</a> ',
+        "headings": "<h2>Heading</h2>",
+        "empty headings": "<h2></h2>",
+        "rows": "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>",
+        "items": "<li>item</li>",
+        "code": "<pre><code>x = 1\n</code></pre>",
+        "code lines": "<code>x</code> ",
+        "breaks": "<br>",
+        "rules": "<hr>",
+        "classes": '<div class="a b c nav share">x</div>',
+        "unclosed divisions": "<div>x",
+        "unclosed paragraphs": "<p>x",
+        "unclosed bold": "<b>x",
+        "unclosed links": '<a href="#fn1">1',
+        "unclosed spans": "<span>x",
+        "list in list": "<ul><li>x",
+        "scripts": "<script>x</script>",
+        "comments": "<!-- x -->",
+        "images": '<img alt="a long enough description of it">',
+        "times": '<time datetime="2020-01-01">x</time>',
+        "metas": '<meta name="author" content="Ann Author">',
+        "sups": "10<sup>2</sup> ",
+        "definitions": "<dl><dt>a</dt><dd>b</dd></dl>",
+        "figures": "<figure><figcaption>a</figcaption></figure>",
+        "entities": "&lt;&amp;&#x41;",
+        "articles": "<article><p>words of it</p></article>",
+        "mains": "<main>words</main>",
+        "emphasis": "<em>a</em><b>c</b>",
+        "quotes": "<blockquote>a</blockquote>",
+        "texts without blanks": "aaaa<b></b>",
+    }
     found = {
         f"html {name}": texts.times(unit, _page("").removesuffix("</article></body></html>"))
         for name, unit in units.items()
@@ -286,17 +324,34 @@ def html_units() -> dict[str, Make]:
         "html rows of one table": ("<table>", "<tr><td>a</td><td>b</td></tr>", "</table>"),
         "html items of one list": ("<ol>", "<li>item</li>", "</ol>"),
         "html words of one paragraph": ("<p>", "<b>word</b> ", "</p>"),
-        "html notes of one list": ('<p><a href="#fn1">1</a></p><ol>', '<li id="fn{n}">note <a href="#fnref{n}">^</a></li>', "</ol>"),
-        "html notes in one paragraph": ("<p>", 'a<d-footnote>n</d-footnote> ', "</p>"),
+        "html notes of one list": (
+            '<p><a href="#fn1">1</a></p><ol>',
+            '<li id="fn{n}">note <a href="#fnref{n}">^</a></li>',
+            "</ol>",
+        ),
+        "html notes in one paragraph": ("<p>", "a<d-footnote>n</d-footnote> ", "</p>"),
         "html lines of one code": ("<pre>", "x = 1<br>", "</pre>"),
         "html spans of one code": ("<pre><code>", "<span>x</span>\n", "</code></pre>"),
-        "html equations in one table": ('<table class="ltx_equationgroup">', '<tr class="ltx_eqn_row"><td><math alttext="x"></math></td></tr>', "</table>"),
+        "html equations in one table": (
+            '<table class="ltx_equationgroup">',
+            '<tr class="ltx_eqn_row"><td><math alttext="x"></math></td></tr>',
+            "</table>",
+        ),
         "html links of one heading": ("<h2>a", '<a href="#">¶</a>', "</h2>"),
-        "html latexml": ('<article class="ltx_document">', '<p class="ltx_p">words <cite class="ltx_cite"><a href="#b">1</a></cite></p>', "</article>"),
-        "html latexml notes": ('<article class="ltx_document"><p>', 'w<span class="ltx_note ltx_role_footnote"><span class="ltx_note_content">A</span></span>', "</p></article>"),
-        "html attributes": ("<p ", "a{n}=b ", ">x</p>"), "html class names": ('<p class="', "a{n} ", '">x</p>'),
+        "html latexml": (
+            '<article class="ltx_document">',
+            '<p class="ltx_p">words <cite class="ltx_cite"><a href="#b">1</a></cite></p>',
+            "</article>",
+        ),
+        "html latexml notes": (
+            '<article class="ltx_document"><p>',
+            'w<span class="ltx_note ltx_role_footnote"><span class="ltx_note_content">A</span></span>',
+            "</p></article>",
+        ),
+        "html attributes": ("<p ", "a{n}=b ", ">x</p>"),
+        "html class names": ('<p class="', "a{n} ", '">x</p>'),
         "html layout": ("<table><tr><td>", "<p>words</p><ul><li>a</li></ul>", "</td></tr></table>"),
-    }  # fmt: skip
+    }
     found |= {
         name: texts.times(
             unit, f"<html><body><p>{'word ' * 30}</p>{before}", f"{after}</body></html>"
@@ -325,24 +380,66 @@ def latex_units() -> dict[str, Make]:
     from tests.doubling import texts
 
     units = {
-        "sections": "\\section{A}\nwords\n", "items": "\\begin{itemize}\\item a\\end{itemize}\n", "formulas": "$x^2$ ",
-        "displays": "\\[x\\]\n", "equations": "\\begin{equation}x\\label{e}\\end{equation}\n", "cites": "\\cite{a,b} ",
-        "footnotes": "word\\footnote{A note.} ", "tables": "\\begin{tabular}{ll}a & b \\\\ c & d\\end{tabular}\n",
-        "styles": "\\textbf{word} ", "unknown": "\\unknown{word} ", "bare": "\\unknown ", "groups": "{word} ",
-        "switches": "{\\bf word} ", "accents": "\\'e \\c{c} ", "comments": "word % comment\n", "verbs": "\\verb|x| ",
-        "listings": "\\begin{lstlisting}\nx\n\\end{lstlisting}\n", "figures": "\\begin{figure}\\caption{A}\\label{f}\\end{figure}\n",
-        "theorems": "\\begin{theorem}[A] words\\end{theorem}\n", "quotes": "\\begin{quote}a\\end{quote}\n", "links": "\\href{https://a.b}{c} ",
-        "definitions": "\\newcommand{\\aa}[1]{x#1}\n", "uses": "\\newcommand{\\q}{word}\\q \\q ", "ends": "\\end{itemize} ",
-        "begins": "\\begin{itemize}\\item a ", "begins without items": "\\begin{figure} a ", "breaks": "a \\\\[2pt] ", "signs": "\\& \\% ",
-        "dollars": "\\$ ", "lone dollars": "$ ", "dollar paragraphs": "$a\n\n", "bibitems": "\\bibitem{k{n}} Ann. Title.\n",
-        "labelled bibitems": "\\bibitem[A(2020)]{k{n}} Ann. Title.\n", "algorithms": "\\begin{algorithm}\\State x \\If y\\end{algorithm}\n",
-        "options": "\\unknown[a]", "captions": "\\caption{A}", "ands": "Ann \\and Bob ", "authors": "\\author{Ann Author}",
-        "inputs": "\\input{a}", "refs": "\\ref{a} ", "brackets": "[", "rules": "\\hline ", "titles": "\\title{A}", "blank lines": "\n\n",
-        "switch runs": "\\bf ", "braced options": "\\cite[{a]", "multicolumns": "\\multicolumn{2}{c}{a} & ", "colors": "\\textcolor{red}{a} ",
-        "spaces": "\\ ", "marks": "\x01" "1\x02", "ifs": "\\iffalse a \\fi ", "minted": "\\begin{minted}[a]{b}\nx\n\\end{minted}\n",
-        "nothing closed": "\\textbf{", "options unclosed": "\\footnote[", "paragraph commands": "\\paragraph{a} b ", "quads": "\\quad ",
-        "items alone": "\\item a ", "dashes": "--- ", "blanks in commands": "\\textbf   {a} ",
-    }  # fmt: skip
+        "sections": "\\section{A}\nwords\n",
+        "items": "\\begin{itemize}\\item a\\end{itemize}\n",
+        "formulas": "$x^2$ ",
+        "displays": "\\[x\\]\n",
+        "equations": "\\begin{equation}x\\label{e}\\end{equation}\n",
+        "cites": "\\cite{a,b} ",
+        "footnotes": "word\\footnote{A note.} ",
+        "tables": "\\begin{tabular}{ll}a & b \\\\ c & d\\end{tabular}\n",
+        "styles": "\\textbf{word} ",
+        "unknown": "\\unknown{word} ",
+        "bare": "\\unknown ",
+        "groups": "{word} ",
+        "switches": "{\\bf word} ",
+        "accents": "\\'e \\c{c} ",
+        "comments": "word % comment\n",
+        "verbs": "\\verb|x| ",
+        "listings": "\\begin{lstlisting}\nx\n\\end{lstlisting}\n",
+        "figures": "\\begin{figure}\\caption{A}\\label{f}\\end{figure}\n",
+        "theorems": "\\begin{theorem}[A] words\\end{theorem}\n",
+        "quotes": "\\begin{quote}a\\end{quote}\n",
+        "links": "\\href{https://a.b}{c} ",
+        "definitions": "\\newcommand{\\aa}[1]{x#1}\n",
+        "uses": "\\newcommand{\\q}{word}\\q \\q ",
+        "ends": "\\end{itemize} ",
+        "begins": "\\begin{itemize}\\item a ",
+        "begins without items": "\\begin{figure} a ",
+        "breaks": "a \\\\[2pt] ",
+        "signs": "\\& \\% ",
+        "dollars": "\\$ ",
+        "lone dollars": "$ ",
+        "dollar paragraphs": "$a\n\n",
+        "bibitems": "\\bibitem{k{n}} Ann. Title.\n",
+        "labelled bibitems": "\\bibitem[A(2020)]{k{n}} Ann. Title.\n",
+        "algorithms": "\\begin{algorithm}\\State x \\If y\\end{algorithm}\n",
+        "options": "\\unknown[a]",
+        "captions": "\\caption{A}",
+        "ands": "Ann \\and Bob ",
+        "authors": "\\author{Ann Author}",
+        "inputs": "\\input{a}",
+        "refs": "\\ref{a} ",
+        "brackets": "[",
+        "rules": "\\hline ",
+        "titles": "\\title{A}",
+        "blank lines": "\n\n",
+        "switch runs": "\\bf ",
+        "braced options": "\\cite[{a]",
+        "multicolumns": "\\multicolumn{2}{c}{a} & ",
+        "colors": "\\textcolor{red}{a} ",
+        "spaces": "\\ ",
+        "marks": "\x011\x02",
+        "ifs": "\\iffalse a \\fi ",
+        "minted": "\\begin{minted}[a]{b}\nx\n\\end{minted}\n",
+        "nothing closed": "\\textbf{",
+        "options unclosed": "\\footnote[",
+        "paragraph commands": "\\paragraph{a} b ",
+        "quads": "\\quad ",
+        "items alone": "\\item a ",
+        "dashes": "--- ",
+        "blanks in commands": "\\textbf   {a} ",
+    }
     found = {f"latex {name}": texts.times(unit) for name, unit in units.items()}
     inner = {
         "items of one list": ("\\begin{itemize}", "\\item a ", "\\end{itemize}"),
@@ -351,15 +448,26 @@ def latex_units() -> dict[str, Make]:
         "rules of one table": ("\\begin{tabular}{ll}", "\\hline ", "a & b\\end{tabular}"),
         "lines of one formula": ("\\begin{align}", "x &= y \\\\ ", "\\end{align}"),
         "lines of one listing": ("\\begin{lstlisting}", "x = 1\n", "\\end{lstlisting}"),
-        "notes of one paragraph": ("", "a\\footnote{b} ", ""), "steps": ("\\begin{algorithm}", "\\State x ", "\\end{algorithm}"),
-        "words of one argument": ("\\textbf{", "word ", "}"), "commands of one argument": ("\\textbf{", "\\emph{a} ", "}"),
-        "macros of macros": ("", "\\newcommand{\\a}{x}\\a{}", ""), "names": ("\\author{", "Ann Author, ", "}"),
-        "keys": ("\\cite{", "key{n},", "}"), "doubling macros": ("\\def\\aa{a a}\\def\\bb{\\aa\\aa}\\def\\cc{\\bb\\bb}", "\\cc ", ""),
-        "arguments of a macro": ("\\newcommand{\\q}[1]{(#1)}", "\\q{a} ", ""), "macro nested": ("\\newcommand{\\q}[1]{(#1)}", "\\q{", ""),
-        "options of macros": ("\\newcommand{\\q}[2][d]{(#1#2)}", "\\q[a]{b} ", ""), "macro options unclosed": ("\\newcommand{\\q}[2][d]{(#1#2)}", "\\q[", ""),
-        "bibliography": ("\\begin{thebibliography}{9}", "\\bibitem[A(2020)]{k{n}} Ann. ", "\\end{thebibliography}"),
-        "long title": ("\\title{", "word ", "}"), "long caption": ("\\begin{figure}\\caption{", "word ", "}\\end{figure}"),
-    }  # fmt: skip
+        "notes of one paragraph": ("", "a\\footnote{b} ", ""),
+        "steps": ("\\begin{algorithm}", "\\State x ", "\\end{algorithm}"),
+        "words of one argument": ("\\textbf{", "word ", "}"),
+        "commands of one argument": ("\\textbf{", "\\emph{a} ", "}"),
+        "macros of macros": ("", "\\newcommand{\\a}{x}\\a{}", ""),
+        "names": ("\\author{", "Ann Author, ", "}"),
+        "keys": ("\\cite{", "key{n},", "}"),
+        "doubling macros": ("\\def\\aa{a a}\\def\\bb{\\aa\\aa}\\def\\cc{\\bb\\bb}", "\\cc ", ""),
+        "arguments of a macro": ("\\newcommand{\\q}[1]{(#1)}", "\\q{a} ", ""),
+        "macro nested": ("\\newcommand{\\q}[1]{(#1)}", "\\q{", ""),
+        "options of macros": ("\\newcommand{\\q}[2][d]{(#1#2)}", "\\q[a]{b} ", ""),
+        "macro options unclosed": ("\\newcommand{\\q}[2][d]{(#1#2)}", "\\q[", ""),
+        "bibliography": (
+            "\\begin{thebibliography}{9}",
+            "\\bibitem[A(2020)]{k{n}} Ann. ",
+            "\\end{thebibliography}",
+        ),
+        "long title": ("\\title{", "word ", "}"),
+        "long caption": ("\\begin{figure}\\caption{", "word ", "}\\end{figure}"),
+    }
     found |= {
         f"latex {name}": texts.times(unit, before, after)
         for name, (before, unit, after) in inner.items()
@@ -376,58 +484,152 @@ def latex_units() -> dict[str, Make]:
 TEX = latex_units()
 HTML = html_units()
 ENTRIES: dict[str, Entry] = {
-    "html page": Entry(lambda t: html.read(t), (html, article, html_tables, markdown, math, notes), HTML, {}),
+    "html page": Entry(
+        lambda t: html.read(t), (html, article, html_tables, markdown, math, notes), HTML, {}
+    ),
     "html page of text": Entry(lambda t: html.read(_page(t)), (html,)),
     "html fragment": Entry(lambda t: html.fragment(t), (html,), HTML),
     "html failed": Entry(latexml.failed, (latexml,), HTML),
-    "html facts": Entry(lambda t: facts.read(soup.parse(t), "https://a.b/2020"), (facts, soup), HTML, {}),
+    "html facts": Entry(
+        lambda t: facts.read(soup.parse(t), "https://a.b/2020"), (facts, soup), HTML, {}
+    ),
     "html licence": Entry(facts.cc_name, (facts, licence)),
-    "latex": Entry(_latex, (latex,), TEX), "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
-    "pdf text": Entry(lambda t: pdf_text.join(t.split("\f"), [pdf_text.Heading("A", 1)]), (pdf_text,)),
+    "latex": Entry(_latex, (latex,), TEX),
+    "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
+    "pdf text": Entry(
+        lambda t: pdf_text.join(t.split("\f"), [pdf_text.Heading("A", 1)]), (pdf_text,)
+    ),
     "pdf stamp": Entry(pdf._STAMP.search, (pdf,)),
-    "pdf pages": Entry(lambda t: pdf_text.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf_text,)),
+    "pdf pages": Entry(
+        lambda t: pdf_text.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf_text,)
+    ),
     "bibtex": Entry(_distill, (distill,)),
-    "atom": Entry(lambda t: atom.read(f"<feed xmlns='http://www.w3.org/2005/Atom'><entry>{t}</entry></feed>"), (atom,)),
-    "package index": Entry(lambda t: simple_index.read(t, "https://a.b", "a"), (simple_index,), {
-        "many files": lambda n: "".join(f'<a href="a-1.{i}.tar.gz">a</a>\n' for i in range(n // 30)),
-        "many files as JSON": _json_lines('{"filename": "a-1.0.tar.gz", "url": "a"}', '{"files": [', "]}"),
-    }),
+    "atom": Entry(
+        lambda t: atom.read(f"<feed xmlns='http://www.w3.org/2005/Atom'><entry>{t}</entry></feed>"),
+        (atom,),
+    ),
+    "package index": Entry(
+        lambda t: simple_index.read(t, "https://a.b", "a"),
+        (simple_index,),
+        {
+            "many files": lambda n: "".join(
+                f'<a href="a-1.{i}.tar.gz">a</a>\n' for i in range(n // 30)
+            ),
+            "many files as JSON": _json_lines(
+                '{"filename": "a-1.0.tar.gz", "url": "a"}', '{"files": [', "]}"
+            ),
+        },
+    ),
     "arena": Entry(lambda t: arena.read(f"# ! CELL TYPE: markdown\n{t}"), (arena,)),
     "byline": Entry(byline.read, (byline,)),
     "code": Entry(lambda t: code.read(t, "a.py"), (code,)),
     "contents": Entry(_contents, (contents,)),
     "dump": Entry(lambda t: dump.read(t, "a"), (dump, part, report, styles, tagged)),
-    "dump of two": Entry(lambda t: dump.read(f"File: a/b.md\n{t}\n\nFile: c/d.md\n{t}", "a"), (dump,)),
-    "encoding": Entry(lambda t: encoding.wrapped(encoding.decode(t.encode("utf-8", "replace"))), (encoding,)),
-    "fences": Entry(lambda t: (fences.fence(t), fences.unfence(f"```\n{t}\n```"), fences.close(t)), (fences,)),
-    "gaps": Entry(gaps.mend, (gaps,)), "letters": Entry(letters.mend, (letters,)), "literate": Entry(literate.read, (literate,)),
-    "notebook": Entry(lambda t: notebook.read(_notebook(t), "a"), (notebook,), {
-        "many cells": lambda n: json.dumps({"cells": [{"cell_type": "code", "source": "x"}] * (n // 40)}),
-        "many cells, told and run": lambda n: json.dumps({"cells": [{"cell_type": "markdown", "source": "x"}, {"cell_type": "code", "source": "x"}] * (n // 80)}),
-        "many outputs": lambda n: json.dumps({"cells": [{"cell_type": "code", "source": "x", "outputs": [{"output_type": "stream", "text": "a"}] * (n // 40)}]}),
-        "many images": lambda n: json.dumps({"cells": [{"cell_type": "markdown", "source": "![a](data:image/png;base64,AA)" * (n // 30)}]}),
-        "many image tags": lambda n: json.dumps({"cells": [{"cell_type": "markdown", "source": "<img src='data:image/png,A" * (n // 26)}]}),
-        "nested JSON": lambda n: "[" * n,
-    }),
+    "dump of two": Entry(
+        lambda t: dump.read(f"File: a/b.md\n{t}\n\nFile: c/d.md\n{t}", "a"), (dump,)
+    ),
+    "encoding": Entry(
+        lambda t: encoding.wrapped(encoding.decode(t.encode("utf-8", "replace"))), (encoding,)
+    ),
+    "fences": Entry(
+        lambda t: (fences.fence(t), fences.unfence(f"```\n{t}\n```"), fences.close(t)), (fences,)
+    ),
+    "gaps": Entry(gaps.mend, (gaps,)),
+    "letters": Entry(letters.mend, (letters,)),
+    "literate": Entry(literate.read, (literate,)),
+    "notebook": Entry(
+        lambda t: notebook.read(_notebook(t), "a"),
+        (notebook,),
+        {
+            "many cells": lambda n: json.dumps(
+                {"cells": [{"cell_type": "code", "source": "x"}] * (n // 40)}
+            ),
+            "many cells, told and run": lambda n: json.dumps(
+                {
+                    "cells": [
+                        {"cell_type": "markdown", "source": "x"},
+                        {"cell_type": "code", "source": "x"},
+                    ]
+                    * (n // 80)
+                }
+            ),
+            "many outputs": lambda n: json.dumps(
+                {
+                    "cells": [
+                        {
+                            "cell_type": "code",
+                            "source": "x",
+                            "outputs": [{"output_type": "stream", "text": "a"}] * (n // 40),
+                        }
+                    ]
+                }
+            ),
+            "many images": lambda n: json.dumps(
+                {
+                    "cells": [
+                        {
+                            "cell_type": "markdown",
+                            "source": "![a](data:image/png;base64,AA)" * (n // 30),
+                        }
+                    ]
+                }
+            ),
+            "many image tags": lambda n: json.dumps(
+                {
+                    "cells": [
+                        {
+                            "cell_type": "markdown",
+                            "source": "<img src='data:image/png,A" * (n // 26),
+                        }
+                    ]
+                }
+            ),
+            "nested JSON": lambda n: "[" * n,
+        },
+    ),
     "outputs": Entry(outputs.shortened, (outputs,)),
-    "part": Entry(lambda t: _part(t, "a.md"), (parts,)), "part of PDF": Entry(lambda t: _part(t, "a.pdf"), (parts,)),
-    "part of notebook": Entry(lambda t: _part(t, "a.ipynb"), (parts,)), "part of code": Entry(lambda t: _part(t, "a.js"), (parts,)),
-    "paths": Entry(_lines, (paths,)), "percent": Entry(lambda t: (percent.is_percent(t), percent.read(t)), (cells, percent)),
-    "prose": Entry(prose.read, (page, prose)), "python": Entry(lambda t: python.read(t, "a.py"), (python,)),
-    "raw text": Entry(_raw, (rawtext,)), "tables": Entry(lambda t: tables.mend(f"<table>{t}</table>"), (tables,)),
-    "tally": Entry(lambda t: tally.lost(t, [t], [t]), (tally,)), "unfenced": Entry(unfenced.mend, (unfenced,)),
+    "part": Entry(lambda t: _part(t, "a.md"), (parts,)),
+    "part of PDF": Entry(lambda t: _part(t, "a.pdf"), (parts,)),
+    "part of notebook": Entry(lambda t: _part(t, "a.ipynb"), (parts,)),
+    "part of code": Entry(lambda t: _part(t, "a.js"), (parts,)),
+    "paths": Entry(_lines, (paths,)),
+    "percent": Entry(lambda t: (percent.is_percent(t), percent.read(t)), (cells, percent)),
+    "prose": Entry(prose.read, (page, prose)),
+    "python": Entry(lambda t: python.read(t, "a.py"), (python,)),
+    "raw text": Entry(_raw, (rawtext,)),
+    "tables": Entry(lambda t: tables.mend(f"<table>{t}</table>"), (tables,)),
+    "tally": Entry(lambda t: tally.lost(t, [t], [t]), (tally,)),
+    "unfenced": Entry(unfenced.mend, (unfenced,)),
     "chunks": Entry(lambda t: chunks.chunks(_document(t)), (chunks,)),
-    "normalise": Entry(lambda t: (documents.normalise(t), documents.slug(t), documents.year_of(t)), (documents,)),
-    "plain": Entry(lambda t: _fresh(plain.plain)(t), (plain,)), "quotes": Entry(_quotes, (quotes,)),
-    "pages": Entry(lambda t: (prose_of_anybody(t), phrase(t)), (prose_of_anybody, phrase)), "visible": Entry(visible, (visible,)),
-    "markup": Entry(lambda t: (markup.sections(t), markup.split_front_matter(f"---\n{t}")), (markup,)),
-    "receipts": Entry(_verify, (receipts, outrank)), "sentences": Entry(sentences.segments, (sentences,)),
+    "normalise": Entry(
+        lambda t: (documents.normalise(t), documents.slug(t), documents.year_of(t)), (documents,)
+    ),
+    "plain": Entry(lambda t: _fresh(plain.plain)(t), (plain,)),
+    "quotes": Entry(_quotes, (quotes,)),
+    "pages": Entry(lambda t: (prose_of_anybody(t), phrase(t)), (prose_of_anybody, phrase)),
+    "visible": Entry(visible, (visible,)),
+    "markup": Entry(
+        lambda t: (markup.sections(t), markup.split_front_matter(f"---\n{t}")), (markup,)
+    ),
+    "receipts": Entry(_verify, (receipts, outrank)),
+    "sentences": Entry(sentences.segments, (sentences,)),
     "verdicts": Entry(lambda t: outrank.hold_to_verdicts(_verified(t), _Runs()), (outrank,)),
-    "skeptic": Entry(split.split, (split,)), "model's JSON": Entry(lambda t: (split.read_json(t, list), split.read_json(t, dict)), (split,)),
-    "model's marks": Entry(lambda t: split.split(t + " I am convinced it holds.", lambda _: json.dumps([{"text": w, "kind": "hope"} for w in t.split()[:200]])), (split,)),
-    "rewriting": Entry(rewriting._list, (rewriting,)), "cues": Entry(cues.CUE.search, (cues,)),
-    "excerpts": Entry(lambda t: extract.choose("What do words say, and how?", [_passage(t)]), (extract,)),
+    "skeptic": Entry(split.split, (split,)),
+    "model's JSON": Entry(lambda t: (split.read_json(t, list), split.read_json(t, dict)), (split,)),
+    "model's marks": Entry(
+        lambda t: split.split(
+            t + " I am convinced it holds.",
+            lambda _: json.dumps([{"text": w, "kind": "hope"} for w in t.split()[:200]]),
+        ),
+        (split,),
+    ),
+    "rewriting": Entry(rewriting._list, (rewriting,)),
+    "cues": Entry(cues.CUE.search, (cues,)),
+    "excerpts": Entry(
+        lambda t: extract.choose("What do words say, and how?", [_passage(t)]), (extract,)
+    ),
     "questions": Entry(extract.parts, (extract,)),
-    "red team": Entry(_redteam, (blocks, claims, overclaims, trace)), "diffs": Entry(_diff, (diff,)),
+    "red team": Entry(_redteam, (blocks, claims, overclaims, trace)),
+    "diffs": Entry(_diff, (diff,)),
     "suppressions": Entry(lambda t: Suppressions(t.split("\n"), 1), (Suppressions,)),
-}  # fmt: skip
+}

@@ -13,11 +13,25 @@ from gadfly.corpus import convert, readers
 
 # One of each sort, for the quick run; the reported cases are among them.
 QUICK = {
-    "run of blanks", "run of newlines", "run of letters", "run of ticks", "unclosed brackets", "unclosed markers",
-    "unclosed ticks", "unclosed braces", "unclosed fences", "many initials", "many headings", "many markers",
-    "nested brackets", "html footnotes", "html notes in one paragraph", "html items of one list",
-    "latex items of one list", "latex nested {",
-}  # fmt: skip
+    "run of blanks",
+    "run of newlines",
+    "run of letters",
+    "run of ticks",
+    "unclosed brackets",
+    "unclosed markers",
+    "unclosed ticks",
+    "unclosed braces",
+    "unclosed fences",
+    "many initials",
+    "many headings",
+    "many markers",
+    "nested brackets",
+    "html footnotes",
+    "html notes in one paragraph",
+    "html items of one list",
+    "latex items of one list",
+    "latex nested {",
+}
 
 
 def check(name: str, kinds: set[str] | None) -> None:

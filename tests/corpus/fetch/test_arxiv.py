@@ -128,9 +128,14 @@ def test_what_is_no_id(text: str) -> None:
 def test_atom() -> None:
     entry = atom.read(FEED)
     assert entry == atom.Entry(
-        "2401.01234", "v2", "Probes on Toys: what they read", ("Ada One", "Ben Twö"),
-        "We probe a toy & it answers.", 2024, "cs.LG",
-    )  # fmt: skip
+        "2401.01234",
+        "v2",
+        "Probes on Toys: what they read",
+        ("Ada One", "Ben Twö"),
+        "We probe a toy & it answers.",
+        2024,
+        "cs.LG",
+    )
     assert atom.read(EMPTY) is None
     for text, words in (
         (REFUSED, "incorrect id format"),
@@ -309,5 +314,9 @@ def test_only_text_files_are_unpacked() -> None:
         )
     )
     assert [each.path for each in members(data, lambda path: bool(_TEXT_FILES.search(path)))] == [
-        "a.tex", "x.bbl", "00README.XXX", "paper", "my.sty",
-    ]  # fmt: skip
+        "a.tex",
+        "x.bbl",
+        "00README.XXX",
+        "paper",
+        "my.sty",
+    ]

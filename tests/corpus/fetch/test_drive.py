@@ -195,14 +195,28 @@ def entry(identifier: str, href: str, name: str) -> str:
 
 def test_a_folder(source: Callable[..., DriveSource], site: Any) -> None:
     ids = [f"{number}{ID[1:]}" for number in range(5)]
-    page = "<html><head><title>Corpus</title></head><body><div class='flip-entries'>" + "".join([
-        entry(ids[0], f"https://drive.google.com/file/d/{ids[0]}/view?usp=drive_web", "default &amp; more.md"),
-        entry(ids[1], f"https://docs.google.com/document/d/{ids[1]}/edit?usp=drive_web", "A plan"),
-        entry(ids[2], f"https://drive.google.com/drive/folders/{ids[2]}", "inner"),
-        entry(ids[3], f"https://drive.google.com/file/d/{ids[3]}/view", "weights.bin"),
-        entry(ids[4], f"https://drive.google.com/file/d/{ids[4]}/view", "private.md"),
-        '<div class="flip-entry">broken</div>',
-    ]) + "</div></body></html>"  # fmt: skip
+    page = (
+        "<html><head><title>Corpus</title></head><body><div class='flip-entries'>"
+        + "".join(
+            [
+                entry(
+                    ids[0],
+                    f"https://drive.google.com/file/d/{ids[0]}/view?usp=drive_web",
+                    "default &amp; more.md",
+                ),
+                entry(
+                    ids[1],
+                    f"https://docs.google.com/document/d/{ids[1]}/edit?usp=drive_web",
+                    "A plan",
+                ),
+                entry(ids[2], f"https://drive.google.com/drive/folders/{ids[2]}", "inner"),
+                entry(ids[3], f"https://drive.google.com/file/d/{ids[3]}/view", "weights.bin"),
+                entry(ids[4], f"https://drive.google.com/file/d/{ids[4]}/view", "private.md"),
+                '<div class="flip-entry">broken</div>',
+            ]
+        )
+        + "</div></body></html>"
+    )
     assert listing(page)[0] == ("default & more.md", Place("file", ids[0]))
     site.add(f"/embeddedfolderview?id={ID}", page)
     site.add(f"/uc?export=download&id={ids[0]}", "# Default\n\nText.", kind="text/markdown")

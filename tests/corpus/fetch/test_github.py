@@ -168,16 +168,25 @@ def test_what_is_no_repository(target: str) -> None:
     ("text", "name"),
     [
         (MIT, "MIT"),
-        ("                                 Apache License\n                           Version 2.0, January 2004", "Apache-2.0"),
+        (
+            "                                 Apache License\n                           Version 2.0, January 2004",
+            "Apache-2.0",
+        ),
         ("GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007", "GPL-3.0"),
         ("GNU LESSER GENERAL PUBLIC LICENSE\nVersion 3", "LGPL-3.0"),
-        ("Redistributions in binary form must reproduce the above copyright ... Neither the name of", "BSD-3-Clause"),
-        ("Redistributions in binary form must reproduce the above copyright notice", "BSD-2-Clause"),
+        (
+            "Redistributions in binary form must reproduce the above copyright ... Neither the name of",
+            "BSD-3-Clause",
+        ),
+        (
+            "Redistributions in binary form must reproduce the above copyright notice",
+            "BSD-2-Clause",
+        ),
         ("Creative Commons Attribution 4.0 International", "CC-BY-4.0"),
         ("see https://creativecommons.org/licenses/by-nc/4.0/", "CC-BY-NC-4.0"),
         ("All rights reserved.", None),
         ("", None),
     ],
-)  # fmt: skip
+)
 def test_licences(text: str, name: str | None) -> None:
     assert name_of(text) == name

@@ -24,8 +24,12 @@ def test_distill() -> None:
     text, facts = page("distill.html", "https://distill.pub/2020/circuits/toy/")
     assert (facts.title, facts.authors, facts.year) == ("Toy Banding", ("Ada One", "Ben Two"), 2021)  # type: ignore[attr-defined]
     assert [each.title for each in sections(text)] == [
-        "Introduction", "What affects banding", "Appendix", "Acknowledgments", "References",
-    ]  # fmt: skip
+        "Introduction",
+        "What affects banding",
+        "Appendix",
+        "Acknowledgments",
+        "References",
+    ]
     for part in (
         "look [odena2016, olah2020] at the weights. The stripes are horizontal[^1] stripes.\n\n"
         "[^1]: Not always **perfectly** horizontal, see $x_1$.",
@@ -68,11 +72,18 @@ def test_a_rendered_bibliography_is_json() -> None:
 def test_latexml() -> None:
     text, facts = page("arxiv.html")
     assert (facts.title, facts.authors, facts.year, facts.licence) == (  # type: ignore[attr-defined]
-        "Probes on Toys", ("Ada One", "Ben Two"), 2024, "CC-BY-4.0",
-    )  # fmt: skip
+        "Probes on Toys",
+        ("Ada One", "Ben Two"),
+        2024,
+        "CC-BY-4.0",
+    )
     assert [each.title for each in sections(text)] == [
-        "Abstract", "1 Introduction", "1.1 Setting", "Appendix A Details", "References",
-    ]  # fmt: skip
+        "Abstract",
+        "1 Introduction",
+        "1.1 Setting",
+        "Appendix A Details",
+        "References",
+    ]
     for part in (
         "width $d_{\\mathrm{model}}=64$ and reach 97.5% accuracy.",
         "Probes (One & Two, 2020) are old[^1]. See Section 2.\n\n[^1]: Older than most.",
@@ -101,8 +112,11 @@ def test_latexml() -> None:
 def test_a_blog() -> None:
     text, facts = page("blog.html", "https://blog.example/2023/head")
     assert (facts.title, facts.authors, facts.year, facts.licence) == (  # type: ignore[attr-defined]
-        "A head that copies", ("Ada One", "Ben Two"), 2023, "CC-BY-SA-4.0",
-    )  # fmt: skip
+        "A head that copies",
+        ("Ada One", "Ben Two"),
+        2023,
+        "CC-BY-SA-4.0",
+    )
     assert [each.title for each in sections(text)] == ["A head that copies", "The head"]
     for part in (
         "Its score is $s = QK^T$,",
@@ -122,30 +136,60 @@ def test_a_blog() -> None:
 @pytest.mark.parametrize(
     ("html", "shown"),
     [
-        ('<mjx-container display="true" aria-label="x"><mjx-math></mjx-math></mjx-container>', "$$x$$"),
-        ('<span class="math-tex"><span class="mjx-chtml"><span class="mjx-math" aria-label="x_1">x</span></span></span>', "$x_1$"),
+        (
+            '<mjx-container display="true" aria-label="x"><mjx-math></mjx-math></mjx-container>',
+            "$$x$$",
+        ),
+        (
+            '<span class="math-tex"><span class="mjx-chtml"><span class="mjx-math" aria-label="x_1">x</span></span></span>',
+            "$x_1$",
+        ),
         ('<span class="math-tex">\\(a\\)</span>', "$a$"),
-        ('<span class="katex-display"><span class="katex"><math><annotation encoding="application/x-tex">b</annotation></math></span></span>', "$$b$$"),
+        (
+            '<span class="katex-display"><span class="katex"><math><annotation encoding="application/x-tex">b</annotation></math></span></span>',
+            "$$b$$",
+        ),
         ("<math><mi>x</mi><mo>+</mo><mn>1</mn></math>", "$x + 1$"),
         ('<math alttext="" display="block"></math>', ""),
         ("<b>bold</b><i>it</i> <em> spaced </em>", "**bold***it* *spaced*"),
         ("snake_case_name and 2*3*4 [x] <T>", "snake_case_name and 2*3*4 [x]"),
         ("x<sup>2</sup> 1<sup>st</sup> CO<sub>2</sub>", "x^2 1st CO_2"),
-        ('<a href="javascript:alert(1)">x</a> <a href="mailto:a@b.c">mail</a> <a href="">e</a>', "x mail e"),
-        ('<a href="https://www.google.com/url?q=https://a.org/%23b&sa=D">t</a>', "[t](https://a.org/#b)"),
+        (
+            '<a href="javascript:alert(1)">x</a> <a href="mailto:a@b.c">mail</a> <a href="">e</a>',
+            "x mail e",
+        ),
+        (
+            '<a href="https://www.google.com/url?q=https://a.org/%23b&sa=D">t</a>',
+            "[t](https://a.org/#b)",
+        ),
         ('<a href="https://[bad">t</a>', "t"),
-        ('<img alt="short"><img alt="A plot of loss against steps, falling">', "[image: A plot of loss against steps, falling]"),
-        ("<pre><code class='language-python'>a\n\n\n\nb\n</code></pre>", "```python\na\n\n\n\nb\n```"),
+        (
+            '<img alt="short"><img alt="A plot of loss against steps, falling">',
+            "[image: A plot of loss against steps, falling]",
+        ),
+        (
+            "<pre><code class='language-python'>a\n\n\n\nb\n</code></pre>",
+            "```python\na\n\n\n\nb\n```",
+        ),
         ("<table><tr><td>only</td></tr><tr><td>layout</td></tr></table>", "only\n\nlayout"),
-        ("<table><tr><td><table><tr><td>a</td><td>b</td></tr></table></td></tr></table>", "| a | b |\n| --- | --- |"),
-        ("<table><tr><th colspan='2'>w</th></tr><tr><td>1<br>2</td><td><p>3</p></td></tr></table>", "| w | |\n| --- | --- |\n| 1 2 | 3 |"),
-        ("<table><tr><td rowspan='99999'>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "| a | b |\n| --- | --- |\n| a | c |"),
+        (
+            "<table><tr><td><table><tr><td>a</td><td>b</td></tr></table></td></tr></table>",
+            "| a | b |\n| --- | --- |",
+        ),
+        (
+            "<table><tr><th colspan='2'>w</th></tr><tr><td>1<br>2</td><td><p>3</p></td></tr></table>",
+            "| w | |\n| --- | --- |\n| 1 2 | 3 |",
+        ),
+        (
+            "<table><tr><td rowspan='99999'>a</td><td>b</td></tr><tr><td>c</td></tr></table>",
+            "| a | b |\n| --- | --- |\n| a | c |",
+        ),
         ("<h2>A\n<br>title</h2>", "## A title"),
         ("<p>a\u00a0b\n c</p><hr><p>d</p>", "a\u00a0b c\n\nd"),
         ("<ol start='3'><li>x<li>y</ol>", "3. x\n4. y"),
         ("", ""),
     ],
-)  # fmt: skip
+)
 def test_pieces(html: str, shown: str) -> None:
     assert fragment(html).strip() == shown
 

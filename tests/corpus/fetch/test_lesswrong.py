@@ -1,6 +1,5 @@
 """LessWrong and its sister forums: GraphQL answers, posts, comments, and forums that refuse."""
 
-# ruff: noqa: E501  pages stand here as servers send them
 from __future__ import annotations
 
 import json
@@ -85,11 +84,15 @@ def test_the_older_form_is_tried_where_the_newer_is_refused(
 
 def test_comments_on_request(source: Callable[..., LessWrongSource], site: Any) -> None:
     results = [
-        {"user": {"displayName": "cy"}, "postedAt": "2021-01-01T00:00:00Z", "contents": {"html": "<h2>No</h2><p>I disagree.</p>"}},
+        {
+            "user": {"displayName": "cy"},
+            "postedAt": "2021-01-01T00:00:00Z",
+            "contents": {"html": "<h2>No</h2><p>I disagree.</p>"},
+        },
         {"user": None, "contents": None},
         {"user": None, "postedAt": None, "contents": {"html": "<p>Deleted user.</p>"}},
         None,
-    ]  # fmt: skip
+    ]
     site.add("/graphql", answer(comments={"results": results}), kind="application/json")
     (found,) = source(comments=True).documents()
     assert "## Comment by cy (2021-01-01)\n\n**No**\n\nI disagree." in found.text

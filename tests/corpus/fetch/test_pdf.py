@@ -41,8 +41,11 @@ def test_a_paper(make_pdf: Maker) -> None:
     assert "A state-of-the-art model identifies finite flows." in found.text
     assert "(really) \\ so." in found.text
     assert [line for line in found.text.splitlines() if line.startswith("#")] == [
-        "## Abstract", "## 1 Introduction", "### 1.1 Setting", "## 2 Results",
-    ]  # fmt: skip
+        "## Abstract",
+        "## 1 Introduction",
+        "### 1.1 Setting",
+        "## 2 Results",
+    ]
     assert "Toy Journal" not in found.text
     assert not {"1", "2", "3"} & set(found.text.splitlines())
     assert read(make_pdf(BODY, title="A stated title")).title == "A stated title"
@@ -50,9 +53,16 @@ def test_a_paper(make_pdf: Maker) -> None:
 
 
 def test_headings_from_the_outline(make_pdf: Maker) -> None:
-    writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(make_pdf(
-        f"Contents\nMotives . . . . . . . . 1\n{BODY}\nMotives\n{BODY}", f"2 Means and Ends\n{BODY}\nEnds\n{BODY}"
-    ))))  # fmt: skip
+    writer = pypdf.PdfWriter(
+        clone_from=pypdf.PdfReader(
+            io.BytesIO(
+                make_pdf(
+                    f"Contents\nMotives . . . . . . . . 1\n{BODY}\nMotives\n{BODY}",
+                    f"2 Means and Ends\n{BODY}\nEnds\n{BODY}",
+                )
+            )
+        )
+    )
     writer.add_outline_item(title="Motives", page_number=0)
     parent = writer.add_outline_item(title="Means and  Ends", page_number=1)
     writer.add_outline_item(title="Ends", page_number=1, parent=parent)
@@ -61,8 +71,10 @@ def test_headings_from_the_outline(make_pdf: Maker) -> None:
     writer.write(out)
     text = read(out.getvalue()).text
     assert [line for line in text.splitlines() if line.startswith("#")] == [
-        "## Motives", "## 2 Means and Ends", "### Ends",
-    ]  # fmt: skip
+        "## Motives",
+        "## 2 Means and Ends",
+        "### Ends",
+    ]
     assert ". . ." not in text
 
 

@@ -73,6 +73,15 @@ def documents(files: Files) -> str:
 
 
 STYLES: tuple[Callable[[Files], str], ...] = (
-    by_hand, rules, tail, gitingest, repomix_plain, repomix_markdown, repomix_xml, files_to_prompt,
-    files_to_prompt_xml, files_to_prompt_markdown, documents,
-)  # fmt: skip
+    by_hand,
+    rules,
+    tail,
+    gitingest,
+    repomix_plain,
+    repomix_markdown,
+    repomix_xml,
+    files_to_prompt,
+    files_to_prompt_xml,
+    files_to_prompt_markdown,
+    documents,
+)

@@ -113,8 +113,9 @@ def test_it_can_prove_that_no_word_was_lost(taken: dump.Dump) -> None:
 def test_the_section_tree_of_a_pdf(taken: dump.Dump) -> None:
     survey = next(page for page in taken.pages if page.part == "papers/survey-1-pdf")
     assert [each.title for each in sections(survey.body) if each.title][:2] == [
-        "1 The section of number one", "2 The section of number two",
-    ]  # fmt: skip
+        "1 The section of number one",
+        "2 The section of number two",
+    ]
     assert "What is said of interpretability is longer" in _flat(survey)
 
 

@@ -75,12 +75,22 @@ def test_a_passage_can_name_its_cell() -> None:
 def test_the_older_format() -> None:
     cells = [
         {"cell_type": "heading", "level": 2, "source": ["Two\n", "lines"]},
-        {"cell_type": "code", "input": ["print(1)"], "language": "python", "outputs": [
-            {"output_type": "pyout", "text": ["1\n"], "prompt_number": 1},
-            {"output_type": "display_data", "png": "iVBOR"},
-            {"output_type": "pyerr", "ename": "KeyError", "evalue": "'a'", "traceback": ["\x1b[31mlong\x1b[0m"]},
-        ]},
-    ]  # fmt: skip
+        {
+            "cell_type": "code",
+            "input": ["print(1)"],
+            "language": "python",
+            "outputs": [
+                {"output_type": "pyout", "text": ["1\n"], "prompt_number": 1},
+                {"output_type": "display_data", "png": "iVBOR"},
+                {
+                    "output_type": "pyerr",
+                    "ename": "KeyError",
+                    "evalue": "'a'",
+                    "traceback": ["\x1b[31mlong\x1b[0m"],
+                },
+            ],
+        },
+    ]
     page = notebook.read(
         json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3, "metadata": {}}), "a"
     )

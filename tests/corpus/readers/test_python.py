@@ -142,7 +142,8 @@ def test_prose_in_bare_strings() -> None:
     assert not lost(text, [page.body], [page.removed])
 
 
-PLAIN = '''# A licence line
+PLAIN = (
+    '''# A licence line
 """Steer a model.
 
 Usage
@@ -178,10 +179,13 @@ class Large:
     """A large one."""
 
     field: int = 3
-''' + "\n".join(
-    f'\n    async def method_{number}(self):\n        """Says {number}."""\n        await nothing()\n'
-    for number in range(14)
-) + "\n\nif __name__ == '__main__':\n    steer(1); steer(2)\n"  # fmt: skip
+'''
+    + "\n".join(
+        f'\n    async def method_{number}(self):\n        """Says {number}."""\n        await nothing()\n'
+        for number in range(14)
+    )
+    + "\n\nif __name__ == '__main__':\n    steer(1); steer(2)\n"
+)
 
 
 def test_plain_code() -> None:
