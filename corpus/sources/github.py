@@ -26,7 +26,7 @@ _SIZE = 300_000_000
 _TARGET = re.compile(
     r"(?:github:|(?:https?://)?(?:www\.)?github\.com/)"
     r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/(?P<repo>[\w.-]{1,100}?)(?:\.git)?"
-    r"(?:@(?P<ref>[\w./-]{1,200})|/tree/(?P<tree>[\w.-]{1,200})|/)?(?:[?#].*)?",
+    r"(?:@(?P<ref>[\w./-]{1,200})|/tree/(?P<tree>[\w.-]{1,200})|/)?(?:[?#].*)?"
 )
 _TEXT = (".md", ".mdx", ".markdown", ".rst")
 _DOCS = (*_TEXT, ".txt")
