@@ -410,6 +410,13 @@ class Code(Tree):
                 found |= words(self.docstring(function))
         return frozenset(found)
 
+    def called(self, node: ast.AST) -> frozenset[str]:
+        """Words of the name that a value gets: of its assignment's target, or of the function that returns it."""
+        statement, function = self.statement(node), self.function(node)
+        if isinstance(statement, ast.Return) and function is not None:
+            return words(function.name)
+        return word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
+
     @kept
     def free_names(self, function: Function | ast.Lambda) -> set[str]:
         """Names that a function reads and does not bind itself."""

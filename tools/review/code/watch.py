@@ -25,9 +25,8 @@ class Watch:
         self._until = float("inf")  # on the clock, whose reading costs least
         self._began = 0.0
         self._walks: list[Walk] = []
-        self._left: Walk | None = (
-            None  # the outermost of those that were left since anything went on
-        )
+        # The outermost of those that were left since anything went on.
+        self._left: Walk | None = None
 
     def start(self, seconds: float) -> None:
         """Begin to count for the next rule."""

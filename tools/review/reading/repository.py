@@ -209,9 +209,8 @@ def _borrow(own: Path, gitdir: Path, common: Path) -> None:
     copied["info/exclude"] = common / "info" / "exclude"
     for name, place in copied.items():
         if place.is_file():
-            shutil.copy2(
-                place, own / name
-            )  # with its time: git tells by it which entries it may trust
+            # With its time: git tells by it which entries it may trust.
+            shutil.copy2(place, own / name)
     (own / "info" / "attributes").write_text(_ATTRIBUTES, encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
@@ -30,15 +31,11 @@ _KIND = re.compile(
 _TESTS = {"test", "heldout", "eval", "val", "validation"}
 
 
-def _kinds(code: Code, node: ast.AST) -> set[str]:
-    found: set[str] = set()
-    for each in inner(node):
-        text = constant(each)
-        if isinstance(text, str):
-            found |= set(_KIND.findall(text))
-            if text in listed("resid_pre resid_mid resid_post mlp_out attn_out z pattern"):
-                found.add(text)
-    return found
+def _kinds(texts: Iterable[object]) -> set[str]:
+    """The hook points that are named in some texts, in full or for short."""
+    short = listed("resid_pre resid_mid resid_post mlp_out attn_out z pattern")
+    said = [each for each in texts if isinstance(each, str)]
+    return {kind for each in said for kind in _KIND.findall(each)} | (short & set(said))
 
 
 @rule("patched-at-another-hook", "high")
@@ -47,16 +44,12 @@ def another_hook(code: Code) -> Hits:
     for hook in hooks(code):
         if hook.kind != "lens":
             continue
-        at: set[str] = set()
-        for name in hooked_names(code, hook.function):
-            at |= set(_KIND.findall(name))
-            if name in listed("resid_pre resid_mid resid_post mlp_out attn_out z pattern"):
-                at.add(name)
+        at = _kinds(hooked_names(code, hook.function))
         if len(at) != 1:
             continue
         for node in within(hook.function, ast.Subscript):
             if "cache" in word_set(node.value):
-                read = _kinds(code, node.slice)
+                read = _kinds(map(constant, inner(node.slice)))
                 if len(read) == 1 and read != at:
                     yield Hit(node, read=min(read), at=min(at))
                     break
@@ -132,9 +125,7 @@ def processed(code: Code) -> Hits:
     if not (lens and raw):
         return
     places: list[tuple[ast.AST, ast.AST | None, ast.AST | None]] = [
-        (node, node.left, node.right)
-        for node in code.all(ast.BinOp)
-        if isinstance(node.op, ast.Sub)
+        (node, node.left, node.right) for node in code.binary(ast.Sub)
     ]
     places += [
         (op.node, op.x, op.arg(0)) for op in code.ops("allclose", "assert_close", "mse_loss")

@@ -22,14 +22,13 @@ def recovery(code: Code) -> Hits:
             continue
         if zero != base:
             yield Hit(node, zero=zero, base=base)
-    for node in code.all(ast.BinOp):
+    for node in code.binary(ast.Sub):
         # a / b - c without parentheses, where a, b - c are the runs
-        if isinstance(node.op, ast.Sub) and isinstance(node.left, ast.BinOp):
-            inside = node.left
-            if isinstance(inside.op, ast.Div) and is_binary(inside.left, ast.Sub):
-                sides = {run_side(inside.right), run_side(node.right)}
-                if sides == {"clean", "corrupt"}:
-                    yield Hit(node, "parentheses")
+        inside = node.left
+        if not (is_binary(inside, ast.Div) and is_binary(inside.left, ast.Sub)):
+            continue
+        if {run_side(inside.right), run_side(node.right)} == {"clean", "corrupt"}:
+            yield Hit(node, "parentheses")
 
 
 def _bare(code: Code, node: ast.AST) -> ast.AST | None:
@@ -54,11 +53,7 @@ def recovered(code: Code) -> Hits:
         around = code.parents.get(node)
         if is_binary(around, ast.Sub) and around.right is node:
             continue  # 1 - …
-        statement = code.statement(node)
-        said = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
-        function = code.function(node)
-        if function is not None and isinstance(statement, ast.Return):
-            said |= words(function.name)
+        said = code.called(node)
         if said & {"recovered", "recovery", "recover", "faithfulness"} and not said & {
             "lost",
             "error",

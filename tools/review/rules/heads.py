@@ -127,20 +127,11 @@ def grouped_heads(code: Code) -> Hits:
             if "self.v_proj" in code.unparsed(op.x):
                 continue  # a model's own class knows its heads
             sizes = [*op.args, *op.kw.values()]
-            vocab = (
-                frozenset().union(*(code.vocab(each) for each in sizes)) if sizes else frozenset()
-            )
-            if {"num_key_value_heads", "n_key_value_heads", "n_kv_heads", "num_kv_heads"} & vocab:
+            if frozenset().union(*map(code.vocab, sizes)) & set(counted):
                 continue
             if any(_all_heads(code, each) for each in sizes):
                 yield Hit(call)
-        if (
-            op.name in ("repeat", "tile")
-            and op.x is not None
-            and code.mentions(
-                "num_key_value_heads", "n_kv_heads", "num_kv_heads", "n_key_value_heads"
-            )
-        ):
+        if op.name in ("repeat", "tile") and op.x is not None and code.mentions(*counted):
             mine = words(code.unparsed(op.x))
             counts = code.flow_words(op.args[1] if len(op.args) > 1 else None)
             if mine & {"k", "v", "key", "value", "keys", "values"} and counts & listed(

@@ -53,18 +53,12 @@ def edited_in_place(code: Code) -> Hits:
                     continue
                 if isinstance(target, ast.Name):
                     saved.pop(target.id, None)
-            edited: ast.AST | None = None
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-                edited = node.targets[0].value
-            elif isinstance(node, ast.AugAssign):
-                edited = (
-                    node.target.value if isinstance(node.target, ast.Subscript) else node.target
-                )
-            elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)) and (
+            edited = _edited(node)
+            if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)) and (
                 node.func.attr in ("add_", "mul_", "sub_", "zero_", "copy_", "fill_")
             ):
                 edited = node.func.value
-                edited = edited.value if isinstance(edited, ast.Subscript) else edited
+                edited = _whole(edited)
             if isinstance(edited, ast.Name) and words(edited.id) & _COUNTERS:
                 continue  # a number: adding to it makes a new one
             text = code.unparsed(edited) if edited is not None else ""
@@ -80,6 +74,18 @@ def edited_in_place(code: Code) -> Hits:
                     continue  # the same value is written back
                 yield Hit(where, kept=kept, text=text)
                 saved.pop(text)
+
+
+def _edited(node: ast.AST) -> ast.AST | None:
+    """What a statement writes into in place: ``x`` of ``x[i] = …``, ``x += …`` and ``x[i] += …``."""
+    if isinstance(node, ast.AugAssign):
+        return _whole(node.target)
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    return target.value if isinstance(target, ast.Subscript) else None
+
+
+def _whole(node: ast.AST) -> ast.AST:
+    return node.value if isinstance(node, ast.Subscript) else node
 
 
 def _block(code: Code, node: ast.AST) -> ast.AST:
@@ -144,11 +150,7 @@ def _edits(code: Code, scope: ast.AST) -> dict[tuple[ast.AST, str], ast.AST]:
     """In a function, the first edit in place of what a statement bound to a name."""
     found: dict[tuple[ast.AST, str], ast.AST] = {}
     for node in inner(scope, nested=False):
-        edited: ast.AST | None = None
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            edited = node.targets[0].value
-        elif isinstance(node, ast.AugAssign):
-            edited = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        edited = _edited(node)
         bound = code.binding(edited, position(node)) if isinstance(edited, ast.Name) else None
         if bound is not None and position(node) > position(bound.node):
             found.setdefault((bound.node, bound.name), node)

@@ -131,10 +131,8 @@ def _chain(code: Code, node: ast.AST) -> Iterator[ast.AST]:
 
 def _standardises(code: Code, node: ast.BinOp) -> bool:
     """``(x - x.mean(0)) / x.std(0)``"""
-    if not isinstance(node.op, ast.Div):
-        return False
     above = node.left
-    if not is_binary(above, ast.Sub):
+    if not (is_binary(node, ast.Div) and is_binary(above, ast.Sub)):
         return False
     mean, spread = code.value(above.right), node.right
     spread_value = code.value(spread)
@@ -167,10 +165,9 @@ def refit_on_test(code: Code) -> Hits:
 @rule("standardised-by-its-own-statistics", "high")
 def own_statistics(code: Code) -> Hits:
     """Test rows centred and scaled by the mean and spread of the test rows."""
-    for node in code.all(ast.BinOp):
-        if not _standardises(code, node):
+    for node in code.binary(ast.Div):
+        if not (_standardises(code, node) and isinstance(node.left, ast.BinOp)):
             continue
-        assert isinstance(node.left, ast.BinOp)
         base = node.left.left
         said = words(code.unparsed(base))
         stated = bool(said & {"test", "te", "heldout"}) and not said & {"train"}

@@ -136,11 +136,10 @@ def lens_without_norm(code: Code) -> Hits:
         for call in code.all(ast.Call)
         if _is_unembed(code, call.func) and call.args
     ]
-    for node in code.all(ast.BinOp):
-        if isinstance(node.op, ast.MatMult):
-            right = code.unparsed(code.value(node.right))
-            if "lm_head.weight" in right or right.endswith("W_U") or "embed_out.weight" in right:
-                places.append((node, node.left))
+    for node in code.binary(ast.MatMult):
+        right = code.unparsed(code.value(node.right))
+        if "lm_head.weight" in right or right.endswith("W_U") or "embed_out.weight" in right:
+            places.append((node, node.left))
     for place, given in places:
         vocab = code.vocab(given)
         if vocab & (_NORMS | {"apply_ln", "apply_ln_to_stack", "LayerNorm", "RMSNorm", "ln"}):

@@ -52,12 +52,7 @@ def decoder_bias(code: Code) -> Hits:
         statement = code.statement(node)
         if identifiers(statement) & biases:
             continue
-        names: frozenset[str] = frozenset()
-        if isinstance(statement, ast.Assign):
-            names = word_set(statement.targets[0])
-        function = code.function(node)
-        if isinstance(statement, ast.Return) and function is not None:
-            names = words(function.name)
+        function, names = code.function(node), code.called(node)
         if names & {"aux", "auxk", "dead", "residual", "error"}:
             continue  # an auxiliary loss reconstructs what is left over
         if not names & listed(

@@ -21,11 +21,9 @@ from gadfly.tools.review.registry import Code, Hit, Hits, rule
 @rule("mean-std-without-parentheses", "high")
 def precedence(code: Code) -> Hits:
     """``x - x.mean() / x.std()``"""
-    for node in code.all(ast.BinOp):
-        if not (isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp)):
-            continue
+    for node in code.binary(ast.Sub):
         quotient = node.right
-        if not isinstance(quotient.op, ast.Div):
+        if not is_binary(quotient, ast.Div):
             continue
         mean, spread = quotient.left, quotient.right
         if isinstance(spread, ast.BinOp):
@@ -42,13 +40,7 @@ def precedence(code: Code) -> Hits:
 def fvu(code: Code) -> Hits:
     """Unexplained variance relative to the raw second moment."""
     for node in code.binary(ast.Div):
-        statement = code.statement(node)
-        names: set[str] = set()
-        if isinstance(statement, ast.Assign):
-            names |= word_set(statement.targets[0])
-        if isinstance(statement, ast.Return):
-            function = code.function(node)
-            names |= words(function.name) if function is not None else set()
+        names = code.called(node)
         if not (
             {"fvu", "fve", "r2", "ev", "unexplained"} & names or {"explained", "variance"} <= names
         ):
