@@ -5,14 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
-
-_ALWAYS = (
-    "gadfly.agent.turn.loop",
-    "langgraph.graph",
-    "langgraph.checkpoint.sqlite",
-    "gadfly.corpus",
-)
 
 
 def starter(engine: str) -> Callable[[], None]:
@@ -30,8 +22,12 @@ def _load(engine: str) -> None:
     from gadfly.agent.llm.choose import OFFLINE
 
     with suppress(Exception):  # an error belongs to the turn that meets it
-        for name in _ALWAYS:
-            import_module(name)
+        import langgraph.checkpoint.sqlite
+        import langgraph.graph  # noqa: F401
+
+        import gadfly.agent.turn.loop
+        import gadfly.corpus  # noqa: F401
+
         if engine != OFFLINE:
             from gadfly.agent.llm.provider import preload
 

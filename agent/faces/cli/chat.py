@@ -82,7 +82,14 @@ def chat(
 
         as_json(Answer.model_json_schema(mode="serialization"))
         return
-    _check(latest, resume, fork, text, approve, jsonl, as_json_)
+    if latest and resume is not None:
+        raise UsageError("--continue and --resume name two sessions; give one of them")
+    if fork and not (latest or resume):
+        raise UsageError("--fork copies a session: name it with --continue or --resume ID")
+    if text is None and (approve or jsonl or as_json_):
+        raise UsageError("--approve, --json and --jsonl go with -p TEXT")
+    if jsonl and as_json_:
+        raise UsageError("--json and --jsonl are two outputs; give one of them")
     validate(job.ask, {"question": "", **arguments})
     session = _session(latest, resume, fork, arguments)
     if text is not None:
@@ -98,25 +105,6 @@ def chat(
     terminal = Terminal(out(), show_answer, partial(_run, root), partial(_commands, root))
     fresh = not (latest or resume)
     Chat(session, terminal, fresh=fresh, shell=shell or SHELL.on()).talk()
-
-
-def _check(
-    latest: bool,
-    resume: str | None,
-    fork: bool,
-    text: str | None,
-    approve: bool,
-    jsonl: bool,
-    json_: bool,
-) -> None:
-    if latest and resume is not None:
-        raise UsageError("--continue and --resume name two sessions; give one of them")
-    if fork and not (latest or resume):
-        raise UsageError("--fork copies a session: name it with --continue or --resume ID")
-    if text is None and (approve or jsonl or json_):
-        raise UsageError("--approve, --json and --jsonl go with -p TEXT")
-    if jsonl and json_:
-        raise UsageError("--json and --jsonl are two outputs; give one of them")
 
 
 def _session(latest: bool, resume: str | None, fork: bool, arguments: dict[str, Any]) -> Session:

@@ -69,20 +69,23 @@ def declared(
         for name, field in tool.args.model_fields.items()
         if name not in leave_out and (not only or name in only)
     }
-    flag = {name: "--" + name.replace("_", "-") for name in fields} | dict(flags or {})
+    # Names that arguments once had: taken as they are, and shown nowhere.
+    old = [name for group in getattr(tool.args, "OLD", ()) for name in group]
+    flag = {name: "--" + name.replace("_", "-") for name in [*fields, *old]} | dict(flags or {})
 
     def decorate(function: Callback) -> Callback:
         @wraps(function)
         def callback(**given: Any) -> Any:
-            told = {name: given.pop(name) for name in fields}
+            told = {name: given.pop(name) for name in [*fields, *old]}
             arguments = {
-                name: _parse(flag[name], fields[name], value)
+                name: _parse(flag[name], fields[name], value) if name in fields else value
                 for name, value in told.items()
                 if value not in (None, ())
             }
             return function(arguments=arguments, **given)
 
         options = [_option(name, field, flag[name], kept) for name, field in fields.items()]
+        options += [click.Option([flag[name], name], hidden=True) for name in old]
         beside = getattr(function, "__click_params__", [])
         callback.__click_params__ = [*beside, *reversed(options)]  # type: ignore[attr-defined]
         callback.__doc__ = function.__doc__ or inspect.getdoc(tool.function)
@@ -113,8 +116,10 @@ def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
     if kind in (int, float):
         return click.Option([flag, name], type=kind, help=text)
     if _is_flat_list(kind):
-        return click.Option([flag, name], multiple=True, help=text, metavar="A,B,...")
-    metavar = None if kind in (str, Any) else "JSON"
+        values = get_args(_bare(get_args(kind)[0]))
+        listed = f"[{'|'.join(values)}],..." if values else "A,B,..."
+        return click.Option([flag, name], multiple=True, help=text, metavar=listed)
+    metavar = None if _is_text(kind) else "JSON"
     return click.Option([flag, name], type=str, help=text, metavar=metavar)
 
 
@@ -122,7 +127,7 @@ def _parse(flag: str, field: FieldInfo, value: Any) -> Any:
     kind = _bare(field.annotation)
     if isinstance(value, tuple):
         return [part for each in value for part in _parts(flag, each)]
-    if not isinstance(value, str) or kind in (str, Any) or get_origin(kind) is Literal:
+    if not isinstance(value, str) or _is_text(kind) or get_origin(kind) is Literal:
         return value
     return _json(flag, value)
 
@@ -149,6 +154,13 @@ def _bare(annotation: Any) -> Any:
         members = [member for member in get_args(annotation) if member is not types.NoneType]
         return _bare(members[0]) if len(members) == 1 else annotation
     return annotation
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether the text is taken as it stands; the declaration reads it."""
+    return kind in (str, Any) or (
+        get_origin(kind) in (Union, types.UnionType) and str in get_args(kind)
+    )
 
 
 def _is_flat_list(kind: Any) -> bool:

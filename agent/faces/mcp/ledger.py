@@ -70,9 +70,7 @@ def show_run(args: ShowRunArgs, context: Context) -> Run:
     return Ledger().get(args.run)
 
 
-@tool(
-    name="rerun", cost="as long as the run took", read_only=False, needs_model=True, extra="interp"
-)
+@tool(name="rerun", cost="as long as the run took", read_only=False, extra="interp")
 def rerun(args: RerunArgs, context: Context) -> Rerun:
     """Execute a recorded experiment again with the same arguments, and say which numbers moved."""
     return execute_again(args.run, tolerance=args.tolerance, progress=context.progress)

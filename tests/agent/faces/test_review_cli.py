@@ -118,6 +118,20 @@ def test_sarif_markdown_and_annotations(desk: Path, tmp_path: Path) -> None:
     assert NORM_RULE in summary.read_text()
 
 
+def test_output_is_a_file_and_once_was_a_format(desk: Path, tmp_path: Path) -> None:
+    def out(*more: str) -> str:
+        done = gadfly("review", ".", "--rules-only", *more, home=tmp_path, cwd=desk)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for form in ("text", "json", "markdown", "sarif"):
+        file = tmp_path / f"out.{form}"
+        assert out("--format", form, "--output", str(file)) == ""
+        assert file.read_text(encoding="utf-8") == out("--format", form) == out("--output", form)
+    assert out("--format", "json", "--output", "sarif") == ""  # with --format it is a file
+    assert "findings" in json.loads((desk / "sarif").read_text())
+
+
 def test_code_cannot_speak_to_the_workflow(desk: Path, tmp_path: Path) -> None:
     (desk / "norm.py").write_text(
         NORM.replace("keepdim=True)", "keepdim=True)  # ::stop-commands::x ##[error]y")
