@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,66 @@ def test_arrows(folder: str) -> None:
             parts = name.split(".")
             if parts[0] == "gadfly" and len(parts) > 1 and parts[1] not in FLOOR:
                 assert parts[1] in ALLOWED[folder], f"{path.relative_to(ROOT)} imports {name}"
+
+
+# Arrows that close a circle still. This list only shrinks.
+_CLOSING = {
+    ("agent.faces.chat.talk", "agent.faces.chat.commands"),
+    ("agent.faces.chat.talk", "agent.faces.chat.completing"),
+    ("agent.faces.chat.talk", "agent.faces.chat.registry"),
+    ("agent.faces.cli.chat", "agent.faces.cli.main"),
+    ("agent.faces.cli.complete", "agent.faces.cli.main"),
+}
+
+
+def test_no_circle_of_modules() -> None:
+    """Imports inside functions and those for types count as well: a circle is one whenever it closes."""
+    paths = {}
+    for _, path in modules():
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        paths[".".join(parts).removesuffix(".__init__")] = path
+    arrows = {name: set(_targets(path, paths)) - {name} for name, path in paths.items()}
+    for start, end in _CLOSING:
+        assert end in arrows.get(start, ()), (
+            f"{start} does not import {end} any more: take it off the list"
+        )
+        arrows[start].remove(end)
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        pytest.fail(" ← ".join(error.args[1]))
+
+
+def _targets(path: Path, known: dict[str, Path]) -> Iterator[str]:
+    """The modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("gadfly.") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = (node.module or "").removeprefix("gadfly.")
+            for alias in node.names:
+                whole = f"{module}.{alias.name}"
+                yield whole if whole in known else module
+
+
+def test_a_tool_is_one_line_of_the_registry() -> None:
+    """Adding one touches its own folder, this line, and its case of the self-test: every face derives the rest."""
+    from gadfly.tools.registry import all_tools, names
+
+    text = (ROOT / "tools" / "registry.py").read_text(encoding="utf-8")
+    for tool in all_tools():
+        module = tool.function.__module__
+        assert text.count(f"from {module} import {tool.name} as {tool.name}\n") == 1
+        naming = [
+            path.relative_to(ROOT)
+            for owner, path in modules()
+            if owner in ("tools", "agent")
+            and re.search(
+                rf"from {re.escape(module)} import .*\b{tool.name}\b", path.read_text("utf-8")
+            )
+        ]
+        assert len(naming) <= 2, f"{tool.name} is imported by {naming}"
+    assert len(names()) == len(set(names()))
 
 
 def test_reading_and_doing_never_meet_an_llm() -> None:

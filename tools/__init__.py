@@ -1,7 +1,9 @@
 """Doing: typed interpretability tools, the local model, the ledger of runs.
 
-- ``contract``   what a tool is and returns       - ``runner``       running one, and re-running a recorded run
-- ``registry``   the list of tools                - ``ledger``       the append-only record of runs
+- ``contract``   what a tool's module imports      - ``base``         the types that a tool is made of
+- ``runner``     running one                      - ``ledger``       the append-only record of runs
+- ``registry``   the list of tools                - ``again``        running a recorded run again
+- ``reach``      what an argument names           - ``reached``      what a call reads, fetches or sends
 - ``model``      the local model, checked         - ``checkpoints``  where a model is: built in, a folder, the hub
 - ``demo``       the packaged model               - ``planted``      one whose mechanism was written by hand
 
@@ -22,44 +24,28 @@ The tools are importable from here (``from gadfly.tools import patch``); everyth
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gadfly.tools.ablation import ablate as ablate
-    from gadfly.tools.attending import attention as attention
-    from gadfly.tools.attribution import attribute as attribute
-    from gadfly.tools.features import sae as sae
-    from gadfly.tools.generating import generate as generate
-    from gadfly.tools.inspecting import activations as activations
-    from gadfly.tools.inspecting import model_info as model_info
-    from gadfly.tools.inspecting import tokenize as tokenize
+    from gadfly.tools.again import rerun as rerun
     from gadfly.tools.ledger import Ledger as Ledger
-    from gadfly.tools.logit_lens import lens as lens
     from gadfly.tools.metrics import metric as metric
     from gadfly.tools.model import LocalModel as LocalModel
     from gadfly.tools.model import load as load
-    from gadfly.tools.patching import patch as patch
-    from gadfly.tools.patchscopes import patchscope as patchscope
-    from gadfly.tools.probing import probe as probe
-    from gadfly.tools.runner import rerun as rerun
-    from gadfly.tools.selftesting import selftest as selftest
-    from gadfly.tools.steering import steer as steer
-
-_NOT_TOOLS = {
-    "Ledger": "ledger",
-    "LocalModel": "model",
-    "load": "model",
-    "metric": "metrics",
-    "rerun": "runner",
-}
+    from gadfly.tools.registry import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NOT_TOOLS:
-        return getattr(import_module(f"{__name__}.{_NOT_TOOLS[name]}"), name)
-    from gadfly.tools.registry import by_name, names
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}") is None:
+        from gadfly.tools.again import rerun
+        from gadfly.tools.ledger import Ledger
+        from gadfly.tools.metrics import metric
+        from gadfly.tools.model import LocalModel, load
+        from gadfly.tools.registry import all_tools
 
-    if name in names():
-        return by_name(name)
+        public: dict[str, Any] = {each.name: each for each in all_tools()}
+        public |= {each.__name__: each for each in (Ledger, LocalModel, load, metric, rerun)}
+        if name in public:
+            return public[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools.forecast import forecast
+from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.rows import portions
 
@@ -134,22 +136,14 @@ def _forward(
     kept: dict[int, Tensor] = {}
     first: list[Tensor] = []
 
-    def keep(index: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            vectors = reduce(out[0] if isinstance(out, tuple) else out, batch)
-            kept[index] = vectors.float().to(model.device)
+    def keep(index: int, hidden: Tensor) -> None:
+        kept[index] = reduce(hidden, batch).float().to(model.device)
 
-        return hook
-
-    def embedded(module: Any, args: Any, kwargs: Any) -> None:
-        first.append(mean(args[0] if args else kwargs["hidden_states"], batch).float())
+    def embedded(hidden: Tensor) -> None:
+        first.append(mean(hidden, batch).float())
 
     with model.working():
-        handles = [m.register_forward_hook(keep(i)) for i, m in enumerate(modules)]
-        handles.append(model.blocks[0].register_forward_pre_hook(embedded, with_kwargs=True))
-        try:
+        handles = [after(m, partial(keep, i)) for i, m in enumerate(modules)]
+        with hooked([*handles, before(model.blocks[0], embedded)]):
             model.forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
     return torch.stack([kept[i] for i in range(len(modules))]).cpu(), first[0].cpu()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from gadfly.errors import ModelError
+from gadfly.errors import MissingExtraError, ModelError
 from gadfly.home import expanded
 
-# name -> the module and its function that gives the folder
+# name -> the module and its function that gives the folder, as scripts import it
 BUILT_IN = {
     "demo": ("gadfly.tools.demo", "demo_path"),
     "planted": ("gadfly.tools.planted", "planted_path"),
@@ -27,9 +27,10 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
         ModelError: no such folder, or one that holds no model.
     """
     if name in BUILT_IN:
-        module, function = BUILT_IN[name]
-        folder: Path = getattr(import_module(module), function)()
-        return folder
+        from gadfly.tools.demo import demo_path
+        from gadfly.tools.planted import planted_path
+
+        return demo_path() if name == "demo" else planted_path()
     path = expanded(name)
     if path.is_dir():
         if not (path / "config.json").exists():
@@ -73,3 +74,24 @@ def cached(name: str, *, whole: bool = True) -> bool:
     except (OSError, ValueError, KeyError, AttributeError):
         return False
     return weights and (not whole or (place / "config.json").exists())
+
+
+def tokenizer_of(name: str) -> Any:
+    """The tokenizer of a model, without its weights. Raises ModelError if there is none."""
+    where = locate(name, weights=False)
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("tokenising", "interp") from error
+    try:
+        return AutoTokenizer.from_pretrained(str(where), trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(why_unread("the tokenizer of", name, error)) from error
+
+
+def why_unread(what: str, name: str, error: Exception) -> str:
+    """Why a part of a model could not be read, on one line."""
+    text = " ".join(str(error).split())[:200]
+    if os.environ.get("HF_HUB_OFFLINE") == "1" and "/" in name and not Path(name).exists():
+        return f"{name} is not in the local hub cache, and HF_HUB_OFFLINE=1 forbids fetching it"
+    return f"cannot read {what} {name}: {text}"

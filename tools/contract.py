@@ -1,160 +1,50 @@
-"""What a tool is, and what it returns: the contract every face relies on.
+"""What a module imports that declares a tool: the types of ``base``, and :func:`tool`, which makes one of a function.
 
 A tool is one function with a pydantic argument model, a pydantic result model and a docstring,
 declared with :func:`tool`. The CLI sub-command, the agent's tool schema, the MCP tool and the Python
 API are made from that declaration alone. An *experiment* is a tool whose result is a :class:`Result`:
 it carries controls and a verdict, and the runner writes it to the ledger.
-
-This module holds types only; running is in ``runner``, keeping in ``ledger``.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field
+from gadfly.tools.base import (
+    ArgsT,
+    Context,
+    Control,
+    Declaration,
+    ExperimentArgs,
+    Figure,
+    Result,
+    ResultT,
+    Table,
+    ToolArgs,
+    Verdict,
+)
+from gadfly.tools.runner import execute
 
-from gadfly.corpus.progress import Progress
-from gadfly.tools.reach import ModelName
-
-if TYPE_CHECKING:
-    from gadfly.corpus import Corpus
-    from gadfly.tools.model import LocalModel
-
-
-class Verdict(StrEnum):
-    """What an experiment found, after its controls."""
-
-    SUPPORTED = "supported"
-    NOT_SUPPORTED = "not supported"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Control(BaseModel):
-    """A baseline that could have produced the number, measured in the same run."""
-
-    name: str
-    value: float
-    interval: tuple[float, float] | None = None
-    meaning: str = Field(description="what it would mean if the effect were no larger than this")
-
-
-class Table(BaseModel):
-    """A small table, ready for an LLM's context. ``total`` counts the rows before paging."""
-
-    columns: list[str] = []
-    rows: list[list[str | int | float | None]] = []
-    total: int = 0
+__all__ = [
+    "Context",
+    "Control",
+    "ExperimentArgs",
+    "Figure",
+    "Result",
+    "Table",
+    "Tool",
+    "ToolArgs",
+    "Verdict",
+    "tool",
+]
 
 
-class Figure(BaseModel):
-    """A picture of the result. Paths are below the run's artifact folder."""
-
-    title: str
-    png: str | None = None
-    html: str | None = None
-
-
-class Result(BaseModel):
-    """What every experiment returns. Token-bounded: long rows go to artifacts, not here."""
-
-    # A stored run is read back as this class: fields that a tool's own result adds are kept.
-    model_config = ConfigDict(extra="allow")
-
-    tool: str = ""
-    headline: str = Field(description="one sentence with the number and its interval")
-    verdict: Verdict
-    why: str = Field(description="the reason for the verdict, naming the controls that decided it")
-    values: dict[str, float] = Field(
-        default={}, description="the named numbers that a run receipt may cite"
-    )
-    controls: list[Control] = []
-    table: Table = Table()
-    figures: list[Figure] = []
-    notes: list[str] = []
-    reproduce: str = Field(default="", description="a script that stands alone, nnterp + PyTorch")
-    run: str = Field(default="", description="ledger id, set by the runner")
-
-
-class ToolArgs(BaseModel):
-    """Base of every argument model: unknown names are an error, so that a typo never passes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ExperimentArgs(ToolArgs):
-    """Arguments that every experiment on a model takes."""
-
-    model: ModelName = Field(
-        default="demo",
-        description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
-    )
-    device: str = Field(
-        default="auto",
-        description="auto, cpu, cuda:1, mps, balanced or a JSON device map",
-    )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"
-    )
-    seed: int = Field(default=0, ge=0, description="seeds sampling, splits, bootstrap and placebos")
-
-
-class Context(Protocol):
-    """What a running tool may use. The runner supplies it."""
-
-    progress: Progress
-
-    def model(self, args: ExperimentArgs) -> LocalModel:
-        """The model that ``args`` names, loaded once per process and checked at load."""
-        ...
-
-    def corpus(self) -> Corpus:
-        """The open corpus, synchronised."""
-        ...
-
-    def artifacts(self) -> Path:
-        """This run's artifact folder, created on first use."""
-        ...
-
-
-ArgsT = TypeVar("ArgsT", bound=ToolArgs)
-ResultT = TypeVar("ResultT", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Tool(Generic[ArgsT, ResultT]):
-    """A declared tool. Call it with keyword arguments from Python: ``patch(behaviour='capital-of')``."""
-
-    name: str
-    function: Callable[[ArgsT, Context], ResultT]
-    args: type[ArgsT]
-    result: type[ResultT]
-    read_only: bool
-    needs_model: bool
-    cost: str
-    extra: str | None
-    examples: Sequence[str]
-
-    @property
-    def description(self) -> str:
-        """The docstring's first paragraph, on one line."""
-        paragraphs = inspect.getdoc(self.function) or ""
-        return " ".join(paragraphs.split("\n\n")[0].split())
-
-    @property
-    def is_experiment(self) -> bool:
-        """Whether the result carries a verdict and is kept in the ledger."""
-        return issubclass(self.result, Result)
+class Tool(Declaration[ArgsT, ResultT]):
+    """A declared tool. Call it with keyword arguments from Python: ``patch(data="task:capital-of")``."""
 
     def __call__(self, **arguments: Any) -> ResultT:
         """Validate, run, and (for an experiment) record in the ledger."""
-        from gadfly.tools.runner import execute
-
         return execute(self, arguments)
 
 
@@ -163,7 +53,6 @@ def tool(
     name: str,
     cost: str,
     read_only: bool = True,
-    needs_model: bool = False,
     extra: str | None = None,
     examples: Sequence[str] = (),
 ) -> Callable[[Callable[[ArgsT, Context], ResultT]], Tool[ArgsT, ResultT]]:
@@ -173,7 +62,6 @@ def tool(
         name: the one name on every face.
         cost: what it typically takes, in words a user understands.
         read_only: False if it changes anything beyond the ledger.
-        needs_model: whether it loads the local model.
         extra: the optional dependency group it needs, if any.
         examples: argument lines shown in the CLI's help.
     """
@@ -186,7 +74,6 @@ def tool(
             args=hints["args"],
             result=hints["return"],
             read_only=read_only,
-            needs_model=needs_model,
             cost=cost,
             extra=extra,
             examples=tuple(examples),

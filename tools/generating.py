@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Context, ExperimentArgs, tool
+from gadfly.tools.hooks import before, hooked
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ class Generations(BaseModel):
 @tool(
     name="generate",
     cost="seconds on the demo model; grows with tokens x model size",
-    needs_model=True,
     extra="interp",
     examples=(
         '--prompt "the capital of france is" --max-tokens 8',
@@ -204,32 +204,31 @@ def decode(
     cache: Any = None
     ended = torch.zeros(len(batch), dtype=torch.bool, device=ids.device)
     steps: list[Tensor] = []
-    with model.working():
-        # Only the last position reaches the unembedding, as in LocalModel.forward.
-        handle = model.unembedding.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
-        try:
-            for _ in range(max_tokens):
-                out = model.module(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    position_ids=positions,
-                    past_key_values=cache,
-                    use_cache=True,
-                )
-                cache = out.past_key_values
-                logits = out.logits[:, -1].float().to(ids.device)
-                if noise is not None:
-                    logits = logits / temperature + noise(logits)
-                ids = ties.likeliest(logits)
-                steps.append(ids)
-                if len(stops):
-                    ended |= torch.isin(ids[:, 0], stops)
-                    if bool(ended.all()):
-                        break
-                mask = torch.cat([mask, mask.new_ones(len(batch), 1)], dim=1)
-                positions = positions[:, -1:] + 1
-        finally:
-            handle.remove()
+
+    def last(hidden: Tensor) -> Tensor:
+        return hidden[:, -1:]  # only it reaches the unembedding, as in LocalModel.forward
+
+    with model.working(), hooked([before(model.unembedding, last)]):
+        for _ in range(max_tokens):
+            out = model.module(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            )
+            cache = out.past_key_values
+            logits = out.logits[:, -1].float().to(ids.device)
+            if noise is not None:
+                logits = logits / temperature + noise(logits)
+            ids = ties.likeliest(logits)
+            steps.append(ids)
+            if len(stops):
+                ended |= torch.isin(ids[:, 0], stops)
+                if bool(ended.all()):
+                    break
+            mask = torch.cat([mask, mask.new_ones(len(batch), 1)], dim=1)
+            positions = positions[:, -1:] + 1
     ending = set(stops.tolist())
     return [_until(row, ending) for row in torch.cat(steps, dim=1).tolist()]
 

@@ -10,17 +10,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
-from gadfly.tools.checkpoints import locate
-from gadfly.tools.contract import Context, ExperimentArgs, ToolArgs, tool
-from gadfly.tools.reach import Elsewhere, LocalPath, ModelName, PlainText
+from gadfly.tools.checkpoints import locate, tokenizer_of, why_unread
+from gadfly.tools.contract import Context, ToolArgs, tool
+from gadfly.tools.reach import Elsewhere, ModelName
+from gadfly.tools.records import Data, DataArgs, Text, data_field, read
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gadfly.tools.model import LocalModel
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _PAGE = 200  # tokens shown at a time
@@ -142,16 +142,7 @@ def _config(name: str, where: Path | str) -> Any:
     try:
         return AutoConfig.from_pretrained(str(where), trust_remote_code=False)
     except Exception as error:
-        raise ModelError(_reason("the configuration of", name, error)) from error
-
-
-def _reason(what: str, name: str, error: Exception) -> str:
-    import os
-
-    text = " ".join(str(error).split())[:200]
-    if os.environ.get("HF_HUB_OFFLINE") == "1" and "/" in name and not Path(name).exists():
-        return f"{name} is not in the local hub cache, and HF_HUB_OFFLINE=1 forbids fetching it"
-    return f"cannot read {what} {name}: {text}"
+        raise ModelError(why_unread("the configuration of", name, error)) from error
 
 
 def _count(config: Any, where: Path | str) -> tuple[int | None, list[str]]:
@@ -256,7 +247,7 @@ def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
         ModelError: there is no such model, or it has no tokenizer.
         ToolInputError: an empty text, a page that does not exist, or a chat template that is missing.
     """
-    tokenizer = _tokenizer(args.model)
+    tokenizer = tokenizer_of(args.model)
     notes: list[str] = []
     rows: list[list[int]] = []
     for text in args.texts:
@@ -331,30 +322,16 @@ def _ids(tokenizer: Any, text: str, args: TokenizeArgs, notes: list[str]) -> lis
     return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
 
-def _tokenizer(name: str) -> Any:
-    where = locate(name, weights=False)
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError("tokenising", "interp") from error
-    try:
-        return AutoTokenizer.from_pretrained(str(where), trust_remote_code=False)
-    except Exception as error:
-        raise ModelError(_reason("the tokenizer of", name, error)) from error
-
-
 # -- activations -----------------------------------------------------------------------------------
 
 
-class ActivationsArgs(ExperimentArgs):
-    """Arguments of ``activations``. Texts come from exactly one of behaviour, texts, texts_file."""
+class ActivationsArgs(DataArgs):
+    """Arguments of ``activations``."""
 
-    behaviour: PlainText | None = Field(
-        default=None, description="prompts of a behaviour of the demo model"
-    )
-    n: int = Field(default=32, ge=1, le=20000, description="how many prompts of the behaviour")
-    texts: list[str] | None = Field(default=None, description="the texts themselves")
-    texts_file: LocalPath | None = Field(default=None, description="a file with one text a line")
+    OLD = (("behaviour", "texts", "texts_file"),)
+
+    data: Data = data_field("text (or messages)", 1, "truth")
+    n: int = Field(default=32, ge=1, le=20000, description="how many prompts of a task")
     site: Literal["residual", "attention", "mlp"] = Field(
         default="residual", description="the residual stream after a layer, or a sublayer's output"
     )
@@ -364,15 +341,6 @@ class ActivationsArgs(ExperimentArgs):
     remote: Elsewhere = Field(
         default=False, description="run on NDIF through nnsight; needs a hub name and NDIF_API_KEY"
     )
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> ActivationsArgs:
-        given = {"behaviour": self.behaviour, "texts": self.texts, "texts_file": self.texts_file}
-        named = [name for name, value in given.items() if value is not None]
-        if len(named) != 1:
-            got = f", got {' and '.join(named)}" if named else ""
-            raise ValueError(f"give the texts once{got}: behaviour, texts or texts_file")
-        return self
 
 
 class LayerSize(BaseModel):
@@ -405,12 +373,11 @@ class Activations(BaseModel):
 @tool(
     name="activations",
     cost="one forward over the texts",
-    needs_model=True,
     extra="interp",
     examples=(
-        "--behaviour truth --n 100",
-        "--texts-file texts.txt --site mlp --position mean",
-        "--model meta-llama/Llama-3.1-70B --texts-file texts.txt --remote",
+        "--data task:truth --n 100",
+        "--data texts.txt --site mlp --position mean",
+        "--model meta-llama/Llama-3.1-70B --data texts.txt --remote",
     ),
 )
 def activations(args: ActivationsArgs, context: Context) -> Activations:
@@ -425,7 +392,8 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
 
     from gadfly.tools.capture import at, capture
 
-    texts = _given(args)
+    given = read(args, Text, lambda t: [Text(text=e.prompt) for e in t.examples(args.n, args.seed)])
+    texts = [each.text for each in given]
     reduce = at(args.position)
     tensors: dict[str, Tensor] = {}
     if args.remote:
@@ -439,7 +407,7 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
     else:
         model = context.model(args)
         found = capture(
-            model, texts, reduce, modules=_sites(model, args.site), progress=context.progress
+            model, texts, reduce, modules=model.modules(args.site), progress=context.progress
         )
         tensors |= {"activations": found.layers, "embedding": found.embedding}
         source = str(model.fingerprint["weights"])
@@ -462,26 +430,6 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
         sizes=[_size(layer, values) for layer, values in enumerate(layers)],
         notes=[f"{bad} numbers are not finite; use --dtype float32"] if bad else [],
     )
-
-
-def _given(args: ActivationsArgs) -> list[str]:
-    if args.behaviour is not None:
-        from gadfly.tools.demo.behaviours import behaviour
-
-        return [each.prompt for each in behaviour(args.behaviour).examples(args.n, args.seed)]
-    if args.texts is not None:
-        texts = args.texts
-    else:
-        from gadfly.tools.records import lines_of
-
-        texts = [line for line in lines_of(str(args.texts_file)) if line.strip()]
-    if not texts:
-        raise ToolInputError("no texts were given")
-    return list(texts)
-
-
-def _sites(model: LocalModel, site: str) -> list[Any]:
-    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
 
 
 def _size(layer: int, values: Tensor) -> LayerSize:

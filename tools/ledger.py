@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from gadfly import home
 from gadfly.errors import LedgerError
-from gadfly.tools.contract import Result
+from gadfly.tools.base import Result
 
 Status = Literal["done", "failed", "cancelled"]
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Place = str | dict[str, str]
 """A device, a way of sharing layers out, or a device map."""
+PROJECTIONS = ("o_proj", "c_proj", "dense", "out_proj", "wo")
+"""Names of the output projection within an attention module, by family."""
 _SHARED_OUT = ("balanced", "balanced_low_0", "sequential")
 _LOADED: dict[tuple[str, str, str], LocalModel] = {}
 _LOADING = threading.Lock()
@@ -109,6 +111,37 @@ class LocalModel:
         """Where tokens go in, and where logits and whatever a tool keeps are brought. Layers may be elsewhere."""
         device: torch.device = self.module.get_input_embeddings().weight.device
         return device
+
+    @property
+    def config(self) -> Any:
+        """The configuration of the language model, which is a part of a multimodal one's."""
+        config = self.module.config
+        return config.get_text_config() if hasattr(config, "get_text_config") else config
+
+    @property
+    def heads(self) -> int:
+        """Query heads of a layer. Raises ModelError where the configuration does not say."""
+        count = getattr(self.config, "num_attention_heads", None)
+        if not isinstance(count, int):
+            raise ModelError(f"{self.name} does not say how many heads a layer has")
+        return count
+
+    def modules(self, site: str) -> list[nn.Module]:
+        """The modules of every layer whose output a site is: ``residual``, ``attention`` or ``mlp``."""
+        return {"residual": self.blocks, "attention": self.attentions, "mlp": self.mlps}[site]
+
+    def output_projection(self, layer: int) -> Any:
+        """The linear map at the end of a layer's attention, whose input is the heads side by side; None if it has no
+        usual name."""
+        attention = self.attentions[layer]
+        return next((getattr(attention, n) for n in PROJECTIONS if hasattr(attention, n)), None)
+
+    def check_layer(self, layer: int) -> None:
+        """Raises ToolInputError, naming the layers there are, if this is none of them."""
+        if not 0 <= layer < self.num_layers:
+            raise ToolInputError(
+                f"no layer {layer}; {self.name} has layers 0 to {self.num_layers - 1}"
+            )
 
     @contextmanager
     def working(self, *, gradients: bool = False) -> Iterator[None]:

@@ -1,53 +1,299 @@
-"""Files that experiments read their prompts from: text by line, and JSON lines checked against a model."""
+"""The data of an experiment: records with named fields, from files, from a task of the demo model, or given directly.
+
+Every experiment takes them by one argument, ``data``. A tool states the fields that it needs as a pydantic model, and
+:func:`read` gives records of that model; nothing is read before the tool runs, and no model is loaded for it. Arguments
+that earlier versions took in its place (``pairs_file``, ``prompts``, …) still work: :class:`DataArgs` rewrites them.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from gadfly.errors import ToolInputError
 from gadfly.home import expanded
+from gadfly.tools.base import ExperimentArgs
+from gadfly.tools.checkpoints import tokenizer_of
+from gadfly.tools.reach import TASK, Names
 
-RecordT = TypeVar("RecordT", bound=BaseModel)
+if TYPE_CHECKING:
+    from gadfly.tools.demo.behaviours import Behaviour
+
+ShapeT = TypeVar("ShapeT", bound=BaseModel)
+
+
+class Message(BaseModel):
+    """One message of a chat."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: str
+    content: str
+
+
+class Record(BaseModel):
+    """One record of data: which fields it needs, the tool says. ``messages`` are a prompt in the chat template."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str | None = None
+    messages: list[Message] | None = None
+    clean: str | None = None
+    corrupt: str | None = None
+    answer: str | list[str] | None = None
+    wrong: str | list[str] | None = None
+    spans: dict[str, tuple[int, int]] | None = None
+    text: str | None = None
+    label: str | int | bool | None = None
+    group: str | int | None = None
+    positive: str | None = None
+    negative: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _given_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+def _entries(value: Any) -> Any:
+    """Records and names of files as a list; records as JSON are parsed, and checked with their numbers."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"not JSON ({error})") from error
+    if isinstance(value, dict | Record):
+        value = [value]
+    if not isinstance(value, list):
+        return value
+    if not value:
+        raise ValueError("no records were given")
+    return [
+        item if isinstance(item, str | Record) else checked(Record, item, f"record {number}: ")
+        for number, item in enumerate(value, 1)
+    ]
+
+
+Data = Annotated[str | list[Record | str], Names.DATA, BeforeValidator(_entries)]
+
+
+def data_field(fields: str, fewest: int, task: str) -> Any:
+    """The field ``data`` of a tool.
+
+    Args:
+        fields: what a record has.
+        fewest: the smallest number of records that can give a verdict other than ``inconclusive``.
+        task: an example of a task.
+    """
+    return Field(
+        description=f"records with {fields}, at least {fewest} for a verdict: a file with one JSON object a line, "
+        f"{TASK}NAME (prompts of the demo model, such as {TASK}{task}), or the records themselves"
+    )
+
+
+class DataArgs(ExperimentArgs):
+    """Arguments of an experiment on records. A tool restates ``data`` with its fields, and ``n`` with its default."""
+
+    OLD: ClassVar[Sequence[Sequence[str]]] = ()
+    """Names of earlier versions, in groups; of each group one way to give records may be used."""
+
+    data: Data
+    n: int = Field(default=32, ge=1, le=1024, description="how many records of a task")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rewritten(cls, given: Any) -> Any:
+        """Arguments under their old names, as runs recorded them, become ``data``."""
+        if not isinstance(given, Mapping):
+            return given
+        rest = dict(given)
+        data: list[Any] = []
+        for group in cls.OLD:
+            used = {name: value for name in group if (value := rest.pop(name, None)) is not None}
+            ways = {_WITH.get(name, name) for name in used}
+            if len(ways) > 1:
+                raise ValueError(f"give the data once, got {' and '.join(used)}: use data")
+            data += _from_old(used)
+        if data and rest.get("data") is not None:
+            raise ValueError("give data alone, without the old names of its parts")
+        if not data and rest.get("data") is None:
+            raise ValueError(f"give data: a file, {TASK}NAME or records")
+        return {**rest, "data": data[0] if len(data) == 1 else data} if data else rest
+
+    @property
+    def entries(self) -> Sequence[Record | str]:
+        """``data`` as a list: records, paths and names of tasks."""
+        return self.data if isinstance(self.data, list) else [self.data]
+
+    @property
+    def task(self) -> str | None:
+        """The task that the data come from, if they come from one."""
+        named = (each for each in self.entries if isinstance(each, str) and each.startswith(TASK))
+        return next((each.removeprefix(TASK) for each in named), None)
+
+    def subject(self) -> str:
+        """What a figure's title calls the data."""
+        named = [each for each in self.entries if isinstance(each, str)]
+        return self.task or (Path(named[0]).stem if named else "the given prompts")
+
+
+_WITH = {
+    "corrupt": "clean",
+    "answer": "clean",
+    "wrong": "clean",
+    "prompt": "clean",
+    "negative": "positive",
+}
+
+
+def _from_old(used: Mapping[str, Any]) -> list[Any]:
+    """What the old arguments of one group give: at most one of them, or one record in several arguments."""
+    found: list[Any] = []
+    single = {name: value for name, value in used.items() if _WITH.get(name, name) == "clean"}
+    if single:
+        found.append(single)
+    if "positive" in used or "negative" in used:
+        sides = [_listed(used.get(name, [])) for name in ("positive", "negative")]
+        if len(sides[0]) != len(sides[1]) or not sides[0]:
+            raise ValueError(
+                f"{len(sides[0])} positive and {len(sides[1])} negative texts; give equally many of both, in pairs"
+            )
+        found += [{"positive": a, "negative": b} for a, b in zip(*sides, strict=True)]
+    for name, value in used.items():
+        if name == "behaviour":
+            found.append(TASK + value)
+        elif name.endswith("_file"):
+            found.append(value)
+        elif name in ("pairs", "prompts", "texts"):
+            found += [
+                {name[:-1]: each} if isinstance(each, str) else each for each in _listed(value)
+            ]
+            if not found:
+                raise ValueError(f"{name} is empty")
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list that the command line gives as JSON or with commas."""
+    if isinstance(value, str):
+        listed = value.lstrip().startswith("[")
+        return list(json.loads(value)) if listed else [part.strip() for part in value.split(",")]
+    return list(value)
+
+
+class Text(BaseModel):
+    """A text; a prompt is one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, validation_alias=AliasChoices("text", "prompt"))
+
+
+def read(
+    args: DataArgs, shape: type[ShapeT], drawn: Callable[[Behaviour], Sequence[ShapeT]]
+) -> list[ShapeT]:
+    """The records that ``data`` names, each checked against ``shape``.
+
+    Args:
+        drawn: makes the records of a task.
+
+    Raises:
+        ToolInputError: an unknown task, an unreadable or empty file, or a record of another shape, named by its number.
+    """
+    found: list[ShapeT] = []
+    for number, entry in enumerate(args.entries, 1):
+        if isinstance(entry, Record):
+            fields = entry.model_dump()
+            found.append(_shaped(shape, fields, f"record {number}: ", args.model))
+        elif entry.startswith(TASK):
+            from gadfly.tools.demo.behaviours import behaviour
+
+            found += drawn(behaviour(entry.removeprefix(TASK)))
+        else:
+            found += _of_file(entry, shape, args.model)
+    return found
+
+
+def _of_file(path: str, shape: type[ShapeT], model: str) -> Iterator[ShapeT]:
+    needed = [name for name, field in shape.model_fields.items() if field.is_required()]
+    empty = True
+    for number, line in enumerate(lines_of(path), 1):
+        if not line.strip():
+            continue
+        empty, where = False, f"{path}, line {number}: "
+        if needed == ["text"] and not line.lstrip().startswith("{"):
+            yield _shaped(shape, {"text": line}, where, model)
+            continue
+        try:
+            item = json.loads(line)
+        except ValueError as error:
+            raise ToolInputError(f"{where}not JSON ({error}); {_expected(shape)}") from error
+        yield _shaped(shape, item, where, model)
+    if empty:
+        raise ToolInputError(f"{path} is empty; write one JSON object a line: {_expected(shape)}")
+
+
+def _shaped(shape: type[ShapeT], fields: Any, where: str, model: str) -> ShapeT:
+    if isinstance(fields, dict) and "messages" in fields and "prompt" not in fields:
+        messages = checked(Record, {"messages": fields["messages"]}, where).messages or []
+        rest = {name: value for name, value in fields.items() if name != "messages"}
+        fields = {**rest, "prompt": rendered(tokenizer_of(model), messages, model)}
+    return checked(shape, fields, where)
+
+
+def rendered(tokenizer: Any, messages: Sequence[Message], model: str) -> str:
+    """Messages as the text of a prompt, in the chat template, without the BOS that tokenising adds.
+
+    Raises:
+        ToolInputError: the model has no chat template.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise ToolInputError(f"{model} has no chat template; give text in place of messages")
+    told = [message.model_dump() for message in messages]
+    text = str(tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True))
+    bos = tokenizer.bos_token
+    adds = bos and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
+    return text.removeprefix(bos) if adds else text
 
 
 def lines_of(path: str) -> Sequence[str]:
     """The lines of a text file. Raises ToolInputError if it cannot be read."""
     try:
         return expanded(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ToolInputError(f"cannot read {path}: {error}") from error
 
 
-def read_records(path: str, kind: type[RecordT]) -> list[RecordT]:
-    """Records of a JSON-lines file; empty lines are passed over.
-
-    Raises:
-        ToolInputError: with the number of the first bad line, or that there is none.
-    """
-    records = []
-    for number, line in enumerate(lines_of(path), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}: "
-        try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise ToolInputError(f"{where}not JSON ({error})") from error
-        records.append(checked(kind, item, where))
-    if not records:
-        raise ToolInputError(f"{path} is empty; write one JSON object a line")
-    return records
-
-
-def checked(kind: type[RecordT], item: Any, where: str) -> RecordT:
-    """One record. Raises ToolInputError, which begins with ``where`` and names the first bad field."""
+def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
+    """One record. Raises ToolInputError, which begins with ``where`` and says what is wrong and what is expected."""
     try:
         return kind.model_validate(item)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ToolInputError(f"{where}{place + ': ' if place else ''}{first['msg']}") from error
+        problem = {
+            "missing": f"no {place!r}",
+            "extra_forbidden": f"{place!r} does not belong here",
+        }.get(first["type"], f"{place}: {first['msg']}" if place else first["msg"])
+        raise ToolInputError(f"{where}{problem}; {_expected(kind)}") from error
+
+
+def _expected(shape: type[BaseModel]) -> str:
+    """The fields of a shape in words."""
+    needed = [name for name, field in shape.model_fields.items() if field.is_required()]
+    others = [name for name in shape.model_fields if name not in needed]
+    perhaps = f"perhaps {', '.join(others)}" if others else ""
+    return f"a record has {' and '.join(filter(None, [', '.join(needed), perhaps]))}"

@@ -1,4 +1,4 @@
-"""Running a declared tool: validate, lend it a context, record an experiment in the ledger, re-run.
+"""Running a declared tool: validate, lend it a context, record an experiment in the ledger.
 
 Every face comes through :func:`execute`. What fails or is stopped is recorded too, so that the ledger
 holds what was tried and not only what worked.
@@ -10,29 +10,26 @@ import importlib.metadata
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from gadfly import __version__
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.errors import Cancelled, GadflyError, LedgerError, ModelError, ToolInputError
+from gadfly.errors import Cancelled, GadflyError, ModelError, ToolInputError
 from gadfly.leaving import Ended
-from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
+from gadfly.tools.base import ArgsT, Declaration, ExperimentArgs, Result, ResultT, ToolArgs
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
 if TYPE_CHECKING:
     from gadfly.corpus import Corpus
     from gadfly.tools.model import LocalModel
 
-ArgsT = TypeVar("ArgsT", bound=ToolArgs)
-ResultT = TypeVar("ResultT", bound=BaseModel)
-
 _VERSIONED = ("torch", "transformers", "nnsight", "nnterp", "numpy")
 
 
 class RunContext:
-    """The :class:`~gadfly.tools.contract.Context` of one call."""
+    """The :class:`~gadfly.tools.base.Context` of one call."""
 
     def __init__(self, run_id: str, ledger: Ledger, progress: Progress) -> None:
         self.progress = progress
@@ -57,7 +54,7 @@ class RunContext:
 
 
 def execute(
-    tool: Tool[ArgsT, ResultT],
+    tool: Declaration[ArgsT, ResultT],
     arguments: dict[str, Any] | ToolArgs,
     *,
     progress: Progress | None = None,
@@ -118,7 +115,7 @@ def execute(
     return result
 
 
-def validate(tool: Tool[ArgsT, ResultT], arguments: dict[str, Any] | ToolArgs) -> ArgsT:
+def validate(tool: Declaration[ArgsT, ResultT], arguments: dict[str, Any] | ToolArgs) -> ArgsT:
     """The tool's argument model, or a one-line ToolInputError that names each bad argument."""
     if isinstance(arguments, tool.args):
         return arguments
@@ -129,91 +126,13 @@ def validate(tool: Tool[ArgsT, ResultT], arguments: dict[str, Any] | ToolArgs) -
         raise ToolInputError(f"{tool.name}: {problems}") from error
 
 
-def _problem(tool: Tool[Any, Any], item: Any) -> str:
+def _problem(tool: Declaration[Any, Any], item: Any) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         valid = ", ".join(tool.args.model_fields)
         return f"unknown argument {place!r} (valid: {valid})"
     message = item["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
-
-
-class Moved(BaseModel):
-    """One number that a re-run did not reproduce within tolerance."""
-
-    field: str
-    before: float
-    after: float | None
-
-
-class Rerun(BaseModel):
-    """A run executed again: ``moved`` is empty when everything came out the same."""
-
-    original: str
-    run: str
-    compared: int
-    moved: list[Moved]
-    verdict_before: str
-    verdict_after: str
-    environment_changed: dict[str, tuple[Any, Any]]
-
-
-def rerun(
-    run_id: str,
-    *,
-    tolerance: float = 1e-4,
-    progress: Progress | None = None,
-    ledger: Ledger | None = None,
-) -> Rerun:
-    """Execute a recorded run again and say what moved.
-
-    Args:
-        tolerance: the largest difference, absolute below 1 and relative above, that counts as equal.
-
-    Raises:
-        LedgerError: the run is unknown, never finished, or its tool no longer exists.
-    """
-    from gadfly.tools.registry import by_name
-
-    ledger = ledger or Ledger()
-    before = ledger.get(run_id)
-    if before.result is None:
-        raise LedgerError(f"run {before.id} was {before.status}; only finished runs can be re-run")
-    result = execute(
-        by_name(before.tool),
-        before.arguments,
-        progress=progress,
-        ledger=ledger,
-        rerun_of=before.id,
-    )
-    after = ledger.get(result.run)
-    old, new = before.result.values, result.values
-    moved = [
-        Moved(field=name, before=value, after=new.get(name))
-        for name, value in old.items()
-        if not _same(value, new.get(name), tolerance)
-    ]
-    return Rerun(
-        original=before.id,
-        run=after.id,
-        compared=len(old),
-        moved=moved,
-        verdict_before=before.result.verdict,
-        verdict_after=result.verdict,
-        environment_changed={
-            key: (before.environment.get(key), value)
-            for key, value in after.environment.items()
-            if before.environment.get(key) != value
-        },
-    )
-
-
-def _same(before: float, after: float | None, tolerance: float) -> bool:
-    if after is None:
-        return False
-    if before != before or after != after:
-        return before != before and after != after  # NaN equals NaN here
-    return abs(before - after) <= tolerance * max(1.0, abs(before))
 
 
 def _environment() -> dict[str, Any]:

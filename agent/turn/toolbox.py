@@ -24,7 +24,7 @@ from gadfly.background import Workers
 from gadfly.corpus.progress import Progress, Silent
 from gadfly.errors import Cancelled, GadflyError, ToolInputError
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
-from gadfly.tools.reach import home_ground, reached
+from gadfly.tools.reached import home_ground, reached
 from gadfly.tools.runner import execute, validate
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def echo(args: EchoArgs, context: Context) -> Echo:
     return Echo(text=args.text + " ".join(args.words or []))
 
 
-@tool(name="made", cost="nothing", extra="interp", needs_model=True)
+@tool(name="made", cost="nothing", extra="interp")
 def made(args: MadeArgs, context: Context) -> Result:
     """An experiment with a figure, a number that is none, and as many rows as asked."""
     (context.artifacts() / "a.png").write_bytes(PIXEL)

@@ -18,15 +18,15 @@ from gadfly.errors import ToolInputError  # noqa: E402
 from gadfly.tools import vectors  # noqa: E402
 from gadfly.tools.ablation import ablate, controls  # noqa: E402
 from gadfly.tools.ablation.analysis import Directional, Settings, analyse  # noqa: E402
-from gadfly.tools.ablation.components import Part, head_count, others, projection  # noqa: E402
+from gadfly.tools.ablation.components import Part, others, projection  # noqa: E402
 from gadfly.tools.ablation.engine import Place, ablate_all, capture, module_at  # noqa: E402
 from gadfly.tools.ablation.fill import Filler, How, Reference, donors  # noqa: E402
 from gadfly.tools.ablation.verdict import Evidence, Family, judge  # noqa: E402
+from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
-from gadfly.tools.runner import rerun  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 from gadfly.tools.steering.source import isotropic  # noqa: E402
 
@@ -168,7 +168,7 @@ def test_donors_are_other_prompts_aligned_from_the_end() -> None:
 
 def test_controls_are_of_the_same_kind_and_size() -> None:
     model = local("Qwen3")
-    assert head_count(model) == 4
+    assert model.heads == 4
     found, complete = others(model, (Part("head", 1, 2),), 20, 0)
     assert len(set(found)) == 15
     assert complete
@@ -310,7 +310,7 @@ def test_the_script_finds_the_same_number(how: str, capsys: pytest.CaptureFixtur
         {"component": "mlp", "layers": [1]},
     ):
         found = ablate(
-            behaviour="indirect-object", n=8, n_reference=4, how=how, metric="kl", **arguments
+            data="task:indirect-object", n=8, n_reference=4, how=how, metric="kl", **arguments
         )
         exec(found.reproduce, {})
         printed = capsys.readouterr().out.split()[1]
@@ -318,7 +318,7 @@ def test_the_script_finds_the_same_number(how: str, capsys: pytest.CaptureFixtur
 
 
 def test_a_head_that_the_demo_model_needs() -> None:
-    found = ablate(behaviour="induction", component="head", heads=["1.2"], controls=23)
+    found = ablate(data="task:induction", component="head", heads=["1.2"], controls=23)
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["effect"] > 0.25 > found.values["strongest_of_other_heads"]
     assert found.values["count_of_other_heads"] == 23
@@ -329,7 +329,7 @@ def test_a_head_that_the_demo_model_needs() -> None:
     assert found.table.total == 24
     assert Path(found.figures[0].png or "").stat().st_size > 10_000
     assert rerun(found.run, ledger=Ledger()).moved == []
-    least = ablate(behaviour="induction", component="head", heads=["2.0"], controls=23)
+    least = ablate(data="task:induction", component="head", heads=["2.0"], controls=23)
     assert least.verdict is Verdict.NOT_SUPPORTED
 
 
@@ -338,7 +338,7 @@ def test_a_direction_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
     vectors.save(path, vectors.Vector(isotropic(128, 1, 0)[0], 3, "mlp", "0123456789abcdef"))
     for how, layers in (("auto", None), ("mean", [2]), ("resample", [1, 3])):
         found = ablate(
-            behaviour="sentiment",
+            data="task:sentiment",
             component="direction",
             vector=str(path),
             n=8,
@@ -373,12 +373,12 @@ PAIR = {
         ({**HEAD, "heads": None}, "which head"),
         ({**HEAD, "layers": [1]}, "layers is for component"),
         ({**HEAD, "behaviour": "nonsense"}, "unknown behaviour 'nonsense'"),
-        ({**HEAD, "behaviour": None}, "give the prompts once"),
+        ({**HEAD, "behaviour": None}, "give data: a file"),
         ({**HEAD, "behaviour": None, "pairs": []}, "pairs is empty"),
-        ({**HEAD, "behaviour": None, "pairs": [{"clean": "a"}]}, "pair 1: corrupt"),
+        ({**HEAD, "behaviour": None, "pairs": [{"clean": "a"}]}, "record 1: no 'corrupt'"),
         ({**HEAD, "behaviour": None, "pairs": [{**PAIR, "answer": "new york"}]}, "one token"),
         ({**HEAD, "controls": 3}, "greater than or equal to 10"),
-        ({**HEAD, "reference": ["one"]}, "at least two"),
+        ({**HEAD, "reference": ["one"]}, "at least 2"),
         ({"behaviour": "induction", "component": "mlp"}, "which layer"),
         ({"behaviour": "induction", "component": "mlp", "layers": [7]}, "no layer 7"),
         ({"behaviour": "induction", "component": "neuron"}, "component"),

@@ -21,7 +21,6 @@ from gadfly.tools.attribution.analysis import Analysis, Question, analyse  # noq
 from gadfly.tools.attribution.parts import (  # noqa: E402
     contributions,
     decompose,
-    output_projection,
     through,
 )
 from gadfly.tools.attribution.verdict import Evidence, judge  # noqa: E402
@@ -99,8 +98,7 @@ def test_heads_sum_to_the_attention_and_mlps_are_what_they_write(architecture: s
 def test_a_head_is_the_head_of_its_number(architecture: str) -> None:
     model = varied(architecture)
     stream = decompose(model, batch_of(model, ROWS[:1]))
-    attention = model.attentions[0]
-    projection = output_projection(attention)
+    attention, projection = model.attentions[0], model.output_projection(0)
     for head in range(4):
         kept: list[Any] = []
         keep = lambda m, a, out, kept=kept: kept.append(out[0][0, -1])  # noqa: E731
@@ -179,7 +177,7 @@ def test_noise_is_hardly_ever_supported() -> None:
 
 
 def test_a_known_behaviour_of_the_demo_model(capsys: pytest.CaptureFixture[str]) -> None:
-    found = attribute(behaviour="indirect-object", n=24)
+    found = attribute(data="task:indirect-object", n=24)
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["sum_error"] <= 1e-4
     groups = [value for name, value in found.values.items() if name.startswith("all_")]
@@ -191,7 +189,7 @@ def test_a_known_behaviour_of_the_demo_model(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().out
     mine, theirs = (float(w.strip("()")) for w in printed.split() if w.strip("()")[-1].isdigit())
     assert mine == pytest.approx(theirs, abs=1e-4)
-    assert attribute(behaviour="indirect-object", n=24).values == found.values
+    assert attribute(data="task:indirect-object", n=24).values == found.values
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_an_enormous_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(forecasting._PACES, id(model), 10.0)
     monkeypatch.setitem(forecasting._SHORT, "cpu", 1.0)
     with pytest.raises(ToolInputError, match="Take fewer prompts"):
-        patch(behaviour="capital-of", n=200, device="cpu")
+        patch(data="task:capital-of", n=200, device="cpu")
 
 
 def test_memory_that_runs_out_halves_the_batch_and_then_is_one_clear_line(

@@ -114,8 +114,8 @@ def test_activations_are_written_and_are_the_models() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "give the texts once"),
-        ({"texts": []}, "no texts were given"),
+        ({}, "give data: a file"),
+        ({"texts": []}, "texts is empty"),
         ({"texts": ["a"], "position": "first"}, "position is 'first'"),
         ({"texts": [" "]}, "a prompt is empty"),
         ({"behaviour": "telepathy"}, "unknown behaviour"),

@@ -134,7 +134,7 @@ def test_prefixes_of_a_text() -> None:
 
 
 def test_known_answers_of_the_demo_model(capsys: pytest.CaptureFixture[str]) -> None:
-    found = lens(behaviour="capital-of", n=24)
+    found = lens(data="task:capital-of", n=24)
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["layer"] < 5
     assert found.values["median_rank"] < found.values["shuffled_median_rank"]
@@ -145,7 +145,7 @@ def test_known_answers_of_the_demo_model(capsys: pytest.CaptureFixture[str]) -> 
     grid = json.loads(Path(found.grid).read_text(encoding="utf-8"))
     assert np.array(grid["target_probability"]).shape == (7, len(grid["tokens"]))
     assert json.dumps(found.model_dump(mode="json"))
-    assert lens(behaviour="capital-of", n=24).values == found.values
+    assert lens(data="task:capital-of", n=24).values == found.values
     exec(found.reproduce, {})
     printed = capsys.readouterr().out
     mine, theirs = (float(w.strip("()")) for w in printed.split() if w.strip("()")[-1].isdigit())
@@ -164,11 +164,11 @@ def test_one_text_is_read_at_every_position() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "give the prompts once"),
+        ({}, "give data: a file"),
         ({"prompt": "x", "behaviour": "truth"}, "got behaviour and prompt"),
-        ({"behaviour": "truth", "answer": "x"}, "go with prompt"),
+        ({"behaviour": "truth", "answer": "x"}, "got behaviour and answer"),
         ({"prompts": [{"prompt": "the king"}]}, "prompt 1 has no answer"),
-        ({"prompts": [{"text": "the king"}]}, "prompt 1: "),
+        ({"prompts": [{"text": "the king"}]}, "record 1: no 'prompt'"),
         ({"prompts_file": "/no/such.jsonl"}, "cannot read"),
         ({"prompt": "the king", "answer": "the king"}, "must be one token"),
         ({"prompt": " "}, "a prompt is empty"),

@@ -68,7 +68,7 @@ def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(
         ToolInputError, match="no metric named 'margin'; there are: logit_difference"
     ):
-        patch(behaviour="capital-of", metric="margin")
+        patch(data="task:capital-of", metric="margin")
 
 
 def test_a_built_in_cannot_be_replaced_and_a_lambda_has_no_name() -> None:
@@ -92,7 +92,7 @@ def test_a_metric_of_the_wrong_shape_or_without_numbers_is_refused() -> None:
     metrics.metric(nothing)
     for name in ("everything", "nothing"):
         with pytest.raises(ToolInputError, match=f"metric {name} gave"):
-            patch(behaviour="capital-of", n=8, metric=name)
+            patch(data="task:capital-of", n=8, metric=name)
 
 
 def test_a_metric_without_source_says_so_in_the_script() -> None:

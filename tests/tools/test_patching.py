@@ -18,13 +18,13 @@ from support.models import local, noise_pairs  # noqa: E402
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import GadflyError, ModelError, ToolInputError  # noqa: E402
 from gadfly.tools import model as model_module  # noqa: E402
+from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.patching import patch  # noqa: E402
 from gadfly.tools.patching.analysis import Settings, analyse  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
 from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
-from gadfly.tools.runner import rerun  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 TRUE = Evidence(
@@ -134,18 +134,21 @@ def test_prompts_that_cannot_be_patched(pair: dict[str, str], says: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "give the prompts once"),
+        ({}, "give data: a file"),
         (
             {"behaviour": "capital-of", "clean": "x"},
-            "give the prompts once, got behaviour and clean",
+            "give the data once, got behaviour and clean",
         ),
-        ({"clean": "x", "corrupt": "y"}, "needs all of clean, corrupt, answer and wrong"),
-        ({"behaviour": "telepathy"}, "there are: indirect-object"),
+        (
+            {"clean": "x", "corrupt": "y"},
+            "record 1: no 'answer'; a record has clean, corrupt, answer, wrong",
+        ),
+        ({"behaviour": "telepathy"}, "choose one of indirect-object"),
         ({"behaviour": "capital-of", "n": 0}, "n: "),
         ({"behaviour": "capital-of", "site": "soul"}, "site: "),
         ({"behaviour": "capital-of", "colour": 1}, "unknown argument 'colour'"),
         ({"pairs_file": "/no/such.jsonl"}, "cannot read /no/such.jsonl"),
-        ({"pairs": [{"clean": "x"}]}, "pair 1: corrupt"),
+        ({"pairs": [{"clean": "x"}]}, "record 1: no 'corrupt'"),
     ],
 )
 def test_bad_arguments_are_one_clear_line(arguments: dict[str, Any], says: str) -> None:
@@ -223,7 +226,7 @@ def test_known_behaviours_of_the_demo_model_are_supported(behaviour: str) -> Non
 
 
 def test_a_run_is_kept_and_comes_out_the_same_again() -> None:
-    result = patch(behaviour="capital-of", n=12, direction="denoising")
+    result = patch(data="task:capital-of", n=12, direction="denoising")
     kept = Ledger().get(result.run)
     assert kept.result is not None
     assert kept.result.values == result.values
@@ -250,7 +253,7 @@ def test_a_failure_is_in_the_ledger_too() -> None:
 def test_the_reproduction_script_finds_the_same_number(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    result = patch(behaviour="indirect-object", n=8, **options)
+    result = patch(data="task:indirect-object", n=8, **options)
     path = tmp_path / "again.py"
     path.write_text(result.reproduce)
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
@@ -263,10 +266,10 @@ def test_the_reproduction_script_finds_the_same_number(
 
 @pytest.mark.parametrize("method", ["attribution", "integrated"])
 def test_estimates_are_checked_exactly(method: str) -> None:
-    found = patch(behaviour="capital-of", n=16, by="position", method=method, check=9)
+    found = patch(data="task:capital-of", n=16, by="position", method=method, check=9)
     assert found.values["cells_checked"] == 9
     assert found.values["estimate_agreement"] > 0.5
-    exact = patch(behaviour="capital-of", n=16, by="position")
+    exact = patch(data="task:capital-of", n=16, by="position")
     measured = {(row[0], row[1]): row[2] for row in exact.table.rows}
     shared = [row for row in found.table.rows if (row[0], row[1]) in measured]
     assert shared
@@ -278,7 +281,7 @@ def test_estimates_are_checked_exactly(method: str) -> None:
 
 
 def test_heads_are_patched_and_named() -> None:
-    found = patch(behaviour="induction", n=16, site="head")
+    found = patch(data="task:induction", n=16, site="head")
     assert found.table.total == 24
     assert "head" in found.headline
     done = subprocess.run([sys.executable, "-c", found.reproduce], capture_output=True, text=True)

@@ -18,6 +18,7 @@ from support.models import local  # noqa: E402
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ToolInputError  # noqa: E402
 from gadfly.tools import probe, vectors  # noqa: E402
+from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.capture import at, capture, mean  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.words import NAMES, NOUNS  # noqa: E402
@@ -26,8 +27,6 @@ from gadfly.tools.probing.analysis import auroc  # noqa: E402
 from gadfly.tools.probing.data import LabelledText, label, shuffled, split  # noqa: E402
 from gadfly.tools.probing.fit import STRENGTHS, fit, space  # noqa: E402
 from gadfly.tools.probing.verdict import Evidence, judge  # noqa: E402
-from gadfly.tools.records import read_records  # noqa: E402
-from gadfly.tools.runner import rerun  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 WORDS = [f"w{i}" for i in range(10, 60)]
@@ -184,7 +183,7 @@ def test_what_words_tell_is_not_supported() -> None:
 
 
 def test_truth_in_the_demo_model() -> None:
-    found = probe(behaviour="truth", n=240, shuffles=40)
+    found = probe(data="task:truth", n=240, shuffles=40)
     assert found.verdict is Verdict.SUPPORTED
     assert found.values["auroc"] > 0.9 > found.values["bag_of_words_auroc"]
     assert {c.name for c in found.controls} >= {"shuffled_labels", "random_weights", "length"}
@@ -205,11 +204,11 @@ def test_truth_in_the_demo_model() -> None:
         ({"texts": [{"text": f"w{i} w2", "label": 1} for i in range(30)]}, "needs two labels"),
         ({"texts": [{"text": "w1", "label": 1}, {"text": "w1", "label": 0}]}, "both labels"),
         ({"texts": [{"text": "w1", "label": 1}, {"text": "w2", "label": 0}]}, "at least 3"),
-        ({"texts": [{"label": 1}]}, "text 1: text"),
+        ({"texts": [{"label": 1}]}, "record 1: no 'text'"),
         ({"behaviour": "induction"}, "carry no label"),
         ({"behaviour": "truth", "position": "first"}, "position is 'first'"),
         ({"behaviour": "truth", "position": "-99"}, "fewer than 99 tokens"),
-        ({}, "give the texts once"),
+        ({}, "give data: a file"),
         ({"texts_file": "/no/such.jsonl"}, "cannot read /no/such.jsonl"),
     ],
 )
@@ -223,7 +222,7 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text(json.dumps({"text": "a", "label": 1}) + "\n{nonsense\n")
     with pytest.raises(ToolInputError, match="line 2: not JSON"):
-        read_records(str(path), LabelledText)
+        probe(data=str(path))
 
 
 def test_a_pickle_is_refused_as_a_vector(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from gadfly.tools.contract import ExperimentArgs, Tool
 from gadfly.tools.features import SaeArgs
 from gadfly.tools.inspecting import ActivationsArgs
 from gadfly.tools.kernel import python
-from gadfly.tools.reach import Reached, declared, home_ground, reached
+from gadfly.tools.reach import declared
+from gadfly.tools.reached import Reached, home_ground, reached
 from gadfly.tools.registry import all_tools
 
 SPEAKS_OF = re.compile(
@@ -84,19 +85,19 @@ OUTSIDE = ["/etc/passwd", "../secret.txt", "data/../../secret.txt", "out.txt", "
 
 @pytest.mark.parametrize("path", INSIDE)
 def test_files_below_the_working_folder_reach_nothing(path: str, work: Path) -> None:
-    assert of(ActivationsArgs, texts_file=path) == []
-    assert of(ActivationsArgs, texts_file=str(work / path)) == []
+    assert of(ActivationsArgs, data=path) == []
+    assert of(ActivationsArgs, data=str(work / path)) == []
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
 def test_files_elsewhere_and_hidden_ones_are_read(path: str) -> None:
-    (found,) = of(ActivationsArgs, texts_file=path)
-    assert (found.kind, found.argument) == ("read", "texts_file")
-    assert str(found).startswith("texts_file reads ")
+    (found,) = of(ActivationsArgs, data=path)
+    assert (found.kind, found.argument) == ("read", "data")
+    assert str(found).startswith("data reads ")
 
 
 def test_the_place_that_is_named_is_the_real_one(tmp_path: Path) -> None:
-    assert of(ActivationsArgs, texts_file="out.txt")[0].what == str(tmp_path / "secret.txt")
+    assert of(ActivationsArgs, data="out.txt")[0].what == str(tmp_path / "secret.txt")
 
 
 @pytest.mark.parametrize("where", ["/", "user", "."])
@@ -106,7 +107,7 @@ def test_a_working_folder_that_holds_the_home_is_no_ground(
     (tmp_path / "user").mkdir()
     monkeypatch.chdir(tmp_path / where)
     assert len(home_ground()) == 1
-    assert of(ActivationsArgs, texts_file="secret.txt")
+    assert of(ActivationsArgs, data="secret.txt")
 
 
 def test_a_working_folder_that_is_gone_is_no_ground(work: Path) -> None:
@@ -151,14 +152,14 @@ def test_models_by_where_they_are(tmp_path: Path, work: Path) -> None:
 
 def test_autoencoders_vectors_and_what_is_sent(tmp_path: Path, work: Path) -> None:
     hub_model(tmp_path / "hub", "a/saes", {"l3/cfg.json": "{}", "l3/sae_weights.safetensors": ""})
-    assert of(SaeArgs, sae="a/saes/l3", behaviour="x") == []
+    assert of(SaeArgs, sae="a/saes/l3", data="task:x") == []
     for name in ("OWNER/REPO", "a/saes/l4", "demo"):
-        assert [e.kind for e in of(SaeArgs, sae=name, behaviour="x")] == ["fetch"], name
-    assert [e.kind for e in of(SaeArgs, sae="/x/y", behaviour="x")] == ["read"]
-    assert of(SaeArgs, sae="data", behaviour="x") == []
+        assert [e.kind for e in of(SaeArgs, sae=name, data="task:x")] == ["fetch"], name
+    assert [e.kind for e in of(SaeArgs, sae="/x/y", data="task:x")] == ["read"]
+    assert of(SaeArgs, sae="data", data="task:x") == []
 
     def vector(name: str) -> list[Reached]:
-        return of(AblateArgs, component="direction", behaviour="x", vector=name)
+        return of(AblateArgs, component="direction", data="task:x", vector=name)
 
     assert vector("r1234") == [] and vector("v.safetensors") == []
     for path in ("../v.safetensors", "up/v.safetensors", "/x.safetensors"):

@@ -411,7 +411,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_dictionary_that_fits_is_supported(
     fitted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = sae(sae=str(fitted), behaviour="capital-of", n=40, features=[3, 7])
+    found = sae(sae=str(fitted), data="task:capital-of", n=40, features=[3, 7])
     assert found.verdict is Verdict.SUPPORTED, (found.headline, found.why)
     assert found.values["l0"] <= 24
     assert found.values["loss_spliced"] < found.values["loss_mean"]
@@ -436,8 +436,8 @@ def test_a_dictionary_that_fits_is_supported(
 
 
 def test_the_same_dictionary_elsewhere_is_worse(fitted: Path, tmp_path: Path) -> None:
-    wrong = sae(sae=str(fitted), behaviour="capital-of", n=24, hook="blocks.5.hook_resid_post")
-    assert wrong.values["fvu"] > sae(sae=str(fitted), behaviour="capital-of", n=24).values["fvu"]
+    wrong = sae(sae=str(fitted), data="task:capital-of", n=24, hook="blocks.5.hook_resid_post")
+    assert wrong.values["fvu"] > sae(sae=str(fitted), data="task:capital-of", n=24).values["fvu"]
     file = tmp_path / "lines.jsonl"
     file.write_text('{"text": "the capital of france is paris"}\nthe king saw the dog\n\n')
     few = sae(sae=str(fitted), texts_file=str(file))
@@ -452,12 +452,12 @@ def test_bad_input_is_one_clear_line(fitted: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"words": 1}\n')
     for arguments, says in (
-        ({"sae": str(fitted)}, "give the texts once"),
+        ({"sae": str(fitted)}, "give data: a file"),
         ({"sae": str(fitted), "texts": ["a"], "behaviour": "truth"}, "got behaviour and texts"),
         ({"sae": str(narrow), "texts": ["the king saw"]}, "works on 32 numbers"),
         ({"sae": str(fitted), "texts": ["the king"], "features": [999]}, "no feature 999"),
-        ({"sae": str(fitted), "texts": [" "]}, "no texts were given"),
-        ({"sae": str(fitted), "texts_file": str(broken)}, 'line 1: JSON without "text"'),
+        ({"sae": str(fitted), "texts": [" "]}, "a prompt is empty"),
+        ({"sae": str(fitted), "texts_file": str(broken)}, "line 1: no 'text'; a record has text"),
         ({"sae": str(fitted), "texts": ["the king saw"], "page": 99}, "there is no page 99"),
         ({"sae": str(fitted), "texts": ["the king"], "hook": "blocks.1.hook_q"}, "is not known"),
     ):

@@ -21,12 +21,12 @@ from support.models import local  # noqa: E402
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ToolInputError  # noqa: E402
 from gadfly.tools import vectors  # noqa: E402
+from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.behaviours import BEHAVIOURS  # noqa: E402
 from gadfly.tools.generating import decode, generate, stop_ids, texts  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
-from gadfly.tools.runner import rerun  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 from gadfly.tools.steering import neutral, steer  # noqa: E402
 from gadfly.tools.steering.analysis import family  # noqa: E402
@@ -236,7 +236,7 @@ def test_random_labels_are_hardly_ever_supported() -> None:
 
 
 def test_sentiment_in_the_demo_model() -> None:
-    found = steer(behaviour="sentiment", layer=3, n=10, instruction="the film was great .")
+    found = steer(data="task:sentiment", layer=3, n=10, instruction="the film was great .")
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["effect_low"] > 0 < found.values["slope"]
     assert found.values["monotone"] > 0.9
@@ -258,7 +258,7 @@ def test_sentiment_in_the_demo_model() -> None:
 
     # The same direction as a file, on words of what is generated: other controls, the same finding.
     again = steer(
-        vector=found.run, behaviour="sentiment", n=8, words=["happy"], positions="all", max_tokens=3,
+        vector=found.run, data="task:sentiment", n=8, words=["happy"], positions="all", max_tokens=3,
         doses=[1.0],
     )  # fmt: skip
     assert again.values["layer"] == 3
@@ -271,7 +271,7 @@ def test_sentiment_in_the_demo_model() -> None:
 
 
 def test_a_dose_that_breaks_all_text_is_not_supported() -> None:
-    found = steer(behaviour="sentiment", layer=3, n=8, doses=[6.0, 12.0], max_tokens=1)
+    found = steer(data="task:sentiment", layer=3, n=8, doses=[6.0, 12.0], max_tokens=1)
     assert found.verdict is Verdict.NOT_SUPPORTED
     assert "perplexity" in found.why
     assert found.values["dose"] == 6.0
@@ -283,7 +283,8 @@ VECTOR = {"vector": "VECTOR", "prompts": ["the capital of france is"], "towards"
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "give a vector"),
+        ({}, "give data: a file"),
+        ({"prompts": ["b"]}, "give a vector"),
         ({"behaviour": "induction"}, "carry no label"),
         ({"behaviour": "sentiment", "layer": 99}, "no layer 99; demo has layers 0 to 5"),
         ({"behaviour": "sentiment", "doses": [-1.0, 0.0]}, "one above 0"),
@@ -293,9 +294,9 @@ VECTOR = {"vector": "VECTOR", "prompts": ["the capital of france is"], "towards"
         ({"behaviour": "sentiment", "positions": "generated"}, "before anything is added"),
         ({"behaviour": "sentiment", "metric": "words"}, "needs words"),
         ({"behaviour": "sentiment", "max_tokens": 1000}, "more than"),
-        ({"behaviour": "sentiment", "neutral_file": "/no/such"}, "cannot read the neutral"),
-        ({"positive": ["a"], "prompts": ["b"]}, "both positive and negative"),
-        ({**VECTOR, "prompts": None}, "give the prompts once"),
+        ({"behaviour": "sentiment", "neutral_file": "/no/such"}, "cannot read /no/such"),
+        ({"positive": ["a"], "prompts": ["b"]}, "equally many of both"),
+        ({**VECTOR, "prompts": None}, "give data"),
         ({**VECTOR, "towards": None}, "has no target"),
         ({**VECTOR, "metric": "logit_difference"}, "nothing to compare with"),
         ({**VECTOR, "towards": ["the capital"]}, "one token"),

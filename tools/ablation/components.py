@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from gadfly.errors import ModelError, ToolInputError
-from gadfly.tools.model import LocalModel
+from gadfly.tools.model import PROJECTIONS, LocalModel
 
 if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["attention", "mlp", "head"]
-# Names of the output projection within an attention module, by family.
-_PROJECTIONS = ("o_proj", "c_proj", "dense", "out_proj", "wo")
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +61,7 @@ def chosen(
     if not layers:
         raise ToolInputError(f"which layer's {kind} output? Give layers, such as --layers 3")
     for layer in layers:
-        check_layer(model, layer)
+        model.check_layer(layer)
     return tuple(Part(kind, layer) for layer in sorted(set(layers)))
 
 
@@ -79,7 +77,7 @@ def others(
         pool = [
             Part("head", layer, head)
             for layer in range(model.num_layers)
-            for head in range(head_count(model))
+            for head in range(model.heads)
         ]
     else:
         pool = [Part(k, layer) for k in ("attention", "mlp") for layer in range(model.num_layers)]
@@ -102,38 +100,18 @@ def others(
     return sorted(found), False
 
 
-def check_layer(model: LocalModel, layer: int) -> None:
-    """Raises ToolInputError, naming the layers there are."""
-    if not 0 <= layer < model.num_layers:
-        raise ToolInputError(
-            f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
-        )
-
-
-def head_count(model: LocalModel) -> int:
-    """Query heads of a layer. Raises ModelError where the configuration does not say."""
-    config = model.module.config
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    count = getattr(text, "num_attention_heads", None)
-    if not isinstance(count, int):
-        raise ModelError(f"{model.name} does not say how many heads a layer has")
-    return count
-
-
 def projection(model: LocalModel, layer: int) -> nn.Module:
     """The attention's output projection, whose input is the heads side by side.
 
     Raises:
         ModelError: an architecture that names it otherwise.
     """
-    attention: Any = model.attentions[layer]
-    for name in _PROJECTIONS:
-        if hasattr(attention, name):
-            found: nn.Module = getattr(attention, name)
-            return found
-    inside = ", ".join(name for name, _ in attention.named_children())
+    found: nn.Module | None = model.output_projection(layer)
+    if found is not None:
+        return found
+    inside = ", ".join(name for name, _ in model.attentions[layer].named_children())
     raise ModelError(
-        f"the heads of {model.name} cannot be told apart: its attention has none of {', '.join(_PROJECTIONS)} "
+        f"the heads of {model.name} cannot be told apart: its attention has none of {', '.join(PROJECTIONS)} "
         f"but {inside}"
     )
 
@@ -142,9 +120,9 @@ def _head(model: LocalModel, text: str) -> Part:
     layer, dot, head = str(text).partition(".")
     if not (dot and layer.strip().isdigit() and head.strip().isdigit()):
         raise ToolInputError(f"head {text!r} is not LAYER.HEAD, such as 3.1")
-    check_layer(model, int(layer))
-    if int(head) >= head_count(model):
+    model.check_layer(int(layer))
+    if int(head) >= model.heads:
         raise ToolInputError(
-            f"no head {int(head)} in layer {int(layer)}; {model.name} has query heads 0 to {head_count(model) - 1}"
+            f"no head {int(head)} in layer {int(layer)}; {model.name} has query heads 0 to {model.heads - 1}"
         )
     return Part("head", int(layer), int(head))

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gadfly.tools.ablation.components import Part, head_count, projection
+from gadfly.tools.ablation.components import Part, projection
 from gadfly.tools.generating import in_parts
+from gadfly.tools.hooks import See, after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.steering.engine import hidden_of, with_hidden
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,7 +48,7 @@ def module_at(model: LocalModel, place: Place) -> nn.Module:
     site, layer = place
     if site == "heads":
         return projection(model, layer)
-    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site][layer]
+    return model.modules(site)[layer]
 
 
 def place_of(part: Part) -> Place:
@@ -59,7 +60,7 @@ def columns(model: LocalModel, part: Part, width: int) -> slice:
     """The numbers of a part among the ``width`` at its place: all, or those of the head."""
     if part.kind != "head":
         return slice(0, width)
-    size = width // head_count(model)
+    size = width // model.heads
     return slice(part.head * size, (part.head + 1) * size)
 
 
@@ -68,30 +69,21 @@ def capture(
 ) -> tuple[dict[Place, Tensor], Tensor]:
     """A plain forward: activations [rows, tokens, width] at each place, and last-position logits [rows, vocabulary]."""
     kept: dict[Place, Tensor] = {}
-    with model.working():
-        handles = [_watch(model, place, kept) for place in dict.fromkeys(places)]
-        try:
-            logits = model.forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
+
+    def keep(place: Place, hidden: Tensor) -> None:
+        # Copies go where the logits are: layers may be on several devices.
+        kept[place] = hidden.to(model.device, copy=True)
+
+    with (
+        model.working(),
+        hooked([_hook(model, p, partial(keep, p)) for p in dict.fromkeys(places)]),
+    ):
+        logits = model.forward(batch)
     return kept, logits
 
 
-def _watch(model: LocalModel, place: Place, kept: dict[Place, Tensor]) -> Any:
-    """Copies go where the logits are: layers may be on several devices."""
-    module = module_at(model, place)
-    if place[0] == "heads":
-
-        def before(_: Any, args: Any) -> None:
-            kept[place] = args[0].to(model.device, copy=True)
-
-        return module.register_forward_pre_hook(before)
-
-    def after(_: Any, __: Any, out: Any) -> None:
-        kept[place] = hidden_of(out).to(model.device, copy=True)
-
-    return module.register_forward_hook(after)
+def _hook(model: LocalModel, place: Place, see: See) -> Any:
+    return (before if place[0] == "heads" else after)(module_at(model, place), see)
 
 
 def ablate_all(
@@ -148,19 +140,10 @@ def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iter
                 projections.setdefault(layer, []).append((rows, change.direction, target))
     handles = []
     with model.working():
-        for place, items in swaps.items():
-            module, overwrite = module_at(model, place), _overwrite(model, items)
-            if place[0] == "heads":
-                handles.append(module.register_forward_pre_hook(_before(overwrite)))
-            else:
-                handles.append(module.register_forward_hook(_after(overwrite)))
-        for layer, lines in projections.items():
-            handles.append(model.blocks[layer].register_forward_hook(_after(_set(lines))))
-        try:
+        handles += [_hook(model, at, _overwrite(model, items)) for at, items in swaps.items()]
+        handles += [after(model.blocks[i], _set(lines)) for i, lines in projections.items()]
+        with hooked(handles):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
 
 def _overwrite(
@@ -188,11 +171,3 @@ def _set(lines: list[tuple[slice, Tensor, Tensor]]) -> Callable[[Tensor], Tensor
         return hidden
 
     return change
-
-
-def _before(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    return lambda _, args: (change(args[0]), *args[1:])
-
-
-def _after(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    return lambda _, __, out: with_hidden(out, change(hidden_of(out)))

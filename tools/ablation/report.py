@@ -11,18 +11,19 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, stats, telling, ties, vectors
-from gadfly.tools.ablation import AblateArgs, AblateResult
 from gadfly.tools.ablation.analysis import Analysis, Directional, Group, Settings, Subject, analyse
-from gadfly.tools.ablation.components import check_layer, chosen, name_of
+from gadfly.tools.ablation.arguments import AblateArgs, AblateResult
+from gadfly.tools.ablation.components import chosen, name_of
 from gadfly.tools.ablation.script import script
 from gadfly.tools.ablation.verdict import judge
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.metrics import title
-from gadfly.tools.patching.pairs import PromptPair, prepare
-from gadfly.tools.records import checked, read_records
+from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
+from gadfly.tools.records import read
 from gadfly.tools.steering.source import load_for, origin_notes
 
 if TYPE_CHECKING:
+    from gadfly.tools.demo.behaviours import Behaviour
     from gadfly.tools.model import LocalModel
     from gadfly.tools.stats import Array
 
@@ -65,32 +66,22 @@ def run(args: AblateArgs, context: Context) -> AblateResult:
 def _prompts(args: AblateArgs) -> tuple[list[PromptPair], list[str], list[str]]:
     """Pairs to measure, reference prompts, and notes. Reference prompts are never measured."""
     notes: list[str] = []
-    if args.behaviour is not None:
-        from gadfly.tools.demo.behaviours import behaviour
+    resampled = args.fill != "zero" and args.reference is None
+    spare: list[str] = []
 
-        more = args.n_reference if args.fill != "zero" and args.reference is None else 2
-        drawn = behaviour(args.behaviour).pairs(args.n + more, args.seed)
-        pairs = [
-            PromptPair(clean=p.clean, corrupt=p.corrupt, answer=p.answer, wrong=p.wrong)
-            for p in drawn[: args.n]
-        ]
-        measured = {p.clean for p in pairs}
-        other = [prompt for p in drawn[args.n :] for prompt in (p.clean, p.corrupt)]
-        reference = [prompt for prompt in other if prompt not in measured]
-    else:
-        if args.pairs_file is not None:
-            pairs = read_records(args.pairs_file, PromptPair)
-        else:
-            pairs = [
-                checked(PromptPair, item, f"pair {number}: ")
-                for number, item in enumerate(args.pairs or [], 1)
-            ]
-        measured = {p.clean for p in pairs}
-        reference = [p.corrupt for p in pairs if p.corrupt not in measured]
-        if args.fill != "zero" and args.reference is None:
-            notes.append(
-                "no reference prompts were given: the corrupt prompts, which are not measured, took their place"
-            )
+    def drawn(task: Behaviour) -> list[PromptPair]:
+        more = args.n_reference if resampled else 2
+        made = of_task(task, args.n + more, args.seed)
+        spare.extend(prompt for p in made[args.n :] for prompt in (p.clean, p.corrupt))
+        return made[: args.n]
+
+    pairs = read(args, PromptPair, drawn)
+    measured = {p.clean for p in pairs}
+    if not spare and resampled:
+        notes.append(
+            "no reference prompts were given: the corrupt prompts, which are not measured, took their place"
+        )
+    reference = [p for p in spare or [p.corrupt for p in pairs] if p not in measured]
     if args.reference is not None:
         reference = args.reference
         if measured & set(reference):
@@ -108,7 +99,7 @@ def _subject(model: LocalModel, args: AblateArgs) -> tuple[Subject, list[str]]:
     reference = str(args.vector)
     vector = load_for(model, reference)
     for layer in args.layers or []:
-        check_layer(model, layer)
+        model.check_layer(layer)
     layers = sorted(set(args.layers)) if args.layers else list(range(model.num_layers))
     notes = origin_notes(model, vector, reference)
     home = vector.layer if 0 <= vector.layer < model.num_layers else layers[0]
@@ -245,9 +236,8 @@ def _figures(
         lines.append(figures.Line(group.name, ranks, _effects(a, group)[order], intervals))
     if not lines:
         return []
-    prompts = args.behaviour or "the given pairs"
     chart = figures.Chart(
-        f"Ablating {_name(subject)} ({args.fill}): {prompts} in {telling.short_name(model)}",
+        f"Ablating {_name(subject)} ({args.fill}): {args.subject()} in {telling.short_name(model)}",
         "controls, strongest first",
         "effect (share of clean − corrupt)",
         lines,

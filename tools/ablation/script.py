@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from gadfly.tools import scripting
 from gadfly.tools.ablation.analysis import Directional, Subject
-from gadfly.tools.ablation.components import head_count
 from gadfly.tools.ablation.fill import donors
 
 if TYPE_CHECKING:
-    from gadfly.tools.ablation import AblateArgs
+    from gadfly.tools.ablation.arguments import AblateArgs
     from gadfly.tools.model import LocalModel
     from gadfly.tools.patching.pairs import Prepared, PromptPair
 
@@ -55,7 +54,7 @@ def script(
         metric_function=scripting.metric_function(args.metric),
         folder=folder,
         how=args.fill,
-        heads=head_count(model) if args.component == "head" else 1,
+        heads=model.heads if args.component == "head" else 1,
         parts=parts,
         pairs=listed,
         reference=list(reference) if args.fill == "mean" else [],

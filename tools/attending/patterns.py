@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import ModelError
+from gadfly.tools.hooks import hooked
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
@@ -41,11 +42,8 @@ def visit_patterns(model: LocalModel, batch: Batch, visit: Visit) -> None:
 
     with model.working(), _eager(model):
         handles = [a.register_forward_hook(hook(i)) for i, a in enumerate(model.attentions)]
-        try:
+        with hooked(handles):
             model.forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
 
 
 @contextmanager
@@ -67,7 +65,4 @@ def _eager(model: LocalModel) -> Iterator[None]:
 
 def shape_of(model: LocalModel) -> tuple[int, int]:
     """Query heads and key-value heads of a layer."""
-    config = model.module.config
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    heads = int(config.num_attention_heads)
-    return heads, int(getattr(config, "num_key_value_heads", None) or heads)
+    return model.heads, int(getattr(model.config, "num_key_value_heads", None) or model.heads)

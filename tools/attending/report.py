@@ -10,7 +10,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, telling, ties
-from gadfly.tools.attending import AttentionArgs, AttentionResult, Link
+from gadfly.tools.attending.arguments import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
     KINDS,
     Found,
@@ -79,10 +79,8 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
 
 
 def _check(args: AttentionArgs, model: LocalModel, heads: int) -> None:
-    if args.layer is not None and args.layer >= model.num_layers:
-        raise ToolInputError(
-            f"no layer {args.layer}; {model.name} has layers 0 to {model.num_layers - 1}"
-        )
+    if args.layer is not None:
+        model.check_layer(args.layer)
     if args.head is not None and args.head >= heads:
         raise ToolInputError(f"no head {args.head}; {model.name} has heads 0 to {heads - 1}")
     if args.head is not None and args.layer is None:

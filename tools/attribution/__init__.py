@@ -1,5 +1,6 @@
 """Direct logit attribution: what every component adds to the answer's logit, in parts that sum to it.
 
+- ``arguments``  what it takes and returns
 - ``parts``     the residual stream as a sum of components, and each one's share of a logit
 - ``analysis``  one experiment: contributions, unrelated token pairs, the component that is reported
 - ``verdict``   when it supports a claim
@@ -8,41 +9,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
-from gadfly.tools.answered import AnsweredArgs
-from gadfly.tools.contract import Context, Result, tool
-
-
-class AttributeArgs(AnsweredArgs):
-    """Arguments of ``attribute``. With ``wrong`` the logit difference is attributed, without it the logit."""
-
-    by: Literal["head", "sublayer"] = Field(
-        default="head", description="attention by heads, or a layer's attention as one component"
-    )
-    page: int = Field(default=1, ge=1, description="page of the table, 30 components each")
-    max_tokens: int = Field(
-        default=8192, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
-
-
-class AttributeResult(Result):
-    """A direct logit attribution. ``parts`` is the file with every component and prompt."""
-
-    parts: str = ""
+from gadfly.tools.attribution.arguments import AttributeArgs, AttributeResult
+from gadfly.tools.contract import Context, tool
 
 
 @tool(
     name="attribute",
     cost="seconds on the demo model; one forward over the prompts",
-    needs_model=True,
     extra="interp",
     examples=(
-        "--behaviour indirect-object --n 32",
-        '--prompt "the capital of france is" --answer paris --wrong rome',
-        "--model ./checkpoint --prompts-file prompts.jsonl --by sublayer --json",
+        "--data task:indirect-object --n 32",
+        '--data \'{"prompt": "the capital of france is", "answer": "paris", "wrong": "rome"}\'',
+        "--model ./checkpoint --data prompts.jsonl --by sublayer --json",
     ),
 )
 def attribute(args: AttributeArgs, context: Context) -> AttributeResult:

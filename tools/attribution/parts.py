@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gadfly.errors import ModelError
+from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout, freeze
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_OUTPUTS = ("o_proj", "c_proj", "dense", "out_proj", "wo")
 # Rounding of the model's own sums, relative to the spread of the stream.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}
 
@@ -168,9 +169,9 @@ def _attention_parts(
     whole = _there(seen.attention)
     name = f"L{layer} attention"
     if by_head and seen.heads is not None:
-        projection = output_projection(model.attentions[layer])
+        projection = model.output_projection(layer)
         weight = projection.weight if _is_linear(projection) else projection.weight.T
-        count = heads_of(model)
+        count = model.heads
         rows, width = seen.heads.shape
         size = width // count
         split = seen.heads.float().reshape(rows, count, size)
@@ -219,31 +220,19 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
     position: list[Tensor] = []
     handles = []
 
-    def hidden(out: Any) -> Any:
-        return out[0] if isinstance(out, tuple) else out
-
     def home(value: Tensor) -> Tensor:
         return value.to(model.device)  # layers may be on several devices, sums are not
 
-    def into(layer: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any, kwargs: Any) -> None:
-            seen[layer].before = home((args[0] if args else kwargs["hidden_states"])[:, -1])
+    def into(layer: int, hidden: Tensor) -> None:
+        seen[layer].before = home(hidden[:, -1])
 
-        return hook
+    def out_of(layer: int, which: str, hidden: Tensor) -> None:
+        setattr(seen[layer], which, home(hidden[:, -1]))
+        if which != "after":
+            outputs[which] = hidden
 
-    def out_of(layer: int, which: str) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            setattr(seen[layer], which, home(hidden(out)[:, -1]))
-            if which != "after":
-                outputs[which] = hidden(out)
-
-        return hook
-
-    def projected(layer: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any) -> None:
-            seen[layer].heads = home(args[0][:, -1])
-
-        return hook
+    def projected(layer: int, hidden: Tensor) -> None:
+        seen[layer].heads = home(hidden[:, -1])
 
     def normed(layer: int) -> Callable[..., None]:
         def hook(module: Any, args: Any, out: Any) -> None:
@@ -261,36 +250,23 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
     if table is not None:
         handles.append(table.register_forward_hook(placed))
     for layer, block in enumerate(model.blocks):
-        handles.append(block.register_forward_pre_hook(into(layer), with_kwargs=True))
-        handles.append(block.register_forward_hook(out_of(layer, "after")))
-        handles.append(model.attentions[layer].register_forward_hook(out_of(layer, "attention")))
-        handles.append(model.mlps[layer].register_forward_hook(out_of(layer, "mlp")))
-        projection = output_projection(model.attentions[layer])
+        handles += [
+            before(block, partial(into, layer)),
+            after(block, partial(out_of, layer, "after")),
+            after(model.attentions[layer], partial(out_of, layer, "attention")),
+            after(model.mlps[layer], partial(out_of, layer, "mlp")),
+        ]
+        projection = model.output_projection(layer)
         if projection is not None:
-            handles.append(projection.register_forward_pre_hook(projected(layer)))
+            handles.append(before(projection, partial(projected, layer)))
         handles += [
             child.register_forward_hook(normed(layer))
             for child in block.children()
             if "norm" in type(child).__name__.lower()
         ]
-    try:
+    with hooked(handles):
         logits = model.forward(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
     return seen, (position[0] if position else None), logits
-
-
-def output_projection(attention: Any) -> Any:
-    """The linear map at the end of an attention module, or None if it has no usual name."""
-    return next((getattr(attention, n) for n in _OUTPUTS if hasattr(attention, n)), None)
-
-
-def heads_of(model: LocalModel) -> int:
-    """Query heads of each layer."""
-    config = model.module.config
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    return int(config.num_attention_heads)
 
 
 def _position_table(model: LocalModel) -> Any:

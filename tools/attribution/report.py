@@ -12,8 +12,8 @@ import numpy as np
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, telling, ties
 from gadfly.tools.answered import Answered, answered
-from gadfly.tools.attribution import AttributeArgs, AttributeResult
 from gadfly.tools.attribution.analysis import Analysis, Question, analyse
+from gadfly.tools.attribution.arguments import AttributeArgs, AttributeResult
 from gadfly.tools.attribution.script import script
 from gadfly.tools.attribution.verdict import judge
 from gadfly.tools.contract import Context, Control, Figure, Table

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gadfly.tools import scripting
-from gadfly.tools.attribution.parts import heads_of
 from gadfly.tools.readout import readout
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def script(model: LocalModel, a: Analysis) -> str:
         kind=part.kind,
         layer=part.layer,
         head=part.head or 0,
-        heads=heads_of(model),
+        heads=model.heads,
         scale=readout(model).scale,
         prompts=[[q.ids, q.answer, q.wrong] for q in a.questions],
         expected=float(a.mean[a.chosen]),

@@ -37,6 +37,15 @@ class Behaviour:
     labels: tuple[str, ...] = ()  # names of label 0 and 1; empty where examples carry no label
     build: Builder = field(repr=False, default=builders.induction)
 
+    def labelled(self) -> tuple[str, ...]:
+        """The names of the two labels. Raises ToolInputError where the prompts carry none."""
+        if not self.labels:
+            known = ", ".join(name for name, each in BEHAVIOURS.items() if each.labels)
+            raise ToolInputError(
+                f"the prompts of {self.name!r} carry no label; those of {known} do"
+            )
+        return self.labels
+
     def pairs(self, n: int, seed: int = 0, split: Split = "held_out") -> list[Pair]:
         """``n`` distinct clean/corrupt pairs; labels, where there are any, in equal numbers."""
         return self._distinct(n, seed, split, lambda pair: (pair.clean, pair.corrupt))

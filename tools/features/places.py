@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from gadfly.errors import ToolInputError
-from gadfly.tools.attribution.parts import output_projection
+from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import freeze
 from gadfly.tools.rows import batch_of, plain_ids
@@ -72,7 +73,7 @@ def place(model: LocalModel, hook: str) -> Place:
     if name == "mlp.hook_out":
         return Place(hook, mlp, "output", layer=layer, site="mlp")
     if name == "attn.hook_z":
-        projection = output_projection(attention)
+        projection = model.output_projection(layer)
         if projection is not None:
             return Place(hook, projection, "input")
     if name == "ln2.hook_normalized":
@@ -91,12 +92,8 @@ def _module(model: LocalModel, name: str) -> Place:
         raise ToolInputError(
             f"no hook {name!r}: give blocks.LAYER.NAME with {', '.join(NAMES)}, or the name of a module"
         ) from error
-    for site, modules in (
-        ("residual", model.blocks),
-        ("attention", model.attentions),
-        ("mlp", model.mlps),
-    ):
-        for layer, own in enumerate(modules):
+    for site in ("residual", "attention", "mlp"):
+        for layer, own in enumerate(model.modules(site)):
             if own is module:
                 return Place(name, module, "output", layer=layer, site=site)
     return Place(name, module, "output")
@@ -107,39 +104,23 @@ def changing(model: LocalModel, place: Place, change: Change) -> Iterator[None]:
     """Run ``change`` on what passes at ``place`` in every forward within, on the device of the logits."""
     home = model.device
 
-    def at_output(module: Any, args: Any, out: Any) -> Any:
-        hidden = out[0] if isinstance(out, tuple) else out
+    def swapped(hidden: Tensor) -> Tensor | None:
         new = change(hidden.to(home))
-        if new is None:
-            return None
-        new = new.to(hidden.device)
-        return (new, *out[1:]) if isinstance(out, tuple) else new
+        return None if new is None else new.to(hidden.device)
 
-    def at_input(module: Any, args: Any, kwargs: Any) -> Any:
-        hidden = args[0] if args else kwargs["hidden_states"]
-        if place.without_gain:
-            frozen = freeze(module, hidden)
-            centred = hidden.float() - (
-                hidden.float().mean(-1, keepdim=True) if frozen.centring else 0.0
-            )
-            change((centred * frozen.scale).to(home))
-            return None
-        new = change(hidden.to(home))
-        if new is None:
-            return None
-        new = new.to(hidden.device)
-        if args:
-            return (new, *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": new}
+    def without_gain(hidden: Tensor) -> None:
+        frozen = freeze(place.module, hidden)
+        centred = hidden.float()
+        if frozen.centring:
+            centred = centred - centred.mean(-1, keepdim=True)
+        change((centred * frozen.scale).to(home))
 
     if place.side == "output":
-        handle = place.module.register_forward_hook(at_output)
+        handle = after(place.module, swapped)
     else:
-        handle = place.module.register_forward_pre_hook(at_input, with_kwargs=True)
-    try:
+        handle = before(place.module, without_gain if place.without_gain else swapped)
+    with hooked([handle]):
         yield
-    finally:
-        handle.remove()
 
 
 def norms_around(model: LocalModel) -> list[dict[str, Any]]:
@@ -149,11 +130,8 @@ def norms_around(model: LocalModel) -> list[dict[str, Any]]:
     normed: list[tuple[Any, Any]] = []
     handles = []
 
-    def out_of(which: str) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            outputs[which] = out[0] if isinstance(out, tuple) else out
-
-        return hook
+    def out_of(which: str, hidden: Tensor) -> None:
+        outputs[which] = hidden
 
     def norm_of(layer: int) -> Callable[..., None]:
         def hook(module: Any, args: Any, out: Any) -> None:
@@ -173,18 +151,14 @@ def norms_around(model: LocalModel) -> list[dict[str, Any]]:
         return hook
 
     for layer, block in enumerate(model.blocks):
-        handles.append(model.attentions[layer].register_forward_hook(out_of("attention")))
-        handles.append(model.mlps[layer].register_forward_hook(out_of("mlp")))
+        handles.append(after(model.attentions[layer], partial(out_of, "attention")))
+        handles.append(after(model.mlps[layer], partial(out_of, "mlp")))
         handles.append(model.mlps[layer].register_forward_pre_hook(into_mlp(layer)))
         handles += [
             child.register_forward_hook(norm_of(layer))
             for child in block.children()
             if "norm" in type(child).__name__.lower()
         ]
-    try:
-        with model.working():
-            model.forward(batch_of(model, [plain_ids(model)[:2]]))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(handles), model.working():
+        model.forward(batch_of(model, [plain_ids(model)[:2]]))
     return found

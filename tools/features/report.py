@@ -11,16 +11,17 @@ import numpy as np
 from gadfly.errors import ToolInputError
 from gadfly.tools import telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Table
-from gadfly.tools.features import SaeArgs, SaeResult
 from gadfly.tools.features.analysis import Analysis, analyse
+from gadfly.tools.features.arguments import SaeArgs, SaeResult
 from gadfly.tools.features.autoencoder import build
-from gadfly.tools.features.formats import read
+from gadfly.tools.features.formats import read as read_autoencoder
 from gadfly.tools.features.places import Place, place
 from gadfly.tools.features.script import script
 from gadfly.tools.features.verdict import judge
-from gadfly.tools.records import lines_of
+from gadfly.tools.records import Text, read
 
 if TYPE_CHECKING:
+    from gadfly.tools.demo.behaviours import Behaviour
     from gadfly.tools.model import LocalModel
 
 _ROWS = 20
@@ -38,8 +39,8 @@ _DENSE = 0.5
 
 def run(args: SaeArgs, context: Context) -> SaeResult:
     """The whole experiment. The autoencoder is read and checked before the model is loaded."""
-    texts = _texts(args)
-    spec, weights = read(args.sae, args.hook, args.hook_out)
+    texts = [each.text for each in read(args, Text, lambda task: _of_task(task, args))]
+    spec, weights = read_autoencoder(args.sae, args.hook, args.hook_out)
     build(spec, weights)
     model = context.model(args)
     autoencoder = build(spec, weights, model.device)
@@ -83,33 +84,9 @@ def run(args: SaeArgs, context: Context) -> SaeResult:
     )
 
 
-def _texts(args: SaeArgs) -> list[str]:
-    if args.behaviour is not None:
-        from gadfly.tools.demo.behaviours import behaviour
-
-        chosen = behaviour(args.behaviour).examples(args.n, args.seed)
-        # The answer is part of the text: it is what the model has to predict.
-        return [f"{each.prompt} {each.answer}" for each in chosen]
-    if args.texts is not None:
-        texts = list(args.texts)
-    else:
-        texts = [
-            _line(line, n, str(args.texts_file))
-            for n, line in enumerate(lines_of(str(args.texts_file)), 1)
-        ]
-    texts = [text for text in texts if text.strip()]
-    if not texts:
-        raise ToolInputError("no texts were given")
-    return texts
-
-
-def _line(line: str, number: int, path: str) -> str:
-    if not line.lstrip().startswith("{"):
-        return line
-    try:
-        return str(json.loads(line)["text"])
-    except (ValueError, KeyError) as error:
-        raise ToolInputError(f'{path}, line {number}: JSON without "text" ({error})') from error
+def _of_task(task: Behaviour, args: SaeArgs) -> list[Text]:
+    """The answer is part of the text: it is what the model has to predict."""
+    return [Text(text=f"{e.prompt} {e.answer}") for e in task.examples(args.n, args.seed)]
 
 
 def _notes(trained_on: str, model: LocalModel, centred: bool) -> list[str]:

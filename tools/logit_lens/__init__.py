@@ -1,5 +1,6 @@
 """The logit lens: what each layer's residual stream would predict if the model ended there.
 
+- ``arguments``  what it takes and returns
 - ``reading``   residuals of every layer, and what the readout makes of them
 - ``analysis``  one experiment: targets, control targets, shuffled text, the layer that is reported
 - ``verdict``   when it supports a claim
@@ -8,36 +9,19 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from gadfly.tools.answered import AnsweredArgs
-from gadfly.tools.contract import Context, Result, tool
-
-
-class LensArgs(AnsweredArgs):
-    """Arguments of ``lens``. A single prompt without an answer is read at every position: its next tokens."""
-
-    max_tokens: int = Field(
-        default=8192, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
-
-
-class LensResult(Result):
-    """A logit-lens experiment. ``grid`` is the file with every layer and position of the first prompt."""
-
-    grid: str = ""
+from gadfly.tools.contract import Context, tool
+from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
 
 
 @tool(
     name="lens",
     cost="seconds on the demo model; one forward over the prompts and four over their shuffled copies",
-    needs_model=True,
     extra="interp",
     examples=(
-        "--behaviour capital-of --n 32",
-        '--prompt "the capital of france is" --answer paris',
-        '--prompt "the keys to the cabinet are old and the king saw the old keys"',
-        "--model ./checkpoint --prompts-file prompts.jsonl --json",
+        "--data task:capital-of --n 32",
+        '--data \'{"prompt": "the capital of france is", "answer": "paris"}\'',
+        '--data \'{"prompt": "the keys to the cabinet are old and the king saw the old keys"}\'',
+        "--model ./checkpoint --data prompts.jsonl --json",
     ),
 )
 def lens(args: LensArgs, context: Context) -> LensResult:

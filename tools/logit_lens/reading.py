@@ -7,11 +7,12 @@ with rows × vocabulary and never with layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gadfly.tools import ties
+from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout
 
@@ -47,25 +48,16 @@ def residuals(model: LocalModel, batch: Batch, *, last_only: bool = True) -> tup
     kept: dict[int, Tensor] = {}
     cut = slice(-1, None) if last_only else slice(None)
 
-    def embedded(module: Any, args: Any, kwargs: Any) -> None:
-        kept[0] = (args[0] if args else kwargs["hidden_states"])[:, cut]
+    def embedded(hidden: Tensor) -> None:
+        kept[0] = hidden[:, cut]
 
-    def keep(index: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            kept[index] = (out[0] if isinstance(out, tuple) else out)[:, cut].to(model.device)
-
-        return hook
+    def keep(index: int, hidden: Tensor) -> None:
+        kept[index] = hidden[:, cut].to(model.device)
 
     with model.working():
-        handles = [model.blocks[0].register_forward_pre_hook(embedded, with_kwargs=True)]
-        handles += [
-            block.register_forward_hook(keep(i + 1)) for i, block in enumerate(model.blocks)
-        ]
-        try:
+        handles = [after(block, partial(keep, i + 1)) for i, block in enumerate(model.blocks)]
+        with hooked([before(model.blocks[0], embedded), *handles]):
             logits = model.forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
     return torch.stack([kept[i] for i in range(model.num_layers + 1)]), logits
 
 

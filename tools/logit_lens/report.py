@@ -12,8 +12,8 @@ import numpy as np
 from gadfly.tools import figures, telling
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.logit_lens import LensArgs, LensResult
 from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes
+from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
 from gadfly.tools.logit_lens.reading import Grid, grid, residuals
 from gadfly.tools.logit_lens.script import script
 from gadfly.tools.logit_lens.verdict import judge
@@ -37,7 +37,7 @@ _MEANINGS = {
 
 def run(args: LensArgs, context: Context) -> LensResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
-    asked = answered(args, need_answer=args.prompt is None)
+    asked = answered(args, alone=True)
     model = context.model(args)
     end = readout(model)
     notes: list[str] = []
@@ -46,7 +46,7 @@ def run(args: LensArgs, context: Context) -> LensResult:
         rows, targets = prefixes(first, leading(model, first), _MOST_PREFIXES)
         if not rows:
             rows, targets = [first], [first[-1]]
-        subject = "the text's own next tokens"
+        subject, told = "the text's own next tokens", "the next token"
         notes.append(
             "the units are positions of one text: intervals speak of this text, and neighbouring positions are not "
             "independent"
@@ -55,6 +55,7 @@ def run(args: LensArgs, context: Context) -> LensResult:
         rows = [model.ids(item.prompt) for item in asked]
         targets = [model.answer_id(str(item.answer)) for item in asked]
         subject = args.subject()
+        told = str(asked[0].answer) if len(asked) == 1 else "the answer"
     if len(set(targets)) == 1:
         notes.append("all answers are one token, so the control targets are random tokens")
     if end.cap is not None:
@@ -76,7 +77,7 @@ def run(args: LensArgs, context: Context) -> LensResult:
         values=_values(found),
         controls=_controls(found),
         table=_table(found, model),
-        figures=_figures(folder, found, picture, first, args, model, subject),
+        figures=_figures(folder, found, picture, first, told, model, subject),
         notes=notes,
         reproduce=script(model, found),
         grid=str(path),
@@ -178,7 +179,7 @@ def _figures(
     a: Analysis,
     picture: Grid,
     ids: list[int],
-    args: LensArgs,
+    told: str,
     model: LocalModel,
     subject: str,
 ) -> list[Figure]:
@@ -198,14 +199,14 @@ def _figures(
     )
     shown = slice(max(0, len(ids) - _MOST_COLUMNS), len(ids))
     words = [model.tokens(row) for row in picture.top[:, shown].tolist()]
-    given = args.answer or ("the answer" if len(a.units) > 1 and args.prompt is None else None)
-    of_target = f"probability of {given or 'the next token'}"
     reading = figures.HeatMap(
         title=f"Logit lens of one prompt in {where}",
         about="What the residual stream after each layer reads as, at each token of the first prompt.",
         panels=[
             figures.Panel("top token", picture.top_probability[:, shown].double().numpy(), words),
-            figures.Panel(of_target, picture.target_probability[:, shown].double().numpy()),
+            figures.Panel(
+                f"probability of {told}", picture.target_probability[:, shown].double().numpy()
+            ),
         ],
         rows=[name_of(row) for row in range(picture.top.shape[0])],
         columns=[f"{place} {token}" for place, token in enumerate(model.tokens(ids))][shown],

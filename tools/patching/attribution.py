@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.hooks import hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.engine import Cell, Score
-from gadfly.tools.patching.sites import Port, Site, ports
+from gadfly.tools.patching.sites import Site, ports
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,24 +98,13 @@ def _gradients(
 
     with model.working(gradients=True):
         handles = [embedding.register_forward_hook(moved)]
-        handles += [_change(port, watched) for port in ports(model, site)]
-        try:
+        handles += [port.hook(watched) for port in ports(model, site)]
+        with hooked(handles):
             logits = model.forward(batch)
             values = score(logits[None], rows)[0]
             gradients = torch.autograd.grad(values.sum(), offsets)
-        finally:
-            for handle in handles:
-                handle.remove()
     home = model.device  # layers may be on several devices
     return torch.stack([t.to(home) for t in kept]), torch.stack([t.to(home) for t in gradients])
-
-
-def _change(port: Port, change: Any) -> Any:
-    if port.entering:
-        return port.module.register_forward_pre_hook(lambda _, args: (change(args[0]), *args[1:]))
-    return port.module.register_forward_hook(
-        lambda _, __, out: (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
-    )
 
 
 def _rows(batch: Batch, rows: slice) -> Batch:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.hooks import See, after, entering, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.pairs import Target
 from gadfly.tools.patching.sites import Port, Site, ports
@@ -46,31 +47,17 @@ def capture(model: LocalModel, batch: Batch, site: Site) -> tuple[Tensor, Tensor
     import torch
 
     kept: list[Tensor] = []
-    with model.working():  # hooks of two callers must not meet, so they are set inside
-        handles = [
-            _watch(port, lambda value: kept.append(_brought(model, value)))
-            for port in ports(model, site)
-        ]
-        try:
-            logits = model.forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
+
+    def keep(value: Tensor) -> None:
+        # Copies go where the model's logits are: its layers may be on several devices.
+        kept.append(value.to(model.device, copy=True))
+
+    # Hooks of two callers must not meet, so they are set while the model is held.
+    with model.working(), hooked([port.hook(keep) for port in ports(model, site)]):
+        logits = model.forward(batch)
     activations = torch.stack(kept)
     assert activations.shape[:3] == (model.num_layers, *batch.ids.shape)
     return activations, logits
-
-
-def _brought(model: LocalModel, value: Tensor) -> Tensor:
-    """A copy where the model's logits are: its layers may be on several devices."""
-    return value.to(model.device, copy=True)
-
-
-def _watch(port: Port, see: Callable[[Tensor], None]) -> Any:
-    """A hook that shows the port's value and changes nothing."""
-    if port.entering:
-        return port.module.register_forward_pre_hook(lambda _, args: see(args[0]))
-    return port.module.register_forward_hook(lambda _, __, out: see(value_of(out)))
 
 
 def sweep(
@@ -149,14 +136,12 @@ def _growing(
             block.register_forward_pre_hook(_expand(pairs, len(early)), with_kwargs=True)
         )
         if targets and site == "residual":
-            handles.append(block.register_forward_hook(_append(pairs, donor[layer], targets)))
+            handles.append(after(block, _append(pairs, donor[layer], targets)))
         elif targets:
-            handles.append(_overwrite(there[layer], pairs, donor[layer], targets))
-    try:
+            change = _overwrite(there[layer], pairs, donor[layer], targets)
+            handles.append(there[layer].hook(change))
+    with hooked(handles):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _expand(pairs: int, extra: int) -> Callable[..., Any]:
@@ -165,7 +150,7 @@ def _expand(pairs: int, extra: int) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         import torch
 
-        hidden = args[0] if args else kwargs["hidden_states"]
+        hidden = entering(args, kwargs)
         if extra:
             hidden = torch.cat([hidden, *[hidden[:pairs]] * extra])
         groups = hidden.shape[0] // pairs
@@ -192,21 +177,19 @@ def _tiled(value: Any, pairs: int, groups: int) -> Any:
     return value
 
 
-def _append(pairs: int, donor: Tensor, targets: list[Target]) -> Callable[..., Any]:
-    """A hook on a block: append one patched copy of the base rows for each target."""
+def _append(pairs: int, donor: Tensor, targets: list[Target]) -> See:
+    """Appends one patched copy of the base rows for each target."""
 
-    def hook(module: nn.Module, args: Any, out: Any) -> Any:
+    def grown(hidden: Tensor) -> Tensor:
         import torch
 
-        hidden = value_of(out)
-        grown = torch.cat([hidden, *(put(hidden[:pairs], donor, target) for target in targets)])
-        return _like(out, grown)
+        return torch.cat([hidden, *(put(hidden[:pairs], donor, target) for target in targets)])
 
-    return hook
+    return grown
 
 
-def _overwrite(port: Port, pairs: int, donor: Tensor, targets: list[Target]) -> Any:
-    """Hook a port inside a block: the last rows are the targets' copies; the donor's values go into them."""
+def _overwrite(port: Port, pairs: int, donor: Tensor, targets: list[Target]) -> See:
+    """At a port inside a block: the last rows are the targets' copies; the donor's values go into them."""
 
     def changed(value: Tensor) -> Tensor:
         import torch
@@ -216,9 +199,7 @@ def _overwrite(port: Port, pairs: int, donor: Tensor, targets: list[Target]) -> 
         copies = (put(base, donor, target, port.parts) for target in targets)
         return torch.cat([value[:first], *copies])
 
-    if port.entering:
-        return port.module.register_forward_pre_hook(lambda _, args: (changed(args[0]), *args[1:]))
-    return port.module.register_forward_hook(lambda _, __, out: _like(out, changed(value_of(out))))
+    return changed
 
 
 def put(
@@ -232,14 +213,3 @@ def put(
     part, out = parts[target.part], base.clone()
     out[..., part] = given[..., part].where(mask, base[..., part])
     return out
-
-
-def value_of(out: Any) -> Tensor:
-    """The hidden states of a module's output: attention returns a tuple, blocks and MLPs mostly a tensor.
-    (Indexing a bare tensor with [0] would take the first row of the batch.)"""
-    tensor: Tensor = out[0] if isinstance(out, tuple) else out
-    return tensor
-
-
-def _like(out: Any, hidden: Tensor) -> Any:
-    return (hidden, *out[1:]) if isinstance(out, tuple) else hidden

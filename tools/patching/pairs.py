@@ -18,6 +18,8 @@ from gadfly.tools.model import Batch, LocalModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gadfly.tools.demo.behaviours import Behaviour
+
 
 class PromptPair(BaseModel):
     """Two prompts of equal token length, and the answers that tell them apart."""
@@ -36,6 +38,16 @@ class PromptPair(BaseModel):
         default={},
         description="label -> [start, end) in tokens of the prompt, beginning of sequence included",
     )
+
+
+def of_task(task: Behaviour, n: int, seed: int) -> list[PromptPair]:
+    """Pairs of a task of the demo model."""
+    return [
+        PromptPair(
+            clean=p.clean, corrupt=p.corrupt, answer=p.answer, wrong=p.wrong, spans=dict(p.spans)
+        )
+        for p in task.pairs(n, seed)
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.patching.engine import Cell, Score, capture, put, value_of
+from gadfly.tools.patching.engine import Cell, Score, capture, put
 from gadfly.tools.patching.sites import HEADS, Port, Site, ports
 
 if TYPE_CHECKING:
@@ -53,10 +55,7 @@ def receivers(model: LocalModel, names: Sequence[str]) -> list[Receiver]:
                 f"no receiver {name!r}; give logits, LAYER.mlp, LAYER.value or LAYER.HEAD.query (key, value)"
             )
         layer, site = int(match[1]), match[3]
-        if layer >= model.num_layers:
-            raise ToolInputError(
-                f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
-            )
+        model.check_layer(layer)
         port = ports(model, site)[layer]  # type: ignore[arg-type]  # the form allows these names only
         part = slice(None)
         if match[2] is not None:
@@ -168,56 +167,37 @@ def _sending(
             sends = here if (kind == "mlp") == (site == "mlp") else []
             # Nothing upstream of a sender has changed, so its own module gives the plain value to start from.
             if sends and site == "head":
-                handles.append(_hook(there[layer], send(there[layer], layer, sends)))
-            handles.append(_hook(Port(module), hold(frozen, sends)))
+                handles.append(there[layer].hook(send(there[layer], layer, sends)))
+            handles.append(after(module, hold(frozen, sends)))
             if sends and site != "head":
-                handles.append(_hook(there[layer], send(there[layer], layer, sends)))
-    try:
+                handles.append(there[layer].hook(send(there[layer], layer, sends)))
+    with hooked(handles):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
 def _noting(through: Sequence[Receiver]) -> Iterator[list[Tensor]]:
     """What the receivers compute, in their order, before anything holds it still."""
     noted: list[Any] = [None] * len(through)
-    handles = []
-    for index, each in enumerate(through):
 
-        def note(_: Any, __: Any, out: Any, index: int = index, part: slice = each.part) -> None:
-            noted[index] = value_of(out)[..., part].clone()
+    def note(index: int, part: slice, value: Tensor) -> None:
+        noted[index] = value[..., part].clone()
 
-        handles.append(each.port.module.register_forward_hook(note, prepend=True))
-    try:
+    handles = [
+        after(each.port.module, partial(note, index, each.part), prepend=True)
+        for index, each in enumerate(through)
+    ]
+    with hooked(handles):
         yield noted
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
 def _receiving(through: Sequence[Receiver], noted: list[Tensor]) -> Iterator[None]:
-    handles = []
-    for each, value in zip(through, noted, strict=True):
+    def change(part: slice, value: Tensor, out: Tensor) -> Tensor:
+        changed = out.clone()
+        changed[..., part] = value
+        return changed
 
-        def change(out: Tensor, part: slice = each.part, value: Tensor = value) -> Tensor:
-            changed = out.clone()
-            changed[..., part] = value
-            return changed
-
-        handles.append(_hook(each.port, change))
-    try:
+    pairs = zip(through, noted, strict=True)
+    with hooked([each.port.hook(partial(change, each.part, value)) for each, value in pairs]):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _hook(port: Port, change: Callable[[Tensor], Tensor]) -> Any:
-    if port.entering:
-        return port.module.register_forward_pre_hook(lambda _, args: (change(args[0]), *args[1:]))
-    return port.module.register_forward_hook(
-        lambda _, __, out: (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
-    )

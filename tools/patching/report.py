@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gadfly.errors import ToolInputError
 from gadfly.tools import figures, telling, ties
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.metrics import title
-from gadfly.tools.patching import PatchArgs, PatchResult
 from gadfly.tools.patching.analysis import Analysis, Settings, analyse
-from gadfly.tools.patching.pairs import PromptPair, prepare
+from gadfly.tools.patching.arguments import PatchArgs, PatchResult
+from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
 from gadfly.tools.patching.script import script
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
-from gadfly.tools.records import checked, read_records
+from gadfly.tools.records import read
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -37,7 +36,7 @@ _MEANINGS = {
 
 def run(args: PatchArgs, context: Context) -> PatchResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
-    pairs = _pairs(args)
+    pairs = read(args, PromptPair, lambda task: of_task(task, args.n, args.seed))
     model = context.model(args)
     settings = Settings(
         site=args.site,
@@ -70,37 +69,11 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
     )
 
 
-def _pairs(args: PatchArgs) -> list[PromptPair]:
-    if args.behaviour is not None:
-        from gadfly.tools.demo.behaviours import BEHAVIOURS
-
-        if args.behaviour not in BEHAVIOURS:
-            raise ToolInputError(
-                f"no behaviour named {args.behaviour!r}; there are: {', '.join(BEHAVIOURS)}"
-            )
-        return [
-            PromptPair(
-                clean=pair.clean, corrupt=pair.corrupt, answer=pair.answer, wrong=pair.wrong,
-                spans=dict(pair.spans),
-            )
-            for pair in BEHAVIOURS[args.behaviour].pairs(args.n, args.seed)
-        ]  # fmt: skip
-    if args.pairs_file is not None:
-        return read_records(args.pairs_file, PromptPair)
-    raw = args.pairs or [
-        {"clean": args.clean, "corrupt": args.corrupt, "answer": args.answer, "wrong": args.wrong}
-    ]
-    return [checked(PromptPair, item, f"pair {number}: ") for number, item in enumerate(raw, 1)]
-
-
 def _layers(wanted: list[int] | None, model: LocalModel) -> list[int]:
     if wanted is None:
         return list(range(model.num_layers))
     for layer in wanted:
-        if not 0 <= layer < model.num_layers:
-            raise ToolInputError(
-                f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
-            )
+        model.check_layer(layer)
     return sorted(set(wanted))
 
 
@@ -268,7 +241,7 @@ def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> l
     if a.estimated is not None:
         panels.insert(0, figures.Panel(f"{args.method} estimate", a.estimated.grid))
     chart = figures.HeatMap(
-        title=f"Activation patching, {args.site}: {args.behaviour or 'the given pairs'} in {telling.short_name(model)}",
+        title=f"Activation patching, {args.site}: {args.subject()} in {telling.short_name(model)}",
         about="Positions count from the end. Effect: 0 leaves the receiving run as it was; 1 moves the metric all the "
         "way to the donor's.",
         panels=panels,

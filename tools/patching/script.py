@@ -13,8 +13,8 @@ from gadfly.tools.patching.sites import ports
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-    from gadfly.tools.patching import PatchArgs
     from gadfly.tools.patching.analysis import Analysis
+    from gadfly.tools.patching.arguments import PatchArgs
     from gadfly.tools.patching.pairs import PromptPair
 
 

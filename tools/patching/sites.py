@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gadfly.errors import ModelError
+from gadfly.tools.hooks import See, after, before
 from gadfly.tools.model import LocalModel
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Site = Literal["residual", "attention", "mlp", "head", "query", "key", "value"]
 HEADS: tuple[Site, ...] = ("head", "query", "key", "value")
 _WHOLE = (slice(None),)
-_OUT = ("o_proj", "dense", "c_proj", "out_proj", "wo")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Port:
     entering: bool = False
     parts: tuple[slice, ...] = _WHOLE
 
+    def hook(self, see: See) -> Any:
+        """Show ``see`` what passes here. Gives the handle."""
+        return (before if self.entering else after)(self.module, see)
+
 
 def ports(model: LocalModel, site: Site) -> list[Port]:
     """The port of every layer.
@@ -38,12 +42,8 @@ def ports(model: LocalModel, site: Site) -> list[Port]:
         ModelError: the attention of this architecture has no projection that is known here.
     """
     if site not in HEADS:
-        modules = {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
-        return [Port(module) for module in modules]
-    config: Any = model.module.config
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    heads = int(config.num_attention_heads)
-    return [_head_port(module, site, heads, model.name) for module in model.attentions]
+        return [Port(module) for module in model.modules(site)]
+    return [_head_port(model, layer, site) for layer in range(model.num_layers)]
 
 
 def part_label(model: LocalModel, site: Site, part: int) -> str:
@@ -55,8 +55,9 @@ def part_label(model: LocalModel, site: Site, part: int) -> str:
     return f"kv head {part} (heads {part * share}-{(part + 1) * share - 1})"
 
 
-def _head_port(attention: Any, site: Site, heads: int, name: str) -> Port:
-    out = next((getattr(attention, each) for each in _OUT if hasattr(attention, each)), None)
+def _head_port(model: LocalModel, layer: int, site: Site) -> Port:
+    attention: Any = model.attentions[layer]
+    heads, name, out = model.heads, model.name, model.output_projection(layer)
     if out is None:
         raise ModelError(f"the attention of {name} has no output projection that is known here")
     size = _features(out)[0] // heads

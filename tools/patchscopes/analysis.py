@@ -77,10 +77,8 @@ def analyse(
             raise ToolInputError(
                 f"prompt {number} has {len(unit.ids)} tokens, so there is none at {back}"
             )
-    if into is not None and into >= model.num_layers:
-        raise ToolInputError(
-            f"no layer {into}; {model.name} has layers 0 to {model.num_layers - 1}"
-        )
+    if into is not None:
+        model.check_layer(into)
     states = capture(model, texts, at(str(back)), modules=model.blocks, progress=progress).layers
     donors = _donors(units, seed)
     notes: list[str] = []

@@ -12,8 +12,8 @@ from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.logit_lens.analysis import make_units
 from gadfly.tools.model import LocalModel
-from gadfly.tools.patchscopes import PatchscopeArgs, PatchscopeResult
 from gadfly.tools.patchscopes.analysis import Analysis, analyse
+from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
 from gadfly.tools.patchscopes.script import script
 from gadfly.tools.patchscopes.target import read_target
 from gadfly.tools.patchscopes.verdict import judge

@@ -8,8 +8,8 @@ from gadfly.tools import scripting
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-    from gadfly.tools.patchscopes import PatchscopeArgs
     from gadfly.tools.patchscopes.analysis import Analysis
+    from gadfly.tools.patchscopes.arguments import PatchscopeArgs
     from gadfly.tools.patchscopes.target import Target
 
 

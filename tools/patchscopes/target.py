@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.rows import batch_of
 
@@ -65,20 +67,14 @@ def _copies(model: LocalModel, target: Target, rows: int) -> Batch:
 
 @contextmanager
 def _putting(model: LocalModel, slot: int, states: Tensor, layers: Tensor) -> Iterator[None]:
-    def hook(layer: int) -> Any:
-        rows = (layers == layer).nonzero().squeeze(-1).to(states.device)
+    def put(rows: Tensor, hidden: Tensor) -> Tensor:
+        hidden = hidden.clone()
+        hidden[rows.to(hidden.device), slot] = states[rows].to(hidden)
+        return hidden
 
-        def put(module: Any, args: Any, out: Any) -> Any:
-            hidden = (out[0] if isinstance(out, tuple) else out).clone()
-            hidden[rows.to(hidden.device), slot] = states[rows].to(hidden)
-            return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
-
-        return put
+    def rows_of(layer: int) -> Tensor:
+        return (layers == layer).nonzero().squeeze(-1).to(states.device)
 
     wanted = sorted({int(layer) for layer in layers})
-    handles = [model.blocks[layer].register_forward_hook(hook(layer)) for layer in wanted]
-    try:
+    with hooked([after(model.blocks[layer], partial(put, rows_of(layer))) for layer in wanted]):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -84,16 +84,11 @@ def random_weights(
     fresh = fresh.to(model.device, next(model.module.parameters()).dtype).eval()
     twin = LocalModel.wrap(fresh, model.tokenizer, name=f"{model.name} with random weights")
     captured = capture(
-        twin, data.texts, reduce, modules=sites(twin, site), progress=progress,
+        twin, data.texts, reduce, modules=twin.modules(site), progress=progress,
         label="Activations of random weights",
     )  # fmt: skip
     dtype = str(twin.fingerprint["dtype"])
     return best_probe("random_weights", captured.layers, data, parts, methods, seed, dtype).test
-
-
-def sites(model: LocalModel, site: str) -> list[Any]:
-    """The modules whose output is probed, one for each layer."""
-    return {"residual": model.blocks, "attention": model.attentions, "mlp": model.mlps}[site]
 
 
 def _tuned(name: str, features: Any, data: Labelled, parts: Parts, seed: int) -> Measured:

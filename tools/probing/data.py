@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gadfly.tools.demo.behaviours import Behaviour
     from gadfly.tools.stats import Flags
 
     Ints = NDArray[np.int64]
@@ -34,9 +35,17 @@ class LabelledText(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1)
+    text: str = Field(min_length=1, validation_alias=AliasChoices("text", "prompt"))
     label: str | int | bool
     group: str | int | None = None
+
+
+def of_task(task: Behaviour, n: int, seed: int) -> list[LabelledText]:
+    """Labelled prompts of the demo model. Raises ToolInputError where the task has no labels."""
+    return [
+        LabelledText(text=each.prompt, label=task.labelled()[each.label or 0], group=each.group)
+        for each in task.examples(n, seed)
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gadfly.errors import ToolInputError
 from gadfly.tools import figures, telling, vectors
 from gadfly.tools.capture import at, capture
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.probing import ProbeArgs, ProbeResult, controls
+from gadfly.tools.probing import controls
 from gadfly.tools.probing.analysis import (
     FEWEST_TO_RESAMPLE,
     Layered,
@@ -23,11 +23,12 @@ from gadfly.tools.probing.analysis import (
     beyond,
     shuffles,
 )
-from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, split
+from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
+from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, of_task, split
 from gadfly.tools.probing.fit import Method
 from gadfly.tools.probing.script import script
 from gadfly.tools.probing.verdict import Evidence, judge
-from gadfly.tools.records import checked, read_records
+from gadfly.tools.records import read
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -46,7 +47,7 @@ _MEANING = {
 
 def run(args: ProbeArgs, context: Context) -> ProbeResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
-    data = label(_texts(args))
+    data = label(read(args, LabelledText, lambda task: of_task(task, args.n, args.seed)))
     parts = split(data, args.seed)
     reduce = at(args.position)
     model = context.model(args)
@@ -57,7 +58,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         model,
         data.texts,
         reduce,
-        modules=controls.sites(model, args.site),
+        modules=model.modules(args.site),
         progress=context.progress,
     )
     if not captured.layers.isfinite().all():
@@ -108,28 +109,6 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         reproduce=script(model, args, str(folder), probe.layer, probe.test.accuracy),
         direction=str(folder / "direction.safetensors"),
     )
-
-
-def _texts(args: ProbeArgs) -> list[LabelledText]:
-    if args.behaviour is not None:
-        from gadfly.tools.demo.behaviours import BEHAVIOURS, behaviour
-
-        chosen = behaviour(args.behaviour)
-        if not chosen.labels:
-            labelled = ", ".join(name for name, each in BEHAVIOURS.items() if each.labels)
-            raise ToolInputError(
-                f"the prompts of {args.behaviour!r} carry no label; those of {labelled} do"
-            )
-        return [
-            LabelledText(text=each.prompt, label=chosen.labels[each.label or 0], group=each.group)
-            for each in chosen.examples(args.n, args.seed)
-        ]
-    if args.texts_file is not None:
-        return read_records(args.texts_file, LabelledText)
-    return [
-        checked(LabelledText, item, f"text {number}: ")
-        for number, item in enumerate(args.texts or [], 1)
-    ]
 
 
 def _evidence(
@@ -232,7 +211,7 @@ def _save(
 def _figures(
     folder: Path, probe: Layered, rivals: list[Measured], args: ProbeArgs, model: LocalModel
 ) -> list[Figure]:
-    subject = args.behaviour or Path(args.texts_file or "given texts").stem
+    subject = args.subject()
     test = figures.Line(
         "test, chosen layer", [probe.layer], [probe.test.auroc], [probe.test.interval[:2]]
     )

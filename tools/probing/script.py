@@ -8,7 +8,7 @@ from gadfly.tools import scripting
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-    from gadfly.tools.probing import ProbeArgs
+    from gadfly.tools.probing.arguments import ProbeArgs
 
 
 def script(model: LocalModel, args: ProbeArgs, folder: str, layer: int, expected: float) -> str:

@@ -1,5 +1,6 @@
 """Can the tools be trusted here? Each is run on noise and on a truth planted by construction.
 
+- ``arguments``  what it takes and returns
 - ``noise``   input that means nothing, for any model
 - ``dictionaries``  autoencoders that are wrong, and right, by construction
 - ``cases``   what each tool is held to
@@ -8,26 +9,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from gadfly.tools.contract import Context, ExperimentArgs, Result, tool
-
-
-class SelftestArgs(ExperimentArgs):
-    """Arguments of ``selftest``."""
-
-    runs: int = Field(default=20, ge=1, le=1000, description="runs on noise of each tool")
-    tools: list[str] | None = Field(default=None, description="only these tools")
-
-
-class SelftestResult(Result):
-    """A self-test. ``values`` hold each tool's false-positive rate with its interval, and what it recovered."""
+from gadfly.tools.contract import Context, tool
+from gadfly.tools.selftesting.arguments import SelftestArgs, SelftestResult
 
 
 @tool(
     name="selftest",
     cost="a minute on the demo model; each tool runs many times",
-    needs_model=True,
     extra="interp",
     examples=("--runs 20", "--model Qwen/Qwen3-0.6B --tools probe,patch"),
 )

@@ -11,13 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.tools import planted
-from gadfly.tools.contract import Result, Verdict
+from gadfly.tools.ablation import ablate
+from gadfly.tools.attending import attention
+from gadfly.tools.attribution import attribute
+from gadfly.tools.contract import Result, Tool, Verdict
+from gadfly.tools.features import sae
+from gadfly.tools.logit_lens import lens
+from gadfly.tools.patching import patch
+from gadfly.tools.patchscopes import patchscope
+from gadfly.tools.probing import probe
 from gadfly.tools.selftesting import dictionaries, noise
+from gadfly.tools.steering import steer
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
 
 Arguments = dict[str, Any]
+TOOLS: dict[str, Tool[Any, Any]] = {
+    each.name: each
+    for each in (patch, probe, steer, ablate, lens, patchscope, attribute, attention, sae)
+}
 _WHERE = f"layer {planted.LAYER}"
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Context, Control, Table, Verdict
 from gadfly.tools.ledger import Ledger
-from gadfly.tools.registry import by_name
 from gadfly.tools.runner import execute
-from gadfly.tools.selftesting import SelftestArgs, SelftestResult
-from gadfly.tools.selftesting.cases import CASES, Case, passed
+from gadfly.tools.selftesting.arguments import SelftestArgs, SelftestResult
+from gadfly.tools.selftesting.cases import CASES, TOOLS, Case, passed
 from gadfly.tools.stats import Interval, wilson
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _on_noise(
     for number in range(args.runs):
         seed = args.seed + number
         arguments = {**case.noise(model, seed, scratch), **place, "seed": seed}
-        wrong += execute(by_name(case.tool), arguments, ledger=ledger).verdict == Verdict.SUPPORTED
+        wrong += execute(TOOLS[case.tool], arguments, ledger=ledger).verdict == Verdict.SUPPORTED
         context.progress.advance()
     return wrong
 
@@ -115,7 +114,7 @@ def _on_truth(
             "device": "cpu",
             "seed": seed,
         }
-        found += passed(case, execute(by_name(case.tool), arguments, ledger=ledger))
+        found += passed(case, execute(TOOLS[case.tool], arguments, ledger=ledger))
         context.progress.advance()
     return found
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from gadfly.tools.generating import decode, in_parts, row_seed
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
@@ -40,26 +41,21 @@ def adding(
     here = _placed(model, vectors)[:, None]
     seen = 0
 
-    def hook(module: Any, args: Any, out: Any) -> Any:
+    def add(hidden: Tensor) -> Tensor | None:
         nonlocal seen
-        hidden = hidden_of(out)
         assert hidden.shape[0] == here.shape[0]
         start = max(first - seen, 0)
         seen += hidden.shape[1]
         if start == 0:
-            return with_hidden(out, hidden + here.to(hidden.device))
+            return hidden + here.to(hidden.device)
         if start >= hidden.shape[1]:
             return None
         changed = hidden.clone()
         changed[:, start:] += here.to(hidden.device)
-        return with_hidden(out, changed)
+        return changed
 
-    with model.working():
-        handle = model.blocks[layer].register_forward_hook(hook)
-        try:
-            yield
-        finally:
-            handle.remove()
+    with model.working(), hooked([after(model.blocks[layer], add)]):
+        yield
 
 
 def next_token(
@@ -147,29 +143,14 @@ def mean_norm(model: LocalModel, prompts: Sequence[str], layer: int, max_rows: i
                 counted[row, begin] = False
         kept: list[Tensor] = []
 
-        def keep(_: Any, __: Any, out: Any, kept: list[Tensor] = kept) -> None:
-            kept.append(hidden_of(out).float().norm(dim=-1).to(model.device))
+        def keep(hidden: Tensor, kept: list[Tensor] = kept) -> None:
+            kept.append(hidden.float().norm(dim=-1).to(model.device))
 
-        with model.working():
-            handle = model.blocks[layer].register_forward_hook(keep)
-            try:
-                model.forward(batch)
-            finally:
-                handle.remove()
+        with model.working(), hooked([after(model.blocks[layer], keep)]):
+            model.forward(batch)
         total += float(kept[0][counted].sum())
         count += int(counted.sum())
     return total / count
-
-
-def hidden_of(out: Any) -> Tensor:
-    """The hidden states of a module's output: a tensor, or the first of a tuple (never row 0 of a tensor)."""
-    hidden: Tensor = out[0] if isinstance(out, tuple) else out
-    return hidden
-
-
-def with_hidden(out: Any, hidden: Tensor) -> Any:
-    """The module's output with other hidden states in it."""
-    return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
 
 
 def _placed(model: LocalModel, vectors: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.home import expanded
 from gadfly.tools import figures, stats, telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length
-from gadfly.tools.steering import SteerArgs, SteerResult, neutral, task
+from gadfly.tools.records import lines_of
+from gadfly.tools.steering import neutral, task
 from gadfly.tools.steering.analysis import SHOWN, Analysis, Settings, analyse
+from gadfly.tools.steering.arguments import SteerArgs, SteerResult
 from gadfly.tools.steering.script import script
 from gadfly.tools.steering.source import from_contrast, from_vector
 from gadfly.tools.steering.task import Task
@@ -36,9 +37,8 @@ _SHORT = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}
 
 def run(args: SteerArgs, context: Context) -> SteerResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
-    contrast = task.contrast(args)
-    asked = task.asked(args)
-    given = _neutral(args)
+    contrast, asked = task.given(args)
+    unrelated = _neutral(args)
     model = context.model(args)
     work = task.build(model, args, asked)
     check_length(model, model.batch(work.prompts), args.max_tokens)
@@ -58,7 +58,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         max_rows=args.max_rows,
         seed=args.seed,
     )
-    a = analyse(model, source, work, settings, neutral.texts(model, given), context.progress)
+    a = analyse(model, source, work, settings, neutral.texts(model, unrelated), context.progress)
     verdict, why = judge(a.evidence)
     folder = context.artifacts()
     _save(folder, a, work, model)
@@ -80,13 +80,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
 def _neutral(args: SteerArgs) -> list[str] | None:
     if args.neutral_file is None:
         return args.neutral
-    try:
-        text = expanded(args.neutral_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolInputError(
-            f"cannot read the neutral texts in {args.neutral_file}: {error}"
-        ) from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(args.neutral_file) if line.strip()]
     if not lines:
         raise ToolInputError(f"{args.neutral_file} is empty; write one neutral text a line")
     return lines
@@ -243,7 +237,7 @@ def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
 def _figures(
     folder: Path, a: Analysis, work: Task, args: SteerArgs, model: LocalModel
 ) -> list[Figure]:
-    subject = args.behaviour or (Path(args.vector).name if args.vector else "given texts")
+    subject = args.task or (Path(args.vector).name if args.vector else args.subject())
     zero = sum(dose < 0 for dose in a.doses)
     x = [*a.doses[:zero], 0.0, *a.doses[zero:]]
     metric = np.insert(a.steered, zero, a.plain, axis=0)

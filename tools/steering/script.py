@@ -13,8 +13,8 @@ from gadfly.tools.generating import row_seed, stop_ids
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
-    from gadfly.tools.steering import SteerArgs
     from gadfly.tools.steering.analysis import Analysis
+    from gadfly.tools.steering.arguments import SteerArgs
     from gadfly.tools.steering.task import Task
 
 

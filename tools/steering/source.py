@@ -79,7 +79,7 @@ def from_contrast(
         notes.append(
             f"no layer was given: the middle one, {layer}, was taken, before any result was seen"
         )
-    check_layer(model, layer)
+    model.check_layer(layer)
     captured = capture(
         model, [*contrast.positive, *contrast.negative], at(position),
         modules=[model.blocks[layer]], progress=progress,
@@ -117,7 +117,7 @@ def from_vector(model: LocalModel, reference: str, layer: int | None) -> Source:
         if vector.layer < 0:
             raise ToolInputError(f"{reference} does not say its layer; give layer")
         layer = vector.layer
-    check_layer(model, layer)
+    model.check_layer(layer)
     notes = origin_notes(model, vector, reference)
     if vector.layer not in (-1, layer):
         notes.append(f"the vector was found after layer {vector.layer} and is added after {layer}")
@@ -148,14 +148,6 @@ def origin_notes(model: LocalModel, vector: vectors.Vector, reference: str) -> l
             f"the vector was found in the {vector.site} output and is used in the residual stream"
         )
     return notes
-
-
-def check_layer(model: LocalModel, layer: int) -> None:
-    """Raises ToolInputError, naming the layers there are."""
-    if not 0 <= layer < model.num_layers:
-        raise ToolInputError(
-            f"no layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
-        )
 
 
 def half_signs(pairs: int, count: int, rng: np.random.Generator) -> Array:

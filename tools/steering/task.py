@@ -9,42 +9,41 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.model import LocalModel
-from gadfly.tools.records import read_records
+from gadfly.tools.records import read
 from gadfly.tools.steering.source import Contrast
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gadfly.tools.demo.pairs import Pair
-    from gadfly.tools.steering import SteerArgs
+    from gadfly.tools.steering.arguments import SteerArgs
 
 Metric = Literal["logit_difference", "probability", "words"]
-RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
-class PromptLine(BaseModel):
-    """A line of a prompts file. ``towards`` and ``away`` are single tokens that may follow the prompt."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: str = Field(min_length=1)
-    towards: str | list[str] = []
-    away: str | list[str] = []
-
-
-class ContrastLine(BaseModel):
-    """A line of a contrast file: one text with the property, one without."""
+class SteerLine(BaseModel):
+    """A record: a prompt with the single tokens that may follow it, or a text with the property and one without."""
 
     model_config = ConfigDict(extra="forbid")
 
-    positive: str = Field(min_length=1)
-    negative: str = Field(min_length=1)
+    prompt: str | None = Field(default=None, min_length=1)
+    answer: str | list[str] = Field(default=[], validation_alias=AliasChoices("answer", "towards"))
+    wrong: str | list[str] = Field(default=[], validation_alias=AliasChoices("wrong", "away"))
+    positive: str | None = Field(default=None, min_length=1)
+    negative: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> SteerLine:
+        pair = (self.positive is not None, self.negative is not None)
+        if pair not in ((True, True), (False, False)) or pair[0] == (self.prompt is not None):
+            raise ValueError("give prompt, or both of positive and negative")
+        return self
 
 
 @dataclass(frozen=True)
@@ -115,37 +114,41 @@ def _padded(ids: list[list[int]]) -> tuple[Tensor, Tensor]:
     return table, weight
 
 
-def contrast(args: SteerArgs) -> Contrast | None:
-    """The contrast pairs, or None where a vector is given. Needs no model."""
-    if args.vector is not None:
-        return None
-    if args.contrast_file is not None:
-        lines = read_records(args.contrast_file, ContrastLine)
-        return Contrast([line.positive for line in lines], [line.negative for line in lines])
-    if args.positive is not None and args.negative is not None:
-        return Contrast(args.positive, args.negative)
-    sides = [_sides(pair) for pair in _drawn(args)[: args.n_contrast]]
-    return Contrast([plus for plus, _ in sides], [minus for _, minus in sides])
+def given(args: SteerArgs) -> tuple[Contrast | None, list[Asked]]:
+    """The contrast pairs (None where a vector is given) and the prompts to steer. Needs no model.
 
-
-def asked(args: SteerArgs) -> list[Asked]:
-    """The prompts to steer. Needs no model."""
-    if args.behaviour is not None:
-        first, second = _labels(args.behaviour)
-        return [
-            Asked(pair.clean, [pair.answer], [pair.wrong])
-            if pair.label == second
-            else Asked(pair.clean, [pair.wrong], [pair.answer])
-            for pair in _drawn(args)[args.n_contrast :]
-            if pair.label in (first, second)
-        ]
-    shared = (args.towards or [], args.away or [])
-    if args.prompts is not None:
-        return [Asked(prompt, *shared) for prompt in args.prompts]
-    return [
-        Asked(line.prompt, _listed(line.towards) or shared[0], _listed(line.away) or shared[1])
-        for line in read_records(str(args.prompts_file), PromptLine)
+    Raises:
+        ToolInputError: a bad record, a task without labels, no pairs and no vector or both, or no prompts.
+    """
+    lines = read(args, SteerLine, lambda _: [])
+    contrast = [(x.positive, x.negative) for x in lines if x.positive and x.negative]
+    asked = [
+        Asked(
+            x.prompt, _listed(x.answer) or args.towards or [], _listed(x.wrong) or args.away or []
+        )
+        for x in lines
+        if x.prompt
     ]
+    if contrast and args.vector is not None:
+        raise ToolInputError("give one vector: vector, or contrast pairs in data, not both")
+    if args.task is not None:
+        if asked:
+            raise ToolInputError("give the prompts once: a task, or records with prompt")
+        drawn = _drawn(args.task, args.n_contrast + args.n, args.seed)
+        contrast = contrast or [_sides(pair) for pair in drawn[: args.n_contrast]]
+        asked = [
+            Asked(pair.clean, [pair.answer], [pair.wrong])
+            if pair.label == 1
+            else Asked(pair.clean, [pair.wrong], [pair.answer])
+            for pair in drawn[args.n_contrast :]
+        ]
+    if not contrast and args.vector is None:
+        raise ToolInputError("give a vector: vector, records with positive and negative, or a task")
+    if not asked:
+        raise ToolInputError("give the prompts to steer: records with prompt, or a task")
+    if args.vector is not None:
+        return None, asked
+    return Contrast([plus for plus, _ in contrast], [minus for _, minus in contrast]), asked
 
 
 def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
@@ -191,22 +194,12 @@ def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
     return Task([item.prompt for item in items], metric, towards, away, words)
 
 
-def _drawn(args: SteerArgs) -> list[Pair]:
-    """Pairs of the behaviour: first those for the vector, then those to steer."""
+def _drawn(task: str, count: int, seed: int) -> list[Pair]:
+    """Pairs of a task: first those for the vector, then those to steer."""
     from gadfly.tools.demo.behaviours import behaviour
 
-    assert args.behaviour is not None
-    _labels(args.behaviour)
-    return behaviour(args.behaviour).pairs(args.n_contrast + args.n, args.seed)
-
-
-def _labels(name: str) -> tuple[int, int]:
-    from gadfly.tools.demo.behaviours import BEHAVIOURS, behaviour
-
-    if not behaviour(name).labels:
-        labelled = ", ".join(each for each, b in BEHAVIOURS.items() if b.labels)
-        raise ToolInputError(f"the prompts of {name!r} carry no label; those of {labelled} do")
-    return 0, 1
+    behaviour(task).labelled()
+    return behaviour(task).pairs(count, seed)
 
 
 def _sides(pair: Pair) -> tuple[str, str]:

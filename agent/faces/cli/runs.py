@@ -36,7 +36,7 @@ def runs(ctx: click.Context, tool: str | None, limit: int, as_json_: bool) -> No
         as_json({"runs": [run.model_dump(mode="json") for run in found]})
         return
     if not found:
-        tell("No runs yet. Try: gadfly patch --behaviour indirect-object")
+        tell("No runs yet. Try: gadfly patch --data task:indirect-object")
         return
     from gadfly.agent.faces.door.screen import row, table
 
@@ -87,7 +87,7 @@ def show(run_id: str, as_json_: bool) -> None:
 @json_option
 def rerun(run_id: str, tolerance: float, as_json_: bool) -> None:
     """Execute a recorded experiment again with the same arguments and say what moved."""
-    from gadfly.tools.runner import rerun as execute_again
+    from gadfly.tools.again import rerun as execute_again
 
     with progressing() as progress:
         again = execute_again(run_id, tolerance=tolerance, progress=progress)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from gadfly.tools.again import Rerun
+from gadfly.tools.again import rerun as execute_again
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.ledger import Ledger, Run
 from gadfly.tools.reach import RunName
-from gadfly.tools.runner import Rerun
-from gadfly.tools.runner import rerun as execute_again
 
 
 class RunsArgs(ToolArgs):

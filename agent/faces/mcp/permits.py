@@ -14,7 +14,8 @@ from typing import Any
 from gadfly.errors import UsageError
 from gadfly.home import expanded
 from gadfly.tools.contract import Tool, ToolArgs
-from gadfly.tools.reach import ON_HUB, SENDS, Reached, declared, home_ground, reached
+from gadfly.tools.reach import ON_HUB, SENDS, declared
+from gadfly.tools.reached import Reached, home_ground, reached
 
 FOLDER, FETCH, SEND = "--allow", "--allow-fetch", "--allow-send"
 

@@ -20,6 +20,7 @@ from gadfly.corpus.index import Corpus
 from gadfly.errors import GadflyError, UsageError
 from gadfly.tools.contract import Tool
 from gadfly.tools.demo.behaviours import BEHAVIOURS
+from gadfly.tools.reach import TASK
 from gadfly.tools.registry import all_tools
 
 _PASSAGES = 12
@@ -79,7 +80,13 @@ def _checked(item: dict[str, Any]) -> Draft:
 
 def _harmless(pilot: Call) -> None:
     """A pilot runs unasked, so one that a model wrote reads no file, loads no weights of its choice and stays short."""
-    files = [name for name in pilot.arguments if name.endswith("_file") or name in _PATHS]
+    files = [
+        name
+        for name, value in pilot.arguments.items()
+        if name.endswith("_file")
+        or name in _PATHS
+        or (name == "data" and not str(value).startswith(TASK))
+    ]
     if pilot.tool in _LONG or files:
         what = f"no {', '.join(files)}" if files else f"not {pilot.tool}"
         raise UsageError(f"a pilot takes a behaviour of the demo model and {what}")

@@ -14,6 +14,7 @@ from gadfly.agent.sessions.projects.state import Project, now, save
 from gadfly.corpus.documents import slug
 from gadfly.errors import UsageError
 from gadfly.tools.demo.behaviours import BEHAVIOURS
+from gadfly.tools.reach import TASK
 
 NOTEBOOK = "01_first.ipynb"
 WRITEUP = "WRITEUP.md"
@@ -66,10 +67,11 @@ def _writeup(proposal: Proposal) -> str:
 
 def _data(folder: Path, proposal: Proposal) -> None:
     """The form of a prompts file, from a behaviour of the demo language; one's own prompts replace it."""
-    name = proposal.draft.pilot.arguments.get("behaviour")
+    arguments = proposal.draft.pilot.arguments
+    name = str(arguments.get("data", arguments.get("behaviour"))).removeprefix(TASK)
     if name not in BEHAVIOURS:
         return
-    behaviour = BEHAVIOURS[str(name)]
+    behaviour = BEHAVIOURS[name]
     records = [
         {"clean": each.clean, "corrupt": each.corrupt, "answer": each.answer, "wrong": each.wrong}
         for each in behaviour.pairs(_EXAMPLES)

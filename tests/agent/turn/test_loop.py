@@ -315,11 +315,11 @@ REACHING = [
     (
         "sae",
         '{"sae": "mine", "texts_file": "FILE"}',
-        "texts_file reads FILE, outside the working folder",
+        "data reads FILE, outside the working folder",
     ),
-    ("activations", '{"texts_file": "FILE"}', "texts_file reads FILE"),
+    ("activations", '{"texts_file": "FILE"}', "data reads FILE"),
     ("activations", '{"texts": ["a"], "remote": true}', "remote sends content to NDIF"),
-    ("probe", '{"texts_file": "../texts.txt"}', "texts_file reads FILE"),
+    ("probe", '{"data": "../texts.txt"}', "data reads FILE"),
     ("steer", '{"behaviour": "sentiment", "vector": "FILE"}', "vector reads FILE"),
     ("tokenize", '{"model": "owner/model", "texts": ["a"]}', "model has owner/model fetched"),
     (

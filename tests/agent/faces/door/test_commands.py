@@ -38,11 +38,11 @@ from gadfly.corpus.documents import Document
 from gadfly.corpus.manifest import Work
 from gadfly.corpus.models import DocumentInfo, Passage, SearchResults, Stats, SyncReport
 from gadfly.errors import GadflyError
+from gadfly.tools.again import Rerun
 from gadfly.tools.contract import Result
 from gadfly.tools.ledger import Ledger, Run, now
 from gadfly.tools.registry import all_tools
 from gadfly.tools.review import report as critic
-from gadfly.tools.runner import Rerun
 
 Patch = pytest.MonkeyPatch
 
@@ -181,7 +181,7 @@ def fed_runs(patch: Patch) -> None:
         error=TEXT,
     )
     Ledger().append(recorded)
-    patch.setattr("gadfly.tools.runner.rerun", returning(Rerun))
+    patch.setattr("gadfly.tools.again.rerun", returning(Rerun))
 
 
 def fed_sessions(patch: Patch) -> None:

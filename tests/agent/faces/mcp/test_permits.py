@@ -60,7 +60,8 @@ READS = [
     ("review", {"base": "HEAD", "folder": "{out}"}),
     ("activations", {"texts_file": "{out}/texts.txt"}),
     ("activations", {"texts_file": "/proc/self/environ"}),
-    ("probe", {"texts_file": "{out}/texts.txt"}),
+    ("probe", {"data": "{out}/texts.txt"}),
+    ("probe", {"data": [{"text": "a", "label": 1}, "{out}/texts.txt"]}),
     ("patch", {"pairs_file": "{out}/texts.txt"}),
     ("lens", {"prompts_file": "{out}/texts.txt"}),
     ("steer", {"behaviour": "sentiment", "neutral_file": "{out}/texts.txt"}),
@@ -151,7 +152,7 @@ def test_a_run_that_read_elsewhere_is_not_run_again(work: Path) -> None:
         result=result,
     )
     Ledger().append(run)
-    assert "pairs_file reads" in refusal(call("rerun", {"run": "r1234"}))
+    assert "data reads" in refusal(call("rerun", {"run": "r1234"}))
 
 
 def test_the_options_reach_the_server(tmp_path: Path, work: Path) -> None:

@@ -1,0 +1,167 @@
+"""Data of experiments: one argument and one record for every tool and face, and the names of earlier versions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gadfly.agent.faces.cli.tools import command_for
+from gadfly.errors import ToolInputError
+from gadfly.tools import records
+from gadfly.tools.answered import Answered, AnsweredArgs
+from gadfly.tools.contract import Tool
+from gadfly.tools.patching.arguments import PatchArgs
+from gadfly.tools.patching.pairs import PromptPair
+from gadfly.tools.records import DataArgs, Message, Record, Text, read, rendered
+from gadfly.tools.registry import all_tools
+from gadfly.tools.runner import validate
+from gadfly.tools.steering import task
+from gadfly.tools.steering.arguments import SteerArgs
+
+PAIR = {"clean": "a b", "corrupt": "a c", "answer": "d", "wrong": "e"}
+ON_DATA = [tool for tool in all_tools() if issubclass(tool.args, DataArgs)]
+
+
+PATCH, ACTIVATIONS = (
+    next(tool for tool in ON_DATA if tool.name == name) for name in ("patch", "activations")
+)
+
+
+def of(shape: type[Any], args: DataArgs) -> list[Any]:
+    return read(args, shape, lambda _: [])
+
+
+@pytest.mark.parametrize("tool", ON_DATA, ids=lambda tool: tool.name)
+def test_a_tool_shows_data_alone_and_takes_the_old_names(tool: Tool[Any, Any]) -> None:
+    schema = tool.args.model_json_schema()["properties"]
+    assert "data" in schema and "at least" in schema["data"]["description"]
+    old = {name for group in tool.args.OLD for name in group}
+    assert not old & set(schema)
+    command = command_for(tool)
+    shown = CliRunner().invoke(command, ["--help"]).output
+    assert "--data" in shown
+    for name in old:
+        (option,) = (each for each in command.params if each.name == name)
+        assert "--" + name.replace("_", "-") not in shown.split(), option
+
+
+def test_old_arguments_become_data(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps(PAIR) + "\n\n" + json.dumps({**PAIR, "answer": "f"}) + "\n")
+    recorded = {"behaviour": None, "clean": None, "pairs": None, "pairs_file": str(path), "n": 3}
+    assert [p.answer for p in of(PromptPair, PatchArgs.model_validate(recorded))] == ["d", "f"]
+    assert PatchArgs.model_validate({"behaviour": "truth"}).data == "task:truth"
+    assert PatchArgs.model_validate(PAIR) == PatchArgs(data=[Record(**PAIR)])
+    assert PatchArgs.model_validate({"pairs": json.dumps([PAIR])}) == PatchArgs(
+        data=[Record(**PAIR)]
+    )
+    one = AnsweredArgs.model_validate({"prompt": "a", "answer": "b"})
+    assert of(Answered, one) == [Answered(prompt="a", answer="b")]
+    again = validate(PATCH, PatchArgs(data=[Record(**PAIR)]).model_dump(mode="json"))
+    assert again.data == [Record(**PAIR)]
+    assert PatchArgs(data=[Record(**PAIR)]).model_dump(mode="json")["data"] == [PAIR]
+
+
+def test_two_old_files_of_steer(tmp_path: Path) -> None:
+    pairs, prompts = tmp_path / "pairs.jsonl", tmp_path / "prompts.jsonl"
+    pairs.write_text('{"positive": "good", "negative": "bad"}\n')
+    prompts.write_text('{"prompt": "it is", "towards": ["nice"], "away": "ugly"}\n')
+    args = SteerArgs.model_validate({"contrast_file": str(pairs), "prompts_file": str(prompts)})
+    assert args.data == [str(pairs), str(prompts)]
+    contrast, asked = task.given(args)
+    assert contrast == task.Contrast(["good"], ["bad"])
+    assert asked == [task.Asked("it is", ["nice"], ["ugly"])]
+    both = tmp_path / "both.jsonl"
+    both.write_text(pairs.read_text() + prompts.read_text())
+    assert task.given(SteerArgs(data=str(both))) == (contrast, asked)
+
+
+def test_texts_are_lines_or_records(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text('one, two\n\n{"text": "three"}\n{"prompt": "four"}\n')
+    args = ACTIVATIONS.args.model_validate({"data": str(path)})
+    assert [each.text for each in of(Text, args)] == ["one, two", "three", "four"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('{"clean": "a", "corrupt": "b", "answer": "c"}', "line 1: no 'wrong'; a record has clean"),
+        (json.dumps(PAIR) + '\n{"prompt": "a"}', "line 2: no 'clean'"),
+        (
+            json.dumps({**PAIR, "prompt": "a"}),
+            "line 1: 'prompt' does not belong here; a record has",
+        ),
+        (json.dumps({**PAIR, "answer": 3}), "line 1: answer: Input should be a valid string"),
+        ("nonsense", "line 1: not JSON"),
+        ("[1]", "line 1: "),
+        ("\n", "is empty; write one JSON object a line: a record has clean"),
+    ],
+)
+def test_a_bad_file_is_one_line_before_a_model_is_loaded(
+    lines: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(lines)
+    with pytest.raises(ToolInputError) as caught:
+        PATCH(data=str(path), model="/no/such/model")
+    assert says in str(caught.value) and str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ([], "no records were given"),
+        ("[{]", "not JSON"),
+        ([{"colour": 1}], "record 1: 'colour' does not belong here"),
+        ([PAIR, {"prompt": "a"}], "record 2: no 'clean'"),
+        ("/no/such/file", "cannot read /no/such/file"),
+        ("task:telepathy", "'telepathy': choose one of"),
+    ],
+)
+def test_bad_data_is_one_line(data: Any, says: str) -> None:
+    with pytest.raises(ToolInputError) as caught:
+        PATCH(data=data, model="/no/such/model")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Chatty:
+    """A tokenizer with a template that writes the BOS, as tokenising does."""
+
+    chat_template = "there is one"
+    bos_token, bos_token_id = "<s>", 1
+
+    def apply_chat_template(self, told: list[dict[str, str]], **_: Any) -> str:
+        return "<s>" + "".join(f"[{m['role']}] {m['content']} " for m in told)
+
+    def __call__(self, text: str) -> dict[str, list[int]]:
+        return {"input_ids": [1, 2]}
+
+
+def test_messages_are_prompts_in_the_chat_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [Message(role="user", content="hello")]
+    assert rendered(Chatty(), said, "it") == "[user] hello "
+    monkeypatch.setattr(records, "tokenizer_of", lambda _: Chatty())
+    args = AnsweredArgs(data=[Record(messages=said, answer="x")])
+    assert of(Answered, args) == [Answered(prompt="[user] hello ", answer="x")]
+    with pytest.raises(ToolInputError, match="it has no chat template"):
+        rendered(object(), said, "it")
+
+
+def test_the_command_line_takes_a_task_a_file_or_records(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("the king saw\n")
+    command = command_for(ACTIVATIONS)
+    for option, value in (
+        ("--data", str(path)),
+        ("--data", '[{"text": "the king saw"}]'),
+        ("--texts", "the king saw"),
+    ):
+        done = CliRunner().invoke(command, [option, value, "--json"])
+        assert json.loads(done.stdout)["texts"] == 1, done.output

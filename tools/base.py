@@ -1,0 +1,146 @@
+"""The types that a tool is made of: its arguments, its result, what it may use while it runs, its declaration.
+
+Holds types only. ``contract`` makes a tool of them, ``runner`` runs one, ``ledger`` keeps what came out.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gadfly.corpus.progress import Progress
+from gadfly.tools.reach import ModelName
+
+if TYPE_CHECKING:
+    from gadfly.corpus import Corpus
+    from gadfly.tools.model import LocalModel
+
+
+class Verdict(StrEnum):
+    """What an experiment found, after its controls."""
+
+    SUPPORTED = "supported"
+    NOT_SUPPORTED = "not supported"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Control(BaseModel):
+    """A baseline that could have produced the number, measured in the same run."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    meaning: str = Field(description="what it would mean if the effect were no larger than this")
+
+
+class Table(BaseModel):
+    """A small table, ready for an LLM's context. ``total`` counts the rows before paging."""
+
+    columns: list[str] = []
+    rows: list[list[str | int | float | None]] = []
+    total: int = 0
+
+
+class Figure(BaseModel):
+    """A picture of the result. Paths are below the run's artifact folder."""
+
+    title: str
+    png: str | None = None
+    html: str | None = None
+
+
+class Result(BaseModel):
+    """What every experiment returns. Token-bounded: long rows go to artifacts, not here."""
+
+    # A stored run is read back as this class: fields that a tool's own result adds are kept.
+    model_config = ConfigDict(extra="allow")
+
+    tool: str = ""
+    headline: str = Field(description="one sentence with the number and its interval")
+    verdict: Verdict
+    why: str = Field(description="the reason for the verdict, naming the controls that decided it")
+    values: dict[str, float] = Field(
+        default={}, description="the named numbers that a run receipt may cite"
+    )
+    controls: list[Control] = []
+    table: Table = Table()
+    figures: list[Figure] = []
+    notes: list[str] = []
+    reproduce: str = Field(default="", description="a script that stands alone, nnterp + PyTorch")
+    run: str = Field(default="", description="ledger id, set by the runner")
+
+
+class ToolArgs(BaseModel):
+    """Base of every argument model: unknown names are an error, so that a typo never passes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ExperimentArgs(ToolArgs):
+    """Arguments that every experiment on a model takes."""
+
+    model: ModelName = Field(
+        default="demo",
+        description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
+    )
+    device: str = Field(
+        default="auto",
+        description="auto, cpu, cuda:1, mps, balanced or a JSON device map",
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"
+    )
+    seed: int = Field(default=0, ge=0, description="seeds sampling, splits, bootstrap and placebos")
+
+
+class Context(Protocol):
+    """What a running tool may use. The runner supplies it."""
+
+    progress: Progress
+
+    def model(self, args: ExperimentArgs) -> LocalModel:
+        """The model that ``args`` names, loaded once per process and checked at load."""
+        ...
+
+    def corpus(self) -> Corpus:
+        """The open corpus, synchronised."""
+        ...
+
+    def artifacts(self) -> Path:
+        """This run's artifact folder, created on first use."""
+        ...
+
+
+ArgsT = TypeVar("ArgsT", bound=ToolArgs)
+ResultT = TypeVar("ResultT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Declaration(Generic[ArgsT, ResultT]):
+    """What is declared of a tool; ``contract.Tool`` is one that can be called."""
+
+    name: str
+    function: Callable[[ArgsT, Context], ResultT]
+    args: type[ArgsT]
+    result: type[ResultT]
+    read_only: bool
+    cost: str
+    extra: str | None
+    examples: Sequence[str]
+
+    @property
+    def description(self) -> str:
+        """The docstring's first paragraph, on one line."""
+        paragraphs = inspect.getdoc(self.function) or ""
+        return " ".join(paragraphs.split("\n\n")[0].split())
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether the result carries a verdict and is kept in the ledger."""
+        return issubclass(self.result, Result)

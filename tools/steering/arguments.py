@@ -1,0 +1,121 @@
+"""The arguments and the result of ``steer``."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gadfly.tools.contract import Result
+from gadfly.tools.reach import LocalPath, VectorName
+from gadfly.tools.records import Data, DataArgs, data_field
+
+LARGEST_DOSE = 100.0
+DOSES = 7
+
+
+class SteerArgs(DataArgs):
+    """Arguments of ``steer``. ``data`` hold contrast pairs, unless there is a ``vector``, and the prompts to steer; a
+    task gives both, and only prompts where there are other contrast pairs or a vector."""
+
+    OLD = (
+        ("positive", "negative", "contrast_file"),
+        ("behaviour", "prompts", "prompts_file"),
+    )
+
+    data: Data = data_field(
+        "prompt (or messages) and perhaps answer and wrong, which are to become likelier and less likely; and others "
+        "with positive and negative, a text with the property and one without",
+        8,
+        "sentiment",
+    )
+    n: int = Field(default=24, ge=1, le=2048, description="how many prompts of a task")
+    n_contrast: int = Field(
+        default=48, ge=1, le=4096, description="how many contrast pairs of a task"
+    )
+    vector: VectorName | None = Field(
+        default=None, description="a vector file (safetensors), or the id of a run that wrote one"
+    )
+    layer: int | None = Field(
+        default=None, ge=0, description="after this layer, from 0; else the vector's, or the middle"
+    )
+    position: str = Field(
+        default="last",
+        description="where contrast texts are read: last, mean, or -2, -3, ... from the end",
+    )
+    positions: Literal["all", "last", "generated"] = Field(
+        default="all",
+        description="where the vector is added: every token; the prompt's last and every new one; new ones only",
+    )
+    towards: list[str] | None = Field(
+        default=None,
+        description="tokens that steering should make likelier, for prompts without an answer",
+    )
+    away: list[str] | None = Field(
+        default=None, description="tokens to compare them with, for prompts without a wrong answer"
+    )
+    words: list[str] | None = Field(
+        default=None, description="words to look for in what is generated, instead of tokens"
+    )
+    metric: Literal["auto", "logit_difference", "probability", "words"] = Field(
+        default="auto",
+        description="auto: words where given, else logit difference where away is given, else probability",
+    )
+    doses: list[float] | None = Field(
+        default=None, description="in units of the mean residual norm; default: 7 from -1 to 1"
+    )
+    controls: int = Field(
+        default=20, ge=19, le=2000,
+        description="random directions of each kind; fewer than 19 could never reach p = 0.05",
+    )  # fmt: skip
+    instruction: str | None = Field(
+        default=None, min_length=1, description="prompt baseline: written before each prompt"
+    )
+    neutral: list[str] | None = Field(
+        default=None, description="neutral texts for side effects; else a packaged set"
+    )
+    neutral_file: LocalPath | None = Field(
+        default=None, description="the same, one text a line of a file"
+    )
+    max_tokens: int = Field(default=16, ge=1, le=1024, description="new tokens of each generation")
+    temperature: float = Field(
+        default=0.0, ge=0, le=10, description="0: always the likeliest token; else sampling, seeded"
+    )
+    max_rows: int = Field(
+        default=512, ge=1, le=65536, description="rows of the batch in one forward; bounds memory"
+    )
+
+    @model_validator(mode="after")
+    def _fitting(self) -> SteerArgs:
+        if self.task is not None and (self.towards or self.away):
+            raise ValueError("a task has its own targets; give towards and away with prompts only")
+        if self.neutral is not None and self.neutral_file is not None:
+            raise ValueError("give neutral or neutral_file, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _sensible_doses(self) -> SteerArgs:
+        for dose in self.doses or []:
+            if not math.isfinite(dose) or abs(dose) > LARGEST_DOSE:
+                raise ValueError(
+                    f"dose {dose} is not between -{LARGEST_DOSE:g} and {LARGEST_DOSE:g}"
+                )
+        if self.doses is not None and not any(dose > 0 for dose in self.doses):
+            raise ValueError("doses must hold one above 0: the claim is about adding the vector")
+        return self
+
+    @property
+    def steps(self) -> list[float]:
+        """The doses to run: without 0, which is the unsteered run and always there."""
+        wanted = self.doses
+        if wanted is None:
+            wanted = [-1 + 2 * i / (DOSES - 1) for i in range(DOSES)]
+        return sorted({round(dose, 9) for dose in wanted} - {0.0})
+
+
+class SteerResult(Result):
+    """A steering experiment. ``direction`` is the vector file; ``generations`` a few continuations, new text only."""
+
+    direction: str = ""
+    generations: list[dict[str, str | float]] = Field(default=[])
