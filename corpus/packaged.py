@@ -1,9 +1,13 @@
-"""The corpus that every user has: the field guide, and the installed packages' documentation."""
+"""The corpus that every user has (the field guide, the installed packages' documentation) and the names to use it."""
 
 from __future__ import annotations
 
-from gadfly.corpus.index import Corpus
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.documents import Document as Document
+from gadfly.corpus.index import Corpus as Corpus
+from gadfly.corpus.models import Filters as Filters
+from gadfly.corpus.models import Passage as Passage
+from gadfly.corpus.models import SearchResults as SearchResults
+from gadfly.corpus.progress import Progress as Progress
 from gadfly.corpus.sources.base import Source
 from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.installed import installed_sources

@@ -90,9 +90,10 @@ _PUT = [
 _PASSED = re.compile(
     r"\[INFO\] Skipped '\\([A-Za-z]+)\*?([\[{].*?)' at [^\n]*?line (\d+) column", re.DOTALL
 )
-# Commands whose arguments are no text of the paper.
+# What a template lays out anew: its own definitions of them are left out.
 _STRUCTURE = r"""\section \subsection \subsubsection \paragraph \caption \footnote \item \abstract \title \author
 \maketitle \label \ref \url \href \begin \end \textbf \emph \cite \citep \citet \and"""
+# Commands whose arguments are no text of the paper.
 _SILENT = """begin end author affiliation institute email address orcid icmlaffiliation icmlcorrespondingauthor
 keywords icmlkeywords todo bibliographystyle pagestyle thispagestyle setcounter addtocounter hypersetup"""
 
@@ -121,29 +122,17 @@ def paper(main: str, open_: Open, names: Collection[str]) -> Paper:
     begin = _BEGIN.search(whole)
     preamble, body = (whole[: begin.start()], whole[begin.end() :]) if begin else ("", whole)
     body = body.partition("\\end{document}")[0]
-    shelf = (
-        "" if _WORK.search(body) else _shelf([f"{posixpath.splitext(main)[0]}.bbl", *names], open_)
-    )
+    shelf = ""
+    if not _WORK.search(body):
+        shelf = _shelf([f"{posixpath.splitext(main)[0]}.bbl", *names], open_)
     body = "".join(_put(piece) for piece in _pieces(body)) + _put(shelf)
-    known = _KNOWN.read_text(encoding="utf-8")
-    for name in _THEOREMS.split():
-        if f"{{{name}}}" in body and f"{{{name}}}" not in preamble + known:
-            known += f"\\newtheorem{{{name}}}{{{name.capitalize()}}}\n"
     packages = [decode(open_(name) or b"") for name in names if name.endswith((".sty", ".cls"))]
-    used = set(re.findall(r"\\[A-Za-z]+", preamble + body))
-    preamble = re.sub(r"\\(?:And|AND)(?![A-Za-z])", r"\\and", _with_structure(preamble))
-    packages = [_with_structure(_without_comments(each)) for each in packages]
-    styles = "".join(_definitions(each, used, front=False) for each in packages)
-    # Templates compute: where pandoc cannot follow, it is given less of what stands before the text.
-    heads = (styles + preamble, preamble, _definitions(preamble, used))
-    document = _tree([known + head for head in heads], body)
+    document = _tree(_heads(preamble, body, packages), body)
     labels = _labels(document)
     if not labels:
-        named = [
-            f"{each.strip()}.bib" for found in _SHELF.findall(whole) for each in found.split(",")
-        ]
-        named = [each.replace(".bib.bib", ".bib") for each in named]
-        labels = _append_works(document, [*named, *names], open_)
+        listed = [name.strip() for found in _SHELF.findall(whole) for name in found.split(",")]
+        own = [f"{name.removesuffix('.bib')}.bib" for name in listed]
+        labels = _append_works(document, [*own, *names], open_)
     found = pandoc.write(document, labels)
     if len(found.text.split()) < _LEAST:
         raise CorpusError("the LaTeX source holds no text")
@@ -378,6 +367,19 @@ def _shelf(names: Collection[str], open_: Open) -> str:
             held = text[works.start() :].partition("\\end{thebibliography}")[0]
             return f"\n\n\\section*{{References}}\n{held}"
     return ""
+
+
+def _heads(preamble: str, body: str, packages: list[str]) -> list[str]:
+    """What may stand before the text, the fullest first: templates compute, and pandoc cannot always follow them."""
+    known = _KNOWN.read_text(encoding="utf-8")
+    for name in _THEOREMS.split():
+        if f"{{{name}}}" in body and f"{{{name}}}" not in preamble + known:
+            known += f"\\newtheorem{{{name}}}{{{name.capitalize()}}}\n"
+    used = set(re.findall(r"\\[A-Za-z]+", preamble + body))
+    preamble = re.sub(r"\\(?:And|AND)(?![A-Za-z])", r"\\and", _with_structure(preamble))
+    bare = (_with_structure(_without_comments(each)) for each in packages)
+    styles = "".join(_definitions(each, used, front=False) for each in bare)
+    return [known + head for head in (styles + preamble, preamble, _definitions(preamble, used))]
 
 
 def _tree(heads: list[str], body: str) -> dict[str, Any]:

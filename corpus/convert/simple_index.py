@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.utils import (
@@ -19,6 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from gadfly.corpus.convert.soup import attribute, parse, pick
 from gadfly.errors import CorpusError
 
 
@@ -99,23 +98,11 @@ def _json(text: str) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def _html(text: str) -> Iterator[tuple[str, str, str, bool]]:
-    parser = _Links()
-    parser.feed(text)
-    if not parser.found and "<" not in text:
+    links = pick(parse(text), "a[href]")
+    if not links and "<" not in text:
         raise CorpusError("the package index answers neither with JSON nor with HTML")
-    for address, yanked in parser.found:
-        place, _, fragment = address.partition("#")
+    for link in links:
+        place, _, fragment = attribute(link, "href").partition("#")
         digest = re.search(r"sha256=([0-9a-fA-F]{64})", fragment)
         name = unquote(urlsplit(place).path).rpartition("/")[2]
-        yield name, place, digest.group(1) if digest else "", yanked
-
-
-class _Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, bool]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        held = dict(attrs)
-        if tag == "a" and held.get("href"):
-            self.found.append((html.unescape(str(held["href"])), "data-yanked" in held))
+        yield name, place, digest.group(1) if digest else "", link.has_attr("data-yanked")

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gadfly.corpus.readers.cells import Cell, join
+from gadfly.corpus.readers.cells import Cell, join, split
 from gadfly.corpus.readers.page import Page
 
 _CELL = re.compile(r"^#[ \t]*![ \t]*CELL TYPE:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
@@ -31,19 +31,17 @@ def is_master(text: str) -> bool:
 def read(text: str) -> Page:
     """The page of one master file: prose and fenced code, in order."""
     removed: list[str] = []
-    body, places = join(_cells(text, removed))
-    return Page(body, {"kind": "tutorial", "cells": places}, removed="\n".join(removed))
+    body = join(_cells(text, removed))
+    return Page(body, {"kind": "tutorial"}, removed="\n".join(removed))
 
 
 def _cells(text: str, removed: list[str]) -> Iterator[Cell]:
-    heads = list(_CELL.finditer(text))
-    before = text[: heads[0].start()] if heads else text
-    if before.strip():
-        yield Cell("code", before)
-    for index, head in enumerate(heads):
-        end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
+    for head, below in split(text, _CELL):
+        if head is None:
+            yield Cell("code", below)
+            continue
         removed.append(head.group())
-        lines = text[head.end() : end].lstrip("\n").split("\n")
+        lines = below.lstrip("\n").split("\n")
         first = next((n for n, line in enumerate(lines) if not _HEADER.match(line)), len(lines))
         removed += lines[:first]
         kept: list[str] = []

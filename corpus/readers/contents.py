@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gadfly.corpus.documents import year_of
 from gadfly.corpus.readers.fences import step
-from gadfly.corpus.readers.part import Part
+from gadfly.corpus.readers.page import Part
 
 _TITLE = re.compile(
     r"^(?:#{1,6}[ \t]+|\*\*)?(?:Table of )?contents?:?(?:\*\*)?[ \t]*:?$", re.IGNORECASE

@@ -13,8 +13,7 @@ from typing import Any
 
 from gadfly.corpus.documents import normalise, slug
 from gadfly.corpus.readers import contents, parts, styles
-from gadfly.corpus.readers.page import Page
-from gadfly.corpus.readers.part import Part
+from gadfly.corpus.readers.page import Page, Part
 from gadfly.corpus.readers.paths import is_path, stem, suffix
 from gadfly.corpus.readers.report import Report
 from gadfly.corpus.readers.tally import lost

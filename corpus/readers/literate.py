@@ -42,8 +42,7 @@ def read(text: str) -> Page | None:
     strings = [each.text for each in cells if each.kind == "markdown"]
     if len(strings) < _FEWEST or not any(map(_HEADING.search, strings)):
         return None
-    body, places = join(cells)
-    return Page(body, {"kind": "tutorial", "cells": places}, removed=" ".join(removed))
+    return Page(join(cells), {"kind": "tutorial"}, removed=" ".join(removed))
 
 
 def _prose(node: ast.stmt, lines: list[str]) -> tuple[str, str] | None:

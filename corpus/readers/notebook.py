@@ -62,8 +62,7 @@ def read(text: str, name: str) -> Page:
         if front:
             fields.update(front)
             cells[0] = Cell("markdown", rest)
-    body, places = join(cells)
-    return Page(body, {**fields, "cells": places})
+    return Page(join(cells), fields)
 
 
 def looks_like(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a reader hands back: one piece of Markdown that will become one document."""
+"""What a reader hands back, a :class:`Page`, and where one document stands inside a dump, a :class:`Part`."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ class Page:
     part: str = ""
     notices: tuple[str, ...] = ()
     removed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One document inside a dump. ``head`` is where its separator begins, ``start`` to ``end`` its text."""
+
+    name: str
+    head: int
+    start: int
+    end: int
+    fields: tuple[tuple[str, str], ...] = ()

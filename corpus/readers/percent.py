@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.readers.cells import Cell, join
+from gadfly.corpus.readers.cells import Cell, join, split
 from gadfly.corpus.readers.page import Page
 
 _CELL = re.compile(r"^#[ \t]?(%%+)(?!%)[ \t]*([^\n]*)$", re.MULTILINE)
@@ -38,18 +38,16 @@ def read(text: str) -> Page:
         fields.update({key: each for key, each in front.items() if key in ("title", "author")})
         removed.append(header.group())
         text = text[header.end() :]
-    body, places = join(_cells(text, removed))
-    return Page(body, {**fields, "cells": places}, removed="\n".join(removed))
+    body = join(_cells(text, removed))
+    return Page(body, fields, removed="\n".join(removed))
 
 
 def _cells(text: str, removed: list[str]) -> Iterator[Cell]:
-    heads = list(_CELL.finditer(text))
-    before = text[: heads[0].start()] if heads else text
-    if before.strip():
-        yield Cell("code", before)
-    for index, head in enumerate(heads):
-        end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
-        source = text[head.end() : end].strip("\n")
+    for head, below in split(text, _CELL):
+        if head is None:
+            yield Cell("code", below)
+            continue
+        source = below.strip("\n")
         line = head.group(2).strip()
         kind = _TYPE.search(line)
         rest = _TYPE.sub("", line, count=1).strip()
@@ -62,10 +60,9 @@ def _cells(text: str, removed: list[str]) -> Iterator[Cell]:
         title = f"###### {rest}\n\n" if rest else ""
         if kind:
             yield Cell("markdown", title + _prose(source, removed))
-        elif title:
-            yield Cell("markdown", title)
-            yield Cell("code", source)
         else:
+            if title:
+                yield Cell("markdown", title)
             yield Cell("code", source)
 
 

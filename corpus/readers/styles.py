@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from gadfly.corpus.readers import tagged
 from gadfly.corpus.readers.fences import open_mark
-from gadfly.corpus.readers.part import Part
+from gadfly.corpus.readers.page import Part
 from gadfly.corpus.readers.paths import is_file, is_path
 
 _RULE = re.compile(r"^([=\-#*_~])\1{7,}$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gadfly.corpus.readers.fences import open_mark
-from gadfly.corpus.readers.part import Part
+from gadfly.corpus.readers.page import Part
 
 _DOCUMENT = re.compile(
     r"^<document(?: [^>\n]{0,300})?>\s*"

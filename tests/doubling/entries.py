@@ -61,7 +61,6 @@ from gadfly.corpus.readers import (
     outputs,
     page,
     papers,
-    part,
     parts,
     paths,
     percent,
@@ -524,7 +523,7 @@ ENTRIES: dict[str, Entry] = {
     "byline": Entry(byline.read, (byline,)),
     "code": Entry(lambda t: code.read(t, "a.py"), (code,)),
     "contents": Entry(_contents, (contents,)),
-    "dump": Entry(lambda t: dump.read(t, "a"), (dump, part, report, styles, tagged)),
+    "dump": Entry(lambda t: dump.read(t, "a"), (dump, report, styles, tagged)),
     "dump of two": Entry(
         lambda t: dump.read(f"File: a/b.md\n{t}\n\nFile: c/d.md\n{t}", "a"), (dump,)
     ),

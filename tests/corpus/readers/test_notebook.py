@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.documents import Document, normalise
 from gadfly.corpus.markup import sections
 from gadfly.corpus.readers import notebook
-from gadfly.corpus.readers.cells import cell_at
 from gadfly.corpus.readers.outputs import CHARACTERS, LINES, rendered
 from gadfly.errors import CorpusError
 
@@ -50,26 +48,6 @@ def test_markdown_code_and_outputs() -> None:
     )
     assert page.fields["kind"] == "notebook"
     assert [each.title for each in sections(page.body)] == ["Patching"]
-
-
-def test_a_passage_can_name_its_cell() -> None:
-    page = notebook.read(
-        _text(
-            *(_cell("markdown", f"Words of {name}.") for name in "abc"), _code(""), _code("y = 2")
-        ),
-        "a",
-    )
-    document = Document(
-        id="a",
-        title="a",
-        text=normalise(page.body),
-        kind="n",
-        source="s",
-        meta={"cells": page.fields["cells"]},
-    )
-    for number, said in ((1, "Words of a"), (2, "Words of b"), (3, "Words of c"), (5, "y = 2")):
-        assert cell_at(document, document.text.index(said)) == number
-    assert cell_at(document.model_copy(update={"meta": {}}), 3) is None
 
 
 def test_the_older_format() -> None:
