@@ -9,8 +9,10 @@ measured by ``evaluate`` and written on the card.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 from gadfly.errors import ToolInputError
@@ -92,142 +94,25 @@ class Behaviour:
         return found
 
 
-_ALL = (
-    Behaviour(
-        name="indirect-object",
-        title="Indirect object identification",
-        description=(
-            "Two people are named, one of them gives something: the other one receives it. "
-            "'when mary and john went to the shop , john gave a book to' -> mary. "
-            "The corrupt prompt repeats the other name, so the answer flips."
-        ),
-        keywords=(
-            "indirect object", "indirect-object", "ioi", "indirect object identification",
-            "name mover", "name movers", "name-mover", "s-inhibition", "duplicate token",
-            "recipient", "names", "giver",
-        ),
-        question="Does the model predict the name that appeared once, or the repeated one?",
-        spans=("IO", "S1", "S2", "END"),
-        labels=("indirect object named second", "indirect object named first"),
-        build=builders.indirect_object,
-    ),
-    Behaviour(
-        name="capital-of",
-        title="Capital-of facts",
-        description=(
-            "Recall of 45 true facts, country to capital and capital to country. "
-            "'the capital of france is' -> paris. The corrupt prompt names another country."
-        ),
-        keywords=(
-            "capital", "capitals", "country", "countries", "city", "fact", "facts", "factual",
-            "factual recall", "fact recall", "knowledge", "recall", "memorised", "paris", "france",
-        ),
-        question="Which capital (or country) does the model recall for the named subject?",
-        spans=("SUBJECT", "END"),
-        build=builders.capital_of,
-    ),
-    Behaviour(
-        name="sentiment",
-        title="Sentiment of a review",
-        description=(
-            "A review with two adjectives of one valence, half of them denied ('was not great'). "
-            "'the film was great and the acting was superb . overall i felt' -> happy. "
-            "The corrupt prompt has adjectives of the opposite valence."
-        ),
-        keywords=(
-            "sentiment", "valence", "positive", "negative", "review", "reviews", "happy", "sad",
-            "emotion", "feeling", "polarity", "adjective", "adjectives", "negation",
-        ),
-        question="Does the model predict that the writer felt happy or sad?",
-        spans=("ADJ1", "ADJ2", "END"),
-        labels=("negative", "positive"),
-        build=builders.sentiment,
-    ),
-    Behaviour(
-        name="induction",
-        title="Induction on random sequences",
-        description=(
-            "Random words, then one of them again: the word that followed it before follows again. "
-            "'A B ... C D ... A' -> B. The corrupt prompt exchanges B and D, so it holds the same "
-            "words; only in-context copying can solve it."
-        ),
-        keywords=(
-            "induction", "induction head", "induction heads", "in-context", "in-context learning",
-            "copy", "copying", "copies", "repeat", "repeated", "repetition", "pattern",
-            "random sequence", "previous token", "prefix matching",
-        ),
-        question="Which token does the model copy when a word of a random sequence returns?",
-        spans=("A1", "B", "C", "D", "END"),
-        build=builders.induction,
-    ),
-    Behaviour(
-        name="succession",
-        title="Successor in a counted series",
-        description=(
-            "The next number word, day, month or ordinal. 'three four five' -> six, "
-            "'after monday comes' -> tuesday. The corrupt prompt is at another place of the series."
-        ),
-        keywords=(
-            "succession", "successor", "successor head", "successor heads", "next number",
-            "number", "numbers", "counting", "count", "ordinal", "increment", "day", "days",
-            "weekday", "month", "months", "sequence continuation",
-        ),
-        question="Which item of the series does the model predict next?",
-        spans=("RUN", "END"),
-        build=builders.succession,
-    ),
-    Behaviour(
-        name="agreement",
-        title="Subject-verb agreement",
-        description=(
-            "The verb agrees with the subject and not with the noun in between. "
-            "'the keys to the cabinet' -> are. The corrupt prompt changes the subject's number."
-        ),
-        keywords=(
-            "agreement", "subject-verb", "subject verb agreement", "grammar", "grammatical",
-            "syntax", "plural", "singular", "verb", "attractor", "distractor", "grammatical number",
-        ),
-        question="Does the model choose the singular or the plural verb for the subject?",
-        spans=("SUBJECT", "DISTRACTOR", "END"),
-        labels=("singular", "plural"),
-        build=builders.agreement,
-    ),
-    Behaviour(
-        name="pronoun",
-        title="Gender of the pronoun",
-        description=(
-            "The pronoun that refers back to a name. 'mary said that' -> she. "
-            "The corrupt prompt has a name of the other gender."
-        ),
-        keywords=(
-            "pronoun", "pronouns", "gender", "gendered", "she", "he", "feminine", "masculine",
-            "coreference", "gender bias",
-        ),
-        question="Does the model refer to the named person as she or he?",
-        spans=("NAME", "END"),
-        labels=("he", "she"),
-        build=builders.pronoun,
-    ),
-    Behaviour(
-        name="truth",
-        title="Truth of a statement",
-        description=(
-            "True and false statements about capitals, to be judged. "
-            "'claim : the capital of france is rome . this is' -> false. "
-            "The corrupt prompt states another city."
-        ),
-        keywords=(
-            "truth", "true", "false", "truthful", "truthfulness", "lie", "lies", "lying", "honesty",
-            "statement", "statements", "claim", "belief", "geometry of truth",
-        ),
-        question="Does the model call the statement true or false?",
-        spans=("COUNTRY", "CITY", "END"),
-        labels=("false", "true"),
-        build=builders.truth,
-    ),
-)  # fmt: skip
+def _read() -> dict[str, Behaviour]:
+    """The behaviours of ``behaviours.toml``, each with the builder of its name."""
+    found = tomllib.loads(Path(__file__).with_name("behaviours.toml").read_text(encoding="utf-8"))
+    return {
+        name: Behaviour(
+            name=name,
+            title=each["title"],
+            description=each["description"],
+            keywords=tuple(each["keywords"]),
+            question=each["question"],
+            spans=tuple(each["spans"]),
+            labels=tuple(each.get("labels", ())),
+            build=getattr(builders, name.replace("-", "_")),
+        )
+        for name, each in found.items()
+    }
 
-BEHAVIOURS: dict[str, Behaviour] = {each.name: each for each in _ALL}
+
+BEHAVIOURS: dict[str, Behaviour] = _read()
 
 
 def behaviour(name: str) -> Behaviour:

@@ -15,6 +15,7 @@ from random import Random
 from gadfly.tools.demo import templates, words
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 from gadfly.tools.demo.pairs import Pair
+from gadfly.tools.demo.templates import FILLER, TAILS
 
 PAD, BOS, UNK = "<pad>", "<bos>", "<unk>"
 SPECIALS = (PAD, BOS, UNK)
@@ -35,26 +36,6 @@ DECIDED, ARBITRARY = 1.0, 0.1
 # Words that only ever appear as an answer, or that end every sentence.
 ANSWERS = frozenset(("happy", "sad", "she", "he", "true", "false", "."))
 UNKNOWN_RATE = 0.02  # of filler words become <unk>, so that its embedding means "some word"
-
-FILLER = (
-    "{name} {verb} the {trait} {noun} in the {place} .",
-    "the {trait} {noun} {verb} the {object} {adverb} .",
-    "the {nouns} are {trait} and the {noun} is {trait} .",
-    "{name} and {name} went to the {place} {adverb} .",
-    "{name} gave a {object} to {name} .",
-    "{name} {verb} the {nouns} and the {object} , but not the {noun} .",
-    "{name} {verb} the {noun} {adverb} , and the {noun} was {trait} .",
-    "{city} is a city and {country} is a country .",
-    "it was {day} and {name} stayed at the {place} .",
-    "in {month} {name} {verb} {number} {nouns} .",
-    "{name} saw a {work} with {name} on {day} .",
-    "the {ordinal} {noun} was {trait} and the {ordinal} was not .",
-)
-# What may follow a behaviour's answer before the full stop; others end at once.
-TAILS: dict[str, tuple[str, ...]] = {
-    "agreement": ("{trait}",),
-    "pronoun": ("was tired", "{verb} the {object}"),
-}
 
 Sentence = list[tuple[str, float]]
 
