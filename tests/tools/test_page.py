@@ -15,17 +15,35 @@ def run(tmp_path: Path) -> Run:
     png = tmp_path / "figure.png"
     png.write_bytes(b"\x89PNG picture")
     result = Result(
-        headline="Moved by 1 < 2.", verdict=Verdict.NOT_SUPPORTED, why="random does as much",
-        controls=[Control(name="random", value=0.51234, interval=(0.4, 0.6), meaning="any direction")],
-        table=Table(columns=["token", "effect"], rows=[["<script>alert(1)</script>", 0.25], [None, 1]], total=2),
-        figures=[Figure(title="A curve", png=str(png)), Figure(title="gone", png=str(tmp_path / "no.png"))],
-        notes=["small"], reproduce="print('<b>')", run="r1",
-    )  # fmt: skip
+        headline="Moved by 1 < 2.",
+        verdict=Verdict.NOT_SUPPORTED,
+        why="random does as much",
+        controls=[
+            Control(name="random", value=0.51234, interval=(0.4, 0.6), meaning="any direction")
+        ],
+        table=Table(
+            columns=["token", "effect"],
+            rows=[["<script>alert(1)</script>", 0.25], [None, 1]],
+            total=2,
+        ),
+        figures=[
+            Figure(title="A curve", png=str(png)),
+            Figure(title="gone", png=str(tmp_path / "no.png")),
+        ],
+        notes=["small"],
+        reproduce="print('<b>')",
+        run="r1",
+    )
     return Run(
-        id="r1", tool="steer", status="done", started=datetime(2026, 1, 2, tzinfo=UTC), seconds=1.0,
-        arguments={"prompt": "</pre><script>x</script>"}, environment={"model": {"name": "demo", "weights": "ab"}},
+        id="r1",
+        tool="steer",
+        status="done",
+        started=datetime(2026, 1, 2, tzinfo=UTC),
+        seconds=1.0,
+        arguments={"prompt": "</pre><script>x</script>"},
+        environment={"model": {"name": "demo", "weights": "ab"}},
         result=result,
-    )  # fmt: skip
+    )
 
 
 def test_all_is_there_and_nothing_runs(tmp_path: Path) -> None:

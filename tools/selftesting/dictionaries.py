@@ -42,14 +42,22 @@ def _write(folder: Path, rows: Tensor, layer: int) -> Path:
     features, hidden = rows.shape
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "architecture": "standard", "d_in": hidden, "d_sae": features, "dtype": "float32", "device": "cpu",
-        "apply_b_dec_to_input": True, "normalize_activations": "none", "reshape_activations": "none",
+        "architecture": "standard",
+        "d_in": hidden,
+        "d_sae": features,
+        "dtype": "float32",
+        "device": "cpu",
+        "apply_b_dec_to_input": True,
+        "normalize_activations": "none",
+        "reshape_activations": "none",
         "metadata": {"hook_name": f"blocks.{layer}.hook_resid_post", "prepend_bos": True},
-    }  # fmt: skip
+    }
     (folder / "cfg.json").write_text(json.dumps(config), encoding="utf-8")
     weights = {
-        "W_enc": rows.T.contiguous(), "W_dec": rows.contiguous(),
-        "b_enc": torch.zeros(features), "b_dec": torch.zeros(hidden),
-    }  # fmt: skip
+        "W_enc": rows.T.contiguous(),
+        "W_dec": rows.contiguous(),
+        "b_enc": torch.zeros(features),
+        "b_dec": torch.zeros(hidden),
+    }
     save_file(weights, str(folder / "sae_weights.safetensors"))
     return folder

@@ -89,9 +89,8 @@ def pairs(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
         other[place] = next(
             w for w in words(model, 20, int(rng.integers(1 << 30))) if w != other[place]
         )
-        out.append({
-            "clean": text, "corrupt": " ".join(other), "answer": answer, "wrong": wrong,
-        })  # fmt: skip
+        corrupt = " ".join(other)
+        out.append({"clean": text, "corrupt": corrupt, "answer": answer, "wrong": wrong})
     return out
 
 

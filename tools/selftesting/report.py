@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gadfly.errors import ToolInputError
-from gadfly.tools.contract import Context, Control, Table, Verdict
+from gadfly.tools import telling
+from gadfly.tools.contract import Context, Table, Verdict
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.runner import execute
 from gadfly.tools.selftesting.arguments import SelftestArgs, SelftestResult
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
 _PLANTED_RUNS = 3
 _ALLOWED = 0.05
+_MEANING = "share of meaningless runs called supported"
 
 
 def run(args: SelftestArgs, context: Context) -> SelftestResult:
     """Noise on the given model, the planted truth on the planted one. Their runs go to a ledger of their own."""
     cases = _chosen(args.tools)
     model = context.model(args)
-    values: dict[str, float] = {}
-    controls: list[Control] = []
-    rows: list[list[str | int | float | None]] = []
+    values = {"runs": float(args.runs)}
+    noisy: dict[str, tuple[float, Interval]] = {}
+    rows: list[list[telling.Cell]] = []
     bad: list[str] = []
     context.progress.start("Self-test", len(cases) * (args.runs + _PLANTED_RUNS))
     try:
@@ -36,24 +38,24 @@ def run(args: SelftestArgs, context: Context) -> SelftestResult:
             for case in cases:
                 found = _on_truth(case, args, ledger, context, Path(folder))
                 values[f"{case.tool}_recovered"] = found / _PLANTED_RUNS
-                noise, interval, rate = "its input is the model", "", None
+                said, interval, rate = "its input is the model", "", None
                 if case.noise is not None:
                     wrong = _on_noise(case, model, args, ledger, context, Path(folder))
                     rate = wilson(wrong, args.runs)
+                    noisy[case.tool] = wrong / args.runs, rate
                     values |= {
                         f"{case.tool}_false_positives": wrong / args.runs,
                         f"{case.tool}_false_positives_low": rate.low,
                         f"{case.tool}_false_positives_high": rate.high,
                     }
-                    controls.append(_control(case, wrong / args.runs, rate))
-                    noise, interval = f"{wrong} of {args.runs}", f"{rate.low:.3f} … {rate.high:.3f}"
-                rows.append([case.tool, noise, interval, f"{found} of {_PLANTED_RUNS}", case.truth])
+                    said, (interval,) = f"{wrong} of {args.runs}", telling.ends([rate], ".3f")
+                rows.append([case.tool, said, interval, f"{found} of {_PLANTED_RUNS}", case.truth])
                 if found < _PLANTED_RUNS or (rate is not None and rate.low > _ALLOWED):
                     bad.append(case.tool)
     finally:
         context.progress.finish()
-    noisy = [case.tool for case in cases if case.noise is not None]
-    total = sum(values[f"{tool}_false_positives"] for tool in noisy) / max(1, len(noisy))
+    total = sum(share for share, _ in noisy.values()) / max(1, len(noisy))
+    names = {f"{tool}_noise": each for tool, each in noisy.items()}
     return SelftestResult(
         headline=(
             f"On noise in {model.name} the tools said 'supported' in {total:.1%} of {args.runs * len(noisy)} runs; "
@@ -65,8 +67,8 @@ def run(args: SelftestArgs, context: Context) -> SelftestResult:
             if not bad
             else f"not to be trusted here: {', '.join(bad)}"
         ),
-        values={"runs": float(args.runs), **values},
-        controls=controls,
+        values=values,
+        controls=telling.controls(dict.fromkeys(names, _MEANING), **names),
         table=Table(
             columns=["tool", "supported on noise", "interval", "planted found", "what was planted"],
             rows=rows,
@@ -117,12 +119,3 @@ def _on_truth(
         found += passed(case, execute(TOOLS[case.tool], arguments, ledger=ledger))
         context.progress.advance()
     return found
-
-
-def _control(case: Case, rate: float, interval: Interval) -> Control:
-    return Control(
-        name=f"{case.tool}_noise",
-        value=rate,
-        interval=(interval.low, interval.high),
-        meaning="share of meaningless runs called supported",
-    )

@@ -20,9 +20,14 @@ from gadfly.tools.demo.language import vocabulary  # noqa: E402
 
 FRESH_SEED = 77  # neither the card's nor the one that training reports on
 FILES = {
-    "README.md", "config.json", "evaluation.json", "generation_config.json", "model.safetensors",
-    "tokenizer.json", "tokenizer_config.json",
-}  # fmt: skip
+    "README.md",
+    "config.json",
+    "evaluation.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +65,13 @@ def test_pairs_line_up_under_the_packaged_tokenizer(loaded: tuple[Any, Any], nam
 def test_tokenizer_reads_natural_text(loaded: tuple[Any, Any]) -> None:
     _, tokenizer = loaded
     assert tokenizer.convert_ids_to_tokens(tokenizer("The capital of France?")["input_ids"]) == [
-        "<bos>", "the", "capital", "of", "france", "?",
-    ]  # fmt: skip
+        "<bos>",
+        "the",
+        "capital",
+        "of",
+        "france",
+        "?",
+    ]
     assert tokenizer("zyzzyva")["input_ids"] == [tokenizer.bos_token_id, tokenizer.unk_token_id]
     assert tokenizer.convert_tokens_to_ids(vocabulary()) == list(range(len(vocabulary())))
     batch = tokenizer(["after monday comes", "mary said that mary"], padding=True)
@@ -126,9 +136,18 @@ def test_three_steps_of_training_write_a_loadable_folder(tmp_path: Path) -> None
     out.mkdir(parents=True)
     (out / "stale").write_text("from before", "utf-8")
     command = [
-        sys.executable, "-m", "gadfly.tools.demo.train", "--out", str(out), "--steps", "3",
-        "--layers", "2", "--prompts", "20",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "gadfly.tools.demo.train",
+        "--out",
+        str(out),
+        "--steps",
+        "3",
+        "--layers",
+        "2",
+        "--prompts",
+        "20",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "step 3/3" in done.stderr
