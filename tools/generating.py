@@ -104,13 +104,16 @@ def generate(args: GenerateArgs, context: Context) -> Generations:
     return Generations(
         generations=[
             Generation(
-                prompt=prompt, sample=sample, text=model.tokenizer.decode(ids),
-                tokens=len(ids), ended=len(ids) < args.max_tokens,
+                prompt=prompt,
+                sample=sample,
+                text=model.tokenizer.decode(ids),
+                tokens=len(ids),
+                ended=len(ids) < args.max_tokens,
             )
             for (prompt, sample), ids in zip(rows, written, strict=True)
         ],
         notes=notes,
-    )  # fmt: skip
+    )
 
 
 def row_seed(seed: int, number: int) -> int:
@@ -249,9 +252,11 @@ def _noise(seeds: Sequence[int], temperature: float) -> Callable[[Tensor], Tenso
 
     def draw(logits: Tensor) -> Tensor:
         drawn = {
-            seed: -torch.log(-torch.log(torch.rand(logits.shape[-1], generator=g).clamp(1e-20, 1 - 1e-7)))
+            seed: -torch.log(
+                -torch.log(torch.rand(logits.shape[-1], generator=g).clamp(1e-20, 1 - 1e-7))
+            )
             for seed, g in generators.items()
-        }  # fmt: skip
+        }
         return torch.stack([drawn[seed] for seed in seeds]).to(logits.device)
 
     return draw

@@ -273,13 +273,17 @@ def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
                 single_token=len(bare) == 1 and bare[0] != tokenizer.unk_token_id,
                 tokens=[
                     Token(
-                        position=place, from_end=place - len(row), padded=padding + place, id=i,
-                        token=tokenizer.decode([i]), special=i in special,
+                        position=place,
+                        from_end=place - len(row),
+                        padded=padding + place,
+                        id=i,
+                        token=tokenizer.decode([i]),
+                        special=i in special,
                     )
                     for place, i in list(enumerate(row))[shown]
                 ],
             )
-        )  # fmt: skip
+        )
     unknown = tokenizer.unk_token_id
     if unknown is not None and unknown not in (bos, tokenizer.eos_token_id):
         strange = sum(i == unknown for row in rows for i in row)
@@ -401,8 +405,11 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
 
         index = {"mean": None, "last": -1}.get(args.position, args.position)
         tensors["activations"] = RemoteModel(args.model).activations(
-            texts, site=args.site, position=None if index is None else int(index), progress=context.progress
-        )  # fmt: skip
+            texts,
+            site=args.site,
+            position=None if index is None else int(index),
+            progress=context.progress,
+        )
         source = f"NDIF: {args.model}"
     else:
         model = context.model(args)
@@ -414,9 +421,12 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
     layers = tensors["activations"]
     path = context.artifacts() / "activations.safetensors"
     about = {
-        "model": source, "site": args.site, "position": args.position,
-        "texts": json.dumps(texts), "axes": "layer, text, hidden",
-    }  # fmt: skip
+        "model": source,
+        "site": args.site,
+        "position": args.position,
+        "texts": json.dumps(texts),
+        "axes": "layer, text, hidden",
+    }
     save_file({name: value.contiguous() for name, value in tensors.items()}, str(path), about)
     bad = int((~layers.isfinite()).sum())
     return Activations(

@@ -76,11 +76,19 @@ def _made() -> tuple[Any, Any]:
 
     tokenizer = _tokenizer()
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=HIDDEN, intermediate_size=32, num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, max_position_embeddings=128,
-        rope_parameters={"rope_type": "default", "rope_theta": _BASE}, tie_word_embeddings=False,
-        pad_token_id=0, bos_token_id=_BOS, eos_token_id=2,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=HIDDEN,
+        intermediate_size=32,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        max_position_embeddings=128,
+        rope_parameters={"rope_type": "default", "rope_theta": _BASE},
+        tie_word_embeddings=False,
+        pad_token_id=0,
+        bos_token_id=_BOS,
+        eos_token_id=2,
+    )
     model: Any = LlamaForCausalLM(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -136,10 +144,14 @@ def pairs(n: int, seed: int) -> list[dict[str, str]]:
     for _ in range(n):
         one, other = rng.choice(WORDS, 2, replace=False)
         filler, between, t = rng.integers(WORDS, size=3)
-        out.append({
-            "clean": f"f{filler} s{one} t{t} f{between} ?", "corrupt": f"f{filler} s{other} t{t} f{between} ?",
-            "answer": f"a{one}", "wrong": f"a{other}",
-        })  # fmt: skip
+        out.append(
+            {
+                "clean": f"f{filler} s{one} t{t} f{between} ?",
+                "corrupt": f"f{filler} s{other} t{t} f{between} ?",
+                "answer": f"a{one}",
+                "wrong": f"a{other}",
+            }
+        )
     return out
 
 
@@ -171,6 +183,10 @@ def _tokenizer() -> Any:
         single="<bos> $A", special_tokens=[("<bos>", _BOS)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>",
-        unk_token="<unk>", padding_side="left",
-    )  # fmt: skip
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        padding_side="left",
+    )

@@ -34,9 +34,12 @@ def save(path: Path, vector: Vector) -> None:
     from safetensors.torch import save_file
 
     about = {
-        "format": "gadfly-vector-1", "layer": str(vector.layer), "site": vector.site,
-        "model": vector.model, "note": vector.note,
-    }  # fmt: skip
+        "format": "gadfly-vector-1",
+        "layer": str(vector.layer),
+        "site": vector.site,
+        "model": vector.model,
+        "note": vector.note,
+    }
     unit = (vector.direction / vector.direction.norm()).float().contiguous()
     save_file({"direction": unit}, str(path), metadata=about)
 
@@ -67,9 +70,12 @@ def load(reference: str) -> Vector:
             f"{path} holds no direction: one list of finite numbers, not all zero, is needed"
         )
     return Vector(
-        direction / direction.norm(), int(about.get("layer", -1)), about.get("site", "residual"),
-        about.get("model", ""), about.get("note", ""),
-    )  # fmt: skip
+        direction / direction.norm(),
+        int(about.get("layer", -1)),
+        about.get("site", "residual"),
+        about.get("model", ""),
+        about.get("note", ""),
+    )
 
 
 def _locate(reference: str) -> Path:

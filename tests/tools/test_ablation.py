@@ -132,9 +132,11 @@ def test_every_ablation_equals_a_plain_forward(architecture: str, how: How) -> N
                     return tensor
 
                 before = part.kind == "head"
-                module = projection(model, part.layer) if before else module_at(
-                    model, (part.kind, part.layer)
-                )  # fmt: skip
+                module = (
+                    projection(model, part.layer)
+                    if before
+                    else module_at(model, (part.kind, part.layer))
+                )
                 hooks.append((module, put, before))
             expected = plain(model, prompt, hooks)[10]
             assert abs(found[c, p] - expected) <= 1e-5 * max(1, abs(expected)), (component, prompt)
@@ -252,9 +254,16 @@ def test_a_planted_direction_is_needed_and_a_random_one_is_not() -> None:
 
 OTHER_HEADS = Family("other heads", 20, 0.048, 0.1, Interval(0.2, 0.4), False)
 TRUE = Evidence(
-    pairs=24, unchanged=0.0, unchanged_limit=1e-3, gap=Interval(2.0, 3.0), gap_p=0.0005,
-    right=Interval(0.85, 1.0), effect=0.4, interval=Interval(0.3, 0.5), families=[OTHER_HEADS],
-)  # fmt: skip
+    pairs=24,
+    unchanged=0.0,
+    unchanged_limit=1e-3,
+    gap=Interval(2.0, 3.0),
+    gap_p=0.0005,
+    right=Interval(0.85, 1.0),
+    effect=0.4,
+    interval=Interval(0.3, 0.5),
+    families=[OTHER_HEADS],
+)
 
 
 @pytest.mark.parametrize(
@@ -323,8 +332,11 @@ def test_a_head_that_the_demo_model_needs() -> None:
     assert found.values["effect"] > 0.25 > found.values["strongest_of_other_heads"]
     assert found.values["count_of_other_heads"] == 23
     assert {c.name for c in found.controls} == {
-        "other_heads", "unchanged", "gap", "clean_accuracy",
-    }  # fmt: skip
+        "other_heads",
+        "unchanged",
+        "gap",
+        "clean_accuracy",
+    }
     assert found.table.rows[0][0] == "head 1.2"
     assert found.table.total == 24
     assert Path(found.figures[0].png or "").stat().st_size > 10_000
@@ -360,8 +372,11 @@ def test_a_direction_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
 HEAD = {"behaviour": "induction", "component": "head", "heads": ["1.2"]}
 DIRECTION = {"behaviour": "induction", "component": "direction"}
 PAIR = {
-    "clean": "the capital of france is", "corrupt": "the capital of japan is", "answer": "paris", "wrong": "tokyo",
-}  # fmt: skip
+    "clean": "the capital of france is",
+    "corrupt": "the capital of japan is",
+    "answer": "paris",
+    "wrong": "tokyo",
+}
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,14 @@ def noise(seed: int, prompts: int = 16) -> Analysis:
         answer, wrong = rng.choice(np.arange(4, 96), 2, replace=False).tolist()
         questions.append(Question([1, *rng.integers(4, 96, 6).tolist()], answer, wrong))
     return analyse(
-        model, readout(model), questions, by_head=True, seed=seed, max_tokens=4096, progress=Silent()
-    )  # fmt: skip
+        model,
+        readout(model),
+        questions,
+        by_head=True,
+        seed=seed,
+        max_tokens=4096,
+        progress=Silent(),
+    )
 
 
 def test_noise_is_hardly_ever_supported() -> None:
@@ -198,13 +204,18 @@ def test_a_known_behaviour_of_the_demo_model(capsys: pytest.CaptureFixture[str])
         ({"prompt": "the king"}, "has no answer"),
         ({"prompt": "the king", "answer": "saw", "wrong": "saw"}, "are the same token"),
         (
-            {"prompts": [{"prompt": "a", "answer": "b", "wrong": "c"}, {"prompt": "a", "answer": "b"}]},
+            {
+                "prompts": [
+                    {"prompt": "a", "answer": "b", "wrong": "c"},
+                    {"prompt": "a", "answer": "b"},
+                ]
+            },
             "1 of 2 prompts have a wrong answer",
         ),
         ({"behaviour": "capital-of", "n": 8, "page": 9}, "there is no page 9"),
         ({"behaviour": "capital-of", "by": "neuron"}, "by: "),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_clear_line(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(ToolInputError) as caught:
         attribute(**arguments)
@@ -213,9 +224,18 @@ def test_bad_input_is_one_clear_line(arguments: dict[str, Any], says: str) -> No
 
 
 TRUE = Evidence(
-    prompts=24, sum_error=1e-6, dtype="float32", gap=Interval(5, 9), gap_p=0.001, contribution=3.0,
-    interval=Interval(2, 4), beyond=Interval(2, 4), unrelated=0.1, q=0.001, share=0.4,
-)  # fmt: skip
+    prompts=24,
+    sum_error=1e-6,
+    dtype="float32",
+    gap=Interval(5, 9),
+    gap_p=0.001,
+    contribution=3.0,
+    interval=Interval(2, 4),
+    beyond=Interval(2, 4),
+    unrelated=0.1,
+    q=0.001,
+    share=0.4,
+)
 
 
 @pytest.mark.parametrize(

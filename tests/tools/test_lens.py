@@ -118,9 +118,13 @@ def test_the_models_own_predictions_are_read_at_the_end() -> None:
     rows = [[1, *rng.integers(4, 96, int(n)).tolist()] for n in rng.integers(2, 9, 12)]
     targets = [int(plain(model, ids)[1][-1].argmax()) for ids in rows]
     found = analyse(
-        model, readout(model), make_units(model, rows, targets, 0), seed=0, max_tokens=24,
+        model,
+        readout(model),
+        make_units(model, rows, targets, 0),
+        seed=0,
+        max_tokens=24,
         progress=Silent(),
-    )  # fmt: skip
+    )
     assert (found.rank[-1] == 0).all()
     assert found.top[-1].tolist() == targets
     assert found.exactness <= 1e-4
@@ -182,9 +186,16 @@ def test_bad_input_is_one_clear_line(arguments: dict[str, Any], says: str) -> No
 
 
 TRUE = Evidence(
-    units=24, final=Interval(5, 9), advantage=3.0, over_others=Interval(2, 4), over_shuffled=Interval(1, 3),
-    q=0.001, top=0.8, top_interval=Interval(0.6, 0.9), last_layer=False,
-)  # fmt: skip
+    units=24,
+    final=Interval(5, 9),
+    advantage=3.0,
+    over_others=Interval(2, 4),
+    over_shuffled=Interval(1, 3),
+    q=0.001,
+    top=0.8,
+    top_interval=Interval(0.6, 0.9),
+    last_layer=False,
+)
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,24 @@ DEMO: list[Experiment] = [
     ("patch", {"behaviour": "capital-of", "n": 8, "method": "attribution"}),
     ("patch", {"behaviour": "capital-of", "n": 8, "method": "integrated", "metric": "kl"}),
     ("probe", {"behaviour": "truth", "n": 100, "shuffles": 20}),
-    ("probe", {"behaviour": "sentiment", "n": 100, "shuffles": 20, "position": "mean", "random_model": False}),
+    (
+        "probe",
+        {
+            "behaviour": "sentiment",
+            "n": 100,
+            "shuffles": 20,
+            "position": "mean",
+            "random_model": False,
+        },
+    ),
     ("steer", {"behaviour": "sentiment", "n": 10}),
-    ("steer", {"behaviour": "sentiment", "n": 8, "words": ["good", "happy", "bad"], "max_tokens": 6}),
+    (
+        "steer",
+        {"behaviour": "sentiment", "n": 8, "words": ["good", "happy", "bad"], "max_tokens": 6},
+    ),
     ("ablate", {"behaviour": "indirect-object", "n": 9, "component": "head", "heads": ["3.1"]}),
     ("attention", {}),
-]  # fmt: skip
+]
 
 
 def planted(folder: Path) -> list[Experiment]:

@@ -28,10 +28,18 @@ from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 TRUE = Evidence(
-    pairs=24, self_patch=0.0, self_patch_limit=1e-3, gap=Interval(2.0, 3.0), gap_p=0.0005,
-    right=Interval(0.85, 1.0), effect=0.8, interval=Interval(0.7, 0.9), placebo=0.05,
-    beyond_placebo=Interval(0.6, 0.8), q=0.001,
-)  # fmt: skip
+    pairs=24,
+    self_patch=0.0,
+    self_patch_limit=1e-3,
+    gap=Interval(2.0, 3.0),
+    gap_p=0.0005,
+    right=Interval(0.85, 1.0),
+    effect=0.8,
+    interval=Interval(0.7, 0.9),
+    placebo=0.05,
+    beyond_placebo=Interval(0.6, 0.8),
+    q=0.001,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +68,14 @@ def test_each_rule_decides_where_it_should(
 
 def settings(**changed: Any) -> Settings:
     usual = {
-        "site": "residual", "metric": "logit_difference", "denoising": True, "noising": False,
-        "layers": [0, 1, 2, 3], "max_rows": 512, "seed": 0,
-    }  # fmt: skip
+        "site": "residual",
+        "metric": "logit_difference",
+        "denoising": True,
+        "noising": False,
+        "layers": [0, 1, 2, 3],
+        "max_rows": 512,
+        "seed": 0,
+    }
     return Settings(**{**usual, **changed})
 
 

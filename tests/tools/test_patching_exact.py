@@ -65,9 +65,15 @@ def test_every_cell_equals_a_plain_forward(architecture: str, site: Site) -> Non
     # A fixed mixture of all logits: a difference in any of them shows.
     mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
     found = sweep(
-        model, prepared.corrupt, donor, cells, site, lambda logits: logits @ mixture,
-        max_rows=23, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        donor,
+        cells,
+        site,
+        lambda logits: logits @ mixture,
+        max_rows=23,
+        progress=Silent(),
+    )
     length = prepared.clean.ids.shape[1]
     for index, cell in enumerate(cells):
         for row, pair in enumerate(PAIRS):
@@ -91,9 +97,15 @@ def test_in_bfloat16_within_its_rounding(architecture: str) -> None:
     ]
     mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
     found = sweep(
-        model, prepared.corrupt, donor, cells, "residual", lambda logits: logits.float() @ mixture,
-        max_rows=23, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        donor,
+        cells,
+        "residual",
+        lambda logits: logits.float() @ mixture,
+        max_rows=23,
+        progress=Silent(),
+    )
     length = prepared.clean.ids.shape[1]
     gaps = []
     for index, cell in enumerate(cells):
@@ -150,9 +162,15 @@ def test_every_head_equals_a_plain_forward(architecture: str, site: Site) -> Non
     ]
     mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
     found = sweep(
-        model, prepared.corrupt, donor, cells, site, lambda logits: logits @ mixture,
-        max_rows=23, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        donor,
+        cells,
+        site,
+        lambda logits: logits @ mixture,
+        max_rows=23,
+        progress=Silent(),
+    )
     for index, cell in enumerate(cells):
         port = there[cell.layer]
         for row, pair in enumerate(PAIRS):
@@ -192,9 +210,16 @@ def test_paths_equal_two_plain_forwards(architecture: str, site: Site, names: li
     cells = [Cell(layer, target) for layer in (0, 1, 3) for target in prepared.targets[-2:]]
     mixture = torch.randn(96, generator=torch.Generator().manual_seed(1)) / 96**0.5
     found = path_sweep(
-        model, prepared.corrupt, donor, cells, site, lambda logits, rows=slice(None): logits @ mixture,
-        through=receivers(model, names), max_rows=4, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        donor,
+        cells,
+        site,
+        lambda logits, rows=slice(None): logits @ mixture,
+        through=receivers(model, names),
+        max_rows=4,
+        progress=Silent(),
+    )
     for index, cell in enumerate(cells):
         expected = one_path(model, PAIRS[0], site, cell, names) @ mixture
         assert abs(found[index, 0] - expected) <= 1e-5 * max(1, abs(expected))
@@ -300,14 +325,28 @@ def test_the_estimate_is_the_slope_of_the_exact_effect(architecture: str, site: 
         return given @ mixture
 
     guess = estimate(
-        model, prepared.corrupt, prepared.clean, donor, cells, site, score,
-        steps=1, max_rows=2, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        prepared.clean,
+        donor,
+        cells,
+        site,
+        score,
+        steps=1,
+        max_rows=2,
+        progress=Silent(),
+    )
     base = logits @ mixture
     found = sweep(
-        model, prepared.corrupt, donor, cells, site, lambda x, r=slice(None): x @ mixture - base,
-        max_rows=64, progress=Silent(),
-    )  # fmt: skip
+        model,
+        prepared.corrupt,
+        donor,
+        cells,
+        site,
+        lambda x, r=slice(None): x @ mixture - base,
+        max_rows=64,
+        progress=Silent(),
+    )
     scale = float(found.abs().max())
     assert scale > 0
     assert float((guess - found).abs().max()) < 2e-2 * scale

@@ -30,8 +30,15 @@ SPEAKS_OF = re.compile(
     re.IGNORECASE,
 )
 TOOLS: list[Tool[Any, Any]] = [
-    *all_tools(), python, *JOBS, ask, redteam, ledger.runs, ledger.show_run, ledger.rerun,
-]  # fmt: skip
+    *all_tools(),
+    python,
+    *JOBS,
+    ask,
+    redteam,
+    ledger.runs,
+    ledger.show_run,
+    ledger.rerun,
+]
 
 
 def _texts(annotation: Any) -> bool:
@@ -79,8 +86,20 @@ INSIDE = [
     "data",
     "~nobody-of-this-name/x",
 ]
-OUTSIDE = ["/etc/passwd", "../secret.txt", "data/../../secret.txt", "out.txt", "up/secret.txt", "~/x", "~root/x",
-           "/proc/self/environ", "/dev/stdin", ".env", ".git/config", "a\0b"]  # fmt: skip
+OUTSIDE = [
+    "/etc/passwd",
+    "../secret.txt",
+    "data/../../secret.txt",
+    "out.txt",
+    "up/secret.txt",
+    "~/x",
+    "~root/x",
+    "/proc/self/environ",
+    "/dev/stdin",
+    ".env",
+    ".git/config",
+    "a\0b",
+]
 
 
 @pytest.mark.parametrize("path", INSIDE)
@@ -169,9 +188,16 @@ def test_autoencoders_vectors_and_what_is_sent(tmp_path: Path, work: Path) -> No
         "remote sends content to NDIF"
     ]
     assert of(ActivationsArgs, texts=["a"], remote=False) == []
-    for llm, kinds in (("offline", []), ("/x", ["send"]), ("/", ["send"]),
-                       ("local", []), ("local/demo", []), ("local/b/c", ["fetch"]),
-                       ("openai/gpt-5", ["send"]), ("anything", ["send"])):  # fmt: skip
+    for llm, kinds in (
+        ("offline", []),
+        ("/x", ["send"]),
+        ("/", ["send"]),
+        ("local", []),
+        ("local/demo", []),
+        ("local/b/c", ["fetch"]),
+        ("openai/gpt-5", ["send"]),
+        ("anything", ["send"]),
+    ):
         assert [each.kind for each in of(ReviewArgs, code="x", llm=llm)] == kinds, llm
 
 

@@ -93,8 +93,11 @@ def test_rescaling_by_the_decoders_norm_equals_a_normalised_decoder() -> None:
     w = weights("topk")
     norm = w["W_dec"].norm(dim=-1)
     folded = {
-        **w, "W_enc": w["W_enc"] * norm, "b_enc": w["b_enc"] * norm, "W_dec": w["W_dec"] / norm[:, None],
-    }  # fmt: skip
+        **w,
+        "W_enc": w["W_enc"] * norm,
+        "b_enc": w["b_enc"] * norm,
+        "W_dec": w["W_dec"] / norm[:, None],
+    }
     made = build(spec_of(modern("topk", k=4, rescale_acts_by_decoder_norm=True), w), w)
     features, out = expected("topk", folded, X)
     assert torch.allclose(made.encode(X), features, atol=1e-5)
@@ -157,9 +160,10 @@ def test_a_lone_file_tells_its_architecture(tmp_path: Path) -> None:
 
 def test_the_recorded_input_scale_is_used(tmp_path: Path) -> None:
     folder = write(
-        tmp_path / "scaled", modern("standard", normalize_activations="expected_average_only_in"),
+        tmp_path / "scaled",
+        modern("standard", normalize_activations="expected_average_only_in"),
         weights("standard"),
-    )  # fmt: skip
+    )
     (folder / "activation_scaler.json").write_text('{"scaling_factor": 0.35}')
     assert read(str(folder), None, None)[0].scaling == 0.35
 
@@ -181,8 +185,10 @@ def test_the_hub_is_asked_for_three_files_only(tmp_path: Path, monkeypatch: Any)
     assert read("owner/repo/layer_1", None, None)[0].architecture == "standard"
     assert {repo for repo, _ in asked} == {"owner/repo"}
     assert [name for _, name in asked] == [
-        "layer_1/cfg.json", "layer_1/sae_weights.safetensors", "layer_1/activation_scaler.json",
-    ]  # fmt: skip
+        "layer_1/cfg.json",
+        "layer_1/sae_weights.safetensors",
+        "layer_1/activation_scaler.json",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -247,10 +253,16 @@ def test_hooks_read_what_their_names_say(architecture: str) -> None:
     names = {
         name: place(model, f"blocks.1.{name}")
         for name in (
-            "hook_resid_pre", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "attn.hook_z",
-            "mlp.hook_in", "ln2.hook_normalized",
-        ) if not (name == "ln2.hook_normalized" and architecture == "Olmo2")
-    }  # fmt: skip
+            "hook_resid_pre",
+            "hook_resid_post",
+            "hook_attn_out",
+            "hook_mlp_out",
+            "attn.hook_z",
+            "mlp.hook_in",
+            "ln2.hook_normalized",
+        )
+        if not (name == "ln2.hook_normalized" and architecture == "Olmo2")
+    }
     found = {
         name: collect(model, where, where, [ROWS[0]], 4096).read for name, where in names.items()
     }
@@ -322,10 +334,12 @@ def test_spliced_losses_equal_plain_forwards(architecture: str, hook: str) -> No
                 return (put(args[0]), *args[1:])
 
             handle = (
-                None if rebuild is None
-                else where.module.register_forward_hook(output) if where.side == "output"
+                None
+                if rebuild is None
+                else where.module.register_forward_hook(output)
+                if where.side == "output"
                 else where.module.register_forward_pre_hook(given)
-            )  # fmt: skip
+            )
             with torch.no_grad():
                 logits = model.module(input_ids=torch.tensor([ids])).logits[0]
             if handle:
@@ -350,9 +364,15 @@ def test_a_transcoder_reads_in_one_place_and_writes_in_another() -> None:
     )
     try:
         found = analyse(
-            model, build(spec, w), place(model, spec.hook), place(model, spec.hook_out), ROWS * 4,
-            seed=0, max_tokens=64, progress=Silent(),
-        )  # fmt: skip
+            model,
+            build(spec, w),
+            place(model, spec.hook),
+            place(model, spec.hook_out),
+            ROWS * 4,
+            seed=0,
+            max_tokens=64,
+            progress=Silent(),
+        )
     finally:
         handle.remove()
     assert found.fvu < 1e-8
@@ -377,9 +397,15 @@ def test_noise_is_not_supported() -> None:
         spec = spec_of(modern(kind, k=4), w)
         where = place(model, spec.hook)
         found = analyse(
-            model, build(spec, w), where, where, texts(seed), seed=seed, max_tokens=4096,
+            model,
+            build(spec, w),
+            where,
+            where,
+            texts(seed),
+            seed=seed,
+            max_tokens=4096,
             progress=Silent(),
-        )  # fmt: skip
+        )
         verdicts.append(judge(found.evidence)[0])
     assert verdicts.count(Verdict.NOT_SUPPORTED) == len(verdicts)
 
@@ -468,10 +494,20 @@ def test_bad_input_is_one_clear_line(fitted: Path, tmp_path: Path) -> None:
 
 
 TRUE = Evidence(
-    texts=24, tokens=400, width=128, l0=20, fvu=0.1, fvu_interval=Interval(0.08, 0.12), fvu_rotated=1.6,
-    over_rotated=Interval(1, 2), damage=Interval(1, 2), over_mean=Interval(0.9, 1.8), recovered=0.95,
-    self_splice=0.0, dtype="float32",
-)  # fmt: skip
+    texts=24,
+    tokens=400,
+    width=128,
+    l0=20,
+    fvu=0.1,
+    fvu_interval=Interval(0.08, 0.12),
+    fvu_rotated=1.6,
+    over_rotated=Interval(1, 2),
+    damage=Interval(1, 2),
+    over_mean=Interval(0.9, 1.8),
+    recovered=0.95,
+    self_splice=0.0,
+    dtype="float32",
+)
 
 
 @pytest.mark.parametrize(

@@ -181,10 +181,15 @@ def test_controls_are_what_they_say() -> None:
 
 
 TRUE = Evidence(
-    prompts=24, usable=True, dose=0.67, effect=2.0, interval=Interval(1.0, 3.0), perplexity_ratio=1.2,
+    prompts=24,
+    usable=True,
+    dose=0.67,
+    effect=2.0,
+    interval=Interval(1.0, 3.0),
+    perplexity_ratio=1.2,
     random=Family("random directions", 0.048, 0.9),
     in_distribution=Family("directions from exchanged labels", 0.048, -1.1),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +232,16 @@ def test_random_labels_are_hardly_ever_supported() -> None:
             (p.clean, p.corrupt) if rng.random() < 0.5 else (p.corrupt, p.clean) for p in pairs[8:]
         ]
         found = steer(
-            positive=[a for a, _ in sides], negative=[b for _, b in sides],
-            prompts=[p.clean for p in pairs[:8]], towards=["happy"], away=["sad"],
-            layer=seed, doses=[0.7], max_tokens=1, seed=seed,
-        )  # fmt: skip
+            positive=[a for a, _ in sides],
+            negative=[b for _, b in sides],
+            prompts=[p.clean for p in pairs[:8]],
+            towards=["happy"],
+            away=["sad"],
+            layer=seed,
+            doses=[0.7],
+            max_tokens=1,
+            seed=seed,
+        )
         supported += found.verdict is Verdict.SUPPORTED
     assert supported <= 1
 
@@ -243,8 +254,11 @@ def test_sentiment_in_the_demo_model() -> None:
     assert found.values["perplexity_ratio"] <= 2
     assert found.values["kl"] > 0
     assert {c.name for c in found.controls} == {
-        "random_directions", "directions_from_exchanged_labels", "instruction", "perplexity_ratio",
-    }  # fmt: skip
+        "random_directions",
+        "directions_from_exchanged_labels",
+        "instruction",
+        "perplexity_ratio",
+    }
     assert found.table.total == 7
     texts = {(g["prompt"], g["dose"]): g["text"] for g in found.generations}
     assert any(str(text).startswith("happy") for (_, dose), text in texts.items() if dose > 0)
@@ -258,9 +272,14 @@ def test_sentiment_in_the_demo_model() -> None:
 
     # The same direction as a file, on words of what is generated: other controls, the same finding.
     again = steer(
-        vector=found.run, data="task:sentiment", n=8, words=["happy"], positions="all", max_tokens=3,
+        vector=found.run,
+        data="task:sentiment",
+        n=8,
+        words=["happy"],
+        positions="all",
+        max_tokens=3,
         doses=[1.0],
-    )  # fmt: skip
+    )
     assert again.values["layer"] == 3
     assert again.values["effect"] > 0
     assert any(c.name == "in_distribution_directions" for c in again.controls)
@@ -305,10 +324,16 @@ VECTOR = {"vector": "VECTOR", "prompts": ["the capital of france is"], "towards"
         ({**VECTOR, "vector": "SMALL"}, "has 16 numbers"),
         ({**VECTOR, "vector": "PLACELESS"}, "does not say its layer"),
         ({**VECTOR, "vector": "PICKLE"}, "pickles are refused"),
-        ({"positive": ["the"], "negative": ["the"], "prompts": ["the"], "towards": ["is"]}, "do not differ"),
-        ({"positive": ["the", "a"], "negative": ["is"], "prompts": ["the"], "towards": ["is"]}, "equally many"),
+        (
+            {"positive": ["the"], "negative": ["the"], "prompts": ["the"], "towards": ["is"]},
+            "do not differ",
+        ),
+        (
+            {"positive": ["the", "a"], "negative": ["is"], "prompts": ["the"], "towards": ["is"]},
+            "equally many",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_clear_line(
     arguments: dict[str, Any], message: str, tmp_path: Path
 ) -> None:

@@ -121,11 +121,13 @@ def analyse(
         unchanged = own_project(subject.direction, subject.layers, at)
         groups = [
             (
-                name, [f"{name} {i + 1}" for i in range(len(members))],
-                [filler.project(each, subject.layers) for each in members], False,
+                name,
+                [f"{name} {i + 1}" for i in range(len(members))],
+                [filler.project(each, subject.layers) for each in members],
+                False,
             )
             for name, members in sets.items()
-        ]  # fmt: skip
+        ]
     else:
         first, unchanged = filler.swap(subject), own(model, subject, at)
         groups = [
@@ -137,17 +139,27 @@ def analyse(
     runs = Runs(_plain(score(clean_logits[None])[0]), _plain(score(corrupt_logits[None])[0]))
     length = prepared.clean.ids.shape[1]
     forecast(
-        model, "the ablations", len(changes) * prepared.clean.ids.numel(), progress,
+        model,
+        "the ablations",
+        len(changes) * prepared.clean.ids.numel(),
+        progress,
         at_once=settings.max_rows * length,
-    )  # fmt: skip
+    )
     progress.start("Ablating", len(changes))
     try:
         scores = _plain(
             ablate_all(
-                model, prepared.clean, changes, score, max_rows=settings.max_rows, on_done=progress.advance,
-                on_halved=lambda rows: notes.append(f"memory ran out: at most {rows} rows a forward were used"),
+                model,
+                prepared.clean,
+                changes,
+                score,
+                max_rows=settings.max_rows,
+                on_done=progress.advance,
+                on_halved=lambda rows: notes.append(
+                    f"memory ran out: at most {rows} rows a forward were used"
+                ),
             )
-        )  # fmt: skip
+        )
     finally:
         progress.finish()
     moved = runs.clean - scores  # [changes, pairs]
@@ -159,8 +171,15 @@ def analyse(
     noise = ties.noise(dtype, clean_logits, corrupt_logits)
     right = prefers(clean_logits, prepared, noise)
     evidence = _evidence(
-        runs, right, moved[0], moved[1], measured, settings.seed, noise, SELF_PATCH_LIMIT.get(dtype, 0.1)
-    )  # fmt: skip
+        runs,
+        right,
+        moved[0],
+        moved[1],
+        measured,
+        settings.seed,
+        noise,
+        SELF_PATCH_LIMIT.get(dtype, 0.1),
+    )
     return Analysis(runs, right, moved[0], measured, evidence, noise, variance, notes)
 
 
@@ -179,9 +198,15 @@ def _plain(scores: Tensor) -> Array:
 
 
 def _evidence(
-    runs: Runs, right: Flags, change: Array, unchanged: Array, groups: list[Group], seed: int,
-    noise: float, limit: float,
-) -> Evidence:  # fmt: skip
+    runs: Runs,
+    right: Flags,
+    change: Array,
+    unchanged: Array,
+    groups: list[Group],
+    seed: int,
+    noise: float,
+    limit: float,
+) -> Evidence:
     gap = runs.gap
     scale = max(abs(float(gap.mean())), 1e-9)
     return Evidence(
@@ -206,6 +231,10 @@ def _family(group: Group, change: Array, gap: Array, seed: int, noise: float) ->
         return Family(group.name, 0, 1.0, 0.0, stats.Interval(0.0, 0.0), group.complete)
     best = ties.first(means, noise)
     return Family(
-        group.name, len(means), (1 + reached) / (1 + len(means)), float(means[best]) / bottom,
-        stats.ratio_interval(change - group.change[best], gap, seed, noise), group.complete,
-    )  # fmt: skip
+        group.name,
+        len(means),
+        (1 + reached) / (1 + len(means)),
+        float(means[best]) / bottom,
+        stats.ratio_interval(change - group.change[best], gap, seed, noise),
+        group.complete,
+    )

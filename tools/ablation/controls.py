@@ -54,9 +54,12 @@ def directions(
     spread = spread / spread[0].clamp(min=1e-30)
     real = spread**2 / (spread**2 + _FADE**2)
     pools = [
-        drawn(count * _CANDIDATES // 8, len(own), rng).double() @ axes.T * (spread**power * real) @ axes
+        drawn(count * _CANDIDATES // 8, len(own), rng).double()
+        @ axes.T
+        * (spread**power * real)
+        @ axes
         for power in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
-    ]  # fmt: skip
+    ]
     pool = torch.cat([isotropic(len(own), count, seed + 2).double(), *pools])
     pool = pool - (pool @ own)[:, None] * own
     norms = pool.norm(dim=-1)

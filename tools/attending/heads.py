@@ -180,8 +180,11 @@ def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, 
         best = ties.first(beyond[:, halves].mean(1), scores.noise)
         held = ~halves
         found[kind] = Found(
-            kind, best // scores.heads, best % scores.heads,
-            stats.ratio_intervals(own, np.ones(count), seed), q[row],
+            kind,
+            best // scores.heads,
+            best % scores.heads,
+            stats.ratio_intervals(own, np.ones(count), seed),
+            q[row],
             Evidence(
                 sequences=count,
                 score=float(own[best, held].mean()),
@@ -190,5 +193,5 @@ def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, 
                 beyond=stats.mean_interval(beyond[best, held], seed, scores.noise),
                 q=float(q[row, best]),
             ),
-        )  # fmt: skip
+        )
     return found

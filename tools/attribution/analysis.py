@@ -95,9 +95,11 @@ def analyse(
             )
             readout.check(stream.full, stream.logits)
             shares = through(
-                readout, stream, torch.tensor(answers[some], device=model.device),
+                readout,
+                stream,
+                torch.tensor(answers[some], device=model.device),
                 None if wrongs is None else torch.tensor(wrongs[some], device=model.device),
-            )  # fmt: skip
+            )
             parts = shares.parts
             values = shares.values.double().numpy()
             own.append(values[:, :, 0])
@@ -126,10 +128,29 @@ def analyse(
     eligible = np.array([part.kind != "constant" for part in parts])
     chosen = ties.first(np.where(eligible, beyond[:, halves].mean(1), -np.inf), noise)
     return Analysis(
-        questions, parts, mine, control, size,
-        stats.ratio_intervals(mine, np.ones(count), seed), q, total, noise, chosen,
-        _evidence(chosen, mine, control, total, q, halves, error, str(model.fingerprint["dtype"]), seed, noise),
-    )  # fmt: skip
+        questions,
+        parts,
+        mine,
+        control,
+        size,
+        stats.ratio_intervals(mine, np.ones(count), seed),
+        q,
+        total,
+        noise,
+        chosen,
+        _evidence(
+            chosen,
+            mine,
+            control,
+            total,
+            q,
+            halves,
+            error,
+            str(model.fingerprint["dtype"]),
+            seed,
+            noise,
+        ),
+    )
 
 
 def _pairs(model: LocalModel, questions: Sequence[Question], seed: int) -> tuple[Ints, Ints | None]:
@@ -157,9 +178,17 @@ def _pairs(model: LocalModel, questions: Sequence[Question], seed: int) -> tuple
 
 
 def _evidence(
-    chosen: int, own: Array, unrelated: Array, total: Array, q: Array, halves: Flags, error: float,
-    dtype: str, seed: int, noise: float,
-) -> Evidence:  # fmt: skip
+    chosen: int,
+    own: Array,
+    unrelated: Array,
+    total: Array,
+    q: Array,
+    halves: Flags,
+    error: float,
+    dtype: str,
+    seed: int,
+    noise: float,
+) -> Evidence:
     """What the verdict needs, on the prompts that the choice of the part did not see."""
     held = ~halves if (~halves).any() else halves
     gap = total - unrelated.sum(0)

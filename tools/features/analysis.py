@@ -146,9 +146,18 @@ def analyse(
         dtype=dtype,
     )
     return Analysis(
-        tokens, active, evidence.l0, 1 - len(set(active.feature.tolist())) / autoencoder.d_sae, fvu,
-        evidence.fvu_interval, evidence.fvu_rotated, losses, evidence, autoencoder, notes,
-    )  # fmt: skip
+        tokens,
+        active,
+        evidence.l0,
+        1 - len(set(active.feature.tolist())) / autoencoder.d_sae,
+        fvu,
+        evidence.fvu_interval,
+        evidence.fvu_rotated,
+        losses,
+        evidence,
+        autoencoder,
+        notes,
+    )
 
 
 def _recovered(losses: dict[str, Array]) -> float:

@@ -170,9 +170,11 @@ def build(
     d_in, d_sae = w["W_enc"].shape
     d_out = w["W_dec"].shape[1]
     shapes = {
-        "W_dec": (d_sae, d_out), "b_dec": (d_out,), "W_skip": (d_out, d_in),
+        "W_dec": (d_sae, d_out),
+        "b_dec": (d_out,),
+        "W_skip": (d_out, d_in),
         **dict.fromkeys(("b_enc", "b_gate", "b_mag", "r_mag"), (d_sae,)),
-    }  # fmt: skip
+    }
     for name in names:
         if name in shapes and tuple(w[name].shape) != shapes[name]:
             raise ToolInputError(

@@ -183,9 +183,11 @@ def _find(reference: str) -> tuple[Path, dict[str, Any] | None, float | None]:
 
 def _folder(path: Path) -> tuple[Path, dict[str, Any] | None, float | None]:
     usual = path / WEIGHTS
-    found = [usual] if usual.is_file() else sorted(
-        p for p in path.glob("*.safetensors") if p.name != "sparsity.safetensors"
-    )  # fmt: skip
+    found = (
+        [usual]
+        if usual.is_file()
+        else sorted(p for p in path.glob("*.safetensors") if p.name != "sparsity.safetensors")
+    )
     if not found:
         pickled = [p.name for p in path.iterdir() if p.suffix in _REFUSED]
         why = (
@@ -222,9 +224,10 @@ def _download(reference: str) -> Path:
         if where is not None:  # the optional file is not cached; the needed ones are
             return where
         why = (
-            "HF_HUB_OFFLINE=1 forbids fetching it" if os.environ.get("HF_HUB_OFFLINE") == "1"
+            "HF_HUB_OFFLINE=1 forbids fetching it"
+            if os.environ.get("HF_HUB_OFFLINE") == "1"
             else "the hub cannot be reached"
-        )  # fmt: skip
+        )
         raise ToolInputError(f"{reference} is not in the local hub cache, and {why}") from error
     except (EntryNotFoundError, HfHubHTTPError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 NAMES = (
-    "hook_resid_pre", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "attn.hook_z", "mlp.hook_in",
-    "mlp.hook_out", "ln2.hook_normalized",
-)  # fmt: skip
+    "hook_resid_pre",
+    "hook_resid_post",
+    "hook_attn_out",
+    "hook_mlp_out",
+    "attn.hook_z",
+    "mlp.hook_in",
+    "mlp.hook_out",
+    "ln2.hook_normalized",
+)
 Change = Callable[["Tensor"], "Tensor | None"]
 """Sees activations [rows, tokens, width]; returns what replaces them, or None to leave them."""
 

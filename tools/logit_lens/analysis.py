@@ -63,11 +63,6 @@ class Analysis:
         """Over control targets."""
         return self.logp - self.other_logp
 
-    @property
-    def beyond_shuffled(self) -> Array:
-        """Over the same words in another order."""
-        return self.logp - self.shuffled_logp
-
 
 def make_units(
     model: LocalModel, rows: Sequence[Sequence[int]], targets: Sequence[int], seed: int
@@ -130,10 +125,19 @@ def analyse(
         halves = np.ones(len(units), dtype=np.bool_)
     chosen = _choose(rank, advantage, halves, noise)
     return Analysis(
-        units, logp, rank, other, other_rank, mixed.mean(-1), np.median(mixed_rank, -1),
-        own.top.numpy(), q, chosen,
-        _evidence(chosen, rank, advantage, beyond, q, halves, seed, noise), exactness,
-    )  # fmt: skip
+        units,
+        logp,
+        rank,
+        other,
+        other_rank,
+        mixed.mean(-1),
+        np.median(mixed_rank, -1),
+        own.top.numpy(),
+        q,
+        chosen,
+        _evidence(chosen, rank, advantage, beyond, q, halves, seed, noise),
+        exactness,
+    )
 
 
 def _shuffle(model: LocalModel, ids: list[int], rng: np.random.Generator) -> list[int]:

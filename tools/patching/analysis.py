@@ -133,19 +133,30 @@ def analyse(
     length = prepared.clean.ids.shape[1]
     # Each direction runs the cells and their placebos.
     forecast(
-        model, "the sweep", 2 * directions * len(cells) * prepared.clean.ids.numel(), progress,
+        model,
+        "the sweep",
+        2 * directions * len(cells) * prepared.clean.ids.numel(),
+        progress,
         at_once=settings.max_rows * length,
-    )  # fmt: skip
+    )
 
     def swept(label: str, receiver: Batch, donor: Tensor, over: list[Cell]) -> Array:
         progress.start(label, len(over))
         try:
             sweeping = partial(path_sweep, through=route) if settings.through else sweep
             scores = sweeping(
-                model, receiver, donor, over, settings.site, score,
-                max_rows=settings.max_rows, progress=progress,
-                on_halved=lambda rows: notes.append(f"memory ran out: at most {rows} rows a forward were used"),
-            )  # fmt: skip
+                model,
+                receiver,
+                donor,
+                over,
+                settings.site,
+                score,
+                max_rows=settings.max_rows,
+                progress=progress,
+                on_halved=lambda rows: notes.append(
+                    f"memory ran out: at most {rows} rows a forward were used"
+                ),
+            )
         finally:
             progress.finish()
         return np.asarray(scores.numpy(), dtype=np.float64)
@@ -183,29 +194,64 @@ def analyse(
         q = beyond(main.per_pair[:, has], placebo_effects.per_pair[:, has], settings.seed, noise)
     right = prefers(clean_logits, prepared, noise)
     evidence = _evidence(
-        chosen, runs, main, placebo_effects, halves, has, q, settings.seed, noise,
-        self_patch=self_patch, dtype=str(model.fingerprint["dtype"]),
+        chosen,
+        runs,
+        main,
+        placebo_effects,
+        halves,
+        has,
+        q,
+        settings.seed,
+        noise,
+        self_patch=self_patch,
+        dtype=str(model.fingerprint["dtype"]),
         right=right,
-    )  # fmt: skip
+    )
     return Analysis(
-        settings.layers, prepared.targets, cells, runs, right,
-        found.get("denoising"), found.get("noising"), placebo_effects, q, chosen, evidence,
-        noise / scale, fixed,
-        None if guess is None else _estimated(guess, keep, main, noise / scale, settings), notes,
-    )  # fmt: skip
+        settings.layers,
+        prepared.targets,
+        cells,
+        runs,
+        right,
+        found.get("denoising"),
+        found.get("noising"),
+        placebo_effects,
+        q,
+        chosen,
+        evidence,
+        noise / scale,
+        fixed,
+        None if guess is None else _estimated(guess, keep, main, noise / scale, settings),
+        notes,
+    )
 
 
 def _guess(
-    model: LocalModel, receiver: Batch, donor: Batch, donor_activations: Tensor, cells: list[Cell],
-    settings: Settings, score: Score, gap: Array, progress: Progress,
-) -> Array:  # fmt: skip
+    model: LocalModel,
+    receiver: Batch,
+    donor: Batch,
+    donor_activations: Tensor,
+    cells: list[Cell],
+    settings: Settings,
+    score: Score,
+    gap: Array,
+    progress: Progress,
+) -> Array:
     """Estimated effects of all cells in the direction of the verdict, normalised, [cells]."""
     progress.start(f"Estimating by {settings.method} gradients", len(receiver))
     try:
         change = estimate(
-            model, receiver, donor, donor_activations, cells, settings.site, score,
-            steps=_STEPS[settings.method], max_rows=settings.max_rows, progress=progress,
-        )  # fmt: skip
+            model,
+            receiver,
+            donor,
+            donor_activations,
+            cells,
+            settings.site,
+            score,
+            steps=_STEPS[settings.method],
+            max_rows=settings.max_rows,
+            progress=progress,
+        )
     finally:
         progress.finish()
     signed = change.numpy().astype(np.float64) * (1 if settings.denoising else -1)
@@ -247,10 +293,14 @@ def prefers(logits: Tensor, prepared: Prepared, noise: float) -> Flags:
 def _by_construction(model: LocalModel, settings: Settings, cells: list[Cell]) -> Flags:
     """The residual stream after the last layer at the last position *is* the clean run: no finding."""
     last = model.num_layers - 1
-    return np.array([
-        settings.site == "residual" and cell.layer == last and bool(cell.target.mask[:, -1].all())
-        for cell in cells
-    ])  # fmt: skip
+    return np.array(
+        [
+            settings.site == "residual"
+            and cell.layer == last
+            and bool(cell.target.mask[:, -1].all())
+            for cell in cells
+        ]
+    )
 
 
 def _mediator(effect: Array, noise: float, cells: list[Cell], fixed: Flags) -> int:
@@ -270,9 +320,20 @@ def _mediator(effect: Array, noise: float, cells: list[Cell], fixed: Flags) -> i
 
 
 def _evidence(
-    chosen: int, runs: Runs, main: Effects, fake: Effects, halves: Flags, has: Flags, q: Array, seed: int,
-    noise: float, *, self_patch: float, dtype: str, right: Flags,
-) -> Evidence:  # fmt: skip
+    chosen: int,
+    runs: Runs,
+    main: Effects,
+    fake: Effects,
+    halves: Flags,
+    has: Flags,
+    q: Array,
+    seed: int,
+    noise: float,
+    *,
+    self_patch: float,
+    dtype: str,
+    right: Flags,
+) -> Evidence:
     """What the verdict needs, measured on the pairs that the choice of the cell did not see."""
     gap = runs.gap
     other = ~halves if (~halves).sum() > 1 else np.ones_like(halves)

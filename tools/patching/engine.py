@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import See, after, entering, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.pairs import Target
@@ -87,22 +88,16 @@ def sweep(
 
     order = sorted(range(len(cells)), key=lambda index: cells[index].layer)
     scores = torch.empty(len(cells), len(receiver))
-    done = 0
-    while done < len(order):
-        some = order[done : done + max(1, max_rows // len(receiver) - 1)]
-        try:
-            with model.working():
-                logits = _forward(model, receiver, donor, [cells[i] for i in some], site)
-                scores[some] = score(logits).float().cpu()
-        except torch.cuda.OutOfMemoryError:
-            if len(some) == 1:
-                raise
-            torch.cuda.empty_cache()
-            max_rows = max(2 * len(receiver), max_rows // 2)
-            on_halved(max_rows)
-            continue
-        done += len(some)
+
+    def part(some: list[int]) -> None:
+        with model.working():
+            logits = _forward(model, receiver, donor, [cells[i] for i in some], site)
+            scores[some] = score(logits).float().cpu()
         progress.advance(len(some))
+
+    # The first rows of a forward are the unpatched run itself.
+    at_once = max(1, max_rows // len(receiver) - 1)
+    in_parts(order, at_once, part, lambda n: on_halved((n + 1) * len(receiver)))
     return scores
 
 

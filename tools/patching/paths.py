@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.engine import Cell, Score, capture, put
@@ -26,7 +27,6 @@ from gadfly.tools.patching.sites import HEADS, Port, Site, ports
 if TYPE_CHECKING:
     from torch import Tensor
 
-SENDERS: tuple[Site, ...] = ("attention", "mlp", "head")
 _FORM = re.compile(r"(\d+)(?:\.(\d+))?\.(query|key|value|mlp|attention)")
 
 
@@ -93,29 +93,27 @@ def path_sweep(
 
     still = (capture(model, receiver, "attention")[0], capture(model, receiver, "mlp")[0])
     scores = torch.empty(len(cells), len(receiver))
-    done = 0
-    while done < len(cells):
-        some = list(cells[done : done + max(1, max_rows // len(receiver))])
-        try:
-            scores[done : done + len(some)] = _some(
-                model, receiver, donor, some, site, score, through, still
-            )
-        except torch.cuda.OutOfMemoryError:
-            if len(some) == 1:
-                raise
-            torch.cuda.empty_cache()
-            max_rows = max(len(receiver), max_rows // 2)
-            on_halved(max_rows)
-            continue
-        done += len(some)
+
+    def part(some: list[int]) -> None:
+        these = [cells[i] for i in some]
+        scores[some] = _some(model, receiver, donor, these, site, score, through, still)
         progress.advance(len(some))
+
+    at_once = max(1, max_rows // len(receiver))
+    in_parts(range(len(cells)), at_once, part, lambda n: on_halved(n * len(receiver)))
     return scores
 
 
 def _some(
-    model: LocalModel, receiver: Batch, donor: Tensor, cells: list[Cell], site: Site, score: Score,
-    through: Sequence[Receiver], still: tuple[Tensor, Tensor],
-) -> Tensor:  # fmt: skip
+    model: LocalModel,
+    receiver: Batch,
+    donor: Tensor,
+    cells: list[Cell],
+    site: Site,
+    score: Score,
+    through: Sequence[Receiver],
+    still: tuple[Tensor, Tensor],
+) -> Tensor:
     groups, pairs = len(cells), len(receiver)
     tiled = Batch(*(t.repeat(groups, 1) for t in (receiver.ids, receiver.mask, receiver.positions)))
     with model.working():
@@ -129,8 +127,13 @@ def _some(
 
 @contextmanager
 def _sending(
-    model: LocalModel, pairs: int, donor: Tensor, cells: list[Cell], site: Site, still: tuple[Tensor, Tensor]
-) -> Iterator[None]:  # fmt: skip
+    model: LocalModel,
+    pairs: int,
+    donor: Tensor,
+    cells: list[Cell],
+    site: Site,
+    still: tuple[Tensor, Tensor],
+) -> Iterator[None]:
     """Hold every attention and MLP output still, but for each group's sender."""
     there = ports(model, site)
     handles: list[Any] = []

@@ -102,10 +102,12 @@ def analyse(
     answers = [unit.target for unit in units]
     filler = target.ids[target.slot]
     alone = _said(written(model, target, [filler]).expand(len(units), -1), answers)
-    token = np.concatenate([
-        _said(written(model, target, [u.ids[back] for u in some]), [u.target for u in some])
-        for some in (units[i : i + max_rows] for i in range(0, len(units), max_rows))
-    ])  # fmt: skip
+    token = np.concatenate(
+        [
+            _said(written(model, target, [u.ids[back] for u in some]), [u.target for u in some])
+            for some in (units[i : i + max_rows] for i in range(0, len(units), max_rows))
+        ]
+    )
     advantage = logp - other
     controls = [advantage, logp - alone] + ([] if swapped is None else [logp - swapped])
     # Every control must be beaten, so the largest p-value counts.

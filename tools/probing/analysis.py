@@ -80,8 +80,14 @@ def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
 
 
 def best_probe(
-    name: str, x: Tensor, data: Labelled, parts: Parts, methods: Sequence[Method], seed: int, dtype: str
-) -> Layered:  # fmt: skip
+    name: str,
+    x: Tensor,
+    data: Labelled,
+    parts: Parts,
+    methods: Sequence[Method],
+    seed: int,
+    dtype: str,
+) -> Layered:
     """Fit every layer, method and strength of ``x`` [layers, texts, hidden]; choose; measure."""
     import torch
 

@@ -51,8 +51,13 @@ def length(data: Labelled, parts: Parts, captured: Captured, seed: int) -> Measu
 
 
 def embeddings(
-    data: Labelled, parts: Parts, captured: Captured, methods: Sequence[Method], seed: int, dtype: str
-) -> Measured:  # fmt: skip
+    data: Labelled,
+    parts: Parts,
+    captured: Captured,
+    methods: Sequence[Method],
+    seed: int,
+    dtype: str,
+) -> Measured:
     """The same probes on the mean input embedding: the tokens, before any layer has run."""
     return best_probe(
         "embeddings", captured.embedding[None], data, parts, methods, seed, dtype
@@ -84,9 +89,13 @@ def random_weights(
     fresh = fresh.to(model.device, next(model.module.parameters()).dtype).eval()
     twin = LocalModel.wrap(fresh, model.tokenizer, name=f"{model.name} with random weights")
     captured = capture(
-        twin, data.texts, reduce, modules=twin.modules(site), progress=progress,
+        twin,
+        data.texts,
+        reduce,
+        modules=twin.modules(site),
+        progress=progress,
         label="Activations of random weights",
-    )  # fmt: skip
+    )
     dtype = str(twin.fingerprint["dtype"])
     return best_probe("random_weights", captured.layers, data, parts, methods, seed, dtype).test
 

@@ -168,11 +168,21 @@ def analyse(
         doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed, noise
     )
     return Analysis(
-        source=source, norm=norm, doses=doses, plain=plain, steered=by_direction[0], families=found,
-        instructed=_instructed(model, task, source.layer, settings, progress), effects_on_neutral=on_neutral,
-        texts=written, repetition=[float(np.mean([neutral.distinct(ids) for ids in row])) for row in written],
-        noise=noise, chosen=chosen, evidence=evidence, notes=notes,
-    )  # fmt: skip
+        source=source,
+        norm=norm,
+        doses=doses,
+        plain=plain,
+        steered=by_direction[0],
+        families=found,
+        instructed=_instructed(model, task, source.layer, settings, progress),
+        effects_on_neutral=on_neutral,
+        texts=written,
+        repetition=[float(np.mean([neutral.distinct(ids) for ids in row])) for row in written],
+        noise=noise,
+        chosen=chosen,
+        evidence=evidence,
+        notes=notes,
+    )
 
 
 def choose(doses: Sequence[float], on_neutral: SideEffects) -> int:
@@ -191,8 +201,14 @@ def within_bounds(on_neutral: SideEffects) -> list[bool]:
 
 
 def _measured(
-    model: LocalModel, task: Task, steps: Tensor, layer: int, settings: Settings, progress: Progress, notes: list[str]
-) -> tuple[Array, float]:  # fmt: skip
+    model: LocalModel,
+    task: Task,
+    steps: Tensor,
+    layer: int,
+    settings: Settings,
+    progress: Progress,
+    notes: list[str],
+) -> tuple[Array, float]:
     """The metric [conditions, prompts] of every row of ``steps``, and what rounding alone may change it by."""
 
     def halved(rows: int) -> None:
@@ -202,9 +218,12 @@ def _measured(
     new = settings.max_tokens if task.metric == "words" else 0
     rows = len(steps) * len(task.prompts)
     forecast(
-        model, "the dose-response", rows * (length + new), progress,
+        model,
+        "the dose-response",
+        rows * (length + new),
+        progress,
         at_once=min(rows, settings.max_rows) * length,
-    )  # fmt: skip
+    )
     progress.start("Steering: doses x directions x prompts", len(steps) * len(task.prompts))
     try:
         if task.metric != "words":
@@ -215,15 +234,30 @@ def _measured(
                 return scorer(logits, which)
 
             found = next_token(
-                model, task.prompts, steps, layer, settings.positions, score,
-                max_rows=settings.max_rows, on_done=progress.advance, on_halved=halved,
-            )  # fmt: skip
+                model,
+                task.prompts,
+                steps,
+                layer,
+                settings.positions,
+                score,
+                max_rows=settings.max_rows,
+                on_done=progress.advance,
+                on_halved=halved,
+            )
             return np.asarray(found.numpy(), dtype=np.float64), max(noise)
         written = continuations(
-            model, task.prompts, steps, layer, settings.positions, settings.max_tokens,
-            temperature=settings.temperature, seed=settings.seed, max_rows=settings.max_rows,
-            on_done=progress.advance, on_halved=halved,
-        )  # fmt: skip
+            model,
+            task.prompts,
+            steps,
+            layer,
+            settings.positions,
+            settings.max_tokens,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            max_rows=settings.max_rows,
+            on_done=progress.advance,
+            on_halved=halved,
+        )
         # A text has a word or has none: there is nothing to round.
         return np.array(
             [[task.has_word(model.tokenizer.decode(ids)) for ids in row] for row in written]
@@ -248,9 +282,15 @@ def _instructed(
 
 
 def _evidence(
-    doses: Sequence[float], chosen: int, plain: Array, steered: Array, families: dict[str, Array],
-    on_neutral: SideEffects, seed: int, noise: float,
-) -> Evidence:  # fmt: skip
+    doses: Sequence[float],
+    chosen: int,
+    plain: Array,
+    steered: Array,
+    families: dict[str, Array],
+    on_neutral: SideEffects,
+    seed: int,
+    noise: float,
+) -> Evidence:
     effect = steered[chosen] - plain
     ratio = on_neutral.perplexity[chosen] / on_neutral.unsteered
     compared = [

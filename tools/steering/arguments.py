@@ -66,9 +66,11 @@ class SteerArgs(DataArgs):
         default=None, description="in units of the mean residual norm; default: 7 from -1 to 1"
     )
     controls: int = Field(
-        default=20, ge=19, le=2000,
+        default=20,
+        ge=19,
+        le=2000,
         description="random directions of each kind; fewer than 19 could never reach p = 0.05",
-    )  # fmt: skip
+    )
     instruction: str | None = Field(
         default=None, min_length=1, description="prompt baseline: written before each prompt"
     )

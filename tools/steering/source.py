@@ -81,9 +81,12 @@ def from_contrast(
         )
     model.check_layer(layer)
     captured = capture(
-        model, [*contrast.positive, *contrast.negative], at(position),
-        modules=[model.blocks[layer]], progress=progress,
-    ).layers[0]  # fmt: skip
+        model,
+        [*contrast.positive, *contrast.negative],
+        at(position),
+        modules=[model.blocks[layer]],
+        progress=progress,
+    ).layers[0]
     difference = captured[:pairs] - captured[pairs:]
     if not difference.isfinite().all():
         raise ToolInputError(

@@ -109,8 +109,11 @@ def _padded(ids: list[list[int]]) -> tuple[Tensor, Tensor]:
     most = max((len(row) for row in ids), default=0) or 1
     table = torch.tensor([[*row, *[0] * (most - len(row))] for row in ids])
     weight = torch.tensor(
-        [[1 / len(row)] * len(row) + [0.0] * (most - len(row)) if row else [0.0] * most for row in ids]
-    )  # fmt: skip
+        [
+            [1 / len(row)] * len(row) + [0.0] * (most - len(row)) if row else [0.0] * most
+            for row in ids
+        ]
+    )
     return table, weight
 
 
