@@ -97,7 +97,7 @@ def test_the_users_own_proxy_is_the_way_out(place: Checkout) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("how", "command"), STARTS)
 def test_nothing_of_the_folder_arrives(how: str, command: str, place: Checkout) -> None:
-    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.faces.cli"]
+    start = [script(place)] if how == "script" else ["-m", "gadfly"]
     done = place.run(*start, *OFFLINE[command], "--json")
     assert done.returncode == 0, done.stderr
     assert place.arrived(named=["study.py"]) == []
@@ -106,7 +106,7 @@ def test_nothing_of_the_folder_arrives(how: str, command: str, place: Checkout) 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["script", "-m"])
 def test_nor_at_a_server_that_a_client_starts(how: str, place: Checkout) -> None:
-    start = [script(place)] if how == "script" else ["-m", "gadfly.agent.faces.cli"]
+    start = [script(place)] if how == "script" else ["-m", "gadfly"]
     done = place.run(*start, "mcp", stdin=HELLO)
     assert '"serverInfo"' in done.stdout, done.stderr
     assert place.arrived() == []

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from gadfly.errors import HomeError
-from gadfly.settings import HOME
+from gadfly.settings import HOME, data_folder
 
 
 def expanded(path: str | Path) -> Path:
@@ -20,12 +20,7 @@ def expanded(path: str | Path) -> Path:
 
 def home() -> Path:
     """The data folder, not yet created."""
-    named = HOME.value()
-    if named:
-        return expanded(named).resolve()
-    from platformdirs import user_data_path
-
-    return user_data_path("gadfly", appauthor=False)
+    return data_folder()
 
 
 def folder(*parts: str) -> Path:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from gadfly.errors import UsageError
@@ -146,15 +147,22 @@ def instead(values: Mapping[Setting, str]) -> Iterator[None]:
                 os.environ[setting.variable] = value
 
 
+def data_folder() -> Path:
+    """The folder that :data:`HOME` names, else the platform's own; not yet created."""
+    if named := HOME.value():
+        return Path(os.path.expanduser(named)).resolve()  # noqa: PTH111 (pathlib's own raises at ~nobody)
+    from platformdirs import user_data_path
+
+    return user_data_path("gadfly", appauthor=False)
+
+
 def _config() -> dict[str, str]:
     """The file's settings by ``table.key``, as a variable would hold them.
 
     Raises:
         UsageError: it cannot be read, or holds an unknown table or key, or a value of the wrong kind.
     """
-    from gadfly.home import home
-
-    path = home() / FILE
+    path = data_folder() / FILE
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-GADFLY = [sys.executable, "-m", "gadfly.agent.faces.cli"]
+GADFLY = [sys.executable, "-m", "gadfly"]
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:

@@ -128,7 +128,7 @@ async def refusal(request: Awaitable[Any]) -> MCPError:
 
 def command(home: Path, *arguments: str) -> StdioServerParameters:
     """``gadfly mcp`` as a client starts it."""
-    return _started(home, "-m", "gadfly.agent.faces.cli", "mcp", *arguments)
+    return _started(home, "-m", "gadfly", "mcp", *arguments)
 
 
 def made_command(home: Path) -> StdioServerParameters:

@@ -83,7 +83,7 @@ def _command(scope: str) -> tuple[str, list[str]]:
     return sys.executable, [
         "-P",
         "-m",
-        "gadfly.agent.faces.cli",
+        "gadfly",
     ]  # -P: no module of a working folder
 
 

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
 ]
-CHAT = [sys.executable, "-m", "gadfly.agent.faces.cli", "chat", "--llm", "openai/scripted"]
+CHAT = [sys.executable, "-m", "gadfly", "chat", "--llm", "openai/scripted"]
 
 
 def prompting(screen: str) -> bool:
@@ -156,7 +156,7 @@ def test_what_is_typed_pasted_and_completed_is_only_shown(tmux: Tmux, tmp_path: 
     tmux.run(
         sys.executable,
         "-m",
-        "gadfly.agent.faces.cli",
+        "gadfly",
         "--llm",
         "offline",
         "--no-experiment",

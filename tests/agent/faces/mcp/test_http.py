@@ -149,7 +149,7 @@ def test_a_wrong_start_is_one_line(
     if port == "taken":
         port = server.url.split(":")[2].split("/")[0]
     done = subprocess.run(
-        [sys.executable, "-m", "gadfly.agent.faces.cli", "mcp", "--http", "--port", port],
+        [sys.executable, "-m", "gadfly", "mcp", "--http", "--port", port],
         capture_output=True,
         text=True,
         env={**os.environ, "GADFLY_HOME": str(tmp_path), **environment},

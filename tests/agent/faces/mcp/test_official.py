@@ -109,7 +109,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def over_http(home: Path) -> Iterator[str]:
-    yield from _served(home, "-m", "gadfly.agent.faces.cli", "mcp", "--http")
+    yield from _served(home, "-m", "gadfly", "mcp", "--http")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_inspector(npm: Path, home: Path, over_http: str, transport: str, era: s
             after: list[str] = []
         else:
             place = ["-e", f"GADFLY_HOME={home}", "-e", "GADFLY_EMBEDDER=none"]
-            after = ["--", sys.executable, "-m", "gadfly.agent.faces.cli", "mcp"]
+            after = ["--", sys.executable, "-m", "gadfly", "mcp"]
         options = ["--protocol-era", era, "--format", "json", *asked]
         done = run(npm, "mcp-inspector", "--cli", *place, *options, *after)
         assert done.returncode == 0, (asked, done.returncode, done.stderr[-2000:])

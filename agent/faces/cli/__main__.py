@@ -1,5 +1,0 @@
-"""``python -m gadfly.agent.faces.cli``: the same as ``gadfly``."""
-
-from gadfly.agent.faces.cli import main
-
-main()

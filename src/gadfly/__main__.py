@@ -1,0 +1,5 @@
+"""``python -m gadfly``: the same as ``gadfly``."""
+
+from gadfly.agent.faces.cli import main
+
+main()
