@@ -71,10 +71,7 @@ class Record(BaseModel):
 def _entries(value: Any) -> Any:
     """Records and names of files as a list; records as JSON are parsed, and checked with their numbers."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"not JSON ({error})") from error
+        value = _json(value)
     if isinstance(value, dict | Record):
         value = [value]
     if not isinstance(value, list):
@@ -85,6 +82,13 @@ def _entries(value: Any) -> Any:
         item if isinstance(item, str | Record) else checked(Record, item, f"record {number}: ")
         for number, item in enumerate(value, 1)
     ]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"data given directly are not valid JSON ({error})") from error
 
 
 Data = Annotated[str | list[Record | str], Names.DATA, BeforeValidator(_entries)]
@@ -189,8 +193,10 @@ def _from_old(used: Mapping[str, Any]) -> list[Any]:
 def _listed(value: Any) -> list[Any]:
     """A list that the command line gives as JSON or with commas."""
     if isinstance(value, str):
-        listed = value.lstrip().startswith("[")
-        return list(json.loads(value)) if listed else [part.strip() for part in value.split(",")]
+        if value.lstrip()[:1] not in ("[", "{"):
+            return [part.strip() for part in value.split(",")]
+        value = _json(value)
+        return value if isinstance(value, list) else [value]
     return list(value)
 
 

@@ -117,7 +117,7 @@ def test_a_bad_file_is_one_line_before_a_model_is_loaded(
     ("data", "says"),
     [
         ([], "no records were given"),
-        ("[{]", "not JSON"),
+        ("[{]", "not valid JSON"),
         ([{"colour": 1}], "record 1: 'colour' does not belong here"),
         ([PAIR, {"prompt": "a"}], "record 2: no 'clean'"),
         ("/no/such/file", "cannot read /no/such/file"),

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
+from gadfly.tools.patching.verdict import Ground
 from gadfly.tools.stats import Interval
 from gadfly.tools.ties import reaches
 
-FEWEST_PAIRS = 8
 FEWEST_CONTROLS = 10
 SMALLEST_EFFECT = 0.25
 SIGNIFICANT = 0.05
@@ -52,25 +52,15 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Ground):
     """What the verdict is formed on. Effects are shares of the difference between clean and corrupt."""
 
-    pairs: int
     unchanged: float
     """How far replacing activations by themselves moved the metric, as a share of the effect to explain."""
     unchanged_limit: float
-    gap: Interval
-    gap_p: float
-    right: Interval
-    """Share of pairs whose clean run prefers the answer, as an interval."""
     effect: float
     interval: Interval
     families: Sequence[Family]
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
-        return self.gap.above(0) and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
@@ -80,18 +70,8 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"replacing activations by themselves moved the metric by {e.unchanged:.2g} of the effect to explain; "
             "it must not move it at all"
         )
-    if not e.has_gap:
-        return Verdict.NOT_SUPPORTED, (
-            "clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to remove"
-        )
-    if e.pairs < FEWEST_PAIRS:
-        return Verdict.INCONCLUSIVE, (
-            f"too few pairs for an interval: {e.pairs} given, at least {FEWEST_PAIRS} needed"
-        )
-    if e.right.low <= 0.5:
-        return Verdict.NOT_SUPPORTED, (
-            "the model does not prefer the answer on the clean prompts more often than a coin would"
-        )
+    if missing := e.missing("remove"):
+        return missing
     if not e.interval.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"the interval of the effect reaches 0: {e.effect:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"

@@ -27,27 +27,49 @@ SELF_PATCH_LIMIT = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the verdict is formed on. Effects are normalised."""
+class Ground:
+    """What must hold of the plain runs before anything is said of a change to them."""
 
     pairs: int
-    self_patch: float
-    self_patch_limit: float
     gap: Interval
     gap_p: float
     right: Interval
     """Share of pairs whose clean run prefers the answer, as an interval."""
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
+        return self.gap.above(0) and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
+
+    def missing(self, act: str) -> tuple[Verdict, str] | None:
+        """The verdict where there is no behaviour, or too few pairs; ``act``: what there is nothing to do with."""
+        if not self.has_gap:
+            return Verdict.NOT_SUPPORTED, (
+                f"clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to {act}"
+            )
+        if self.pairs < FEWEST_PAIRS:
+            return Verdict.INCONCLUSIVE, (
+                f"too few pairs for an interval: {self.pairs} given, at least {FEWEST_PAIRS} needed"
+            )
+        if self.right.low <= 0.5:
+            return Verdict.NOT_SUPPORTED, (
+                "the model does not prefer the answer on the clean prompts more often than a coin would"
+            )
+        return None
+
+
+@dataclass(frozen=True)
+class Evidence(Ground):
+    """What the verdict is formed on. Effects are normalised."""
+
+    self_patch: float
+    self_patch_limit: float
     effect: float
     interval: Interval
     placebo: float
     beyond_placebo: Interval | None
     """Effect minus placebo; None if no pair has a donor."""
     q: float
-
-    @property
-    def has_gap(self) -> bool:
-        """Whether clean and corrupt differ beyond chance; with few pairs the interval alone decides."""
-        return self.gap.above(0) and (self.gap_p <= 0.01 or self.pairs < FEWEST_PAIRS)
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
@@ -57,18 +79,8 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"patching a run into itself moved the metric by {e.self_patch:.2g} of the effect to explain; "
             "it must not move it at all"
         )
-    if not e.has_gap:
-        return Verdict.NOT_SUPPORTED, (
-            "clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to restore"
-        )
-    if e.pairs < FEWEST_PAIRS:
-        return Verdict.INCONCLUSIVE, (
-            f"too few pairs for an interval: {e.pairs} given, at least {FEWEST_PAIRS} needed"
-        )
-    if e.right.low <= 0.5:
-        return Verdict.NOT_SUPPORTED, (
-            "the model does not prefer the answer on the clean prompts more often than a coin would"
-        )
+    if missing := e.missing("restore"):
+        return missing
     if e.beyond_placebo is None:
         return Verdict.INCONCLUSIVE, (
             "no pair has another pair of the same shape with another answer, so there is no placebo; "
