@@ -82,7 +82,7 @@ def test_the_users_own_proxy_is_the_way_out(place: Checkout) -> None:
     place.proxied.clear()
     code = (
         "from gadfly.agent.jobs.ask import ask\nfrom gadfly.errors import LLMError\n"
-        "from gadfly.agent.llm import retry; retry._FIRST_WAIT = 0\n"
+        "from gadfly.agent.llm import road; road._FIRST_WAIT = 0\n"
         "try: ask('what is activation patching?', experiments=False)\n"
         "except LLMError: pass\n"
         "import os; assert os.environ.get('GADFLY_ALLOW_PRIVATE') is None"

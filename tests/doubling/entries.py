@@ -17,10 +17,10 @@ from gadfly.agent.answers import receipts, sentences
 from gadfly.agent.answers.answer import Claim, Receipt
 from gadfly.agent.answers.offline import extract
 from gadfly.agent.jobs.redteam import blocks, claims, overclaims, trace
+from gadfly.agent.llm import asking
 from gadfly.agent.markup import phrase
 from gadfly.agent.markup import prose as prose_of_anybody
-from gadfly.agent.turn import rewriting
-from gadfly.agent.turn.skeptic import cues, outrank, split
+from gadfly.agent.turn.skeptic import outrank, split
 from gadfly.corpus import documents, markup, plain, quotes
 from gadfly.corpus.convert import (
     article,
@@ -614,7 +614,7 @@ ENTRIES: dict[str, Entry] = {
     "sentences": Entry(sentences.segments, (sentences,)),
     "verdicts": Entry(lambda t: outrank.hold_to_verdicts(_verified(t), _Runs()), (outrank,)),
     "skeptic": Entry(split.split, (split,)),
-    "model's JSON": Entry(lambda t: (split.read_json(t, list), split.read_json(t, dict)), (split,)),
+    "model's JSON": Entry(lambda t: (asking.list_in(t), asking.object_in(t)), (asking,)),
     "model's marks": Entry(
         lambda t: split.split(
             t + " I am convinced it holds.",
@@ -622,8 +622,7 @@ ENTRIES: dict[str, Entry] = {
         ),
         (split,),
     ),
-    "rewriting": Entry(rewriting._list, (rewriting,)),
-    "cues": Entry(cues.CUE.search, (cues,)),
+    "cues": Entry(split._CUE.search, (split,)),
     "excerpts": Entry(
         lambda t: extract.choose("What do words say, and how?", [_passage(t)]), (extract,)
     ),
