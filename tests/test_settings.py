@@ -88,7 +88,7 @@ def test_an_old_name_says_which_to_use(
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("[models]\nmain = 'x/y'\n", r"'models' is no table of settings; valid: \[llm\], \[chat\]"),
+        ("[model]\nmain = 'x/y'\n", r"'model' is no table of settings; valid: \[llm\], \[chat\]"),
         ("llm = 3\n", "'llm' is no table"),
         ("[chat]\nshel = true\n", "unknown key 'shel' in .chat.; valid: shell"),
         ("[chat]\nshell = 'yes'\n", "must be true or false"),
@@ -122,3 +122,8 @@ def test_doctor_shows_each_with_its_source_and_no_secret(tmp_path: Path) -> None
     shown = gadfly("doctor", home=tmp_path / "home", **around).stdout
     assert all(each.name in shown for each in settings.ALL)
     assert "hidden" not in done.stdout + shown
+
+
+def test_the_table_of_the_llm_is_read_by_its_old_name() -> None:
+    configured("[models]\nmain = 'openai/x'\n")
+    assert settings.LLM.value() == "openai/x"

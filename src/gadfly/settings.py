@@ -130,6 +130,7 @@ ALLOW_PRIVATE = NAMED["allow_private"]
 MCP_TOKEN = NAMED["mcp_token"]
 IMAGES = NAMED["images"]
 SHELL = NAMED["shell"]
+_ONCE = {"models": "llm"}  # tables by the name that they had
 _IN_FILE = {setting.key: setting for setting in ALL if setting.key}
 
 
@@ -171,10 +172,11 @@ def _config() -> dict[str, str]:
         raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     tables = list(dict.fromkeys(key.partition(".")[0] for key in _IN_FILE))
     found = {}
-    for table, entries in data.items():
+    for written, entries in data.items():
+        table = _ONCE.get(written, written)
         if table not in tables or not isinstance(entries, dict):
             raise UsageError(
-                f"{path}: {table!r} is no table of settings; valid: [{'], ['.join(tables)}]"
+                f"{path}: {written!r} is no table of settings; valid: [{'], ['.join(tables)}]"
             )
         for key, value in entries.items():
             found[f"{table}.{key}"] = _as_told(f"{table}.{key}", value, str(path))
