@@ -209,7 +209,9 @@ def _heat_map(chart: HeatMap) -> Canvas:
                 axes.text(column, row, _plain(word[:9]), fontsize=6, color=ink, **_CENTRED)
     for axes in grid[len(chart.panels) :]:
         axes.set_visible(False)
-    canvas.colorbar(scale, ax=list(grid), shrink=0.9).set_label(chart.unit, fontsize=9)
+    bar = canvas.colorbar(scale, ax=list(grid), shrink=0.9)
+    bar.set_label(chart.unit, fontsize=9)
+    bar.ax.tick_params(labelsize=7)
     return canvas
 
 
