@@ -8,6 +8,7 @@ that earlier versions took in its place (``pairs_file``, ``prompts``, …) still
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
@@ -102,10 +103,29 @@ def data_field(fields: str, fewest: int, task: str) -> Any:
         fewest: the smallest number of records that can give a verdict other than ``inconclusive``.
         task: an example of a task.
     """
+    record = _with_only(fields)
+
+    def shown(schema: dict[str, Any]) -> None:
+        """The schema tells an LLM the fields of this tool, not of all."""
+        schema["anyOf"] = [{"type": "string"}, {"type": "array", "items": record}]
+
     return Field(
-        description=f"records with {fields}, at least {fewest} for a verdict: a file with one JSON object a line, "
-        f"{TASK}NAME (prompts of the demo model, such as {TASK}{task}), or the records themselves"
+        json_schema_extra=shown,
+        description=f"records with {fields}, at least {fewest} for a verdict: a JSON Lines file, "
+        f"a task of the demo model such as {TASK}{task}, or the records",
     )
+
+
+def _with_only(fields: str) -> dict[str, Any]:
+    """The JSON schema of a record that has the fields which a text names; those of several kinds are left open."""
+    kinds: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in Record.model_fields}
+    kinds |= {name: {} for name in ("answer", "wrong", "label", "group")}
+    kinds |= {
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "spans": {"type": "object"},
+    }
+    named = {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", fields)}
+    return {"type": "object", "properties": named}
 
 
 class DataArgs(ExperimentArgs):

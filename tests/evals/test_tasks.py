@@ -134,5 +134,7 @@ def test_every_tools_schema_reaches_inspect_whole() -> None:
             },
         }
         told = chat._tool(schema)
-        assert set(told.parameters.properties) == set(tool.args.model_fields)
+        assert set(told.parameters.properties) == set(
+            schema["function"]["parameters"]["properties"]
+        )
         assert "$ref" not in told.model_dump_json()

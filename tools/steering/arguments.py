@@ -26,7 +26,7 @@ class SteerArgs(DataArgs):
 
     data: Data = data_field(
         "prompt (or messages) and perhaps answer and wrong, which are to become likelier and less likely; and others "
-        "with positive and negative, a text with the property and one without",
+        "with positive and negative: the property is in one and not in the other",
         8,
         "sentiment",
     )
