@@ -91,12 +91,12 @@ class ExperimentArgs(ToolArgs):
     )
     device: str = Field(
         default="auto",
-        description="auto, cpu, cuda:1, mps, balanced or a JSON device map",
+        description="auto, cpu, cuda:1, mps, balanced or a JSON map",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: float32 on CPU, the checkpoint's own on a GPU"
+        default="auto", description="auto: float32 on CPU, else the checkpoint's"
     )
-    seed: int = Field(default=0, ge=0, description="seeds sampling, splits, bootstrap and placebos")
+    seed: int = Field(default=0, ge=0, description="of sampling, splits, bootstrap and placebos")
 
 
 class Context(Protocol):

@@ -111,19 +111,19 @@ def data_field(fields: str, fewest: int, task: str) -> Any:
 
     return Field(
         json_schema_extra=shown,
-        description=f"records with {fields}, at least {fewest} for a verdict: a JSON Lines file, "
-        f"a task of the demo model such as {TASK}{task}, or the records",
+        description=f"records with {fields}, {fewest} or more for a verdict: a JSON Lines file, "
+        f"a task of the demo model ({TASK}{task}, ...) or the records",
     )
 
 
 def _with_only(fields: str) -> dict[str, Any]:
-    """The JSON schema of a record that has the fields which a text names; those of several kinds are left open."""
-    kinds: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in Record.model_fields}
-    kinds |= {name: {} for name in ("answer", "wrong", "label", "group")}
-    kinds |= {
-        "messages": {"type": "array", "items": {"type": "object"}},
-        "spans": {"type": "object"},
-    }
+    """The JSON schema of a record that has the fields which a text names, short: their commonest kinds."""
+    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    kinds: dict[str, dict[str, Any]] = dict.fromkeys(Record.model_fields, text)
+    kinds["answer"] = {"anyOf": [text, texts]}
+    kinds["label"] = {"anyOf": [text, {"type": "integer"}]}
+    kinds["messages"] = {"type": "array", "items": {"type": "object"}}
+    kinds["spans"] = {"type": "object"}
     named = {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", fields)}
     return {"type": "object", "properties": named}
 

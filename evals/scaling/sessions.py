@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
     question: str
     reply: str
-    lens: dict[str, str] | None
+    lens: dict[str, Any] | None
 
 
 class Done(NamedTuple):
@@ -63,7 +63,7 @@ def turns(count: int, experiments: bool) -> list[Asked]:
         Asked(
             f"{questions[number % len(questions)]} (turn {number})",
             f"These are the findings of turn {number}.",
-            {"prompt": each.prompt, "answer": each.answer, "wrong": each.wrong}
+            {"data": [{"prompt": each.prompt, "answer": each.answer, "wrong": each.wrong}]}
             if experiments
             else None,
         )

@@ -38,7 +38,7 @@ def of(shape: type[Any], args: DataArgs) -> list[Any]:
 @pytest.mark.parametrize("tool", ON_DATA, ids=lambda tool: tool.name)
 def test_a_tool_shows_data_alone_and_takes_the_old_names(tool: Tool[Any, Any]) -> None:
     schema = tool.args.model_json_schema()["properties"]
-    assert "data" in schema and "at least" in schema["data"]["description"]
+    assert "data" in schema and "or more for a verdict" in schema["data"]["description"]
     old = {name for group in tool.args.OLD for name in group}
     assert not old & set(schema)
     command = command_for(tool)
