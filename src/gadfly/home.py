@@ -10,17 +10,9 @@ import os
 from pathlib import Path
 
 from gadfly.errors import HomeError
-from gadfly.settings import HOME, data_folder
+from gadfly.settings import HOME, expanded, home
 
-
-def expanded(path: str | Path) -> Path:
-    """A path as its user wrote it: ``~`` is his home, and a ``~name`` that nobody has is a name like any other."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises there)
-
-
-def home() -> Path:
-    """The data folder, not yet created."""
-    return data_folder()
+__all__ = ["expanded", "folder", "home"]
 
 
 def folder(*parts: str) -> Path:

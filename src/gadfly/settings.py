@@ -148,10 +148,15 @@ def instead(values: Mapping[Setting, str]) -> Iterator[None]:
                 os.environ[setting.variable] = value
 
 
-def data_folder() -> Path:
-    """The folder that :data:`HOME` names, else the platform's own; not yet created."""
+def expanded(path: str | Path) -> Path:
+    """A path as its user wrote it: ``~`` is his home, and a ``~name`` that nobody has is a name like any other."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's own raises there)
+
+
+def home() -> Path:
+    """The data folder that :data:`HOME` names, else the platform's own; not yet created."""
     if named := HOME.value():
-        return Path(os.path.expanduser(named)).resolve()  # noqa: PTH111 (pathlib's own raises at ~nobody)
+        return expanded(named).resolve()
     from platformdirs import user_data_path
 
     return user_data_path("gadfly", appauthor=False)
@@ -163,7 +168,7 @@ def _config() -> dict[str, str]:
     Raises:
         UsageError: it cannot be read, or holds an unknown table or key, or a value of the wrong kind.
     """
-    path = data_folder() / FILE
+    path = home() / FILE
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
