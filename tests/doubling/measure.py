@@ -50,16 +50,18 @@ def growth(
     run: Callable[[Any], Any],
     *,
     large: int = LARGE,
+    least: int = 1_000,
     doublings: int = 3,
     seconds: Callable[[Any, Callable[[Any], Any]], float] | None = None,
 ) -> Growth:
     """How the time of ``run(make(size))`` grows up to ``size = large``.
 
+    What takes long is measured on less, down to ``least`` characters.
     An input that is refused with an error of Gadfly's own is answered like any other; other errors get out.
     """
     taken = seconds or elapsed
     first = taken(make(large >> doublings), run)
-    while first > _SLOW and large > 1_000:
+    while first > _SLOW and large > least:
         large >>= doublings
         first = taken(make(large >> doublings), run)
     found = Growth(first, taken(make(large), run), large, doublings)

@@ -74,6 +74,7 @@ def test_a_rule_on_its_own_examples(name: str) -> None:
                 make,
                 rules()[name].check,
                 large=large,
+                least=1_000 if large == LARGE else large,
                 doublings=DOUBLINGS,
                 seconds=_without_parsing,
             )
