@@ -79,8 +79,8 @@ def swept(
 
 
 def judged(ending: Ending) -> list[str]:
-    """A program whose work was done as the signal came ended well; else, what is wrong."""
-    if ending.code in (0, 1) and ending.own < 0.3 and "gadfly: stopped" not in ending.err:
+    """A program whose work was done as the signal came ended well, and as soon; else, what is wrong."""
+    if ending.code in (0, 1) and ending.own <= SOON and "gadfly: stopped" not in ending.err:
         return []
     return ending.problems()
 
