@@ -102,6 +102,45 @@ def test_a_wrong_file_is_one_line(body: str, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_cannot_be_read_at_all_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured("[llm]\nmain = " + "[" * 5000 + "]" * 5000 + "\n")
+    with pytest.raises(UsageError, match=r"cannot read .*config.toml"):
+        settings.SHELL.on()
+    (tmp_path / "loop").symlink_to("loop")
+    done = gadfly("runs", home=tmp_path / "loop")
+    assert done.returncode == 2
+    assert "GADFLY_HOME cannot be" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_old_name_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.LLM.was, "")
+    assert settings.LLM.value() == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("ftp://me:hidden@h", "ftp://***@h"),
+        ("ftp://me:hid/hidden@h/x", "ftp://***@h/x"),
+        ("me:hidden@h", "***@h"),
+        ("me:hid/hid@hidden@h:1", "***@h:1"),
+        ("ftp://h/x", "ftp://h/x"),
+    ],
+)
+@pytest.mark.parametrize("setting", [settings.API_BASE, settings.CHROMA])
+def test_a_wrong_address_shows_no_password(
+    setting: settings.Setting, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting.variable, value)
+    with pytest.raises(UsageError) as caught:
+        setting.value()
+    assert f"not '{shown}'" in str(caught.value)
+    assert setting.shown().value == shown
+
+
 def test_doctor_shows_each_with_its_source_and_no_secret(tmp_path: Path) -> None:
     around = {
         "GADFLY_API_KEY": "sk-hidden-123456",

@@ -26,7 +26,8 @@ from typing import Any, Literal, NamedTuple
 from gadfly.errors import UsageError
 
 FILE = "config.toml"
-_PASSWORD = re.compile(r"(?<=//)[^/@]*(?=@)")
+# Who logs in where, with or without a scheme before it; a password may hold a slash.
+_LOGIN = re.compile(r"(?<=//)\S+(?=@)|^[^\s/:]+:(?!//)\S+(?=@)")
 
 
 class Found(NamedTuple):
@@ -86,13 +87,14 @@ class Setting:
             UsageError: it is not what the setting takes, its old name is used, or the file cannot be used.
         """
         given = self.given(environment)
-        if not given.value and self.was and self.was in (environment or os.environ):
+        here = os.environ if environment is None else environment
+        if not given.value and here.get(self.was, "").strip():
             raise UsageError(
                 f"{self.was} is not read any more; set {self.variable} instead "
                 "(the model that is studied is named by --model)"
             )
         if given.value and not re.fullmatch(self.pattern, given.value, re.DOTALL | re.IGNORECASE):
-            shown = "what it is set to" if self.secret else repr(given.value)
+            shown = "what it is set to" if self.secret else repr(_without_login(given.value))
             raise UsageError(f"{self.name} takes {self.accepts}, not {shown}; change or unset it")
         return given
 
@@ -109,7 +111,11 @@ class Setting:
         value, source = self.given()
         if not value:
             return Found(self.default, source)
-        return Found("set" if self.secret else _PASSWORD.sub("***", value), source)
+        return Found("set" if self.secret else _without_login(value), source)
+
+
+def _without_login(value: str) -> str:
+    return _LOGIN.sub("***", value)
 
 
 _TABLE = resources.files("gadfly").joinpath("settings.toml").read_text(encoding="utf-8")
@@ -154,9 +160,16 @@ def expanded(path: str | Path) -> Path:
 
 
 def home() -> Path:
-    """The data folder that :data:`HOME` names, else the platform's own; not yet created."""
+    """The data folder that :data:`HOME` names, else the platform's own; not yet created.
+
+    Raises:
+        UsageError: the name is a link that leads back to itself.
+    """
     if named := HOME.value():
-        return expanded(named).resolve()
+        try:
+            return expanded(named).resolve()
+        except (OSError, RuntimeError) as error:
+            raise UsageError(f"{HOME.name} cannot be {named!r}: {error}; name a folder") from error
     from platformdirs import user_data_path
 
     return user_data_path("gadfly", appauthor=False)
@@ -173,7 +186,7 @@ def _config() -> dict[str, str]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     tables = list(dict.fromkeys(key.partition(".")[0] for key in _IN_FILE))
     found = {}
