@@ -76,6 +76,11 @@ def slug(text: str, longest: int = 80) -> str:
     return words[:longest].strip("-")
 
 
+def slugs(path: str) -> str:
+    """A path for ids: the slug of each part, the last one without its suffix."""
+    return "/".join(slug(part) for part in re.sub(r"\.\w+$", "", path).split("/"))
+
+
 def year_of(value: Any) -> int | None:
     """A year from front matter (``2023``, ``"2023"``, ``"2023-05-01"``), or None."""
     found = re.search(r"\b(1[89]\d\d|20\d\d)\b", str(value or ""))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,8 @@ from gadfly.corpus.fetch.transport import CheckedTransport
 from gadfly.settings import ALLOW_PRIVATE
 
 DAY = 86_400.0
+WEEK = 7 * DAY
+_EVER = 100 * 365 * DAY
 Keep = Callable[[Response], bool]
 _KEPT = ("content-type", "content-disposition", "etag", "last-modified", "link")
 
@@ -132,6 +134,37 @@ class Client:
 def default_client() -> Client:
     """The client of this process: shared, so that every source keeps the same pace."""
     return Client()
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How a source fetches, and how long that stays fresh. ``refresh`` asks the server now, whatever is kept here.
+
+    ``pinned`` says of what is asked for that it never changes: a fixed version.
+    """
+
+    client: Client | None = None
+    refresh: bool = False
+    stamp: int = field(default_factory=time.time_ns, compare=False)
+
+    def use(self) -> Client:
+        return self.client if self.client is not None else default_client()
+
+    def get(self, url: str, *, pinned: bool = False, **how: Any) -> Response:
+        """Fetch a URL as :meth:`Client.get` does, or take a copy that is fresh enough."""
+        return self.use().get(url, max_age=self.max_age(pinned=pinned), **how)
+
+    def period(self, *, pinned: bool = False) -> str:
+        """The part of a fingerprint that goes out of date: each week, or never for a fixed version."""
+        if self.refresh:
+            return f"refresh {self.stamp}"
+        return "pinned" if pinned else f"week {int(time.time() // WEEK)}"
+
+    def max_age(self, *, pinned: bool = False) -> float:
+        """How old a kept copy may be, in seconds."""
+        if self.refresh:
+            return 0.0
+        return _EVER if pinned else DAY
 
 
 def _conditions(held: Mapping[str, str]) -> dict[str, str]:

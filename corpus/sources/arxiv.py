@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from gadfly.corpus.convert import atom, html, latex, latexml
+from gadfly.corpus.convert import atom, html, latex, latexml, pdf
 from gadfly.corpus.documents import Document, normalise
 from gadfly.corpus.fetch.archives import gunzip, members
-from gadfly.corpus.fetch.client import Client, Keep
+from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import Response
-from gadfly.corpus.sources import pdf
+from gadfly.corpus.sources.base import Origin
 from gadfly.errors import CorpusError, MissingExtraError
 
 _READER = "2"  # raise it when the same paper comes out differently
@@ -44,6 +44,14 @@ class Places:
     page: str = "https://arxiv.org/abs/"
 
 
+class _Body(NamedTuple):
+    text: str
+    title: str
+    authors: tuple[str, ...]
+    licence: str | None = None
+    year: int | None = None
+
+
 @dataclass(frozen=True)
 class ArxivSource:
     """One paper, by id (``2301.05217``, ``2301.05217v2``, ``hep-th/9901001``) or by any of its URLs."""
@@ -68,9 +76,8 @@ class ArxivSource:
 
     def documents(self) -> Iterator[Document]:
         entry = self._entry()
-        held = self._body()
+        form, held, tried = self._body()
         title = (entry.title if entry else "") or held.title or self.name
-        authors = entry.authors if entry else held.authors
         text = held.text
         if entry and entry.abstract and "abstract" not in text[:3_000].lower():
             text = f"## Abstract\n\n{entry.abstract}\n\n{text}"
@@ -81,16 +88,15 @@ class ArxivSource:
             kind="paper",
             source=self.name,
             year=(entry.year if entry else None) or _year_of_id(self.id) or held.year,
-            authors=authors,
+            authors=entry.authors if entry else held.authors,
             url=f"{self.places.page}{self.id}{self.version}",
             licence=held.licence,
-            version=None,
             meta={
-                "format": held.format,
+                "format": form,
                 "arxiv": self.id,
                 "arxiv_version": (entry.version if entry else "") or self.version,
                 **({"category": entry.category} if entry and entry.category else {}),
-                **({"not_read": held.tried} if held.tried else {}),
+                **({"not_read": tried} if tried else {}),
             },
         )
 
@@ -111,8 +117,8 @@ class ArxivSource:
             raise FetchError(url, f"arXiv has no paper {self.id}{self.version}", status=404)
         return entry
 
-    def _body(self) -> _Body:
-        """The text in the best format that can be had.
+    def _body(self) -> tuple[str, _Body, tuple[str, ...]]:
+        """The best format that can be had, the paper in it, and why not in those before it.
 
         Raises:
             FetchError: none can; the message has the reason for each.
@@ -121,7 +127,7 @@ class ArxivSource:
         forms = {"html": self._html, "ar5iv": self._older, "latex": self._latex, "pdf": self._pdf}
         for form, read in forms.items():
             try:
-                return read(tuple(reasons))
+                return form, read(), tuple(reasons)
             except FetchError as error:
                 if error.status in (429, 503):
                     raise  # asking for more of the same would only make it worse
@@ -130,15 +136,15 @@ class ArxivSource:
                 reasons.append(f"{form}: {error}")
         raise FetchError(f"{self.places.page}{self.id}{self.version}", "; ".join(reasons))
 
-    def _html(self, tried: tuple[str, ...]) -> _Body:
-        return self._page(f"{self.places.html}{self.id}{self.version}", "html", tried)
+    def _html(self) -> _Body:
+        return self._page(f"{self.places.html}{self.id}{self.version}")
 
-    def _older(self, tried: tuple[str, ...]) -> _Body:
+    def _older(self) -> _Body:
         if self.version:
             raise CorpusError("it holds no versions")
-        return self._page(f"{self.places.older}{self.id}", "ar5iv", tried)
+        return self._page(f"{self.places.older}{self.id}")
 
-    def _page(self, url: str, form: str, tried: tuple[str, ...]) -> _Body:
+    def _page(self, url: str) -> _Body:
         """The paper in a page that LaTeXML made."""
         response = self._get(url, accept="text/html", keep=_is_paper)
         text = response.text()
@@ -147,11 +153,9 @@ class ArxivSource:
         if not _is_paper(response):
             raise CorpusError("there is none")
         page = html.read(text, response.url)
-        return _Body(
-            form, page.text, page.facts.title, page.facts.authors, page.facts.licence, None, tried
-        )
+        return _Body(page.text, page.facts.title, page.facts.authors, page.facts.licence)
 
-    def _latex(self, tried: tuple[str, ...]) -> _Body:
+    def _latex(self) -> _Body:
         url = f"{self.places.source}{self.id}{self.version}"
         data = self._get(
             url, size=_SOURCE_SIZE, keep=lambda response: not response.looks_like_html()
@@ -162,38 +166,20 @@ class ArxivSource:
             data = gunzip(data, _SOURCE_SIZE)
         if data[:4] in (b"%!PS", b"%PDF"):
             raise CorpusError("the source is PostScript or a PDF")
+        files = {"paper.tex": data}
         if data[257:262] == b"ustar":
-            files = {
-                each.path: each.data
-                for each in members(data, lambda path: bool(_TEXT_FILES.search(path)))
-            }
-        else:
-            files = {"paper.tex": data}
+            wanted = members(data, lambda path: bool(_TEXT_FILES.search(path)))
+            files = {each.path: each.data for each in wanted}
         paper = latex.read(files)
-        return _Body("latex", paper.text, paper.title, paper.authors, None, None, tried)
+        return _Body(paper.text, paper.title, paper.authors)
 
-    def _pdf(self, tried: tuple[str, ...]) -> _Body:
-        data = self._get(f"{self.places.pdf}{self.id}{self.version}", accept="application/pdf").body
-        held = pdf.document(data, "x", source="x", kind="paper", fallback_title="")
-        return _Body("pdf", held.text, held.title, held.authors, None, held.year, tried)
+    def _pdf(self) -> _Body:
+        url = f"{self.places.pdf}{self.id}{self.version}"
+        held = pdf.read(self._get(url, accept="application/pdf").body)
+        return _Body(held.text, held.title, held.authors, year=held.year)
 
-    def _get(
-        self, url: str, *, accept: str = "*/*", size: int | None = None, keep: Keep = lambda _: True
-    ) -> Response:
-        client: Client = self.fetching.use()
-        age = self.fetching.max_age(pinned=bool(self.version))
-        return client.get(url, accept=accept, max_age=age, size=size, keep=keep)
-
-
-@dataclass(frozen=True)
-class _Body:
-    format: str
-    text: str
-    title: str
-    authors: tuple[str, ...]
-    licence: str | None
-    year: int | None
-    tried: tuple[str, ...]
+    def _get(self, url: str, **how: Any) -> Response:
+        return self.fetching.get(url, pinned=bool(self.version), **how)
 
 
 def parse_id(target: str) -> tuple[str, str]:
@@ -230,3 +216,6 @@ def _year_of_id(identifier: str) -> int | None:
     digits = identifier.rpartition("/")[2]
     year = int(digits[:2])
     return 1900 + year if year >= 91 else 2000 + year
+
+
+ORIGIN = Origin(ArxivSource, "arxiv:ID", owns=is_arxiv_url)

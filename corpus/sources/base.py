@@ -1,12 +1,17 @@
-"""The one protocol behind which every origin of documents stands, and the document that a Markdown text makes."""
+"""What every origin of documents has in common: the :class:`Source` that it is, the :class:`Origin` that it declares,
+and the document that a Markdown text makes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gadfly.corpus.documents import Document, normalise, year_of
-from gadfly.corpus.markup import blocks
+from gadfly.corpus.markup import blocks, split_front_matter
+
+if TYPE_CHECKING:
+    from gadfly.corpus.fetch.client import Fetching
 
 _KNOWN = {"title", "kind", "year", "authors", "author", "url", "licence", "license", "version"}
 
@@ -28,35 +33,56 @@ class Source(Protocol):
     def documents(self) -> Iterator[Document]: ...
 
 
-def from_markdown(
-    identifier: str,
-    fields: dict[str, Any],
-    body: str,
-    *,
-    source: str,
-    kind: str,
-    fallback_title: str,
-    meta: dict[str, Any] | None = None,
-) -> Document:
-    """A document from front-matter fields and a Markdown body; fields it does not know go to ``meta``."""
-    text = normalise(body)
-    title = str(fields.get("title") or "").strip() or _first_heading(text) or fallback_title
+class Origin(NamedTuple):
+    """How users name what a source reads. A module of this folder that declares one as ``ORIGIN`` is found by itself.
+
+    ``form`` is shown in messages (``arxiv:ID``); what stands before its colon, or is one of ``aliases``, begins a
+    target of this origin, and so does an address that it ``owns``. ``opens`` makes the source of such a target.
+    """
+
+    opens: Callable[[str, Fetching], Source]
+    form: str = ""
+    aliases: tuple[str, ...] = ()
+    owns: Callable[[str], bool] = lambda _: False
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a document before its text is read. ``title`` counts where the text has none of its own."""
+
+    id: str
+    source: str
+    kind: str
+    title: str = ""
+    url: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None) -> Document:
+    """A document from a Markdown text and the fields of its front matter, which is taken off here if not given.
+
+    Fields that are not known go to ``meta``.
+    """
+    if fields is None:
+        fields, text = split_front_matter(text)
+    text = normalise(text)
+    title = str(fields.get("title") or "").strip() or _first_heading(text) or about.title
     authors = fields.get("authors") or fields.get("author") or ()
     if isinstance(authors, str):
         authors = [authors]
     extra = {key: value for key, value in fields.items() if key not in _KNOWN}
     return Document(
-        id=identifier,
+        id=about.id,
         title=" ".join(title.split()),
         text=text,
-        kind=str(fields.get("kind") or kind),
-        source=source,
+        kind=str(fields.get("kind") or about.kind),
+        source=about.source,
         year=year_of(fields.get("year")),
         authors=tuple(str(author) for author in authors),
-        url=str(fields["url"]) if fields.get("url") else None,
+        url=str(fields.get("url") or about.url) or None,
         licence=str(fields.get("licence") or fields.get("license") or "") or None,
         version=str(fields["version"]) if fields.get("version") else None,
-        meta=_plain({**extra, **(meta or {})}),
+        meta=_plain({**extra, **about.meta}),
     )
 
 

@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from gadfly.corpus.convert.soup import attribute, classes, first, parse, pick, words
 from gadfly.corpus.documents import Document, slug
+from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import Response
+from gadfly.corpus.sources.base import About, Origin
 from gadfly.corpus.sources.html import document
 from gadfly.errors import CorpusError
 
@@ -80,7 +81,8 @@ class DriveSource:
             return
         self.skipped.clear()
         found = False
-        for name, inner in self._listed(place.id):
+        url = f"{self.hosts.drive}/embeddedfolderview?id={place.id}"
+        for name, inner in listing(self._get(url).text())[:_MOST_FILES]:
             if inner.kind == "file" and not _READABLE.search(name):
                 self.skipped[name] = "not a kind of file that is read"
                 continue
@@ -90,29 +92,18 @@ class DriveSource:
             except CorpusError as error:
                 self.skipped[name] = str(error)
         if not found:
-            raise FetchError(
-                self._folder_url(place.id), f"no file in it could be read{_first_of(self.skipped)}"
-            )
-
-    # -- one document ----------------------------------------------------------------------------
+            first_of = "".join(f" ({each}: {why})" for each, why in list(self.skipped.items())[:1])
+            raise FetchError(url, f"no file in it could be read{first_of}")
 
     def _one(self, place: Place, name: str = "") -> Document:
-        response = self._document(place) if place.kind != "file" else self._file(place.id)
-        shown = (
-            f"{self.hosts.docs}/document/d/{place.id}"
-            if place.kind != "file"
-            else self._file_url(place.id)
-        )
+        if place.kind == "file":
+            response, shown = self._file(place.id), f"{self.hosts.drive}/file/d/{place.id}/view"
+        else:
+            response, shown = self._document(place), f"{self.hosts.docs}/document/d/{place.id}"
         title = re.sub(r"\.\w{1,8}$", "", name or response.filename or "") or place.id
-        found = document(
-            response,
-            f"drive/{slug(title, 60)}-{slug(place.id)[:6]}",
-            source=self.name,
-            kind="document",
-            url=shown,
-            fallback_title=title,
-            meta={"drive": place.id},
-        )
+        identifier = f"drive/{slug(title, 60)}-{slug(place.id)[:6]}"
+        about = About(identifier, self.name, "document", title, shown, {"drive": place.id})
+        found = document(response, about)
         if "content-disposition" not in response.headers or place.kind == "file":
             return found
         return found.model_copy(update={"title": title})  # an export is named like its document
@@ -139,32 +130,17 @@ class DriveSource:
 
     def _get(self, url: str) -> Response:
         try:
-            response = self.fetching.use().get(
-                url, max_age=self.fetching.max_age(), size=_SIZE, keep=_is_content
-            )
+            response = self.fetching.get(url, size=_SIZE, keep=_is_content)
         except FetchError as error:
             if error.status in (401, 403):
                 raise FetchError(url, _PRIVATE, status=error.status) from error
             if error.status == 404:
-                raise FetchError(
-                    url, "there is no such file, or " + _PRIVATE, status=404
-                ) from error
+                reason = f"there is no such file, or {_PRIVATE}"
+                raise FetchError(url, reason, status=404) from error
             raise
         if _LOGIN.search(response.url):
             raise FetchError(url, _PRIVATE, status=401)
         return response
-
-    # -- folders ---------------------------------------------------------------------------------
-
-    def _listed(self, identifier: str) -> list[tuple[str, Place]]:
-        url = self._folder_url(identifier)
-        return listing(self._get(url).text())[:_MOST_FILES]
-
-    def _folder_url(self, identifier: str) -> str:
-        return f"{self.hosts.drive}/embeddedfolderview?id={identifier}"
-
-    def _file_url(self, identifier: str) -> str:
-        return f"{self.hosts.drive}/file/d/{identifier}/view"
 
 
 def parse_link(url: str) -> Place:
@@ -266,6 +242,4 @@ def _is_content(response: Response) -> bool:
     return exported or named or not response.looks_like_html()
 
 
-def _first_of(skipped: dict[str, str]) -> str:
-    name = next(iter(skipped), "")
-    return f" ({name}: {skipped[name]})" if name else ""
+ORIGIN = Origin(DriveSource, owns=is_drive_url)

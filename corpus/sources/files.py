@@ -15,14 +15,13 @@ from typing import Any
 
 from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
-from gadfly.corpus.fetch.response import decode as decode_page
+from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.readers import dump, notebook, papers, prose, python
-from gadfly.corpus.readers.encoding import decode as decode
 from gadfly.corpus.readers.encoding import text_of
 from gadfly.corpus.readers.page import Page
 from gadfly.corpus.readers.report import Report
-from gadfly.corpus.sources import html, pdf
-from gadfly.corpus.sources.base import from_markdown
+from gadfly.corpus.sources.base import About, from_markdown
+from gadfly.corpus.sources.html import from_page, from_pdf
 from gadfly.errors import CorpusError, MissingExtraError
 from gadfly.home import expanded
 
@@ -111,16 +110,12 @@ class FilesSource:
         saved = SAVED.get(path.suffix.lower())
         if not saved:
             return [self._document(path, page) for page in self._pages(path)]
-        about: dict[str, Any] = {
-            "source": self.name,
-            "fallback_title": path.stem,
-            "meta": {"path": str(path), "file": self._relative(path)},
-        }
-        data, identifier = path.read_bytes(), self._identifier(path)
+        meta = {"path": str(path), "file": self._relative(path)}
+        kind = "paper" if saved == "pdf" else "page"
+        about = About(self._identifier(path), self.name, kind, path.stem, meta=meta)
+        data = path.read_bytes()
         try:
-            if saved == "pdf":
-                return [pdf.document(data, identifier, kind="paper", **about)]
-            return [html.from_page(decode_page(data), identifier, kind="page", **about)]
+            return [from_pdf(data, about) if saved == "pdf" else from_page(decode(data), about)]
         except CorpusError as error:
             raise CorpusError(f"cannot read {self._relative(path)}: {error}") from error
 
@@ -168,12 +163,7 @@ class FilesSource:
         meta: dict[str, Any] = {"path": str(path), "file": self._relative(path)}
         if page.notices:
             meta["notices"] = list(page.notices)
-        return from_markdown(
-            self._identifier(path, page.part),
-            page.fields,
-            page.body,
-            source=self.name,
-            kind=self.kind,
-            fallback_title=page.part.rsplit("/", 1)[-1] or path.stem,
-            meta=meta,
-        )
+        title = page.part.rsplit("/", 1)[-1] or path.stem
+        identifier = self._identifier(path, page.part)
+        about = About(identifier, self.name, self.kind, title, meta=meta)
+        return from_markdown(about, page.body, page.fields)

@@ -1,34 +1,35 @@
-"""The documentation of a GitHub repository: its README, its docs folder, its Markdown and reStructuredText.
+"""The documentation of a GitHub repository: its README, its docs folder, its Markdown, reStructuredText and notebooks.
 
-Fetched as one archive and read in memory. Leaves out code, tests, changelogs; notebooks are read by
-whoever passes a ``notebooks`` function.
+Fetched as one archive and read in memory. Leaves out code, tests, changelogs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from gadfly.corpus.convert import licence
-from gadfly.corpus.documents import Document, slug
+from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, commit_of, members
+from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import decode
-from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources.base import from_markdown
+from gadfly.corpus.readers import notebook
+from gadfly.corpus.sources.base import About, Origin, Source, from_markdown
+from gadfly.corpus.sources.html import WebSource
 from gadfly.errors import CorpusError
 
-_READER = "1"  # raise it when the same repository comes out differently
+_READER = "2"  # raise it when the same repository comes out differently
 _SIZE = 300_000_000
 _TARGET = re.compile(
     r"(?:github:|(?:https?://)?(?:www\.)?github\.com/)"
     r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/(?P<repo>[\w.-]{1,100}?)(?:\.git)?"
     r"(?:@(?P<ref>[\w./-]{1,200})|/tree/(?P<tree>[\w.-]{1,200})|/)?(?:[?#].*)?"
 )
-_TEXT = (".md", ".mdx", ".markdown", ".rst")
+_BLOB = re.compile(r"https?://(?:www\.)?github\.com/([^/]+)/([^/]+)/(?:blob|raw)/([^?#]+)")
+_TEXT = (".md", ".mdx", ".markdown", ".rst", ".ipynb")
 _DOCS = (*_TEXT, ".txt")
 _SKIPPED = re.compile(
     r"(?i)(^|/)(\.[^/]+|node_modules|vendor|third[_-]party|external|tests?|testdata|fixtures|site-packages|dist|build"
@@ -47,8 +48,6 @@ class GithubSource:
 
     target: str
     fetching: Fetching = field(default_factory=Fetching)
-    notebooks: Callable[[str, str], str] | None = None
-    """The Markdown of a notebook, from its text and its path."""
     archive: str = "https://codeload.github.com"
     site: str = "https://github.com"
 
@@ -61,9 +60,7 @@ class GithubSource:
         return f"github:{owner}/{repo}" + (f"@{ref}" if ref else "")
 
     def fingerprint(self) -> str:
-        return (
-            f"github {_READER} {bool(self.notebooks)} {self.fetching.period(pinned=self._pinned())}"
-        )
+        return f"github {_READER} {self.fetching.period(pinned=self._pinned())}"
 
     def documents(self) -> Iterator[Document]:
         owner, repo, ref = parse_target(self.target)
@@ -72,9 +69,7 @@ class GithubSource:
         at = commit or ref or "HEAD"
         named: str | None = None
         pages: list[tuple[str, bytes]] = []
-        for member in members(
-            data, lambda path: self._wanted(_inner(path)), Bounds(each=5_000_000)
-        ):
+        for member in members(data, lambda path: _wanted(_inner(path)), Bounds(each=5_000_000)):
             path = _inner(member.path)
             if licence.FILES.match(path):
                 named = named or licence.name_of(decode(member.data))
@@ -85,67 +80,37 @@ class GithubSource:
         for path, content in sorted(pages):
             document = self._document(f"{owner}/{repo}", path, content, at)
             if document is not None and document.text.strip():
-                yield document.model_copy(
-                    update={"licence": document.licence or named, "version": commit and commit[:12]}
-                )
+                facts = {"licence": document.licence or named, "version": commit and commit[:12]}
+                yield document.model_copy(update=facts)
 
     def _archive(self, owner: str, repo: str, ref: str) -> bytes:
         url = f"{self.archive}/{owner}/{repo}/tar.gz/{quote(ref or 'HEAD', safe='/')}"
-        age = self.fetching.max_age(pinned=self._pinned())
         try:
-            return self.fetching.use().get(url, max_age=age, size=_SIZE).body
+            return self.fetching.get(url, pinned=self._pinned(), size=_SIZE).body
         except FetchError as error:
             if error.status == 404:
-                reason = f"there is no public repository {owner}/{repo}" + (
-                    f" with {ref}" if ref else ""
-                )
+                reason = f"there is no public repository {owner}/{repo}"
+                reason += f" with {ref}" if ref else ""
                 raise FetchError(url, reason, status=404) from error
             raise
 
     def _document(self, project: str, path: str, data: bytes, at: str) -> Document | None:
         text = decode(data)
         if path.endswith(".ipynb"):
-            if self.notebooks is None:
-                return None
             try:
-                text = self.notebooks(text, path)
+                text = notebook.read(text, path).body
             except CorpusError:  # one broken notebook is no reason to lose the repository
                 return None
-        fields, body = split_front_matter(text)
         owner, repo = project.split("/")
-        stem = re.sub(r"\.\w+$", "", path)
-        parts = [slug(part) for part in stem.split("/")]
-        short = stem.rpartition("/")[2]
-        title = (
-            path
-            if short.lower() in ("readme", "index")
-            else short.replace("_", " ").replace("-", " ")
-        )
+        short = re.sub(r"\.\w+$", "", path).rpartition("/")[2]
+        named = re.sub("[_-]", " ", short) if short.lower() not in ("readme", "index") else path
+        identifier = f"github/{owner.lower()}/{slug(repo)}/{slugs(path)}"
+        meta = {"file": path, "repository": project}
         document = from_markdown(
-            f"github/{owner.lower()}/{slug(repo)}/" + "/".join(parts),
-            fields,
-            body,
-            source=self.name,
-            kind="library-doc",
-            fallback_title=title,
-            meta={"file": path, "repository": project},
+            About(identifier, self.name, "library-doc", named, meta=meta), text
         )
-        return document.model_copy(
-            update={
-                "title": f"{repo}: {document.title}",
-                "url": f"{self.site}/{project}/blob/{at}/{quote(path)}",
-            }
-        )
-
-    def _wanted(self, path: str) -> bool:
-        if licence.FILES.match(path):
-            return True
-        if not path or _SKIPPED.search(path) or _CHORES.search(path):
-            return False
-        lower = path.lower()
-        if lower.endswith(".ipynb"):
-            return self.notebooks is not None
-        return lower.endswith(_DOCS if _DOC_FOLDER.match(path) else _TEXT)
+        url = f"{self.site}/{project}/blob/{at}/{quote(path)}"
+        return document.model_copy(update={"title": f"{repo}: {document.title}", "url": url})
 
     def _pinned(self) -> bool:
         return bool(re.fullmatch(r"[0-9a-f]{40}", parse_target(self.target)[2]))
@@ -177,3 +142,28 @@ def is_repository_url(url: str) -> bool:
 def _inner(path: str) -> str:
     """A path without the folder that GitHub puts around everything."""
     return path.partition("/")[2]
+
+
+def _wanted(path: str) -> bool:
+    if licence.FILES.match(path):
+        return True
+    if not path or _SKIPPED.search(path) or _CHORES.search(path):
+        return False
+    return path.lower().endswith(_DOCS if _DOC_FOLDER.match(path) else _TEXT)
+
+
+def _opened(target: str, fetching: Fetching) -> Source:
+    """A repository, or one file of it by the address of its page."""
+    blob = _BLOB.match(target)
+    if blob is None:
+        return GithubSource(target, fetching)
+    owner, repo, path = blob.groups()
+    raw = f"https://raw.githubusercontent.com/{owner}/{repo}/{quote(path, safe='/%')}"
+    return WebSource(raw, "library-doc", fetching)
+
+
+ORIGIN = Origin(
+    _opened,
+    "github:OWNER/REPO[@REF]",
+    owns=lambda url: is_repository_url(url) or bool(_BLOB.match(url)),
+)

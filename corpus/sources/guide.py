@@ -8,9 +8,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from gadfly.corpus.documents import Document, slug
-from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.readers.encoding import decode
-from gadfly.corpus.sources.base import from_markdown
+from gadfly.corpus.sources.base import About, from_markdown
 
 
 class GuideSource:
@@ -35,11 +34,8 @@ class GuideSource:
 
     def documents(self) -> Iterator[Document]:
         for place, card in self._cards():
-            fields, body = split_front_matter(decode(card.read_bytes()))
-            stem = place.rsplit("/", 1)[-1]
-            document = from_markdown(
-                f"guide/{place}", fields, body, source=self.name, kind="guide", fallback_title=stem
-            )
+            about = About(f"guide/{place}", self.name, "guide", place.rsplit("/", 1)[-1])
+            document = from_markdown(about, decode(card.read_bytes()))
             if document.text:
                 yield document
 

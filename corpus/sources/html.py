@@ -1,4 +1,4 @@
-"""Web pages: :class:`WebSource` for a URL, :func:`from_page` for a page that is here already.
+"""Web pages: :class:`WebSource` for a URL, :func:`from_page` and :func:`from_pdf` for what is here already.
 
 A URL may turn out to hold a PDF or plain text; what it holds is told by its bytes, since servers are
 often wrong about it.
@@ -9,22 +9,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urljoin, urlsplit
 
-from gadfly.corpus.convert import html
+from gadfly.corpus.convert import html, pdf
 from gadfly.corpus.documents import Document, normalise, slug
+from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.redact import redact
 from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources import pdf
-from gadfly.corpus.sources.base import from_markdown
+from gadfly.corpus.sources.base import About, from_markdown
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same page comes out differently
+_ACCEPT = "text/html, application/pdf;q=0.9, text/plain;q=0.9, */*;q=0.5"
 _ANNOUNCEMENT = 1_500  # words; a page that names a PDF and has fewer is not the paper itself
 
 
@@ -45,15 +44,9 @@ class WebSource:
         return f"web {_READER} {self.fetching.period()}"
 
     def documents(self) -> Iterator[Document]:
-        response = self.fetching.use().get(
-            self.url,
-            accept="text/html, application/pdf;q=0.9, text/plain;q=0.9, */*;q=0.5",
-            max_age=self.fetching.max_age(),
-        )
-        found = document(
-            response, web_id(self.url), source=self.name, kind=self.kind, url=redact(self.url)
-        )
-        yield self._whole(found)
+        response = self.fetching.get(self.url, accept=_ACCEPT)
+        about = About(web_id(self.url), self.name, self.kind, url=redact(self.url))
+        yield self._whole(document(response, about))
 
     def _whole(self, found: Document) -> Document:
         """The paper itself, where the page is only its announcement; the page knows the facts better."""
@@ -61,12 +54,8 @@ class WebSource:
         if not announced or len(found.text.split()) > _ANNOUNCEMENT:
             return found
         try:
-            response = self.fetching.use().get(
-                urljoin(self.url, announced), max_age=self.fetching.max_age()
-            )
-            paper = pdf.document(
-                response.body, found.id, source=self.name, kind="paper", fallback_title=found.title
-            )
+            response = self.fetching.get(urljoin(self.url, announced))
+            paper = from_pdf(response.body, About(found.id, self.name, "paper"))
         except CorpusError as error:
             return found.model_copy(update={"meta": {**found.meta, "not_read": [str(error)]}})
         return found.model_copy(
@@ -74,73 +63,73 @@ class WebSource:
         )
 
 
-def document(
-    response: Response,
-    identifier: str,
-    *,
-    source: str,
-    kind: str,
-    url: str,
-    fallback_title: str = "",
-    meta: dict[str, Any] | None = None,
-) -> Document:
-    """A document from whatever a URL holds.
+def document(response: Response, about: About) -> Document:
+    """A document from whatever a URL (``about.url``) holds.
 
     Raises:
         FetchError: nothing that can be read; the message names the URL.
     """
     body = response.body
-    title = fallback_title or response.filename or url
-    held: dict[str, Any] = {"source": source, "kind": kind, "fallback_title": title, "meta": meta}
+    about = replace(about, title=about.title or response.filename or about.url)
     try:
         if body[:1024].lstrip().startswith(b"%PDF-"):
-            return pdf.document(body, identifier, url=url, **held)
+            return from_pdf(body, about)
         if b"\0" in body[:2_000] and body[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             kind_of = response.media_type or "unknown kind"
             raise CorpusError(f"it holds neither a page, a PDF nor a text ({kind_of})")
         if response.looks_like_html():
-            return from_page(response.text(), identifier, url=url, **held)
+            return from_page(response.text(), about)
         fields, text = split_front_matter(response.text())
         if not text.strip():
             raise CorpusError("it is empty")
-        return from_markdown(identifier, {"url": url, **fields}, text, **held)
+        return from_markdown(about, text, fields)
     except FetchError:
         raise
     except CorpusError as error:
-        raise FetchError(url, str(error)) from error
+        raise FetchError(about.url, str(error)) from error
 
 
-def from_page(
-    text: str,
-    identifier: str,
-    *,
-    source: str,
-    kind: str,
-    fallback_title: str,
-    url: str = "",
-    meta: dict[str, Any] | None = None,
-) -> Document:
+def from_page(text: str, about: About) -> Document:
     """A document from the text of an HTML page.
 
     Raises:
         CorpusError: the page holds no text.
     """
-    page = html.read(text, url)
+    page = html.read(text, about.url)
+    facts = page.facts
     return Document(
-        id=identifier,
-        title=page.facts.title or fallback_title,
+        id=about.id,
+        title=facts.title or about.title,
         text=normalise(page.text),
-        kind=kind,
-        source=source,
-        year=page.facts.year,
-        authors=page.facts.authors,
-        url=url or None,
-        licence=page.facts.licence,
-        meta={
-            "format": "html",
-            **({"pdf": page.facts.pdf} if page.facts.pdf else {}),
-            **(meta or {}),
-        },
+        kind=about.kind,
+        source=about.source,
+        year=facts.year,
+        authors=facts.authors,
+        url=about.url or None,
+        licence=facts.licence,
+        meta={"format": "html", **({"pdf": facts.pdf} if facts.pdf else {}), **about.meta},
+    )
+
+
+def from_pdf(data: bytes, about: About) -> Document:
+    """A document from the bytes of a PDF.
+
+    Raises:
+        CorpusError: it is damaged, locked, or a scan.
+    """
+    held = pdf.read(data)
+    facts = {"format": "pdf", "pages": held.pages, "sha256": hashlib.sha256(data).hexdigest()}
+    unread = {"unread_pages": list(held.unread)} if held.unread else {}
+    return Document(
+        id=about.id,
+        title=held.title or about.title,
+        text=normalise(held.text),
+        kind=about.kind,
+        source=about.source,
+        year=held.year,
+        authors=held.authors,
+        url=about.url or None,
+        meta={**facts, **unread, **about.meta},
     )
 
 

@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from gadfly import tables
 from gadfly.corpus.documents import Document, normalise, slug
+from gadfly.corpus.sources.base import Origin
 from gadfly.corpus.sources.pydoc import page
+from gadfly.errors import CorpusError
+
+if TYPE_CHECKING:
+    from gadfly.corpus.fetch.client import Fetching
 
 _READER = "1"  # raise it when pages come out differently for the same package version
 
@@ -48,12 +55,14 @@ class InstalledSource:
             return None
 
     def fingerprint(self) -> str:
-        return f"{self.package}=={self.version()} {_READER} {hash_of(self.pages)}"
+        pages = hashlib.sha256(repr(self.pages).encode()).hexdigest()[:12]
+        return f"{self.package}=={self.version()} {_READER} {pages}"
 
     def documents(self) -> Iterator[Document]:
         version = self.version()
-        root = _package_folder(self.package)
-        if version is None or root is None:
+        spec = find_spec(self.package)
+        roots = list(spec.submodule_search_locations or []) if spec else []
+        if version is None or not roots:
             return
         about = metadata.metadata(self.package).json
         licence = str(about.get("license_expression") or about.get("license") or "")[:60]
@@ -62,7 +71,7 @@ class InstalledSource:
             text = str(about["description"])
             yield self._document("readme", f"{self.package} README", text, version, licence)
         for wanted in self.pages:
-            for module, path in _modules(self.package, root, wanted.module):
+            for module, path in _modules(self.package, Path(roots[0]), wanted.module):
                 source = path.read_text(encoding="utf-8", errors="replace")
                 try:
                     text = page(module, source, names=wanted.names, body_lines=wanted.body_lines)
@@ -88,23 +97,13 @@ class InstalledSource:
 def installed_sources() -> list[InstalledSource]:
     """The packages that Gadfly's experiments are written in, limited to what interpretability touches."""
     return [
-        InstalledSource(
-            "nnterp", (Pages("nnterp", body_lines=25), Pages("nnterp.*", body_lines=25))
-        ),
-        InstalledSource("nnsight", tuple(Pages(module) for module in _NNSIGHT)),
-        InstalledSource("transformers", _TRANSFORMERS, readme=False),
+        InstalledSource(each["name"], tuple(map(_pages, each["pages"])), each["readme"])
+        for each in tables.table(__file__)["package"]
     ]
 
 
-def hash_of(pages: tuple[Pages, ...]) -> str:
-    """A short name for a choice of pages, so that a changed choice is read again."""
-    return hashlib.sha256(repr(pages).encode()).hexdigest()[:12]
-
-
-def _package_folder(package: str) -> Path | None:
-    spec = find_spec(package)
-    locations = list(spec.submodule_search_locations or []) if spec else []
-    return Path(locations[0]) if locations else None
+def _pages(row: dict[str, Any]) -> Pages:
+    return Pages(row["module"], tuple(row.get("names", ())), row.get("body_lines", 0))
 
 
 def _modules(package: str, root: Path, pattern: str) -> Iterator[tuple[str, Path]]:
@@ -123,51 +122,18 @@ def _modules(package: str, root: Path, pattern: str) -> Iterator[tuple[str, Path
             return
 
 
-_NNSIGHT = (
-    "nnsight",
-    "nnsight.intervention.envoy",
-    "nnsight.intervention.errors",
-    "nnsight.intervention.hooks",
-    "nnsight.intervention.interleaver",
-    "nnsight.intervention.batching",
-    "nnsight.intervention.source",
-    "nnsight.intervention.tracing.*",
-    "nnsight.modeling.*",
-    "nnsight.modeling.mixins.*",
-    "nnsight.util",
-)
+def _opened(target: str, _: Fetching) -> InstalledSource:
+    """A package of this environment; those that Gadfly knows well are limited to what matters."""
+    name = target.partition(":")[2].strip()
+    known = next((each for each in installed_sources() if each.package == name), None)
+    if known is not None:
+        return known
+    source = InstalledSource(name, (Pages(name), Pages(f"{name}.*")))
+    if source.version() is None:
+        raise CorpusError(
+            f"no package {name} is installed here; to read it without installing: pypi:{name}"
+        )
+    return source
 
-_FAMILIES = ("gpt2", "gpt_neox", "llama", "qwen3", "gemma3")
 
-_TRANSFORMERS = (
-    Pages(
-        "transformers.modeling_outputs",
-        names=(
-            "ModelOutput",
-            "BaseModelOutput",
-            "BaseModelOutputWithPast",
-            "CausalLMOutputWithPast",
-        ),
-    ),
-    Pages(
-        "transformers.cache_utils",
-        names=("CacheLayerMixin", "Cache", "DynamicLayer", "DynamicCache", "StaticCache"),
-    ),
-    Pages(
-        "transformers.tokenization_utils_base", names=("BatchEncoding", "PreTrainedTokenizerBase")
-    ),
-    Pages(
-        "transformers.modeling_utils",
-        names=("PreTrainedModel", "AttentionInterface", "ModuleUtilsMixin"),
-    ),
-    Pages(
-        "transformers.masking_utils",
-        names=("create_causal_mask", "eager_mask", "sdpa_mask", "AttentionMaskInterface"),
-    ),
-    Pages("transformers.generation.utils", names=("GenerateDecoderOnlyOutput", "GenerationMixin")),
-    Pages("transformers.generation.configuration_utils", names=("GenerationConfig",)),
-    Pages("transformers.generation.stopping_criteria"),
-    Pages("transformers.integrations.sdpa_attention", body_lines=25),
-    Pages("transformers.utils.output_capturing", body_lines=25),
-    *(Pages(f"transformers.models.{each}.modeling_{each}", body_lines=20) for each in _FAMILIES),
-)
+ORIGIN = Origin(_opened, "installed:NAME")

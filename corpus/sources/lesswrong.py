@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from gadfly.corpus.convert.html import fragment
 from gadfly.corpus.documents import Document, normalise, slug, year_of
+from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import Response
+from gadfly.corpus.sources.base import Origin
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same post comes out differently
@@ -35,25 +36,15 @@ _FIELDS = (
     "_id title slug pageUrl postedAt url user { displayName username } "
     "coauthors { displayName username } contents { html }"
 )
-_COMMENT = "_id postedAt baseScore user { displayName username } contents { html }"
-_FORMS = (
-    (
-        "post(selector: {_id: $id})",
-        "comments(selector: {postCommentsTop: {postId: $id}}, limit: 200)",
-    ),
-    (
-        "post(input: {selector: {_id: $id}})",
-        'comments(input: {terms: {view: "postCommentsTop", postId: $id, limit: 200}})',
-    ),
-)
+_QUERY = f"query GadflyPost($id: String!) {{ post(%s) {{ result {{ {_FIELDS} }} }} }}"
+_FORMS = ("selector: {_id: $id}", "input: {selector: {_id: $id}}")
 
 
 @dataclass(frozen=True)
 class LessWrongSource:
-    """One post, by id or by any of its URLs; ``comments`` adds what readers wrote below it."""
+    """One post, by id or by any of its URLs."""
 
     target: str
-    comments: bool = False
     fetching: Fetching = field(default_factory=Fetching)
     base: str | None = None
     """Where the forum is; told by the URL if not given."""
@@ -64,7 +55,7 @@ class LessWrongSource:
 
     @property
     def name(self) -> str:
-        return f"lesswrong:{self.id}" + ("+comments" if self.comments else "")
+        return f"lesswrong:{self.id}"
 
     def __post_init__(self) -> None:
         parse_id(self.target)
@@ -73,10 +64,9 @@ class LessWrongSource:
         return f"lesswrong {_READER} {self.fetching.period()}"
 
     def documents(self) -> Iterator[Document]:
-        data = self._ask()
-        post = data["post"]
+        post = self._ask()
         url = str(post.get("pageUrl") or f"{self._forum()}/posts/{self.id}")
-        yield parse(post, data["comments"], url=url, source=self.name)
+        yield parse(post, url=url, source=self.name)
 
     def _forum(self) -> str:
         if self.base is not None:
@@ -88,8 +78,8 @@ class LessWrongSource:
         url = f"{self._forum()}/graphql"
         age = self.fetching.max_age()
         reason = ""
-        for query in self._queries():
-            payload = {"query": query, "variables": {"id": self.id}}
+        for form in _FORMS:
+            payload = {"query": _QUERY % form, "variables": {"id": self.id}}
             try:
                 response = self.fetching.use().post_json(url, payload, max_age=age, keep=_has_post)
                 answer = response.json()
@@ -100,19 +90,12 @@ class LessWrongSource:
                 continue
             post = _post(answer)
             if post is not None:
-                held = answer["data"].get("comments")
-                listed = held.get("results") if isinstance(held, dict) else None
-                return {"post": post, "comments": listed or []}
+                return post
             reason = _complaint(answer) or f"there is no post {self.id}, or it is a draft"
         raise FetchError(url, reason)
 
-    def _queries(self) -> Iterator[str]:
-        for post, comments in _FORMS:
-            more = f"{comments} {{ results {{ {_COMMENT} }} }}" if self.comments else ""
-            yield f"query GadflyPost($id: String!) {{ {post} {{ result {{ {_FIELDS} }} }} {more} }}"
 
-
-def parse(post: dict[str, Any], comments: list[Any], *, url: str, source: str) -> Document:
+def parse(post: dict[str, Any], *, url: str, source: str) -> Document:
     """A document from a post as the forum describes it.
 
     Raises:
@@ -126,8 +109,6 @@ def parse(post: dict[str, Any], comments: list[Any], *, url: str, source: str) -
         body = f"[Link post]({linked})\n\n{body}"
     if len(body.split()) < 3:
         raise FetchError(url, "the post has no text")
-    for comment in comments:
-        body += _comment(comment, url)
     people = [post.get("user"), *(post.get("coauthors") or [])]
     return Document(
         id=f"lesswrong/{slug(str(post.get('slug') or title))}",
@@ -169,21 +150,6 @@ def is_post_url(url: str) -> bool:
     return host in _FORUMS and bool(_PATH.search(parts.path))
 
 
-def _comment(comment: Any, url: str) -> str:
-    if not isinstance(comment, dict):
-        return ""
-    contents = comment.get("contents")
-    text = fragment(
-        str(contents.get("html") or "") if isinstance(contents, dict) else "", url
-    ).strip()
-    if not text:
-        return ""
-    who, when = _name(comment.get("user")) or "Anonymous", str(comment.get("postedAt") or "")[:10]
-    # A heading inside a comment must not open a section of the post.
-    text = re.sub(r"(?m)^#{1,6} (.*)$", r"**\1**", text)
-    return f"\n\n## Comment by {who} ({when})\n\n{text}\n"
-
-
 def _name(user: Any) -> str:
     if not isinstance(user, dict):
         return ""
@@ -213,3 +179,6 @@ def _complaint(answer: Any) -> str:
     if "operation_not_allowed" in message or "document_not_found" in message:
         return "there is no such post, or it is not public"
     return f"the forum refuses the query ({message[:150]})" if message else ""
+
+
+ORIGIN = Origin(LessWrongSource, "lesswrong:ID", ("lw", "af"), is_post_url)

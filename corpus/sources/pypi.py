@@ -21,14 +21,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from gadfly.corpus.convert import licence, simple_index
-from gadfly.corpus.documents import Document, normalise, slug
+from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, members
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.fetch.response import decode
-from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.sources.base import from_markdown
+from gadfly.corpus.sources.base import About, Origin, from_markdown
 from gadfly.corpus.sources.pydoc import page
 from gadfly.errors import CorpusError
 
@@ -74,9 +72,8 @@ class PypiSource:
         index = (self.index or index_url()).rstrip("/")
         client = self._client(index)
         file = self._file(client, index, package, wanted)
-        data = client.get(
-            _with_login(file.url, index), max_age=self.fetching.max_age(pinned=True), size=_SIZE
-        ).body
+        age = self.fetching.max_age(pinned=True)
+        data = client.get(_with_login(file.url, index), max_age=age, size=_SIZE).body
         if file.sha256 and hashlib.sha256(data).hexdigest() != file.sha256:
             raise FetchError(
                 file.url, "the file is not the one that the index describes (sha256 differs)"
@@ -131,14 +128,10 @@ def read(
     if not pages and not modules:
         raise CorpusError(f"{package} {version} holds neither documentation nor documented modules")
     for document in [*pages, *modules]:
-        yield document.model_copy(
-            update={
-                "title": f"{document.title} ({package} {version})",
-                "version": version,
-                "licence": document.licence or named,
-                "meta": {**document.meta, "package": package},
-            }
-        )
+        facts = {"version": version, "licence": document.licence or named}
+        meta = {**document.meta, "package": package}
+        title = f"{document.title} ({package} {version})"
+        yield document.model_copy(update={**facts, "title": title, "meta": meta})
 
 
 def parse_target(target: str) -> tuple[str, str]:
@@ -234,11 +227,8 @@ def _metadata(texts: dict[str, str]) -> tuple[str, str, str]:
     said = str(message.get("License") or "").strip().split("\n")[0]
     body = message.get_payload()
     description = str(message.get("Description") or (body if isinstance(body, str) else ""))
-    return (
-        str(message.get("License-Expression") or ""),
-        said if len(said) <= 60 else "",
-        description,
-    )
+    expression = str(message.get("License-Expression") or "")
+    return expression, said if len(said) <= 60 else "", description
 
 
 def _pages(
@@ -249,55 +239,37 @@ def _pages(
         if path.endswith((".py", "PKG-INFO", "METADATA")) or licence.FILES.match(path):
             continue
         readme = readme or path.lower().startswith("readme")
-        fields, body = split_front_matter(text)
-        stem = re.sub(r"\.\w+$", "", path)
-        document = from_markdown(
-            f"{base}/" + "/".join(slug(part) for part in stem.split("/")),
-            fields,
-            body,
-            source=source,
-            kind="library-doc",
-            fallback_title=path,
-            meta={"file": path},
-        )
+        about = About(f"{base}/{slugs(path)}", source, "library-doc", path, meta={"file": path})
+        document = from_markdown(about, text)
         if document.text.strip():
             yield document
     if not readme and description.strip():
-        yield from_markdown(
-            f"{base}/readme",
-            {},
-            description,
-            source=source,
-            kind="library-doc",
-            fallback_title=f"{package} README",
-        )
+        about = About(f"{base}/readme", source, "library-doc", f"{package} README")
+        yield from_markdown(about, description, {})
 
 
 def _modules(texts: dict[str, str], base: str, source: str) -> Iterator[Document]:
     """Pages of the documented modules, those near the top of the package first."""
-    paths = sorted(
-        (each for each in texts if each.endswith(".py")), key=lambda path: (path.count("/"), path)
-    )
     taken = 0
-    for path in paths:
-        module = re.sub(r"/__init__$", "", path.removesuffix(".py").removeprefix("src/")).replace(
-            "/", "."
-        )
-        if taken >= _MOST_MODULES or not re.fullmatch(r"[A-Za-z]\w*(\.\w+)*", module):
+    for path in sorted(texts, key=lambda path: (path.count("/"), path)):
+        stem = path.removesuffix(".py").removeprefix("src/")
+        module = stem.removesuffix("/__init__").replace("/", ".")
+        if (
+            not path.endswith(".py")
+            or taken >= _MOST_MODULES
+            or not re.fullmatch(r"[A-Za-z]\w*(\.\w+)*", module)
+        ):
             continue
+        if '"""' not in texts[path] and "'''" not in texts[path]:
+            continue  # bare signatures teach nothing
         try:
             text = page(module, texts[path])
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # written for another Python
             continue
-        if '"""' not in texts[path] and "'''" not in texts[path]:
-            continue  # bare signatures teach nothing
         if text:
             taken += 1
-            yield Document(
-                id=f"{base}/api/{slug(module)}",
-                title=module,
-                text=normalise(text),
-                kind="library-doc",
-                source=source,
-                meta={"file": path},
-            )
+            about = About(f"{base}/api/{slug(module)}", source, "library-doc", meta={"file": path})
+            yield from_markdown(about, text, {"title": module})
+
+
+ORIGIN = Origin(PypiSource, "pypi:NAME[==VERSION]")

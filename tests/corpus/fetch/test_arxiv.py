@@ -15,9 +15,8 @@ import pytest
 
 from gadfly.corpus.convert import atom
 from gadfly.corpus.fetch.archives import members
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.sources.arxiv import ArxivSource, Places, is_arxiv_url, parse_id
 from gadfly.errors import CorpusError
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +12,8 @@ from typing import Any
 import pytest
 
 from gadfly.corpus.convert.licence import name_of
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.sources.github import GithubSource, is_repository_url, parse_target
 from gadfly.errors import CorpusError
 
@@ -88,16 +88,15 @@ def test_a_repository(source: Callable[..., GithubSource], site: Any) -> None:
     assert {"toy-lens: Introduction", "toy-lens: Hooks", "toy-lens: guide to things"} <= titles
 
 
-def test_notebooks_through_a_hook(source: Callable[..., GithubSource], site: Any) -> None:
-    site.add("/Ada/toy-lens/tar.gz/HEAD", archive({**FILES, "docs/bad.ipynb": b"broken"}))
-
-    def read(text: str, path: str) -> str:
-        if text == "broken":
-            raise CorpusError("no notebook")
-        return f"# Demo\n\nof {path}"
-
-    found = {each.id: each.text for each in source(notebooks=read).documents()}
-    assert found["github/ada/toy-lens/docs/demo"] == "# Demo\n\nof docs/demo.ipynb"
+def test_a_broken_notebook_costs_no_other_document(
+    source: Callable[..., GithubSource], site: Any
+) -> None:
+    cells = [{"cell_type": "markdown", "source": "# Demo\n\nof a lens"}]
+    demo = json.dumps({"cells": cells, "nbformat": 4}).encode()
+    books = {"docs/demo.ipynb": demo, "docs/bad.ipynb": b"broken"}
+    site.add("/Ada/toy-lens/tar.gz/HEAD", archive({**FILES, **books}))
+    found = {each.id: each.text for each in source().documents()}
+    assert found["github/ada/toy-lens/docs/demo"] == "# Demo\n\nof a lens"
     assert "github/ada/toy-lens/docs/bad" not in found
 
 

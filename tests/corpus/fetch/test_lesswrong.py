@@ -1,4 +1,4 @@
-"""LessWrong and its sister forums: GraphQL answers, posts, comments, and forums that refuse."""
+"""LessWrong and its sister forums: GraphQL answers, posts, and forums that refuse."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.sources.lesswrong import LessWrongSource, is_post_url, parse_id
 from gadfly.errors import CorpusError
 
@@ -36,13 +35,13 @@ POST: dict[str, Any] = {
 }
 
 
-def answer(post: dict[str, Any] | None = POST, **data: Any) -> str:
-    return json.dumps({"data": {"post": {"result": post}, **data}})
+def answer(post: dict[str, Any] | None = POST) -> str:
+    return json.dumps({"data": {"post": {"result": post}}})
 
 
 @pytest.fixture
 def source(site: Any, client: Client) -> Callable[..., LessWrongSource]:
-    return lambda **more: LessWrongSource(ID, fetching=Fetching(client), base=site.url, **more)
+    return lambda: LessWrongSource(ID, Fetching(client), site.url)
 
 
 def test_a_post(source: Callable[..., LessWrongSource], site: Any) -> None:
@@ -80,24 +79,6 @@ def test_the_older_form_is_tried_where_the_newer_is_refused(
     (found,) = source().documents()
     assert found.year == 2020
     assert "post(input: {selector: {_id: $id}})" in json.loads(site.asked[1].body)["query"]
-
-
-def test_comments_on_request(source: Callable[..., LessWrongSource], site: Any) -> None:
-    results = [
-        {
-            "user": {"displayName": "cy"},
-            "postedAt": "2021-01-01T00:00:00Z",
-            "contents": {"html": "<h2>No</h2><p>I disagree.</p>"},
-        },
-        {"user": None, "contents": None},
-        {"user": None, "postedAt": None, "contents": {"html": "<p>Deleted user.</p>"}},
-        None,
-    ]
-    site.add("/graphql", answer(comments={"results": results}), kind="application/json")
-    (found,) = source(comments=True).documents()
-    assert "## Comment by cy (2021-01-01)\n\n**No**\n\nI disagree." in found.text
-    assert found.text.endswith("## Comment by Anonymous ()\n\nDeleted user.")
-    assert "postCommentsTop" in json.loads(site.asked[0].body)["query"]
 
 
 def test_a_link_post(source: Callable[..., LessWrongSource], site: Any) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.index.embed import HashEmbedder
 from gadfly.corpus.sources.files import FilesSource

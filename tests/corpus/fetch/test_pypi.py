@@ -17,9 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gadfly.corpus.convert import simple_index
-from gadfly.corpus.fetch.client import Client
+from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.freshness import Fetching
 from gadfly.corpus.sources import pypi
 from gadfly.corpus.sources.pypi import PypiSource, index_url, parse_config, parse_target
 from gadfly.errors import CorpusError

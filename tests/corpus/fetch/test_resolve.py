@@ -1,13 +1,14 @@
 """From what a user types to a source."""
 
-# ruff: noqa: E501  pages stand here as servers send them
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gadfly.corpus import sources
 from gadfly.corpus.sources.arxiv import ArxivSource
 from gadfly.corpus.sources.drive import DriveSource
 from gadfly.corpus.sources.files import FilesSource
@@ -16,7 +17,7 @@ from gadfly.corpus.sources.html import WebSource
 from gadfly.corpus.sources.installed import InstalledSource
 from gadfly.corpus.sources.lesswrong import LessWrongSource
 from gadfly.corpus.sources.pypi import PypiSource
-from gadfly.corpus.sources.resolve import FORMS, notebook, resolve
+from gadfly.corpus.sources.resolve import forms, origins, resolve
 from gadfly.errors import CorpusError
 
 POST = "AcKRB8wDpdaN6v6ru"
@@ -81,7 +82,7 @@ def test_targets(target: str, kind: type, name: str) -> None:
 def test_an_unknown_target_lists_the_valid_forms(target: str) -> None:
     with pytest.raises(CorpusError) as caught:
         resolve(target)
-    assert all(form in str(caught.value) for form in FORMS)
+    assert all(form in str(caught.value) for form in forms())
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -148,8 +149,28 @@ def test_a_refreshed_source_is_read_again() -> None:
     assert once.fingerprint() == once.fingerprint()
 
 
-def test_notebooks() -> None:
-    text = '{"cells": [{"cell_type": "markdown", "metadata": {}, "source": ["# Demo\\n", "Text."]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-    assert notebook(text, "demo.ipynb").startswith("# Demo")
-    with pytest.raises(CorpusError):
-        notebook("broken", "demo.ipynb")
+def test_a_new_source_is_picked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module dropped into the folder is all that a new origin takes."""
+    (tmp_path / "shelf.py").write_text(
+        """from gadfly.corpus.sources.base import Origin
+from gadfly.corpus.sources.memory import MemorySource, note
+
+ORIGIN = Origin(
+    lambda target, fetching: MemorySource([note("a", "Text.")], name=target),
+    "shelf:NAME",
+    ("box",),
+    lambda url: url.startswith("https://shelf.example/"),
+)
+"""
+    )
+    monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path)])
+    origins.cache_clear()
+    try:
+        for target in ("shelf:one", "BOX:one", "https://shelf.example/one", "shelf.example/one"):
+            (found,) = resolve(target).documents()
+            assert found.id == "notes/a"
+        assert "shelf:NAME" in forms()
+        assert type(resolve("https://example.org/one")) is WebSource
+    finally:
+        origins.cache_clear()
+        sys.modules.pop("gadfly.corpus.sources.shelf", None)
