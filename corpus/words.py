@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gadfly import tables
+
 _WORD = re.compile(r"\w+")
 _IDENTIFIER = re.compile(
     r"[A-Za-z]+[A-Za-z0-9]*(?:_[A-Za-z0-9]+)+|[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*"
@@ -15,27 +17,8 @@ _IDENTIFIER = re.compile(
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]*")
 _NUMBERED = re.compile(r"\b([A-Za-z]*[A-Z][A-Za-z]*)[ -]?(\d[\d.]*[A-Za-z]?)\b")
-_SPELLINGS = (
-    ("isation", "ization"),
-    ("ising", "izing"),
-    ("ised", "ized"),
-    ("ise", "ize"),
-    ("yse", "yze"),
-    ("our", "or"),
-)
-
-_STOP = """
-a about above after again all also am an and any are as at be because been before being below between
-both but by can could did do does doing done down during each either every few for from further get
-gets getting give given got had has have having he her here hers him his how i if in into is it its
-itself just let lets like made make makes many may me might mine more most much must my need no nor
-not now of off on once one only or other our out over own please same say says shall she should so
-some still such tell than that the their theirs them then there these they thing things this those
-through to too under until up upon us use used uses using very want was way we were what when where
-whether which while who whom whose why will with within without would yes yet you your s t d ll m re
-ve don doesn isn aren wasn didn won cannot actually really
-"""
-STOPWORDS = frozenset(_STOP.split())
+_TABLE = tables.table(__file__)
+STOPWORDS = frozenset(_TABLE["stop"].split())
 
 
 def words(text: str) -> list[str]:
@@ -51,7 +34,7 @@ def content_words(query: str) -> list[str]:
 
 def spellings(word: str) -> tuple[str, ...]:
     """A word in British and American spelling: the stemmer knows neither as the other."""
-    for british, american in _SPELLINGS:
+    for british, american in _TABLE["spellings"].items():
         for one, other in ((british, american), (american, british)):
             if one in word[2:]:
                 return word, word[:2] + word[2:].replace(one, other)

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
+from gadfly import tables
 from gadfly.corpus.convert.soup import attribute, classes, drop, first, pick, words
 
-# Tried in order; the first kind that holds a good part of the page's text wins.
-_MAIN = (
-    "d-article, dt-article",
-    "[itemprop=articleBody], .post-content, .entry-content, .article-content, .post-body, .markdown-body",
-    "article",
-    "main, [role=main]",
-    "#content, .content, #main, .post, .document",
-)
+_TABLE = tables.table(__file__)
+_QUIET = frozenset(_TABLE["quiet"].split())
+_FURNITURE = tables.patterns(__file__)["furniture"]
 _CANDIDATES = 50
-_NEVER = (
-    "script, style, noscript, template, iframe, object, embed, canvas, audio, video, svg, form, button,"
-    "input, select, textarea, dialog, link, meta, base, nav, [role=navigation], [role=search], [role=banner],"
-    "[role=contentinfo], [role=dialog], .headerlink, .anchor-link, .hash-link, .heading-anchor,"
-    ".linenos, .lineno, .gutter, .sr-only, .screen-reader-text, .visually-hidden"
-)
-_SILENT = "a script style noscript template nav footer button text tspan title"
-_QUIET = frozenset(_SILENT.split())
-_FURNITURE = re.compile(
-    r"(?i)(^|[-_ ])(nav(bar|igation|-links)?|side-?bar|footer|cookies?|consent|share|sharing|social|"
-    r"comments?|disqus|respond|related|recommended|breadcrumbs?|toc|table-of-contents|subscribe|newsletter|"
-    r"advert|ads?|promo|popup|modal|banner|menu|pagination|pager|prev-next|toolbar|skip-link|"
-    r"edit-this-page|author-bio|tags?-list)($|[-_ ])"
-)
 _ANCHOR = ("¶", "#", "§", "🔗", "")
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 
@@ -40,7 +20,7 @@ def find(soup: BeautifulSoup) -> Tag:
     """The element with the main text."""
     body = soup.body or soup
     weight = _weights(soup)
-    for selector in _MAIN:
+    for selector in _TABLE["main"]:
         best = max(
             pick(soup, selector)[:_CANDIDATES], key=lambda tag: weight.get(id(tag), 0), default=None
         )
@@ -51,7 +31,7 @@ def find(soup: BeautifulSoup) -> Tag:
 
 def clean(root: Tag, *, generic: bool) -> None:
     """Drop what is not text. ``generic``: also what its name calls furniture, for pages of no known kind."""
-    drop(pick(root, _NEVER))
+    drop(pick(root, _TABLE["never"]))
     if generic:
         drop(pick(root, "footer, aside"))
         drop(each for each in pick(root, "header") if first(each, "h1, h2") is None)

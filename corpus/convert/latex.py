@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gadfly import tables
 from gadfly.corpus.convert import pandoc
 from gadfly.corpus.convert.pandoc import Label, Paper
 from gadfly.corpus.fetch.response import decode
@@ -56,46 +57,14 @@ _SHELF = re.compile(
     r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]{0,99}\])?\s*\{([^{}]{1,500})\}"
 )
 _NATBIB = re.compile(r"(.*?)\(([^()]*)\)", re.DOTALL)
-_THEOREMS = """theorem lemma proposition corollary definition remark example claim conjecture assumption
-hypothesis observation fact"""
-_OPTIONS = r"(?:\s*(?:\[[^\]\n]{0,200}\]|\{[^{}\n]{0,200}\})){0,4}"
-_LETTERS = r"(?:[^][{}\n]|\{[^{}\n]{0,300}\}){0,300}"
-# What pandoc would lose, or show though it is a measure, and what is put for it.
+_TABLE = tables.table(__file__)
 _PUT = [
-    (re.compile(sought), put)
-    for sought, put in (
-        (r"\\(?:sub)?paragraph\*?\s*(?=\{)", r"\\par\\textbf"),
-        (r"\\(begin|end)\s*\{(?:description|(?:compact|as|in)(?:para)?item)\}", r"\\\1{itemize}"),
-        (r"\\(begin|end)\s*\{(?:compact|aspara|inpara)enum\}", r"\\\1{enumerate}"),
-        (rf"\\item\s*\[(?=[^]$]{{0,300}}[A-Za-z]{{2}})({_LETTERS})\]", r"\\item \\textbf{\1} "),
-        (r"\\cmidrule\s*(?:\([^)\n]{0,50}\))?\s*\{[^{}\n]{0,50}\}", ""),
-        (
-            rf"\\begin\s*\{{(?:wrap|SC|sideways|floating|teaser)figure\*?\}}{_OPTIONS}",
-            r"\\begin{figure}",
-        ),
-        (r"\\end\s*\{(?:wrap|SC|sideways|floating|teaser)figure\*?\}", r"\\end{figure}"),
-        (rf"\\begin\s*\{{(?:wrap|sideways)table\*?\}}{_OPTIONS}", r"\\begin{table}"),
-        (r"\\end\s*\{(?:wrap|sideways)table\*?\}", r"\\end{table}"),
-        (
-            rf"(\\begin\s*\{{(?:adjustbox|multicols|spacing|adjustwidth|algorithmic)\*?\}}){_OPTIONS}",
-            r"\1",
-        ),
-        (r"\\begin\s*\{thebibliography\}\s*(?:\{[^{}\n]{0,100}\})?", r"\\section*{References}"),
-        (r"\\end\s*\{thebibliography\}|\\footnotemark\s*(?:\[\d{1,3}\])?(?![A-Za-z])", ""),
-        (r"\\(?:and|And|AND)(?![A-Za-z])", ", "),
-        (r"\\raggedright(?![A-Za-z])\s*", ""),
-        (r"\\([`'^\"~=.])\s*\{?\s*\\([ij])(?![A-Za-z])\s*\}?", r"\\\1{\2}"),
-    )
+    (re.compile(tables.filled(each["sought"], _TABLE["lists"])), each["with"])
+    for each in _TABLE["put"]
 ]
 _PASSED = re.compile(
     r"\[INFO\] Skipped '\\([A-Za-z]+)\*?([\[{].*?)' at [^\n]*?line (\d+) column", re.DOTALL
 )
-# What a template lays out anew: its own definitions of them are left out.
-_STRUCTURE = r"""\section \subsection \subsubsection \paragraph \caption \footnote \item \abstract \title \author
-\maketitle \label \ref \url \href \begin \end \textbf \emph \cite \citep \citet \and"""
-# Commands whose arguments are no text of the paper.
-_SILENT = """begin end author affiliation institute email address orcid icmlaffiliation icmlcorrespondingauthor
-keywords icmlkeywords todo bibliographystyle pagestyle thispagestyle setcounter addtocounter hypersetup"""
 
 
 def read(files: Mapping[str, bytes]) -> Paper:
@@ -310,7 +279,7 @@ def _with_structure(text: str) -> str:
     out: list[str] = []
     at = 0
     for start, end, name in _defined(text):
-        if name in _STRUCTURE.split():
+        if name in _TABLE["structure"].split():
             out.append(text[at:start])
             at = end
     return "".join([*out, text[at:]])
@@ -372,7 +341,7 @@ def _shelf(names: Collection[str], open_: Open) -> str:
 def _heads(preamble: str, body: str, packages: list[str]) -> list[str]:
     """What may stand before the text, the fullest first: templates compute, and pandoc cannot always follow them."""
     known = _KNOWN.read_text(encoding="utf-8")
-    for name in _THEOREMS.split():
+    for name in _TABLE["theorems"].split():
         if f"{{{name}}}" in body and f"{{{name}}}" not in preamble + known:
             known += f"\\newtheorem{{{name}}}{{{name.capitalize()}}}\n"
     used = set(re.findall(r"\\[A-Za-z]+", preamble + body))
@@ -420,7 +389,7 @@ def _unknown(said: str, first: int) -> str:
         while (held := _group(rest, at, "{", len(rest))[0]) is not None:
             arguments.append(held)
             at = _group(rest, at, "{", len(rest))[1]
-        if name in _SILENT.split() or int(line) <= first or not arguments:
+        if name in _TABLE["silent"].split() or int(line) <= first or not arguments:
             continue
         words = re.sub(r"\\[A-Za-z]+", " ", arguments[-1]).strip()
         alone = len(arguments) == 1 and re.fullmatch(r"[A-Za-z-]{3,}", words)

@@ -16,10 +16,9 @@ from typing import Any
 
 from gadfly.corpus.fetch.addresses import Resolver, check_url, resolve
 from gadfly.corpus.fetch.cache import Cache, Facts
-from gadfly.corpus.fetch.errors import FetchError, RefusedError
+from gadfly.corpus.fetch.errors import FetchError, RefusedError, redact
 from gadfly.corpus.fetch.network import BUSY, Ask, Limits, Network
 from gadfly.corpus.fetch.pace import Pace
-from gadfly.corpus.fetch.redact import redact
 from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.fetch.transport import CheckedTransport
 from gadfly.settings import ALLOW_PRIVATE

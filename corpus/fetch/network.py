@@ -14,9 +14,8 @@ import httpx
 from gadfly import __version__
 from gadfly.corpus.fetch import body
 from gadfly.corpus.fetch.addresses import check_url
-from gadfly.corpus.fetch.errors import FetchError, RefusedError
+from gadfly.corpus.fetch.errors import FetchError, RefusedError, redact
 from gadfly.corpus.fetch.pace import Pace
-from gadfly.corpus.fetch.redact import redact
 from gadfly.corpus.fetch.response import Response, start_of
 
 USER_AGENT = (

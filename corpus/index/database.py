@@ -17,32 +17,7 @@ from gadfly.errors import CorpusError
 
 SCHEMA_VERSION = 1
 
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
-    kind TEXT NOT NULL, year INTEGER, authors TEXT NOT NULL, url TEXT, licence TEXT, version TEXT,
-    meta TEXT NOT NULL, sha256 TEXT NOT NULL, tokens INTEGER NOT NULL
-);
-CREATE INDEX documents_source ON documents (source);
-CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, document TEXT NOT NULL, ordinal INTEGER NOT NULL,
-    start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
-    tokens INTEGER NOT NULL, sha256 TEXT NOT NULL, embedded INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX chunks_document ON chunks (document, ordinal);
-CREATE INDEX chunks_pending ON chunks (number) WHERE embedded = 0;
-CREATE TABLE orphans (chunk TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE VIRTUAL TABLE fts USING fts5(
-    title, heading, body, parts, tokenize = "porter unicode61 remove_diacritics 2"
-);
-CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
-    DELETE FROM fts WHERE rowid = old.number;
-    INSERT OR IGNORE INTO orphans SELECT old.id WHERE old.embedded;
-END;
-"""
-
+_SCHEMA = Path(__file__).with_suffix(".sql")
 _FOLDED: set[Path] = set()
 
 REBUILD = "run: gadfly corpus rebuild"
@@ -90,7 +65,7 @@ class Database:
         if not tables:
             with self.transaction() as db:
                 if not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                    for statement in _statements(_SCHEMA):
+                    for statement in _SCHEMA.read_text(encoding="utf-8").split("\n\n"):
                         db.execute(statement)
                     db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
             return
@@ -172,13 +147,3 @@ def _fold(path: Path) -> None:
         closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0)) as db,
     ):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """One statement at a time: ``executescript`` would commit the surrounding transaction."""
-    pending = ""
-    for line in script.splitlines():
-        pending += line + "\n"
-        if pending.strip() and sqlite3.complete_statement(pending):
-            yield pending
-            pending = ""

@@ -15,8 +15,7 @@ from gadfly.corpus.documents import normalise, slug
 from gadfly.corpus.readers import contents, parts, styles
 from gadfly.corpus.readers.page import Page, Part
 from gadfly.corpus.readers.paths import is_path, stem, suffix
-from gadfly.corpus.readers.report import Report
-from gadfly.corpus.readers.tally import lost
+from gadfly.corpus.readers.report import Report, lost
 
 _SHORTEST = 40  # below this a dump could not hold two documents
 # What packers write about themselves: it says nothing that a corpus should be searched for.

@@ -8,27 +8,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gadfly import tables
 from gadfly.errors import CorpusError
 
 MOST_BYTES = 64_000_000
 LONGEST_LINE = 20_000  # no prose and no code written by hand has a longer one
 _WRAP = 1_000
 _HEAD = 8_192
-_MAGIC = {
-    b"%PDF-": "a PDF",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"PK\x03\x04": "a zip archive (or an Office document)",
-    b"\x1f\x8b": "a gzip archive",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"\x7fELF": "a program",
-    b"SQLite format 3": "an SQLite file",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x80\x02": "a pickle",
-    b"\x80\x04": "a pickle",
-}
+_MAGIC: dict[str, str] = tables.table(__file__)["magic"]
 _LONG_BLANKS = re.compile(r"[ \t]{500,}")
 
 
@@ -70,7 +57,7 @@ def text_of(path: Path, name: str) -> str:
 def binary(data: bytes) -> str:
     """What a file is if it is no text (``a PNG image``, ``binary``), else an empty string."""
     for magic, what in _MAGIC.items():
-        if data.startswith(magic):
+        if data.startswith(magic.encode("latin-1")):
             return what
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] == b"\x00\x00\xfe\xff":
         return ""

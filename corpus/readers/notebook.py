@@ -1,7 +1,8 @@
 """Jupyter notebooks, nbformat 3 and 4: Markdown as it is, code in fences, outputs kept short.
 
 Reads the JSON itself: nbformat would be a dependency for the sake of validation, and a notebook that
-does not validate is often still readable. Leaves out images and attachments (marked where they were).
+does not validate is often still readable. Leaves out images, attachments, widgets and HTML outputs: their place is
+marked, so that text that speaks of them makes sense.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from typing import Any
 
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.readers.cells import Cell, join
-from gadfly.corpus.readers.outputs import joined, rendered
+from gadfly.corpus.readers.fences import fence
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError
 
+LINES = 20
+CHARACTERS = 1_200
+LINE = 300
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _INLINE_IMAGE = re.compile(
     r"!\[([^\[\]\n]{0,300})\]\((?:data:image/|attachment:)[^)\s]*(?: [^)\n]*)?\)"
 )
@@ -119,3 +124,72 @@ def _without_images(source: str) -> str:
 
 def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+
+
+def rendered(outputs: Any) -> str:
+    """The outputs of one cell as Markdown, bounded in lines and characters all together."""
+    texts: list[str] = []
+    dropped: list[str] = []
+    for output in outputs if isinstance(outputs, list) else ():
+        if isinstance(output, dict):
+            for kind, text in _pieces(output):
+                (texts if kind == "text" else dropped).append(text)
+    parts = [fence(shortened("\n".join(texts)), "output")]
+    parts += [f"[{what} left out]" for what in dict.fromkeys(dropped)]
+    return "\n\n".join(filter(None, parts))
+
+
+def joined(value: Any) -> str:
+    """A text that nbformat may hold as a list of lines."""
+    if isinstance(value, list):
+        return "".join(each for each in value if isinstance(each, str))
+    return value if isinstance(value, str) else ""
+
+
+def shortened(text: str) -> str:
+    """The first lines of an output, with a last line that says how much more there was."""
+    text = _ANSI.sub("", text)
+    # A progress bar writes over itself: only what is left on the screen counts.
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    kept: list[str] = []
+    room = CHARACTERS
+    for line in lines[:LINES]:
+        if room <= 0:
+            break
+        short = line if len(line) <= LINE else line[:LINE] + " …"
+        kept.append(short)
+        room -= len(short) + 1
+    if len(kept) < len(lines):
+        kept.append(f"… ({len(lines) - len(kept)} more lines)")
+    return "\n".join(kept)
+
+
+def _pieces(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = output.get("output_type")
+    if kind == "stream":
+        yield "text", joined(output.get("text")).rstrip("\n")
+        return
+    if kind in ("error", "pyerr"):  # the traceback repeats the code and is full of colours
+        yield "text", f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"
+        return
+    data = output.get("data")
+    if not isinstance(data, dict):  # nbformat 3 has the formats side by side with the rest
+        data = output
+    for name in data:
+        if name.startswith("image/") or name in ("png", "jpeg", "svg"):
+            yield "note", "image"
+            return
+    text = joined(data.get("text/plain", data.get("text")))
+    if "application/vnd.plotly.v1+json" in data or text.startswith("Figure("):
+        yield "note", "interactive figure"
+    elif any("widget" in name for name in data):
+        yield "note", "widget"
+    elif joined(data.get("text/markdown")).strip():
+        yield "text", joined(data["text/markdown"])
+    elif re.fullmatch(r"<[\w.]+ (object|at 0x)[^\n]*>", text.strip()) or not text.strip():
+        if "text/html" in data or "html" in data:
+            yield "note", "HTML output"
+    else:
+        yield "text", text

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gadfly.corpus.markup import split_front_matter
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -32,3 +34,9 @@ class Part:
     start: int
     end: int
     fields: tuple[tuple[str, str], ...] = ()
+
+
+def prose(text: str) -> Page:
+    """Markdown, reStructuredText or plain text: the text itself, with its front matter taken off."""
+    fields, body = split_front_matter(text)
+    return Page(body, fields, removed=text[: len(text) - len(body)] if fields else "")

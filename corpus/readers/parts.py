@@ -11,19 +11,16 @@ from gadfly.corpus.markup import sections
 from gadfly.corpus.readers import (
     arena,
     byline,
-    gaps,
-    letters,
     notebook,
-    prose,
     python,
     rawtext,
     tables,
     unfenced,
 )
 from gadfly.corpus.readers.fences import close, fence, step, unfence
-from gadfly.corpus.readers.page import Page
+from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.paths import LANGUAGES, stem, suffix
-from gadfly.corpus.readers.tally import Mended, difference
+from gadfly.corpus.readers.report import Mended, difference
 from gadfly.errors import CorpusError
 
 _MARKUP = {"md", "markdown", "mdx", "rst", "txt", "text"}
@@ -82,11 +79,11 @@ def read(text: str, name: str, mending: Mending) -> Page:
 
 
 def _prose(body: str, name: str, kind: str, mending: Mending) -> Page:
-    page = prose.read(body)
+    page = prose(body)
     mending.remove("front matter", page.removed)
     text = mending.apply("HTML tables", tables.mend, page.body)
     raw = kind == "pdf" or rawtext.looks_raw(text)
-    text = mending.apply("one-character lines", letters.mend, text)
+    text = mending.apply("one-character lines", rawtext.join_letters, text)
     fields: dict[str, Any] = {}
     if raw:
         text = mending.apply("broken words", rawtext.join_broken_words, text)
@@ -98,7 +95,7 @@ def _prose(body: str, name: str, kind: str, mending: Mending) -> Page:
         text = mending.apply("unfenced pieces of code", unfenced.mend, text)
     if kind == "ipynb":
         fields["kind"] = "notebook"
-        text = mending.apply("empty sections", gaps.mend, text)
+        text = mending.apply("empty sections", rawtext.drop_empty_sections, text)
     elif not raw:
         fields.update(_kind(text, name))
     fields = {**fields, **byline.read(text), **page.fields}

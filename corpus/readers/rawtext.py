@@ -1,4 +1,5 @@
-"""Text drawn from a PDF: words broken at line ends joined, numbered section titles made headings.
+"""What conversions leave behind, mended: words that the lines of a PDF broke, its section titles and sideways letters,
+and the headings of a notebook whose outputs are gone.
 
 Leaves out columns, running heads and formulas: nothing in plain text tells them for sure.
 """
@@ -7,11 +8,14 @@ from __future__ import annotations
 
 import re
 
-from gadfly.corpus.readers.tally import Mended, words
+from gadfly.corpus.markup import blocks
+from gadfly.corpus.readers.fences import step
+from gadfly.corpus.readers.report import Mended, words
 
 _BREAK = re.compile(r"\b([A-Za-z]{2,})-\n([a-z]{2,})\b")
 _NUMBERED = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,2})\.?[ \t]+([A-Z][^\n]{2,90})$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}[ \t]\S", re.MULTILINE)
+_FEWEST = 4
 
 
 def looks_raw(text: str) -> bool:
@@ -91,3 +95,76 @@ def _next(number: tuple[int, ...]) -> set[tuple[int, ...]]:
     following = {(*number, 1)} if number != (0,) and len(number) < 3 else set()
     following |= {(*number[:depth], number[depth] + 1) for depth in range(len(number))}
     return following
+
+
+def join_letters(text: str) -> Mended:
+    """The text with every run of at least four one-character lines on one line: a PDF's sideways text.
+
+    Only where letters make up a good part of a run: columns of figures, brackets of code, and the choices
+    A, B, C, D stay as they are.
+    """
+    lines = text.split("\n")
+    out: list[str] = []
+    removed: list[str] = []
+    joined, mark, index = 0, "", 0
+    while index < len(lines):
+        run = [] if mark else _run(lines, index)
+        if run:
+            word = _word(run)
+            index += len(run)
+            if word:
+                removed += filter(None, run)
+                joined += sum(map(bool, run))
+            out += [word] if word else run
+            continue
+        mark = step(lines[index], mark)
+        out.append(lines[index])
+        index += 1
+    return Mended("\n".join(out), joined, " ".join(removed))
+
+
+def _run(lines: list[str], index: int) -> list[str]:
+    """The one-character lines from here on, with the blank ones between them."""
+    end = index
+    while end < len(lines) and len(lines[end].strip()) <= 1 and (lines[end].strip() or end > index):
+        end += 1
+    run = lines[index:end]
+    while run and not run[-1].strip():
+        run.pop()
+    return [each.strip() for each in run]
+
+
+def _word(run: list[str]) -> str:
+    characters = [each for each in run if each]
+    letters = [each for each in characters if each.isalpha()]
+    if (
+        len(characters) < _FEWEST
+        or 3 * len(letters) < len(characters)
+        or letters == sorted(set(letters))
+    ):
+        return ""
+    # Where most characters have blank lines around them, a blank line is no space.
+    blanks = sum(not each for each in run)
+    spaced = blanks >= len(characters) - 1
+    text = "".join(characters) if spaced else "".join(each or " " for each in run)
+    text = " ".join(text.split())
+    backwards = text[::-1]  # arXiv's stamp runs up the margin, and comes out last letter first
+    return backwards if "arXiv" in backwards else text
+
+
+def drop_empty_sections(text: str) -> Mended:
+    """The text without its empty sections: headings followed by one of the same or a higher rank, or by
+    nothing. The first heading stays, as the title."""
+    found = blocks(text)
+    heads = [index for index, block in enumerate(found) if block.kind == "heading"]
+    out: list[str] = []
+    removed: list[str] = []
+    at = 0
+    for index in heads[1:]:
+        block = found[index]
+        after = found[index + 1] if index + 1 < len(found) else None
+        if after is None or (after.kind == "heading" and after.level <= block.level):
+            out.append(text[at : block.start])
+            removed.append(text[block.start : block.end])
+            at = block.end
+    return Mended("".join([*out, text[at:]]), len(removed), "\n".join(removed))

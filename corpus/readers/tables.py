@@ -10,7 +10,7 @@ import re
 from html.parser import HTMLParser
 
 from gadfly.corpus.readers.fences import step
-from gadfly.corpus.readers.tally import Mended
+from gadfly.corpus.readers.report import Mended
 
 _TAG = re.compile(r"<(/?)table\b[^>]{0,2000}>", re.IGNORECASE)
 # Words alone are matched too, so that each letter is looked at once; they are left out below.

@@ -10,7 +10,7 @@ import re
 
 from gadfly.corpus.readers.code import parse
 from gadfly.corpus.readers.fences import fence, step
-from gadfly.corpus.readers.tally import Mended
+from gadfly.corpus.readers.report import Mended
 
 _STRONG = re.compile(
     r"""\s*(?:

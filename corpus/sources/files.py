@@ -16,9 +16,9 @@ from typing import Any
 from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.response import decode
-from gadfly.corpus.readers import dump, notebook, papers, prose, python
+from gadfly.corpus.readers import dump, notebook, papers, python
 from gadfly.corpus.readers.encoding import text_of
-from gadfly.corpus.readers.page import Page
+from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.report import Report
 from gadfly.corpus.sources.base import About, from_markdown
 from gadfly.corpus.sources.html import from_page, from_pdf
@@ -140,9 +140,7 @@ class FilesSource:
                 self.notices.append(taken_apart.report.line())
                 pages = taken_apart.pages
             else:
-                pages = [
-                    papers.restructured(text, relative) if kind == ".rst" else prose.read(text)
-                ]
+                pages = [papers.restructured(text, relative) if kind == ".rst" else prose(text)]
         told = [notice for page in pages for notice in page.notices]
         self.notices.extend(each for each in told if each not in self.notices)
         return pages

@@ -15,8 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from gadfly.corpus.convert import html, pdf
 from gadfly.corpus.documents import Document, normalise, slug
 from gadfly.corpus.fetch.client import Fetching
-from gadfly.corpus.fetch.errors import FetchError
-from gadfly.corpus.fetch.redact import redact
+from gadfly.corpus.fetch.errors import FetchError, redact
 from gadfly.corpus.fetch.response import Response
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.sources.base import About, from_markdown

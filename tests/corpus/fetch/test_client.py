@@ -15,10 +15,9 @@ import pytest
 
 from gadfly.corpus.fetch.cache import Cache
 from gadfly.corpus.fetch.client import Client
-from gadfly.corpus.fetch.errors import FetchError, RefusedError
+from gadfly.corpus.fetch.errors import FetchError, RefusedError, redact
 from gadfly.corpus.fetch.network import Limits
 from gadfly.corpus.fetch.pace import Pace
-from gadfly.corpus.fetch.redact import redact
 from gadfly.errors import CorpusError
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.corpus.documents import normalise
-from gadfly.corpus.readers import byline, gaps, letters, rawtext, tables, unfenced
+from gadfly.corpus.readers import byline, rawtext, tables, unfenced
 from gadfly.corpus.readers.fences import step
-from gadfly.corpus.readers.tally import Mended, lost
+from gadfly.corpus.readers.report import Mended, lost
 
 
 def test_a_table() -> None:
@@ -90,14 +90,14 @@ def test_no_cell_is_lost(rows: list[list[str]]) -> None:
     ],
 )
 def test_one_character_lines(text: str, mended: str, times: int) -> None:
-    found = letters.mend(text)
+    found = rawtext.join_letters(text)
     assert (found.text, found.times) == (mended, times)
     assert not lost(text, [found.text], [found.removed])
 
 
 def test_empty_sections() -> None:
     text = "# Title\n\n## Kept\n\n### Deep\n\nWords\n\n## Gone\n\n## Gone too\n\n# Next\n\nMore\n\n## Last"
-    found = gaps.mend(text)
+    found = rawtext.drop_empty_sections(text)
     assert [line for line in found.text.split("\n") if line] == [
         "# Title",
         "## Kept",
@@ -108,7 +108,7 @@ def test_empty_sections() -> None:
     ]
     assert found.times == 3
     assert not lost(text, [found.text], [found.removed])
-    assert gaps.mend("# Title") == Mended("# Title")
+    assert rawtext.drop_empty_sections("# Title") == Mended("# Title")
 
 
 CODE = "# Load the model\nmodel = load('gpt2')\n\n# Run it\nwith model.trace():\n    out = model.out.save()\nprint(out)"
@@ -211,8 +211,8 @@ def test_bylines(text: str, fields: dict[str, object]) -> None:
     "mend",
     [
         tables.mend,
-        letters.mend,
-        gaps.mend,
+        rawtext.join_letters,
+        rawtext.drop_empty_sections,
         unfenced.mend,
         rawtext.join_broken_words,
         rawtext.number_headings,

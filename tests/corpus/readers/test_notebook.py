@@ -9,7 +9,7 @@ import pytest
 
 from gadfly.corpus.markup import sections
 from gadfly.corpus.readers import notebook
-from gadfly.corpus.readers.outputs import CHARACTERS, LINES, rendered
+from gadfly.corpus.readers.notebook import CHARACTERS, LINES, rendered
 from gadfly.errors import CorpusError
 
 

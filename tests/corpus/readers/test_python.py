@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gadfly.corpus.markup import blocks, sections
 from gadfly.corpus.readers import arena, percent, python
-from gadfly.corpus.readers.tally import lost
+from gadfly.corpus.readers.report import lost
 
 HEADER = "# ! FILTERS: [soln,st]\n# ! TAGS: [st-dropdown[Click to see it]]\n\n"
 MASTER = f'''# ! CELL TYPE: markdown
