@@ -12,14 +12,14 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Solver, TaskState, solver
+from inspect_ai.scorer import Score, Target, grouped, mean
+from inspect_ai.solver import TaskState
 
 from gadfly.agent.answers.answer import Answer
 from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.arms import ANSWERING, answered
-from gadfly.evals.tasks.solving import among, in_arms, solved
+from gadfly.evals.tasks.solving import among, in_arms, scoring, solving
 
 
 @task
@@ -30,53 +30,31 @@ def answering(limit: int | None = None, arms: str | list[str] = "") -> Task:
         limit: at most this many answerable and this many unanswerable questions.
         arms: which arms, separated by commas; all of them by default.
     """
-    questions = [
-        each
-        for wanted in (True, False)
-        for each in [row for row in rows("questions") if row["answerable"] is wanted][:limit]
-    ]
-    chosen = among(arms, ANSWERING)
-    samples = [
-        sample
-        for row in questions
-        for sample in in_arms(
-            chosen, row["id"], row["question"], row["documents"] or "abstain", group=kind(row)
-        )
-    ]
+    chosen, samples = among(arms, ANSWERING), []
+    for kind in ("answerable", "unanswerable"):
+        wanted = [row for row in rows("questions") if row["answerable"] is (kind == "answerable")]
+        for row in wanted[:limit]:
+            target = row["documents"] or "abstain"
+            samples += in_arms(chosen, row["id"], row["question"], target, group=kind)
     return Task(dataset=MemoryDataset(samples, name="guide"), solver=answer(), scorer=cited())
 
 
-def kind(row: dict[str, Any]) -> str:
-    return "answerable" if row["answerable"] else "unanswerable"
-
-
-@solver
-def answer() -> Solver:
+@solving
+def answer(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
     """The engine's answer, kept whole in the sample's store."""
-
-    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
-        found = answered(state.metadata["arm"], chat, state.input_text)
-        return found.answer, found.model_dump(mode="json")
-
-    return solved(work)
+    found = answered(state.metadata["arm"], chat, state.input_text)
+    return found.answer, found.model_dump(mode="json")
 
 
-@scorer(
-    metrics={
-        name: [grouped(mean(), "group", all=False)]
-        for name in ("correct", "receipts_valid", "backed")
-    }
-)
-def cited() -> Scorer:
+_NUMBERS = ("correct", "receipts_valid", "backed")
+
+
+@scoring({name: [grouped(mean(), "group", all=False)] for name in _NUMBERS})
+def cited(state: TaskState, target: Target) -> Score:
     """``correct``, the share of its receipts that resolve, and the share of its claims that are backed."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = Answer.model_validate(state.store.get("found"))
-        return Score(
-            value=judged(found, list(target)), answer=found.answer, explanation=_why(found)
-        )
-
-    return score
+    found = Answer.model_validate(state.store.get("found"))
+    value = judged(found, list(target))
+    return Score(value=value, answer=found.answer, explanation=_why(found))
 
 
 def judged(found: Answer, documents: list[str]) -> dict[str, Any]:

@@ -20,14 +20,13 @@ from typing import Any
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import model_roles
-from inspect_ai.scorer import Score, Scorer, Target, scorer
-from inspect_ai.solver import Solver, TaskState, solver
+from inspect_ai.scorer import Score, Target
+from inspect_ai.solver import TaskState
 
-from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.kit.place import rows
 from gadfly.evals.tasks.chat import InspectChat
 from gadfly.evals.tasks.proposing import ARMS, checks, judged, proposed
-from gadfly.evals.tasks.solving import Numbers, among, by_arm, in_arms, solved
+from gadfly.evals.tasks.solving import Numbers, among, by_arm, in_arms, scoring, solving
 
 
 @task
@@ -47,16 +46,21 @@ def proposals(limit: int | None = None, arms: str | list[str] = "") -> Task:
     return Task(dataset=MemoryDataset(samples, name="topics"), solver=page(), scorer=rubric())
 
 
-@solver
-def page() -> Solver:
+@solving
+def page(chat: InspectChat, state: TaskState) -> tuple[str, Numbers]:
     """The arm's best page and its scores; an arm that gives none scores 0 throughout."""
-
-    def work(chat: InspectChat, state: TaskState) -> tuple[str, Numbers]:
-        role = model_roles().get("judge")
-        judge = chat.beside(role) if role is not None else None
-        return _scored(state.metadata["arm"], chat, state.metadata["row"], judge)
-
-    return solved(work)
+    arm, row, role = state.metadata["arm"], state.metadata["row"], model_roles().get("judge")
+    shown = proposed(arm, chat, row)
+    if shown is None:
+        return "no proposal", {"met": 0.0, "sank": 0.0, "by the model": 0.0}
+    found = checks(shown, row)
+    scores = {"met": sum(found.values()) / len(found), **found}
+    if arm != "bare":  # nothing is ranked, and nobody attacks
+        scores |= {"sank": float(shown.sank), "disagreement": float(shown.disagreement)}
+    scores["by the model"] = float(shown.by_model)
+    if role is not None:
+        scores["judged"] = judged(shown.page, chat.beside(role))
+    return shown.page, scores
 
 
 def means(scored: Sequence[dict[str, Any]]) -> Numbers:
@@ -68,34 +72,14 @@ def means(scored: Sequence[dict[str, Any]]) -> Numbers:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-@scorer(metrics=[by_arm(means)])
-def rubric() -> Scorer:
+@scoring([by_arm(means)])
+def rubric(state: TaskState, target: Target) -> Score:
     """The share of criteria that are met."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        scores = state.store.get("found")
-        missing = [name for name, value in scores.items() if not value and name != "disagreement"]
-        return Score(
-            value=scores["met"],
-            answer=state.output.completion[:200],
-            explanation=f"not met: {', '.join(missing) or 'nothing'}",
-            metadata={"arm": state.metadata["arm"], "scores": scores},
-        )
-
-    return score
-
-
-def _scored(
-    arm: str, chat: ChatModel, row: dict[str, Any], judge: ChatModel | None
-) -> tuple[str, dict[str, float]]:
-    shown = proposed(arm, chat, row)
-    if shown is None:
-        return "no proposal", {"met": 0.0, "sank": 0.0, "by the model": 0.0}
-    found = checks(shown, row)
-    scores = {"met": sum(found.values()) / len(found), **found}
-    if arm != "bare":  # nothing is ranked, and nobody attacks
-        scores |= {"sank": float(shown.sank), "disagreement": float(shown.disagreement)}
-    scores["by the model"] = float(shown.by_model)
-    if judge is not None:
-        scores["judged"] = judged(shown.page, judge)
-    return shown.page, scores
+    scores = state.store.get("found")
+    missing = [name for name, value in scores.items() if not value and name != "disagreement"]
+    return Score(
+        value=scores["met"],
+        answer=state.output.completion[:200],
+        explanation=f"not met: {', '.join(missing) or 'nothing'}",
+        metadata={"arm": state.metadata["arm"], "scores": scores},
+    )

@@ -12,8 +12,8 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Solver, TaskState, solver
+from inspect_ai.scorer import Score, Target, grouped, mean
+from inspect_ai.solver import TaskState
 
 from gadfly.agent.critic.judge import candidates
 from gadfly.agent.critic.views import views
@@ -22,7 +22,7 @@ from gadfly.agent.llm.framings import code_question
 from gadfly.agent.llm.model import ChatModel
 from gadfly.agent.llm.prompting import prompt
 from gadfly.evals.kit.place import rows
-from gadfly.evals.tasks.solving import among, in_arms, solved
+from gadfly.evals.tasks.solving import among, in_arms, scoring, solving
 from gadfly.tools.review.reading.material import Material, text_file
 
 ARMS = ("gadfly", "rules", "one framing", "bare")
@@ -46,34 +46,24 @@ def reviewing(limit: int | None = None, arms: str | list[str] = "") -> Task:
     return Task(dataset=MemoryDataset(samples, name="code"), solver=read_code(), scorer=findings())
 
 
-@solver
-def read_code() -> Solver:
+@solving
+def read_code(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
     """The findings of the sample's arm: line and words of each."""
-
-    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
-        found = found_in(state.metadata["arm"], chat, state.input_text)
-        return "\n".join(f"line {e['line']}: {e['said']}" for e in found) or "nothing", found
-
-    return solved(work)
+    found = found_in(state.metadata["arm"], chat, state.input_text)
+    return "\n".join(f"line {e['line']}: {e['said']}" for e in found) or "nothing", found
 
 
-@scorer(metrics=[grouped(mean(), "group", all=False)])
-def findings() -> Scorer:
+@scoring([grouped(mean(), "group", all=False)])
+def findings(state: TaskState, target: Target) -> Score:
     """1 where the bug was found, or the repaired code left in peace."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found, about = state.store.get("found"), state.metadata
-        if target.text == "silent":
-            right = not found
-        else:
-            right = any(
-                abs(each["line"] - about["line"]) <= _NEAR
-                and re.search(about["match"], each["said"], re.IGNORECASE)
-                for each in found
-            )
-        return Score(value=float(right), answer=state.output.completion)
-
-    return score
+    found, about = state.store.get("found"), state.metadata
+    named = any(
+        abs(each["line"] - about["line"]) <= _NEAR
+        and re.search(about["match"], each["said"], re.IGNORECASE)
+        for each in found
+    )
+    right = not found if target.text == "silent" else named
+    return Score(value=float(right), answer=state.output.completion)
 
 
 def found_in(arm: str, chat: ChatModel, code: str) -> list[dict[str, Any]]:

@@ -9,17 +9,17 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from inspect_ai.dataset import Sample
-from inspect_ai.scorer import Metric, SampleScore, Value, metric
-from inspect_ai.solver import Generate, Solver, TaskState
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from gadfly.evals.kit.place import own_home
 from gadfly.evals.kit.script import known
 from gadfly.evals.tasks.chat import InspectChat
 
-Found = TypeVar("Found")
+Judge = Callable[[TaskState, Target], Score]
 Numbers = dict[str, float]
 _home = contextlib.ExitStack()
 _entered = False
@@ -48,20 +48,41 @@ def in_arms(arms: Sequence[str], name: str, text: str, target: Any, **about: Any
     ]
 
 
-def solved(work: Callable[[InspectChat, TaskState], tuple[str, Found]]) -> Solver:
-    """A solver of ``work``, run in a thread: the text that is shown, and what the scorer finds under ``found``."""
+def solving(work: Callable[[InspectChat, TaskState], tuple[str, Any]]) -> Callable[[], Solver]:
+    """A solver under the name of ``work``, which runs in a thread: the text that is shown, and what the scorer finds
+    under ``found``."""
 
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        global _entered
-        if not _entered:
-            _entered = True
-            _home.enter_context(own_home())
-        chat = InspectChat()
-        state.output.completion, found = await asyncio.to_thread(work, chat, state)
-        state.store.set("found", found)
-        return state
+    @solver(name=work.__name__)
+    def made() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            global _entered
+            if not _entered:
+                _entered = True
+                _home.enter_context(own_home())
+            chat = InspectChat()
+            state.output.completion, found = await asyncio.to_thread(work, chat, state)
+            state.store.set("found", found)
+            return state
 
-    return solve
+        return solve
+
+    return made  # type: ignore[no-any-return]
+
+
+def scoring(metrics: Any) -> Callable[[Judge], Callable[[], Scorer]]:
+    """A scorer with these metrics, under the name of the function that judges a sample."""
+
+    def named(judge: Judge) -> Callable[[], Scorer]:
+        @scorer(metrics=metrics, name=judge.__name__)
+        def made() -> Scorer:
+            async def score(state: TaskState, target: Target) -> Score:
+                return judge(state, target)
+
+            return score
+
+        return made  # type: ignore[no-any-return]
+
+    return named
 
 
 @metric

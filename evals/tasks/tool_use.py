@@ -15,14 +15,14 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer
-from inspect_ai.solver import Solver, TaskState, solver
+from inspect_ai.scorer import Score, Target, grouped, mean
+from inspect_ai.solver import TaskState
 
 from gadfly.agent.answers.answer import Answer
 from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.measuring.false_positives import chosen, weakened
 from gadfly.evals.tasks.arms import MEASURING, answered
-from gadfly.evals.tasks.solving import among, in_arms, solved
+from gadfly.evals.tasks.solving import among, in_arms, scoring, solving
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
 
@@ -45,11 +45,7 @@ _PLACE = {
 
 
 @task
-def tool_use(
-    seeds: int = 2,
-    tools: str | list[str] = "",
-    arms: str | list[str] = "",
-) -> Task:
+def tool_use(seeds: int = 2, tools: str | list[str] = "", arms: str | list[str] = "") -> Task:
     """Tools x (planted, noise) x seeds x arms.
 
     Args:
@@ -67,34 +63,24 @@ def tool_use(
                 about = {"group": kind, "tool": case.tool, "data": json.dumps(data)}
                 name = f"{case.tool} {kind} {seed}"
                 samples += in_arms(chosen_arms, name, _ASKED[case.tool], kind, **about)
-    return Task(
-        dataset=MemoryDataset(samples, name="planted"), solver=experiment(), scorer=truthful()
-    )
+    dataset = MemoryDataset(samples, name="planted")
+    return Task(dataset=dataset, solver=experiment(), scorer=truthful())
 
 
-@solver
-def experiment() -> Solver:
+@solving
+def experiment(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
     """The engine's answer on the planted model, with the data attached."""
-
-    def work(chat: ChatModel, state: TaskState) -> tuple[str, Any]:
-        about, asked = state.metadata, state.input_text
-        found = answered(about["arm"], chat, asked, context=about["data"], model="planted")
-        return found.answer, found.model_dump(mode="json")
-
-    return solved(work)
+    about, asked = state.metadata, state.input_text
+    found = answered(about["arm"], chat, asked, context=about["data"], model="planted")
+    return found.answer, found.model_dump(mode="json")
 
 
-@scorer(metrics=[grouped(mean(), "group", all=False)])
-def truthful() -> Scorer:
+@scoring([grouped(mean(), "group", all=False)])
+def truthful(state: TaskState, target: Target) -> Score:
     """1 where the answer fits what was planted."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = Answer.model_validate(state.store.get("found"))
-        return Score(
-            value=float(right(found, state.metadata["tool"], target.text)), answer=found.answer
-        )
-
-    return score
+    found = Answer.model_validate(state.store.get("found"))
+    value = float(right(found, state.metadata["tool"], target.text))
+    return Score(value=value, answer=found.answer)
 
 
 def right(found: Answer, tool: str, kind: str) -> bool:
