@@ -21,50 +21,18 @@ from gadfly.errors import CorpusError
 
 Open = Callable[[str], bytes | None]
 _KNOWN = Path(__file__).with_suffix(".tex")  # what pandoc is told before each paper
-_INPUT = re.compile(
-    r"\\(?:input|include|subfile|subfileinclude)(?![A-Za-z])\s*(?:\{([^{}]{1,200})\}|([^\s{}\\[]{1,200}))"
-    r"|\\(?:sub)?import\*?\s*\{([^{}]{0,200})\}\s*\{([^{}]{1,200})\}"
-)
-_BEGIN = re.compile(r"\\begin\s*\{document\}")
-_CLASS = re.compile(r"\\document(?:class|style)\b")
+_IS = tables.patterns(__file__, 0)
 _LIKELY = ("ms.tex", "main.tex", "paper.tex", "article.tex", "arxiv.tex", "root.tex")
 _TEX = (".tex", ".ltx", ".latex")
 _LONGEST = 8_000_000
 _DEEPEST = 12
 _LEAST = 30  # words
 _TWICE = 15.0  # seconds for the second reading, which the paper may do without
-_CODE = re.compile(
-    r"(\\(?:begin|end)\s*\{(?:[BV]?[vV]erbatim|lstlisting|minted|alltt|tcblisting|comment)\*?\})"
-)
-# Addresses and code on a line hold percent signs. The line end goes with a comment, and the blanks of the next line.
-_REMARK = re.compile(
-    r"(\\(?:url|path|nolinkurl|href)\s*\{[^{}\n]{0,2000}\}"
-    r"|\\(?:verb\*?|lstinline)([^\sA-Za-z{*])[^\n]{0,500}?\2|\\.)|%[^\n]*(?:\n[ \t]*(?=\S)|(?=\n)|$)",
-    re.DOTALL,
-)
-_VERB = re.compile(
-    r"(\\(?:verb\*?|lstinline|url|path)(?:([^\sA-Za-z{*])[^\n]{0,500}?\2|\{[^{}\n]{0,500}\}))"
-)
-_DEFINES = re.compile(
-    r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|DeclareMathOperator|newtheorem"
-    r"|(?P<front>title|author|icmltitle|icmlauthor)|def(?=\s*\\[A-Za-z]+(?:#\d)*\s*\{))(?![A-Za-z])\*?"
-)
-_NAMED = re.compile(r"\s*(?:\{\s*)?(\\(?:[A-Za-z]+|.))(?:\s*\}|(?:\s*#\d)*)")
-_BLANKS = re.compile(r"[ \t]*(?:%?\n)?[ \t]*")
-_BRACKETS = re.compile(r"\\.|[][{}]", re.DOTALL)
-_WORK = re.compile(r"\\bibitem(?![A-Za-z])")
-_SHELF = re.compile(
-    r"\\(?:bibliography|addbibresource)\s*(?:\[[^\]]{0,99}\])?\s*\{([^{}]{1,500})\}"
-)
-_NATBIB = re.compile(r"(.*?)\(([^()]*)\)", re.DOTALL)
 _TABLE = tables.table(__file__)
 _PUT = [
     (re.compile(tables.filled(each["sought"], _TABLE["lists"])), each["with"])
     for each in _TABLE["put"]
 ]
-_PASSED = re.compile(
-    r"\[INFO\] Skipped '\\([A-Za-z]+)\*?([\[{].*?)' at [^\n]*?line (\d+) column", re.DOTALL
-)
 
 
 def read(files: Mapping[str, bytes]) -> Paper:
@@ -88,18 +56,20 @@ def paper(main: str, open_: Open, names: Collection[str]) -> Paper:
         CorpusError: pandoc cannot read it, or it holds no text.
     """
     whole = _Inputs(open_).expand(main, ())
-    begin = _BEGIN.search(whole)
+    begin = _IS["begin"].search(whole)
     preamble, body = (whole[: begin.start()], whole[begin.end() :]) if begin else ("", whole)
     body = body.partition("\\end{document}")[0]
     shelf = ""
-    if not _WORK.search(body):
+    if not _IS["work"].search(body):
         shelf = _shelf([f"{posixpath.splitext(main)[0]}.bbl", *names], open_)
     body = "".join(_put(piece) for piece in _pieces(body)) + _put(shelf)
     packages = [decode(open_(name) or b"") for name in names if name.endswith((".sty", ".cls"))]
     document = _tree(_heads(preamble, body, packages), body)
     labels = _labels(document)
     if not labels:
-        listed = [name.strip() for found in _SHELF.findall(whole) for name in found.split(",")]
+        listed = [
+            name.strip() for found in _IS["shelf"].findall(whole) for name in found.split(",")
+        ]
         own = [f"{name.removesuffix('.bib')}.bib" for name in listed]
         labels = _append_works(document, [*own, *names], open_)
     found = pandoc.write(document, labels)
@@ -119,9 +89,15 @@ def _main(texts: Mapping[str, str]) -> str:
     if not tex and len(texts) == 1:
         tex = dict(texts)
     bare = {name: _without_comments(text) for name, text in tex.items()}
-    whole = [name for name, text in bare.items() if _CLASS.search(text) and _BEGIN.search(text)]
+    whole = [
+        name
+        for name, text in bare.items()
+        if _IS["class"].search(text) and _IS["begin"].search(text)
+    ]
     whole = whole or [
-        name for name, text in bare.items() if _CLASS.search(text) or _BEGIN.search(text)
+        name
+        for name, text in bare.items()
+        if _IS["class"].search(text) or _IS["begin"].search(text)
     ]
     if not whole:
         raise CorpusError("the source holds no LaTeX document")
@@ -131,7 +107,7 @@ def _main(texts: Mapping[str, str]) -> str:
             f"{posixpath.splitext(name)[0]}.bbl" not in texts,
             posixpath.basename(name).lower() not in _LIKELY,
             name.count("/"),
-            -len(bare[name]) - 20_000 * len(_INPUT.findall(bare[name])),
+            -len(bare[name]) - 20_000 * len(_IS["input"].findall(bare[name])),
             name,
         )
 
@@ -170,7 +146,7 @@ class _Inputs:
         self._room -= len(text)
         if len(around) >= _DEEPEST or self._room < 0:  # a bomb made of inputs
             return text if self._room >= 0 else ""
-        return _INPUT.sub(lambda found: self._input(found, name, (*around, name)), text)
+        return _IS["input"].sub(lambda found: self._input(found, name, (*around, name)), text)
 
     def _text(self, name: str) -> str | None:
         if name not in self._bare:
@@ -198,8 +174,8 @@ class _Inputs:
 def _pieces(text: str) -> Iterator[str]:
     """The text cut so that each block of code is a piece that begins with its ``\\begin``."""
     code = ""
-    for piece in _CODE.split(text):
-        if _CODE.fullmatch(piece):
+    for piece in _IS["code"].split(text):
+        if _IS["code"].fullmatch(piece):
             code = f"{code}{piece}" if code or "begin" in piece else ""
             if "\\end" in piece:
                 yield code
@@ -214,7 +190,9 @@ def _pieces(text: str) -> Iterator[str]:
 def _without_comments(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(
-        piece if _CODE.match(piece) else _REMARK.sub(lambda found: found[1] or "", piece)
+        piece
+        if _IS["code"].match(piece)
+        else _IS["remark"].sub(lambda found: found[1] or "", piece)
         for piece in _pieces(text)
     )
 
@@ -224,12 +202,12 @@ def _without_comments(text: str) -> str:
 
 def _group(text: str, at: int, opening: str, most: int = 1_000) -> tuple[str | None, int]:
     """What stands in the brackets or braces that follow, and where they end; None and ``at`` where there are none."""
-    start = (_BLANKS.match(text, at) or re.match("", text)).end()  # type: ignore[union-attr]
+    start = (_IS["blanks"].match(text, at) or re.match("", text)).end()  # type: ignore[union-attr]
     if text[start : start + 1] != opening:
         return None, at
     depth = 0
     closing = "]" if opening == "[" else "}"
-    for found in _BRACKETS.finditer(text, start, start + most):
+    for found in _IS["brackets"].finditer(text, start, start + most):
         mark = found[0]
         if mark == closing and depth == 1:
             return text[start + 1 : found.start()], found.end()
@@ -243,10 +221,10 @@ def _group(text: str, at: int, opening: str, most: int = 1_000) -> tuple[str | N
 def _defined(text: str) -> Iterator[tuple[int, int, str]]:
     """Where each definition of a text begins and ends, and the command that it defines."""
     end = 0
-    for found in _DEFINES.finditer(text):
+    for found in _IS["defines"].finditer(text):
         if found.start() < end:
             continue
-        name = None if found["front"] else _NAMED.match(text, found.end())
+        name = None if found["front"] else _IS["named"].match(text, found.end())
         end = name.end() if name else found.end()
         while True:
             held, after = _group(text, end, "[")
@@ -287,9 +265,9 @@ def _with_structure(text: str) -> str:
 
 def _put(text: str) -> str:
     """A piece of the text as pandoc reads it best; code stays."""
-    if _CODE.match(text):
+    if _IS["code"].match(text):
         return text
-    parts = _VERB.split(text)
+    parts = _IS["verb"].split(text)
     return "".join(
         _rewritten(prose) + "".join(parts[n + 1 : n + 2])
         for n, prose in enumerate(parts)
@@ -310,12 +288,12 @@ def _rewritten(piece: str) -> str:
 def _put_works(text: str) -> str:
     out: list[str] = []
     at = 0
-    for found in _WORK.finditer(text):
+    for found in _IS["work"].finditer(text):
         label, after = _group(text, found.end(), "[")
         key, after = _group(text, after, "{")
         if key is None or found.start() < at:
             continue
-        named = _NATBIB.match((label or "").strip())
+        named = _IS["natbib"].match((label or "").strip())
         shown = f"{_balanced(named[1])} ({named[2]})" if named else label or key.strip()
         out += [text[at : found.start()], f"\\GadflyWork{{{shown}}}{{{key.strip()}}}"]
         at = after
@@ -331,7 +309,7 @@ def _shelf(names: Collection[str], open_: Open) -> str:
     """The cited works in a ``.bbl``; the first one that holds any."""
     for name in names:
         text = _without_comments(decode(open_(name) or b"")) if name.endswith(".bbl") else ""
-        works = _WORK.search(text)
+        works = _IS["work"].search(text)
         if works:
             held = text[works.start() :].partition("\\end{thebibliography}")[0]
             return f"\n\n\\section*{{References}}\n{held}"
@@ -382,7 +360,7 @@ def _read(head: str, body: str, seconds: float | None = None) -> tuple[dict[str,
 def _unknown(said: str, first: int) -> str:
     """Definitions of the commands below line ``first`` that pandoc does not know, though their arguments are text."""
     counts: dict[str, list[int]] = {}
-    for name, rest, line in _PASSED.findall(said):
+    for name, rest, line in _IS["passed"].findall(said):
         held, at = _group(rest, 0, "[")
         optional = held is not None
         arguments: list[str] = []

@@ -12,22 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from gadfly import tables
+
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _LIGATURES[0xAD] = "-"  # the soft hyphen
 _EDGE = 3  # lines at the top and the bottom of a page that may be headers and footers
-_PAGE_NUMBER = re.compile(
-    r"^\W{0,3}(?:page\s+)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of)\s*\d{1,4})?\W{0,3}$", re.I
-)
-_BROKEN = re.compile(r"((?:[^\W\d_]{1,40}-){0,4}[^\W\d_]{2,40})[-\u2010]\n([^\W\d_]+)")
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+|[^\W\d_]+")
-_NUMBERED = re.compile(r"^((?:\d{1,2}|[A-H])(?:\.\d{1,2}){0,3})\.?\s+(\S.{1,80})$")
-_NAMED = re.compile(
-    r"^(abstract|introduction|related work|background|methods?|results|discussion|conclusions?|references|"
-    r"bibliography|acknowledge?ments?|appendix)\s*:?$",
-    re.IGNORECASE,
-)
-_LEADERS = re.compile(r"(?:\s?\.\s){4,}|\.{6,}")  # a line of a table of contents
-_ENDS = re.compile(r"[.!?:;,]$")
+_IS = tables.patterns(__file__, 0)
 
 
 class Heading(NamedTuple):
@@ -53,7 +43,7 @@ def letters(pages: Iterable[str]) -> int:
 
 def _lines(page: str) -> list[str]:
     lines = (" ".join(line.split()) for line in page.translate(_LIGATURES).splitlines())
-    return [line for line in lines if line and not _LEADERS.search(line)]
+    return [line for line in lines if line and not _IS["leaders"].search(line)]
 
 
 def _without_edges(pages: list[list[str]]) -> list[list[str]]:
@@ -71,7 +61,7 @@ def _without_edges(pages: list[list[str]]) -> list[list[str]]:
 
 def _trimmed(page: list[str], repeated: set[str]) -> list[str]:
     def gone(line: str) -> bool:
-        return _shape(line) in repeated or bool(_PAGE_NUMBER.match(line))
+        return _shape(line) in repeated or bool(_IS["page_number"].match(line))
 
     head = [line for line in page[:_EDGE] if not gone(line)]
     rest = page[_EDGE:]
@@ -141,11 +131,11 @@ def _by_number(lines: list[str]) -> dict[int, int]:
     found: dict[int, int] = {}
     last: list[int] = []
     for index, line in enumerate(lines):
-        if _NAMED.match(line) and len(line) < 40:
+        if _IS["named"].match(line) and len(line) < 40:
             found[index] = 1
             continue
-        numbered = _NUMBERED.match(line)
-        if not numbered or not numbered.group(2)[0].isupper() or _ENDS.search(line):
+        numbered = _IS["numbered"].match(line)
+        if not numbered or not numbered.group(2)[0].isupper() or _IS["ends"].search(line):
             continue
         if sum(character.isalpha() for character in numbered.group(2)) < 0.6 * len(
             numbered.group(2)
@@ -175,7 +165,7 @@ def _follows(number: list[int], last: list[int]) -> bool:
 
 def _dehyphenate(text: str) -> str:
     """Join words broken at the end of a line; a hyphen that the word also has elsewhere stays."""
-    known = Counter(word.lower() for word in _WORD.findall(_BROKEN.sub(" ", text)))
+    known = Counter(word.lower() for word in _IS["word"].findall(_IS["broken"].sub(" ", text)))
 
     def joined(found: re.Match[str]) -> str:
         first, second = found.groups()
@@ -184,4 +174,4 @@ def _dehyphenate(text: str) -> str:
             return f"{first}-{second}"
         return first + second
 
-    return _BROKEN.sub(joined, text)
+    return _IS["broken"].sub(joined, text)

@@ -11,34 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gadfly import tables
 from gadfly.corpus.readers.fences import open_mark
 from gadfly.corpus.readers.page import Part
 from gadfly.corpus.readers.paths import is_file, is_path
 
-_RULE = re.compile(r"^([=\-#*_~])\1{7,}$")
+_IS = tables.patterns(__file__, 0)
 _LABEL = r"(?:File|FILE|Filename|File ?path|FilePath|File Path)"
-_LABELLED = re.compile(
-    rf"^(?:#{{1,6}}[ \t]+|\*\*)?{_LABEL}(?:\*\*)?:(?:\*\*)?[ \t]+`?([^`\n]{{1,300}}?)`?(?:\*\*)?$"
-)
-_INLINE = re.compile(
-    r"^(?:# |// )?(={3,}|-{3,}|\*{3,}|~{3,})[ \t]*(?:(?:File|FILE|BEGIN):?[ \t]+)?(\S.{0,298}?)[ \t]*\1$"
-)
-_ARROWS = re.compile(r"^==> (.{1,300}) <==$")
-_DOCUMENT = re.compile(
-    r"^<document(?: [^>\n]{0,300})?>\s*"
-    r"<(source|path|filename|name|title)>[ \t]*([^<\n]{1,300}?)[ \t]*</\1>[ \t]*\n",
-    re.MULTILINE,
-)
-_DOCUMENT_END = re.compile(r"^</document>[ \t]*$", re.MULTILINE)
-_CONTENTS = re.compile(r"\s*<(document_contents?|contents?|text)>")
-_TAG_FIELD = re.compile(
-    r"\A\s*<(title|author|authors|date|url|kind)>[ \t]*([^<\n]{1,300}?)[ \t]*</\1>[ \t]*\n?"
-)
-_XML_FILE = re.compile(
-    r"^<file (?:path|name)=\"([^\"\n]{1,300})\"[^>\n]{0,200}>[ \t]*\n", re.MULTILINE
-)
-_XML_FILE_END = re.compile(r"^</file>[ \t]*$", re.MULTILINE)
-_PACKED = re.compile(r"^# Files$", re.MULTILINE)
 
 
 def find(text: str) -> tuple[str, list[Part]] | None:
@@ -67,12 +46,12 @@ def _lines(text: str) -> list[tuple[int, str]]:
 
 def _documents(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     """``<document><source>path</source><document_contents>…``, as Anthropic advises and files-to-prompt -c writes."""
-    return _tagged(text, _DOCUMENT, 2, _DOCUMENT_END)
+    return _tagged(text, _IS["document"], 2, _IS["document_end"])
 
 
 def _xml_files(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     """``<file path="…">…</file>``: repomix."""
-    return _tagged(text, _XML_FILE, 1, _XML_FILE_END)
+    return _tagged(text, _IS["xml_file"], 1, _IS["xml_file_end"])
 
 
 def _tagged(
@@ -96,10 +75,10 @@ def _tagged(
 def _inside(text: str, start: int, end: int) -> tuple[int, int, tuple[tuple[str, str], ...]]:
     """What a ``<document>`` says of itself, and where its content stands."""
     fields: list[tuple[str, str]] = []
-    while found := _TAG_FIELD.match(text[start : min(end, start + 700)]):
+    while found := _IS["tag_field"].match(text[start : min(end, start + 700)]):
         fields.append((found.group(1), found.group(2)))
         start += found.end()
-    content = _CONTENTS.match(text, start, end)
+    content = _IS["contents"].match(text, start, end)
     closed = text.rfind(f"</{content.group(1)}>", content.end(), end) if content else -1
     if content and closed >= 0 and not text[closed:end].partition(">")[2].strip():
         start, end = content.end(), closed
@@ -112,12 +91,12 @@ def _framed(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     for index in range(len(lines) - 2):
         rule = lines[index][1]
         if (
-            not _RULE.match(rule)
+            not _IS["rule"].match(rule)
             or rule[0] != lines[index + 2][1][:1]
-            or not _RULE.match(lines[index + 2][1])
+            or not _IS["rule"].match(lines[index + 2][1])
         ):
             continue
-        labelled = _LABELLED.match(lines[index + 1][1])
+        labelled = _IS["labelled"].match(lines[index + 1][1])
         name = labelled.group(1) if labelled else lines[index + 1][1].strip()
         if is_path(name):
             cuts.append((index, index + 3, name))
@@ -128,9 +107,9 @@ def _ruled(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     """``==== path ====``, ``==> path <==`` and the like."""
     cuts = []
     for index, (_, line) in enumerate(lines):
-        found = _INLINE.match(line)
+        found = _IS["inline"].match(line)
         name = found.group(2) if found else ""
-        if not found and (arrows := _ARROWS.match(line)):
+        if not found and (arrows := _IS["arrows"].match(line)):
             name = arrows.group(1)
         if name and is_file(name):
             cuts.append((index, index + 1, name))
@@ -177,11 +156,11 @@ def _headed_fences(text: str, lines: list[tuple[int, str]]) -> list[Part]:
 
 def _fenced(text: str, lines: list[tuple[int, str]], labelled: bool) -> list[Part]:
     parts: list[Part] = []
-    packed = labelled and _PACKED.search(text) is not None
+    packed = labelled and _IS["packed"].search(text) is not None
     index = 0
     while index < len(lines):
         line = lines[index][1]
-        found = _LABELLED.match(line) if labelled else None
+        found = _IS["labelled"].match(line) if labelled else None
         name = found.group(1) if found else ("" if labelled else line)
         after = lines[index + 1][1] if index + 1 < len(lines) else ""
         mark = re.match(r"(`{3,}|~{3,})[^`]*$", after)
@@ -210,13 +189,17 @@ def _labelled(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     """Lines ``File: /path`` alone: made by hand, so everything about it must fit."""
     cuts = []
     for index, (_, line) in enumerate(lines):
-        if line[:1] in "Ff#*" and (found := _LABELLED.match(line)) and is_path(found.group(1)):
+        if (
+            line[:1] in "Ff#*"
+            and (found := _IS["labelled"].match(line))
+            and is_path(found.group(1))
+        ):
             cuts.append((index, index + 1, found.group(1)))
     parts = _between(text, lines, cuts)
     if not parts or len({each.name for each in parts}) * 2 < len(parts):
         return []
     apart = sum(
-        begin == 0 or not lines[begin - 1][1] or bool(_RULE.match(lines[begin - 1][1]))
+        begin == 0 or not lines[begin - 1][1] or bool(_IS["rule"].match(lines[begin - 1][1]))
         for begin, _, _ in cuts
     )
     if apart * 10 < len(cuts) * 9:

@@ -6,30 +6,12 @@ code is one), is fenced; where code and prose cannot be told apart the text stay
 
 from __future__ import annotations
 
-import re
-
+from gadfly import tables
 from gadfly.corpus.readers.code import parse
 from gadfly.corpus.readers.fences import fence, step
 from gadfly.corpus.readers.report import Mended
 
-_STRONG = re.compile(
-    r"""\s*(?:
-        (?:from\s+[\w.]+\s+)?import\s+[\w.*({,][\w.*,(){}\s]*(?:\bas\s+\w+)?\s*$ |
-        (?:async\s+)?def\s+\w+\s*\( | class\s+\w+\s*[(:] | @\w[\w.]*(?:\(.*\))?$ |
-        (?:if|elif|for|while|with|try|except|else|finally)\b
-            (?:[^.?!"']|\.\w|!=|"[^"\n]*"|'[^'\n]*'){0,200}:\s*(?:\#.*)?$ |
-        (?:return|raise|assert|yield|del|global)\b.*[\w)\]}'"]$ |
-        [%!]\w+\s*\S* |
-        [A-Za-z_][\w.]*(?:\[[^\]\n]{0,80}\][\w.]*){0,4}(?:\s*:\s*[\w.\[\], ]{1,60})?(?:\s*,\s*[\w.]+){0,9}
-            \s*(?:[+\-*/|&@]|//|\*\*)?=(?!=)\s*\S.* |
-        [A-Za-z_][\w.]*\(.*
-    )""",
-    re.VERBOSE,
-)
-_COMMENT = re.compile(r"[ \t]*#(?!#)")
-_HEADING = re.compile(r" {0,3}#{2,6}[ \t]")
-_CLOSER = re.compile(r"[\s)\]}]+[,:]?\s*$")
-_BREAKS = re.compile(r"\s{0,3}(?:\#{2,6}\s|[-*+>|]\s|\d+[.)]\s|<|!\[|\[|\|)")
+_IS = tables.patterns(__file__, 0)
 _FEWEST = 2
 _LONGEST = 400  # lines of one fence; longer code is put into several
 _LOOK = 50
@@ -60,13 +42,15 @@ def _may_begin(lines: list[str], index: int) -> bool:
     """Code begins below a blank line or a heading, with a statement or with comments right above one."""
     if index and lines[index - 1].strip() and not lines[index - 1].lstrip().startswith("#"):
         return False
-    return not lines[index][:1].isspace() and bool(_STRONG.match(_below_comments(lines, index)))
+    return not lines[index][:1].isspace() and bool(
+        _IS["strong"].match(_below_comments(lines, index))
+    )
 
 
 def _below_comments(lines: list[str], index: int) -> str:
     """The line itself, or the one right below the comments that it is the first of."""
     for line in lines[index : index + _LOOK]:
-        if not _COMMENT.match(line):
+        if not _IS["comment"].match(line):
             return line[:400]
     return ""
 
@@ -84,7 +68,7 @@ def _end(lines: list[str], index: int) -> int:
                 break
             continue
         kind = _kind(lines, number, depth)
-        if not kind and stops and not blank and _COMMENT.match(line):
+        if not kind and stops and not blank and _IS["comment"].match(line):
             kind = "weak"  # a comment right below code: what it prints
         if not kind or step(line, ""):
             break
@@ -106,19 +90,19 @@ def _end(lines: list[str], index: int) -> int:
 
 def _kind(lines: list[str], number: int, depth: int) -> str:
     line = lines[number][:400]
-    if depth or _CLOSER.match(line):
+    if depth or _IS["closer"].match(line):
         return "weak"
-    if _HEADING.match(line):
+    if _IS["heading"].match(line):
         return ""
     if line[:1].isspace():
-        return "strong" if _STRONG.match(line) else "weak"
-    if _COMMENT.match(line):
+        return "strong" if _IS["strong"].match(line) else "weak"
+    if _IS["comment"].match(line):
         # A comment stands right above code; with a blank line below, it is a heading.
         below = _below_comments(lines, number)
-        return "strong" if _STRONG.match(below) else "weak" if below[:1].isspace() else ""
-    if _BREAKS.match(line):
+        return "strong" if _IS["strong"].match(below) else "weak" if below[:1].isspace() else ""
+    if _IS["breaks"].match(line):
         return ""
-    return "strong" if _STRONG.match(line) else ""
+    return "strong" if _IS["strong"].match(line) else ""
 
 
 def _fault(source: str) -> int:

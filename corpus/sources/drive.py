@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+from gadfly import tables
 from gadfly.corpus.convert.soup import attribute, classes, first, parse, pick, words
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.client import Fetching
@@ -23,20 +24,10 @@ from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same file comes out differently
 _ID = r"[A-Za-z0-9_-]{10,100}"
-_DOC = re.compile(rf"docs\.google\.com/(?:a/[^/]+/)?document/(?:u/\d+/)?d/(e/)?({_ID})")
-_FILE = re.compile(rf"drive\.google\.com/(?:a/[^/]+/)?(?:u/\d+/)?file/(?:u/\d+/)?d/({_ID})")
-_FOLDER = re.compile(
-    rf"drive\.google\.com/(?:a/[^/]+/)?drive/(?:u/\d+/)?(?:mobile/)?folders/({_ID})"
-)
-_OPEN = re.compile(
-    r"(?:drive|docs)\.google\.com/(?:open|uc|a/[^/]+/open)|drive\.usercontent\.google\.com/download"
-)
-_SHEET = re.compile(r"docs\.google\.com/(?:a/[^/]+/)?(spreadsheets|presentation|forms)/")
-_LOGIN = re.compile(r"accounts\.google\.com/|/ServiceLogin|/v3/signin|/signin/")
+_IS = tables.patterns(__file__, 0)
 _PRIVATE = "it is not shared; in Drive: Share → General access → Anyone with the link"
 _SIZE = 200_000_000
 _MOST_FILES = 500
-_READABLE = re.compile(r"(?i)\.(md|markdown|txt|text|rst|html?|pdf|tex)$")
 
 
 class Place(NamedTuple):
@@ -83,7 +74,7 @@ class DriveSource:
         found = False
         url = f"{self.hosts.drive}/embeddedfolderview?id={place.id}"
         for name, inner in listing(self._get(url).text())[:_MOST_FILES]:
-            if inner.kind == "file" and not _READABLE.search(name):
+            if inner.kind == "file" and not _IS["readable"].search(name):
                 self.skipped[name] = "not a kind of file that is read"
                 continue
             try:
@@ -138,7 +129,7 @@ class DriveSource:
                 reason = f"there is no such file, or {_PRIVATE}"
                 raise FetchError(url, reason, status=404) from error
             raise
-        if _LOGIN.search(response.url):
+        if _IS["login"].search(response.url):
             raise FetchError(url, _PRIVATE, status=401)
         return response
 
@@ -149,17 +140,17 @@ def parse_link(url: str) -> Place:
     Raises:
         CorpusError: nothing that can be read.
     """
-    found = _DOC.search(url)
+    found = _IS["doc"].search(url)
     if found:
         return Place("published" if found.group(1) else "document", found.group(2))
-    for kind, pattern in (("file", _FILE), ("folder", _FOLDER)):
+    for kind, pattern in (("file", _IS["file"]), ("folder", _IS["folder"])):
         found = pattern.search(url)
         if found:
             return Place(kind, found.group(1))
     identifier = (parse_qs(urlsplit(url).query).get("id") or [""])[0]
-    if _OPEN.search(url) and re.fullmatch(_ID, identifier):
+    if _IS["open"].search(url) and re.fullmatch(_ID, identifier):
         return Place("file", identifier)
-    if _SHEET.search(url):
+    if _IS["sheet"].search(url):
         raise CorpusError(
             f"{url} is a sheet, a presentation or a form; save it as PDF and add the file"
         )
@@ -235,7 +226,7 @@ def _checked(response: Response, url: str) -> Response:
 
 def _is_content(response: Response) -> bool:
     """Logins, warnings and refusals come with status 200 and are true for a moment only."""
-    if _LOGIN.search(response.url):
+    if _IS["login"].search(response.url):
         return False
     exported = "/export" in response.url or "/pub" in response.url
     named = "content-disposition" in response.headers

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from gadfly import tables
 from gadfly.corpus.convert import licence
 from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, commit_of, members
@@ -23,23 +24,9 @@ from gadfly.errors import CorpusError
 
 _READER = "2"  # raise it when the same repository comes out differently
 _SIZE = 300_000_000
-_TARGET = re.compile(
-    r"(?:github:|(?:https?://)?(?:www\.)?github\.com/)"
-    r"(?P<owner>[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))/(?P<repo>[\w.-]{1,100}?)(?:\.git)?"
-    r"(?:@(?P<ref>[\w./-]{1,200})|/tree/(?P<tree>[\w.-]{1,200})|/)?(?:[?#].*)?"
-)
-_BLOB = re.compile(r"https?://(?:www\.)?github\.com/([^/]+)/([^/]+)/(?:blob|raw)/([^?#]+)")
+_IS = tables.patterns(__file__, 0)
 _TEXT = (".md", ".mdx", ".markdown", ".rst", ".ipynb")
 _DOCS = (*_TEXT, ".txt")
-_SKIPPED = re.compile(
-    r"(?i)(^|/)(\.[^/]+|node_modules|vendor|third[_-]party|external|tests?|testdata|fixtures|site-packages|dist|build"
-    r"|_static|_templates|_build|locale|locales|i18n|translations)/"
-)
-_CHORES = re.compile(
-    r"(?i)(^|/)(change(s|log)|history|news|releases?|code_of_conduct|security|codeowners|authors|contributors|"
-    r"pull_request_template|issue_template|todo|requirements[\w-]*|constraints[\w-]*)\.(md|rst|txt)$"
-)
-_DOC_FOLDER = re.compile(r"(?i)^(docs?|documentation|book|guides?|tutorials?)/")
 
 
 @dataclass(frozen=True)
@@ -122,7 +109,7 @@ def parse_target(target: str) -> tuple[str, str, str]:
     Raises:
         CorpusError: it names no repository.
     """
-    found = _TARGET.fullmatch(target.strip())
+    found = _IS["target"].fullmatch(target.strip())
     if not found or found.group("repo") in (".", ".."):
         raise CorpusError(
             f"{target!r} names no repository; valid: github:OWNER/REPO, github:OWNER/REPO@REF"
@@ -136,7 +123,7 @@ def parse_target(target: str) -> tuple[str, str, str]:
 
 def is_repository_url(url: str) -> bool:
     """Whether a URL names a whole repository, not a page or a file in it."""
-    return "://" in url and bool(_TARGET.fullmatch(url))
+    return "://" in url and bool(_IS["target"].fullmatch(url))
 
 
 def _inner(path: str) -> str:
@@ -147,14 +134,14 @@ def _inner(path: str) -> str:
 def _wanted(path: str) -> bool:
     if licence.FILES.match(path):
         return True
-    if not path or _SKIPPED.search(path) or _CHORES.search(path):
+    if not path or _IS["skipped"].search(path) or _IS["chores"].search(path):
         return False
-    return path.lower().endswith(_DOCS if _DOC_FOLDER.match(path) else _TEXT)
+    return path.lower().endswith(_DOCS if _IS["doc_folder"].match(path) else _TEXT)
 
 
 def _opened(target: str, fetching: Fetching) -> Source:
     """A repository, or one file of it by the address of its page."""
-    blob = _BLOB.match(target)
+    blob = _IS["blob"].match(target)
     if blob is None:
         return GithubSource(target, fetching)
     owner, repo, path = blob.groups()
@@ -165,5 +152,5 @@ def _opened(target: str, fetching: Fetching) -> Source:
 ORIGIN = Origin(
     _opened,
     "github:OWNER/REPO[@REF]",
-    owns=lambda url: is_repository_url(url) or bool(_BLOB.match(url)),
+    owns=lambda url: is_repository_url(url) or bool(_IS["blob"].match(url)),
 )

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from gadfly import tables
 from gadfly.corpus.convert import licence, simple_index
 from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, members
@@ -34,16 +35,7 @@ _READER = "1"  # raise it when the same package comes out differently
 _SIZE = 200_000_000
 _MOST_MODULES = 300
 _ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-_TARGET = re.compile(
-    r"(?:pypi:)?(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:==(?P<version>[\w.!+-]+))?"
-)
-_DOCS = re.compile(r"(?i)^(docs?|documentation)/.*\.(md|rst|txt)$|^[^/]+\.(md|rst)$|^readme[^/]*$")
-_NOT_DOCS = re.compile(
-    r"(?i)(^|/)(_[^/]*|tests?|locale|change(s|log)|history|news|authors|contributing|requirements[\w-]*)([./]|$)"
-)
-_NOT_MODULES = re.compile(
-    r"(?i)(^|/)(tests?|testing|examples?|benchmarks?|scripts?|docs?|build|vendor(ed)?|_[^/]*|setup|conftest|test_[^/]*)(/|\.py$)"
-)
+_IS = tables.patterns(__file__, 0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +132,7 @@ def parse_target(target: str) -> tuple[str, str]:
     Raises:
         CorpusError: neither.
     """
-    found = _TARGET.fullmatch(target.strip())
+    found = _IS["target"].fullmatch(target.strip())
     version = (found.group("version") or "") if found else ""
     try:
         if found and (not version or Version(version)):
@@ -214,8 +206,8 @@ def _wanted(path: str) -> bool:
     if licence.FILES.match(path) or path == "PKG-INFO" or path.endswith(".dist-info/METADATA"):
         return True
     if path.endswith(".py"):
-        return not _NOT_MODULES.search(re.sub(r"/__init__\.py$", ".py", path))
-    return bool(_DOCS.match(path)) and not _NOT_DOCS.search(path)
+        return not _IS["not_modules"].search(re.sub(r"/__init__\.py$", ".py", path))
+    return bool(_IS["docs"].match(path)) and not _IS["not_docs"].search(path)
 
 
 def _metadata(texts: dict[str, str]) -> tuple[str, str, str]:

@@ -1,6 +1,6 @@
 """Word lists, patterns and tables that lie beside a module as data, under the module's name; it gives its ``__file__``.
 
-In TOML, where case never counts:
+In TOML, where case does not count unless the module says so:
 
     [words]      one or more alternatives a line, parted by |; they match whole words
     [patterns]   a regular expression, broken into lines as it reads best
@@ -22,13 +22,13 @@ T = TypeVar("T")
 _NAMED = re.compile(r"<(\w+)>")
 
 
-def patterns(module: str) -> dict[str, re.Pattern[str]]:
-    """The patterns of a module's TOML, by name."""
+def patterns(module: str, flags: int = re.IGNORECASE) -> dict[str, re.Pattern[str]]:
+    """The patterns of a module's TOML, by name; ``flags`` 0 where case counts."""
     data = table(module)
     told = {name: whole_words(text) for name, text in data.get("words", {}).items()}
     told |= {name: joined(text) for name, text in data.get("patterns", {}).items()}
     lists = {name: joined(text) for name, text in data.get("lists", {}).items()}
-    return {name: re.compile(filled(text, lists), re.IGNORECASE) for name, text in told.items()}
+    return {name: re.compile(filled(text, lists), flags) for name, text in told.items()}
 
 
 def table(module: str) -> dict[str, Any]:
