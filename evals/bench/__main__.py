@@ -72,12 +72,12 @@ def probing(device: str) -> list[Row]:
     accuracy = f"accuracy {found['fit_accuracy']:.3f} and {found['scikit_learn_accuracy']:.3f}"
     bare, ours = found["bare_forward_s"], found["capture_s"]
     theirs, fits = found["scikit_learn_s"], found["fit_s"]
-    rows = [
+    shuffles = found["scikit_learn_shuffles_s"], found["shuffles_s"]
+    return [
         timed("activations of every layer", "the bare forward", bare, ours),
         timed("probes, 8 layers x 6 strengths", _SKLEARN, theirs, fits, "{:.2f} s", accuracy),
+        timed("50 shuffled-label controls", _SKLEARN, *shuffles, "{:.2f} s"),
     ]
-    theirs, shuffles = found["scikit_learn_shuffles_s"], found["shuffles_s"]
-    return [*rows, timed("50 shuffled-label controls", _SKLEARN, theirs, shuffles, "{:.2f} s")]
 
 
 def steering(device: str) -> list[Row]:
@@ -137,16 +137,8 @@ def repeng(device: str) -> list[Row]:
     found = peer_steer.measure(device=device)
     ours, theirs = found["tokens_per_second"], found["their_tokens_per_second"]
     note = f"largest difference of a logit {found['difference']:.0e}, {found['same_tokens']:.1%} of tokens agree"
-    beside = f"repeng {found['version']}"
-    row = Row(
-        "steered generation",
-        beside,
-        found["ratio"],
-        f"{ours:.0f} tok/s",
-        f"{theirs:.0f} tok/s",
-        note,
-    )
-    return [row]
+    speeds = f"{ours:.0f} tok/s", f"{theirs:.0f} tok/s"
+    return [Row("steered generation", f"repeng {found['version']}", found["ratio"], *speeds, note)]
 
 
 def reviewing(_: str) -> list[Row]:
@@ -171,19 +163,10 @@ def reviewing(_: str) -> list[Row]:
     return found
 
 
-_PARTS: dict[str, Callable[[str], list[Row]]] = {
-    "patch": patching,
-    "probe": probing,
-    "steer": steering,
-    "corpus": by_words,
-}
-_PEERS: dict[str, Callable[[str], list[Row]]] = {
-    "transformer-lens": partial(patching_by, "transformer-lens"),
-    "pyvene": partial(patching_by, "pyvene"),
-    "repeng": repeng,
-    "search": search,
-    "ruff": reviewing,
-}
+Parts = dict[str, Callable[[str], list[Row]]]
+_PARTS: Parts = {"patch": patching, "probe": probing, "steer": steering, "corpus": by_words}
+_PEERS: Parts = {name: partial(patching_by, name) for name in peer_patch.PEERS}
+_PEERS |= {"repeng": repeng, "search": search, "ruff": reviewing}
 
 
 def measure(

@@ -23,6 +23,7 @@ from gadfly.corpus.progress import Silent
 from gadfly.evals.kit.place import processor
 from gadfly.evals.kit.script import known, script
 from gadfly.evals.kit.timing import interleaved
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel, load
 from gadfly.tools.patching.engine import Cell, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, PromptPair, prepare
@@ -69,12 +70,13 @@ def by_layer(model: LocalModel, pairs: Prepared, donor: Tensor) -> Tensor:
     found = []
     for layer, block in enumerate(model.blocks):
 
-        def put(_: Any, __: Any, out: Any, layer: int = layer) -> Any:
-            hidden = _hidden(out).reshape(length, rows, length, -1).clone()
+        def put(hidden: Tensor, layer: int = layer) -> Tensor:
+            hidden = hidden.reshape(length, rows, length, -1).clone()
             hidden[here, :, here] = donor[layer].transpose(0, 1)
-            return _like(out, hidden.reshape(length * rows, length, -1))
+            return hidden.reshape(length * rows, length, -1)
 
-        logits = _hooked(model, batch, block, put).reshape(length, rows, -1)
+        with model.working(), hooked([after(block, put)]):
+            logits = model.forward(batch).reshape(length, rows, -1)
         found.append(_difference(pairs, logits).float().cpu())
     return torch.stack(found)
 
@@ -88,12 +90,13 @@ def by_cell(model: LocalModel, pairs: Prepared, donor: Tensor) -> Tensor:
     for layer, block in enumerate(model.blocks):
         for position in range(length):
 
-            def put(_: Any, __: Any, out: Any, layer: int = layer, at: int = position) -> Any:
-                hidden = _hidden(out).clone()
+            def put(hidden: Tensor, layer: int = layer, at: int = position) -> Tensor:
+                hidden = hidden.clone()
                 hidden[:, at] = donor[layer][:, at]
-                return _like(out, hidden)
+                return hidden
 
-            logits = _hooked(model, pairs.corrupt, block, put)
+            with model.working(), hooked([after(block, put)]):
+                logits = model.forward(pairs.corrupt)
             found.append(_difference(pairs, logits[None])[0].float().cpu())
     return torch.stack(found).reshape(model.num_layers, length, -1)
 
@@ -120,23 +123,6 @@ def _some(model: LocalModel, pairs: Prepared, cells: int) -> list[tuple[int, int
     length = pairs.corrupt.ids.shape[1]
     everything = [(layer, at) for layer in range(model.num_layers) for at in range(length)]
     return everything[:: max(1, len(everything) // cells)][:cells]
-
-
-def _hooked(model: LocalModel, batch: Batch, block: Any, hook: Callable[..., Any]) -> Tensor:
-    with model.working():
-        handle = block.register_forward_hook(hook)
-        try:
-            return model.forward(batch)
-        finally:
-            handle.remove()
-
-
-def _hidden(out: Any) -> Any:
-    return out[0] if isinstance(out, tuple) else out
-
-
-def _like(out: Any, hidden: Any) -> Any:
-    return (hidden, *out[1:]) if isinstance(out, tuple) else hidden
 
 
 def _difference(pairs: Prepared, logits: Tensor) -> Tensor:

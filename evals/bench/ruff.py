@@ -35,6 +35,7 @@ from gadfly.errors import GadflyError, MissingExtraError
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import took
 from gadfly.evals.measuring.cases import DEFAULT, Case, Remark, packaged, read, remarks
+from gadfly.evals.report.sections import columns
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.reading.source import read as read_source
 from gadfly.tools.review.registry import rules
@@ -177,19 +178,15 @@ def table(found: dict[str, Any]) -> str:
 
 def shown(found: list[Score]) -> str:
     """One line for each tool, then what was counted."""
-    lines = [
-        f"{'':16} {'bugs':>5} {'named':>6} {'gone':>5} {'touched':>8}  {'quiet':>9} {'remarks':>8} {'ms':>6}"
-    ]
-    lines += [
-        f"{s.tool:16} {s.bugs:5} {s.named:6} {s.gone:5} {s.touched:8}  {f'{s.quiet} of {s.others}':>9} "
-        f"{s.remarks:8} {1000 * s.seconds:6.0f}"
-        for s in found
-    ]
+    head = ["", "bugs", "named", "gone", "touched", "quiet", "remarks", "ms"]
+    rows, lines = [], []
     for s in found:
+        counts = s.bugs, s.named, s.gone, s.touched, f"{s.quiet} of {s.others}", s.remarks
+        rows.append([s.tool, *counts, f"{1000 * s.seconds:.0f}"])
         for bug, heard in s.by_case.items():
             what = "; ".join(f"{how} {' '.join(codes)}" for how, codes in heard.items() if codes)
             lines.append(f"  {s.tool}, {bug}: {what}")
-    return "\n".join(lines)
+    return "\n".join([columns(head, rows), *lines])
 
 
 if __name__ == "__main__":

@@ -80,10 +80,7 @@ class Amount:
 
 def honest(amount: Amount) -> Iterator[Guard]:
     """Silence: nothing of an honest answer is struck, contradicted, disputed, or found to hang on its framing."""
-    answers = [ask(each, llm=reasoner("honest"), experiments=False) for each in amount.asked()]
-    if amount.experiments:
-        answers += [_measured("honest", noise) for noise in (False, True)]
-    claims = [claim for answer in answers for claim in answer.claims]
+    claims = [claim for _, answer in _turns("honest", amount) for claim in answer.claims]
     stand = [r.state == "verified" for claim in claims for r in claim.receipts]
     guard = partial(Guard, "honest", silent=True)
     yield guard("a true receipt stands", rate(stand))
@@ -189,10 +186,6 @@ def _turns(name: str, amount: Amount) -> Iterator[tuple[Any, Answer]]:
         for noise in (False, True):
             model = reasoner(name)
             yield model, answered("gadfly", model, _CARRIES, context=_pairs(noise), model="planted")
-
-
-def _measured(name: str, noise: bool) -> Answer:
-    return answered("gadfly", reasoner(name), _CARRIES, context=_pairs(noise), model="planted")
 
 
 def _pairs(noise: bool) -> str:

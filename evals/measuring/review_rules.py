@@ -14,9 +14,10 @@ from statistics import mean, median
 from typing import Any
 
 from gadfly.evals.kit.rates import Rate, rate, sensitivity
-from gadfly.evals.kit.script import script
+from gadfly.evals.kit.script import plain, script
 from gadfly.evals.kit.timing import took
 from gadfly.evals.measuring.cases import DEFAULT, Case, Remark, read, remarks
+from gadfly.evals.report.sections import columns
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.reading.source import read as read_source
 from gadfly.tools.review.registry import rules
@@ -118,20 +119,15 @@ def _share(found: Rate, of_nothing: float) -> float:
 
 def table(found: dict[str, Any]) -> str:
     """The score for a reader: rates, then each case on a line."""
-    lines = []
-    for name, value in found.items():
-        if not isinstance(value, list):
-            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
-            lines.append(f"{name.replace('_', ' '):22} {shown:>8}")
-    lines += ["", f"{'case':10} {'category':26} {'bug':7} {'twin':6} {'ms':>6}  findings"]
+    numbers = {name: value for name, value in found.items() if not isinstance(value, list)}
+    rows = []
     for each in [Outcome(**about) for about in found["by_case"]]:
         state = "clean" if not each.has_bug else "found" if each.found else "missed"
         twin = "" if not each.has_twin else "quiet" if not each.twin_alarms else "ALARM"
         other = " ".join([*each.near_but_other, *each.elsewhere, *each.twin_alarms])
-        lines.append(
-            f"{each.id:10} {each.category:26} {state:7} {twin:6} {each.milliseconds:6.1f}  {other}".rstrip()
-        )
-    return "\n".join(lines)
+        rows.append([each.id, each.category, state, twin, f"{each.milliseconds:.1f}", other])
+    head = ["case", "category", "bug", "twin", "ms", "findings"]
+    return f"{plain(numbers)}\n\n{columns(head, rows)}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from gadfly import tables
 from gadfly.tools.figures import Chart, Level, Line, svg
 
 
@@ -23,19 +24,7 @@ class Section(NamedTuple):
     command: str
 
 
-_RUN = "python -m gadfly.evals"
-SECTIONS = {
-    "guards": Section(
-        "Guard rails against reasoners of known character", f"{_RUN}.measuring.guards"
-    ),
-    "false_positives": Section("False positives and power", f"{_RUN}.measuring.false_positives"),
-    "scaling": Section("How cost grows", f"{_RUN}.scaling"),
-    "scaling_corpus": Section("How search grows", f"{_RUN}.scaling.corpus"),
-    "scaling_sessions": Section("Chats at once", f"{_RUN}.scaling.sessions"),
-    "bench": Section("Speed beside peers", "make bench"),
-    "bench_corpus": Section("Search beside peers", f"{_RUN}.bench.corpus --guide --peers"),
-    "inspect": Section("Inspect tasks", f"{_RUN}.report.logs"),
-}
+SECTIONS = {name: Section(**each) for name, each in tables.table(__file__).items()}
 Rows = Sequence[Sequence[object]]
 
 

@@ -2,7 +2,7 @@
 
     python -m gadfly.evals.scaling.corpus [--factors 1,3,10,30,100] [--minutes 10] [--quick] [--json] [--no-write]
 
-The corpus is the packaged guide and synthetic copies of it (``text``). The vectors are hashed words of MiniLM's
+The corpus is the packaged guide and synthetic copies of it (``Grown``). The vectors are hashed words of MiniLM's
 width, because making MiniLM's own takes longest and grows in proportion: its seconds for a passage and for a question
 are measured on their own, and are not part of the other columns. Each size is indexed in one fresh process and searched
 in another, whose memory is read. A size that would take longer than ``--minutes``, by the line through the sizes
@@ -12,19 +12,24 @@ before it, is not run: its figures are that line's, and are marked so.
 from __future__ import annotations
 
 import multiprocessing
+import random
+import re
 import resource
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.index.embed import HashEmbedder, default_embedder
 from gadfly.corpus.models import Mode
+from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.memory import MemorySource, note
 from gadfly.errors import UsageError
 from gadfly.evals.kit.lines import beyond, quantile, slope
@@ -32,7 +37,6 @@ from gadfly.evals.kit.place import rows
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import seconds, took
 from gadfly.evals.report.sections import text
-from gadfly.evals.scaling.text import Grown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +48,42 @@ WIDTH = 384  # MiniLM's
 _SEARCH = ("search_median_ms", "search_p95_ms", "words_median_ms")
 COLUMNS = ("index_seconds", *_SEARCH, "memory_mb", "disk_mb")
 _ROUNDS = 3
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+class Grown:
+    """The guide, and ``factor - 1`` synthetic copies of each of its documents, with their words drawn anew.
+
+    Structure, lengths and the frequency of words stay those of the guide, so that passages and windows grow in
+    proportion. What does not grow is the vocabulary: real text would bring new words. Deterministic in the seed.
+    """
+
+    def __init__(self, factor: int, seed: int = 0) -> None:
+        self.name = f"grown-{factor}-{seed}"
+        self.factor, self._seed = factor, seed
+
+    def fingerprint(self) -> str:
+        return f"{GuideSource().fingerprint()} {self.name}"
+
+    def documents(self) -> Iterator[Document]:
+        guide = list(GuideSource().documents())
+        words = [word for document in guide for word in _WORD.findall(document.text)]
+        yield from guide
+        for copy in range(1, self.factor):
+            dice = random.Random(self._seed * 1_000_003 + copy)
+            for document in guide:
+                yield document.model_copy(
+                    update={
+                        "id": f"{document.id}-{copy}",
+                        "title": redrawn(document.title, words, dice),
+                        "text": redrawn(document.text, words, dice),
+                    }
+                )
+
+
+def redrawn(text: str, words: list[str], dice: random.Random) -> str:
+    """The text with every word replaced by one drawn from ``words``; marks, figures and layout stay."""
+    return _WORD.sub(lambda _: dice.choice(words), text)
 
 
 class Timed(HashEmbedder):

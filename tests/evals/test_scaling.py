@@ -23,7 +23,7 @@ from gadfly.evals.report import page as report
 from gadfly.evals.report.sections import text
 from gadfly.evals.scaling import corpus as scaling_corpus
 from gadfly.evals.scaling import sessions as scaling_sessions
-from gadfly.evals.scaling.text import Grown
+from gadfly.evals.scaling.corpus import Grown
 
 
 def test_lines_on_log_axes() -> None:
