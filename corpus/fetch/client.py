@@ -149,9 +149,14 @@ class Fetching:
     def use(self) -> Client:
         return self.client if self.client is not None else default_client()
 
-    def get(self, url: str, *, pinned: bool = False, **how: Any) -> Response:
-        """Fetch a URL as :meth:`Client.get` does, or take a copy that is fresh enough."""
-        return self.use().get(url, max_age=self.max_age(pinned=pinned), **how)
+    def get(self, url: str, *, pinned: bool = False, absent: str = "", **how: Any) -> Response:
+        """Fetch a URL as :meth:`Client.get` does, or take a copy that is fresh enough; ``absent`` is what 404 means."""
+        try:
+            return self.use().get(url, max_age=self.max_age(pinned=pinned), **how)
+        except FetchError as error:
+            if absent and error.status == 404:
+                raise FetchError(url, absent, status=404) from error
+            raise
 
     def period(self, *, pinned: bool = False) -> str:
         """The part of a fingerprint that goes out of date: each week, or never for a fixed version."""

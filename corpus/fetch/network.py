@@ -166,19 +166,21 @@ def _wait(headers: dict[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isdigit():
         return float(text)
-    try:
-        until = email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return max(0.0, until - told_time(headers.get("date", "")))
+    until = _time(text)
+    return None if until is None else max(0.0, until - told_time(headers.get("date", "")))
 
 
 def told_time(date: str) -> float:
     """The time that a server's ``Date`` tells: ours may be wrong, and only differences of one clock count."""
+    told = _time(date)
+    return time.time() if told is None else told
+
+
+def _time(date: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
-        return time.time()
+        return None
 
 
 def _because(status: int, page: bytes) -> str:

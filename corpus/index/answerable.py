@@ -30,17 +30,9 @@ class Signs(NamedTuple):
     unknown: float  # 1 if a name with its number (GPT-5) stands nowhere in the corpus
 
 
-class _Weights(NamedTuple):
-    bias: float
-    words: float
-    names: float
-    missing: float
-    unknown: float
-    similarity: float
-
-
-_HYBRID = _Weights(-2.0, 0.9, 1.7, -1.7, -1.9, 1.5)
-_WORDS_ONLY = _Weights(-1.5, 1.2, 1.8, -1.8, -2.1, 0.0)
+# The weights of the signs; then the bias, and the weight of the similarity.
+_HYBRID = Signs(0.9, 1.7, -1.7, -1.9), -2.0, 1.5
+_WORDS_ONLY = Signs(1.2, 1.8, -1.8, -2.1), -1.5, 0.0
 
 
 def answerability(
@@ -53,10 +45,10 @@ def answerability(
     if not best:
         return 0.0
     found = signs(store, query, best[:_LOOK_AT])
-    weights = _HYBRID if similarity else _WORDS_ONLY
+    weights, bias, by_similarity = _HYBRID if similarity else _WORDS_ONLY
     near = max((similarity.get(chunk, 0.0) for chunk in best[:_LOOK_AT]), default=0.0)
-    total = weights.bias + weights.similarity * near
-    total += sum(getattr(weights, name) * value for name, value in found._asdict().items())
+    total = bias + by_similarity * near
+    total += sum(weight * sign for weight, sign in zip(weights, found, strict=True))
     return 1.0 / (1.0 + math.exp(-total))
 
 

@@ -15,7 +15,7 @@ import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from gadfly import files
@@ -31,40 +31,14 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PATIENCE = 10.0  # seconds until a server that does not answer counts as absent
 
 
-class Place(Protocol):
-    """One collection of Chroma's. ``page`` is how many rows one call may carry."""
-
-    page: int
-
-    def open(self) -> Any:
-        """The collection, made if the place is empty."""
-        ...
-
-    def exists(self) -> bool:
-        """Whether the vectors of this index were put here. Asks no network."""
-        ...
-
-    def refresh(self) -> None:
-        """Make the next ``open`` see what other processes wrote."""
-        ...
-
-    def reset(self) -> None:
-        """Empty the place."""
-        ...
-
-    def told(self, error: Exception) -> str:
-        """What went wrong, in a line that may be shown."""
-        ...
-
-
-def place(folder: Path) -> Place:
-    """The place that the environment asks for."""
+def place(folder: Path) -> Folder | Server:
+    """The place that the environment asks for: one collection of Chroma's."""
     address = CHROMA.value()
     return Server(folder, address, CHROMA_TOKEN.value()) if address else Folder(folder)
 
 
 class Folder:
-    """Embedded: files in the index's folder, one process writing at a time."""
+    """Embedded: files in the index's folder, one process writing at a time. ``page``: rows that one call may carry."""
 
     page = 2000
 
@@ -72,6 +46,7 @@ class Folder:
         self._folder = folder
 
     def open(self) -> Any:
+        """The collection, made if the place is empty."""
         chromadb = _chromadb()
         client = chromadb.PersistentClient(path=str(self._folder), settings=_settings())
         return client.get_or_create_collection(
@@ -79,19 +54,23 @@ class Folder:
         )
 
     def exists(self) -> bool:
+        """Whether the vectors of this index were put here. Asks no network."""
         return (self._folder / "chroma.sqlite3").is_file()
 
     def refresh(self) -> None:
+        """Make the next ``open`` see what other processes wrote."""
         with sealed():
             from chromadb.api.shared_system_client import SharedSystemClient
 
         SharedSystemClient.clear_system_cache()
 
     def reset(self) -> None:
+        """Empty the place."""
         self.refresh()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def told(self, error: Exception) -> str:
+        """What went wrong, in a line that may be shown."""
         return f"the vectors in {self._folder} cannot be read ({error}); run: gadfly corpus rebuild"
 
 

@@ -92,10 +92,7 @@ class Store(Database):
             return None
         fields = dict(rows[0])
         del fields["sha256"], fields["tokens"]
-        fields["authors"], fields["meta"] = (
-            json.loads(fields["authors"]),
-            json.loads(fields["meta"]),
-        )
+        fields |= {name: json.loads(fields[name]) for name in ("authors", "meta")}
         return Document.model_validate(fields)
 
     def documents(self) -> list[DocumentInfo]:
@@ -133,19 +130,13 @@ class Store(Database):
             clauses.append(f"({' OR '.join(each)})")
             for name in filters.documents:
                 values += [name, name] if name.endswith("/") else [name]
-        if filters.year_from is not None:
-            clauses.append("year >= ?")
-            values.append(filters.year_from)
-        if filters.year_to is not None:
-            clauses.append("year <= ?")
-            values.append(filters.year_to)
-        if filters.version is not None:
-            clauses.append("version = ?")
-            values.append(filters.version)
-        return [
-            row[0]
-            for row in self.query(f"SELECT id FROM documents WHERE {' AND '.join(clauses)}", values)
-        ]
+        years = ("year >= ?", filters.year_from), ("year <= ?", filters.year_to)
+        for clause, value in (*years, ("version = ?", filters.version)):
+            if value is not None:
+                clauses.append(clause)
+                values.append(value)
+        sql = f"SELECT id FROM documents WHERE {' AND '.join(clauses)}"
+        return [row[0] for row in self.query(sql, values)]
 
     def around(self, chunk: str, before: int, after: int) -> list[str]:
         """Ids of the passages around one in its document, in order; empty for an unknown id."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gadfly.corpus.convert import atom, html, latex, latexml, pdf
-from gadfly.corpus.documents import Document, normalise
+from gadfly.corpus.documents import Document
 from gadfly.corpus.fetch.archives import gunzip, members
 from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.response import Response
-from gadfly.corpus.sources.base import Origin
+from gadfly.corpus.sources.base import About, Origin
 from gadfly.errors import CorpusError, MissingExtraError
 
 _READER = "2"  # raise it when the same paper comes out differently
@@ -81,23 +81,19 @@ class ArxivSource:
         text = held.text
         if entry and entry.abstract and "abstract" not in text[:3_000].lower():
             text = f"## Abstract\n\n{entry.abstract}\n\n{text}"
-        yield Document(
-            id=f"arxiv/{self.id}{self.version}",
-            title=title,
-            text=normalise(f"# {title}\n\n{text}"),
-            kind="paper",
-            source=self.name,
+        version = (entry.version if entry else "") or self.version
+        meta: dict[str, Any] = {"format": form, "arxiv": self.id, "arxiv_version": version}
+        if entry and entry.category:
+            meta["category"] = entry.category
+        if tried:
+            meta["not_read"] = tried
+        place = f"{self.id}{self.version}"
+        about = About(f"arxiv/{place}", self.name, "paper", title, self.places.page + place, meta)
+        yield about.document(
+            f"# {title}\n\n{text}",
             year=(entry.year if entry else None) or _year_of_id(self.id) or held.year,
             authors=entry.authors if entry else held.authors,
-            url=f"{self.places.page}{self.id}{self.version}",
             licence=held.licence,
-            meta={
-                "format": form,
-                "arxiv": self.id,
-                "arxiv_version": (entry.version if entry else "") or self.version,
-                **({"category": entry.category} if entry and entry.category else {}),
-                **({"not_read": tried} if tried else {}),
-            },
         )
 
     def _entry(self) -> atom.Entry | None:

@@ -57,6 +57,19 @@ class About:
     url: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
 
+    def document(self, text: str, *, title: str = "", **facts: Any) -> Document:
+        """The document with this text, what is known, and what was found out: other fields of :class:`Document`."""
+        return Document(
+            id=self.id,
+            title=title or self.title,
+            text=normalise(text),
+            kind=facts.pop("kind", self.kind),
+            source=self.source,
+            url=facts.pop("url", self.url) or None,
+            meta={**facts.pop("meta", {}), **self.meta},
+            **facts,
+        )
+
 
 def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None) -> Document:
     """A document from a Markdown text and the fields of its front matter, which is taken off here if not given.
@@ -70,19 +83,16 @@ def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None)
     authors = fields.get("authors") or fields.get("author") or ()
     if isinstance(authors, str):
         authors = [authors]
-    extra = {key: value for key, value in fields.items() if key not in _KNOWN}
-    return Document(
-        id=about.id,
+    return about.document(
+        text,
         title=" ".join(title.split()),
-        text=text,
         kind=str(fields.get("kind") or about.kind),
-        source=about.source,
         year=year_of(fields.get("year")),
         authors=tuple(str(author) for author in authors),
-        url=str(fields.get("url") or about.url) or None,
+        url=str(fields.get("url") or about.url),
         licence=str(fields.get("licence") or fields.get("license") or "") or None,
         version=str(fields["version"]) if fields.get("version") else None,
-        meta=_plain({**extra, **about.meta}),
+        meta=_plain({key: value for key, value in fields.items() if key not in _KNOWN}),
     )
 
 

@@ -121,13 +121,11 @@ class DriveSource:
 
     def _get(self, url: str) -> Response:
         try:
-            response = self.fetching.get(url, size=_SIZE, keep=_is_content)
+            absent = f"there is no such file, or {_PRIVATE}"
+            response = self.fetching.get(url, absent=absent, size=_SIZE, keep=_is_content)
         except FetchError as error:
             if error.status in (401, 403):
                 raise FetchError(url, _PRIVATE, status=error.status) from error
-            if error.status == 404:
-                reason = f"there is no such file, or {_PRIVATE}"
-                raise FetchError(url, reason, status=404) from error
             raise
         if _IS["login"].search(response.url):
             raise FetchError(url, _PRIVATE, status=401)

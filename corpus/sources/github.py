@@ -15,7 +15,6 @@ from gadfly.corpus.convert import licence
 from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, commit_of, members
 from gadfly.corpus.fetch.client import Fetching
-from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.readers import notebook
 from gadfly.corpus.sources.base import About, Origin, Source, from_markdown
@@ -72,14 +71,8 @@ class GithubSource:
 
     def _archive(self, owner: str, repo: str, ref: str) -> bytes:
         url = f"{self.archive}/{owner}/{repo}/tar.gz/{quote(ref or 'HEAD', safe='/')}"
-        try:
-            return self.fetching.get(url, pinned=self._pinned(), size=_SIZE).body
-        except FetchError as error:
-            if error.status == 404:
-                reason = f"there is no public repository {owner}/{repo}"
-                reason += f" with {ref}" if ref else ""
-                raise FetchError(url, reason, status=404) from error
-            raise
+        absent = f"there is no public repository {owner}/{repo}" + (f" with {ref}" if ref else "")
+        return self.fetching.get(url, pinned=self._pinned(), absent=absent, size=_SIZE).body
 
     def _document(self, project: str, path: str, data: bytes, at: str) -> Document | None:
         text = decode(data)

@@ -10,10 +10,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from gadfly.corpus.convert import html, pdf
-from gadfly.corpus.documents import Document, normalise, slug
+from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError, redact
 from gadfly.corpus.fetch.response import Response
@@ -95,19 +96,9 @@ def from_page(text: str, about: About) -> Document:
         CorpusError: the page holds no text.
     """
     page = html.read(text, about.url)
-    facts = page.facts
-    return Document(
-        id=about.id,
-        title=facts.title or about.title,
-        text=normalise(page.text),
-        kind=about.kind,
-        source=about.source,
-        year=facts.year,
-        authors=facts.authors,
-        url=about.url or None,
-        licence=facts.licence,
-        meta={"format": "html", **({"pdf": facts.pdf} if facts.pdf else {}), **about.meta},
-    )
+    found = {"format": "html", **({"pdf": page.facts.pdf} if page.facts.pdf else {})}
+    facts = {name: getattr(page.facts, name) for name in ("title", "year", "authors", "licence")}
+    return about.document(page.text, meta=found, **facts)
 
 
 def from_pdf(data: bytes, about: About) -> Document:
@@ -117,18 +108,15 @@ def from_pdf(data: bytes, about: About) -> Document:
         CorpusError: it is damaged, locked, or a scan.
     """
     held = pdf.read(data)
-    facts = {"format": "pdf", "pages": held.pages, "sha256": hashlib.sha256(data).hexdigest()}
-    unread = {"unread_pages": list(held.unread)} if held.unread else {}
-    return Document(
-        id=about.id,
-        title=held.title or about.title,
-        text=normalise(held.text),
-        kind=about.kind,
-        source=about.source,
-        year=held.year,
-        authors=held.authors,
-        url=about.url or None,
-        meta={**facts, **unread, **about.meta},
+    facts: dict[str, Any] = {
+        "format": "pdf",
+        "pages": held.pages,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    if held.unread:
+        facts["unread_pages"] = list(held.unread)
+    return about.document(
+        held.text, title=held.title, year=held.year, authors=held.authors, meta=facts
     )
 
 

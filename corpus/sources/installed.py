@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly import tables
-from gadfly.corpus.documents import Document, normalise, slug
-from gadfly.corpus.sources.base import Origin
+from gadfly.corpus.documents import Document, slug
+from gadfly.corpus.sources.base import About, Origin
 from gadfly.corpus.sources.pydoc import page
 from gadfly.errors import CorpusError
 
@@ -82,15 +82,10 @@ class InstalledSource:
                     yield self._document(slug(short), module, text, version, licence)
 
     def _document(self, stem: str, title: str, text: str, version: str, licence: str) -> Document:
-        return Document(
-            id=f"{self.package}/{stem}",
-            title=f"{title} ({self.package} {version})",
-            text=normalise(text),
-            kind="installed-doc",
-            source=self.name,
-            licence=licence or None,
-            version=version,
-            meta={"package": self.package},
+        about = About(f"{self.package}/{stem}", self.name, "installed-doc")
+        title, meta = f"{title} ({self.package} {version})", {"package": self.package}
+        return about.document(
+            text, title=title, licence=licence or None, version=version, meta=meta
         )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gadfly.corpus.convert.html import fragment
-from gadfly.corpus.documents import Document, normalise, slug, year_of
+from gadfly.corpus.documents import Document, slug, year_of
 from gadfly.corpus.fetch.client import Fetching
 from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.fetch.response import Response
-from gadfly.corpus.sources.base import Origin
+from gadfly.corpus.sources.base import About, Origin
 from gadfly.errors import CorpusError
 
 _READER = "1"  # raise it when the same post comes out differently
@@ -109,18 +109,13 @@ def parse(post: dict[str, Any], *, url: str, source: str) -> Document:
         body = f"[Link post]({linked})\n\n{body}"
     if len(body.split()) < 3:
         raise FetchError(url, "the post has no text")
-    people = [post.get("user"), *(post.get("coauthors") or [])]
-    return Document(
-        id=f"lesswrong/{slug(str(post.get('slug') or title))}",
-        title=title,
-        text=normalise(f"# {title}\n\n{body}"),
-        kind="post",
-        source=source,
-        year=year_of(post.get("postedAt")),
-        authors=tuple(dict.fromkeys(name for name in map(_name, people) if name)),
-        url=url,
-        meta={"posted": str(post.get("postedAt") or "")[:10], "post": str(post.get("_id") or "")},
-    )
+    people = map(_name, [post.get("user"), *(post.get("coauthors") or [])])
+    authors = tuple(dict.fromkeys(filter(None, people)))
+    posted = str(post.get("postedAt") or "")
+    meta = {"posted": posted[:10], "post": str(post.get("_id") or "")}
+    identifier = f"lesswrong/{slug(str(post.get('slug') or title))}"
+    about = About(identifier, source, "post", title, url, meta)
+    return about.document(f"# {title}\n\n{body}", year=year_of(posted), authors=authors)
 
 
 def parse_id(target: str) -> str:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.parser import Parser
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
@@ -62,41 +62,32 @@ class PypiSource:
     def documents(self) -> Iterator[Document]:
         package, wanted = parse_target(self.target)
         index = (self.index or index_url()).rstrip("/")
-        client = self._client(index)
-        file = self._file(client, index, package, wanted)
-        age = self.fetching.max_age(pinned=True)
-        data = client.get(_with_login(file.url, index), max_age=age, size=_SIZE).body
+        fetching = self.fetching
+        host = urlsplit(index).hostname or ""
+        if fetching.client is None and host:  # the index may be inside this network
+            fetching = replace(fetching, client=_index_client(host))
+        file = _chosen(fetching, f"{index}/{package}/", package, wanted)
+        data = fetching.get(_with_login(file.url, index), pinned=True, size=_SIZE).body
         if file.sha256 and hashlib.sha256(data).hexdigest() != file.sha256:
             raise FetchError(
                 file.url, "the file is not the one that the index describes (sha256 differs)"
             )
         yield from read(data, package, str(file.version), sdist=file.sdist, source=self.name)
 
-    def _client(self, index: str) -> Client:
-        """The usual client, or one that may ask the index's host although it is inside this network."""
-        host = urlsplit(index).hostname or ""
-        if self.fetching.client is not None or not host:
-            return self.fetching.use()
-        return _index_client(host)
 
-    def _file(self, client: Client, index: str, package: str, wanted: str) -> simple_index.File:
-        url = f"{index}/{package}/"
-        try:
-            response = client.get(url, accept=_ACCEPT, max_age=self.fetching.max_age())
-        except FetchError as error:
-            if error.status == 404:
-                raise FetchError(url, f"the index has no package {package}", status=404) from error
-            raise
-        files = simple_index.read(response.text(), response.url, package)
-        chosen = simple_index.choose(files, wanted)
-        if chosen is None and wanted:
-            known = sorted({each.version for each in files}, reverse=True)[:5]
-            raise FetchError(
-                url, f"no version {wanted}; the newest are {', '.join(map(str, known)) or 'none'}"
-            )
-        if chosen is None:
-            raise FetchError(url, f"{package} has no release that can be read")
-        return chosen
+def _chosen(fetching: Fetching, url: str, package: str, wanted: str) -> simple_index.File:
+    """The file to read, from the index's page of the package."""
+    response = fetching.get(url, accept=_ACCEPT, absent=f"the index has no package {package}")
+    files = simple_index.read(response.text(), response.url, package)
+    chosen = simple_index.choose(files, wanted)
+    if chosen is None and wanted:
+        known = sorted({each.version for each in files}, reverse=True)[:5]
+        raise FetchError(
+            url, f"no version {wanted}; the newest are {', '.join(map(str, known)) or 'none'}"
+        )
+    if chosen is None:
+        raise FetchError(url, f"{package} has no release that can be read")
+    return chosen
 
 
 def read(
