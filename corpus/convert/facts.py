@@ -1,4 +1,4 @@
-"""What a page says of itself: title, authors, year, licence. Leaves out the text."""
+"""What a page says of itself: title, authors, year, licence; and which licence a text is. Leaves out the text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from gadfly import tables
 from gadfly.corpus.convert import distill, latexml
 from gadfly.corpus.convert.soup import attribute, first, pick, words
 from gadfly.corpus.documents import year_of
@@ -18,6 +19,10 @@ _SITE = re.compile(r"(?<!\s)\s++[|–—·»]\s+[^|–—·»]{2,40}$")
 _DATES = """citation_date citation_publication_date citation_online_date article:published_time dc.date date
 datepublished"""
 _NAME = re.compile(r"^[^\d@/:<>{}]{3,60}$")
+_MARKS: dict[str, str] = tables.table(__file__)["marks"]
+LICENCE_FILES = re.compile(
+    r"(?i)^(licen[cs]e|copying|unlicense)([.-](md|txt|rst|mit|apache|bsd))?$"
+)
 
 
 @dataclass(frozen=True)
@@ -123,3 +128,14 @@ def _meta(soup: BeautifulSoup, name: str) -> list[str]:
             if text:
                 found.append(text)
     return found
+
+
+def licence_of(text: str) -> str | None:
+    """The SPDX name of a licence's text, or None."""
+    start = " ".join(re.sub(r"[^\w.,/()-]+", " ", text[:8_000]).lower().split())
+    start = start.replace("version 2, ", "version 2 ").replace(
+        "license, version", "license version"
+    )
+    return next((name for name, mark in _MARKS.items() if mark in start), None) or cc_name(
+        text[:8_000]
+    )

@@ -1,20 +1,20 @@
 """Plain HTML to Markdown: headings, lists, links, code, tables. Words are never escaped or changed.
 
-An escaped ``position\\_ids`` would no longer be found or quoted, so special characters stay as they are.
+An escaped ``position\\_ids`` would no longer be found or quoted, so special characters stay as they are. The spans of
+tables are filled in, their cells are one line each, and tables for mere layout are unfolded.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from bs4 import Tag
 from markdownify import ATX, MarkdownConverter
 
-from gadfly.corpus.convert import tables
-from gadfly.corpus.convert.soup import attribute, classes
+from gadfly.corpus.convert.soup import attribute, classes, first, pick
 from gadfly.errors import CorpusError
 
 _LANGUAGE = re.compile(r"^(?:language|lang|highlight(?:-source)?|brush:?|sourceCode)-?([\w+#]+)$")
@@ -24,6 +24,9 @@ _BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _TEX = re.compile(r"\\\((?=\S)([^`\n]{1,500}?)\\\)|\\\[(?=\S)([^`\n]{1,2000}?)\\\]")
 _OPENS = re.compile(r"^(`{3,})[^\n]*\n", re.MULTILINE)
 _TICKS_ALONE = re.compile(r"^(`{3,})[ \t]*+$", re.MULTILINE)
+_WIDEST = 60  # columns; wider ones are layout, or made by a machine for a machine
+_SPAN = 50
+_IN_CELLS = "p, pre, ul, ol, h1, h2, h3, h4, blockquote, figure"
 
 
 def write(root: Tag, url: str = "") -> str:
@@ -135,8 +138,8 @@ class _Writer(MarkdownConverter):
 
     def process_tag(self, node: Tag, parent_tags: set[str] | None = None) -> str:
         """A table is written here: its cells would otherwise be converted twice."""
-        if node.name == "table" and not tables.is_layout(node):
-            return "\n\n" + tables.markdown(node, self._cell) + "\n\n"
+        if node.name == "table" and not is_layout(node):
+            return "\n\n" + table_of(node, self._cell) + "\n\n"
         return str(super().process_tag(node, parent_tags=parent_tags))  # type: ignore[misc]
 
     def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:
@@ -203,3 +206,73 @@ def _target(href: str, base: str) -> str | None:
 def _script(text: str) -> bool:
     """Whether raised or lowered text is part of a formula, not a mark or an ordinal (1st)."""
     return bool(re.fullmatch(r"[-+−]?[\w.*∗]{1,12}", text)) and text not in _ORDINALS.split()
+
+
+def is_layout(table: Tag) -> bool:
+    """A table that only arranges a page: nested ones, one cell wide, or with whole passages in its cells."""
+    if attribute(table, "role") == "presentation" or first(table, "table") is not None:
+        return True
+    rows = [_cells_of(row) for row in _rows(table)]
+    if max(map(len, rows), default=0) < 2:
+        return True
+    if first(table, "th") is not None:
+        return False
+    cells = [cell for row in rows for cell in row]
+    heavy = sum(len(pick(cell, _IN_CELLS)) > 1 for cell in cells)
+    return heavy * 2 > len(cells)
+
+
+def table_of(table: Tag, text_of: Callable[[Tag], str]) -> str:
+    """The table; its caption stands above it."""
+    grid = _grid(table, text_of)
+    width = max((len(row) for row in grid), default=0)
+    lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in grid]
+    if lines:
+        lines.insert(1, "|" + " --- |" * width)
+    caption = table.find("caption")
+    above = f"{text_of(caption)}\n\n" if isinstance(caption, Tag) else ""
+    return above + "\n".join(lines)
+
+
+def _grid(table: Tag, text_of: Callable[[Tag], str]) -> list[list[str]]:
+    grid: list[list[str]] = []
+    below: dict[int, tuple[int, str]] = {}  # column → rows still to fill, and with what
+    for row in _rows(table):
+        cells = iter(_cells_of(row))
+        line: list[str] = []
+        while len(line) < _WIDEST:
+            held = below.get(len(line))
+            if held is not None:
+                below[len(line)] = (held[0] - 1, held[1])
+                if held[0] <= 1:
+                    del below[len(line)]
+                line.append(held[1])
+                continue
+            cell = next(cells, None)
+            if cell is None:
+                if not any(column > len(line) for column in below):
+                    break
+                line.append("")
+                continue
+            text = text_of(cell).replace("|", "\\|")
+            down = _span(cell, "rowspan")
+            for step in range(_span(cell, "colspan")):
+                if down > 1:
+                    below[len(line)] = (down - 1, text if step == 0 else "")
+                line.append(text if step == 0 else "")
+        if any(line):
+            grid.append(line)
+    return grid
+
+
+def _rows(table: Tag) -> list[Tag]:
+    return [row for row in pick(table, "tr") if row.find_parent("table") is table]
+
+
+def _cells_of(row: Tag) -> list[Tag]:
+    return [cell for cell in row.children if isinstance(cell, Tag) and cell.name in ("td", "th")]
+
+
+def _span(cell: Tag, name: str) -> int:
+    text = attribute(cell, name)
+    return max(1, min(_SPAN, int(text))) if text.isdigit() and len(text) < 6 else 1

@@ -1,9 +1,14 @@
-"""Asking: one request with its redirects, tried again where that may help. Leaves out the cache (``client``)."""
+"""Asking: one request with its redirects, tried again where that may help. Leaves out the cache (``client``).
+
+A body is decompressed here, counted while it arrives and stopped at its bound: a library's own decompression would
+unfold a small bomb whole before it can be counted.
+"""
 
 from __future__ import annotations
 
 import email.utils
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
@@ -12,7 +17,6 @@ import httpcore
 import httpx
 
 from gadfly import __version__
-from gadfly.corpus.fetch import body
 from gadfly.corpus.fetch.addresses import check_url
 from gadfly.corpus.fetch.errors import FetchError, RefusedError, redact
 from gadfly.corpus.fetch.pace import Pace
@@ -146,9 +150,9 @@ class Network:
             if status in _MOVED or status == 304:
                 return status, Response(ask.url, b"", headers)
             if status >= 400:
-                words = _because(status, body.start(response, 2_000, deadline))
+                words = _because(status, _start(response, 2_000, deadline))
                 raise FetchError(ask.url, f"the server answered {status}{words}", status=status)
-            return status, Response(ask.url, body.read(response, ask.size, deadline), headers)
+            return status, Response(ask.url, _body(response, ask.size, deadline), headers)
         finally:
             response.close()
 
@@ -190,3 +194,64 @@ def _because(status: int, page: bytes) -> str:
         return " (it is not public, or this client is not welcome)"
     words = start_of(page)
     return f" ({words})" if words and not words.startswith("<") else ""
+
+
+def _body(response: httpx.Response, size: int, deadline: float) -> bytes:
+    """The whole body.
+
+    Raises:
+        FetchError: larger than ``size`` bytes, later than ``deadline``, broken, or cut short.
+    """
+    stated = response.headers.get("content-length", "")
+    if stated.isdigit() and int(stated) > size:
+        raise _too_large(response, size)
+    body = _start(response, size + 1, deadline, whole=True)
+    if len(body) > size:
+        raise _too_large(response, size)
+    return body
+
+
+def _start(response: httpx.Response, size: int, deadline: float, *, whole: bool = False) -> bytes:
+    """The first ``size`` bytes; ``whole`` insists that a compressed body is complete."""
+    url = str(response.url)
+    unpacker = _Unpacker(response.headers.get("content-encoding", ""), url)
+    parts: list[bytes] = []
+    room = size
+    for raw in response.iter_raw():
+        if time.monotonic() > deadline:
+            raise FetchError(url, "it took too long")
+        part = unpacker(raw, room)
+        parts.append(part)
+        room -= len(part)
+        if room <= 0:
+            return b"".join(parts)
+    if whole and not unpacker.complete:
+        raise FetchError(url, "the compressed body is cut short")
+    return b"".join(parts)
+
+
+class _Unpacker:
+    def __init__(self, encoding: str, url: str) -> None:
+        self._encoding = encoding.strip().lower()
+        self._url = url
+        self._machine = None
+        if self._encoding in ("gzip", "x-gzip", "deflate"):
+            self._machine = zlib.decompressobj(wbits=47)
+        elif self._encoding not in ("", "identity"):
+            raise FetchError(url, f"an encoding that was not asked for ({self._encoding})")
+
+    def __call__(self, raw: bytes, room: int) -> bytes:
+        if self._machine is None:
+            return raw[:room]
+        try:
+            return self._machine.decompress(raw, room)
+        except zlib.error as error:
+            raise FetchError(self._url, f"the {self._encoding} body is broken ({error})") from error
+
+    @property
+    def complete(self) -> bool:
+        return self._machine is None or self._machine.eof
+
+
+def _too_large(response: httpx.Response, size: int) -> FetchError:
+    return FetchError(str(response.url), f"it is larger than {size / 1e6:.3g} MB")

@@ -14,10 +14,9 @@ from typing import Literal
 from gadfly import home
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import answerable
-from gadfly.corpus.index.database import REBUILD
+from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
 from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
 from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
-from gadfly.corpus.index.lock import WAIT, write_lock
 from gadfly.corpus.index.search import Ranking, passages, rank, within
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors

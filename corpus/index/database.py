@@ -1,4 +1,4 @@
-"""The SQLite file underneath: schema, connections, transactions, and damage told plainly.
+"""The SQLite file underneath: schema, connections, transactions, one writer at a time, and damage told plainly.
 
 Leaves out what the rows mean (``store``).
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gadfly import leaving
-from gadfly.errors import CorpusError
+from gadfly.corpus.progress import Progress
+from gadfly.errors import CorpusError, IndexBusyError
 
 SCHEMA_VERSION = 1
 
@@ -21,6 +22,8 @@ _SCHEMA = Path(__file__).with_suffix(".sql")
 _FOLDED: set[Path] = set()
 
 REBUILD = "run: gadfly corpus rebuild"
+WAIT = 600.0  # seconds a writer queues behind another one
+_NOTICEABLE = 0.2  # seconds before the wait is said aloud
 
 
 class Database:
@@ -147,3 +150,32 @@ def _fold(path: Path) -> None:
         closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0)) as db,
     ):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def write_lock(folder: Path, progress: Progress, wait: float = WAIT) -> Iterator[None]:
+    """Hold the write lock of an index.
+
+    Raises:
+        IndexBusyError: another process still held it after ``wait`` seconds.
+        CorpusError: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "write.lock")
+    try:
+        try:
+            lock.acquire(timeout=min(wait, _NOTICEABLE))
+        except Timeout:
+            progress.note("another process is writing the index; waiting for it")
+            lock.acquire(timeout=max(0.0, wait - _NOTICEABLE))
+    except Timeout as error:
+        raise IndexBusyError(
+            f"another process is writing the index in {folder}; try again when it is done"
+        ) from error
+    except OSError as error:
+        raise CorpusError(f"cannot write to {folder} ({error.strerror or error})") from error
+    try:
+        yield
+    finally:
+        lock.release()

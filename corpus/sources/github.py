@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from gadfly import tables
-from gadfly.corpus.convert import licence
+from gadfly.corpus.convert.facts import LICENCE_FILES, licence_of
 from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, commit_of, members
 from gadfly.corpus.fetch.client import Fetching
@@ -57,8 +57,8 @@ class GithubSource:
         pages: list[tuple[str, bytes]] = []
         for member in members(data, lambda path: _wanted(_inner(path)), Bounds(each=5_000_000)):
             path = _inner(member.path)
-            if licence.FILES.match(path):
-                named = named or licence.name_of(decode(member.data))
+            if LICENCE_FILES.match(path):
+                named = named or licence_of(decode(member.data))
             else:
                 pages.append((path, member.data))
         if not pages:
@@ -125,7 +125,7 @@ def _inner(path: str) -> str:
 
 
 def _wanted(path: str) -> bool:
-    if licence.FILES.match(path):
+    if LICENCE_FILES.match(path):
         return True
     if not path or _IS["skipped"].search(path) or _IS["chores"].search(path):
         return False

@@ -21,7 +21,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from gadfly import tables
-from gadfly.corpus.convert import licence, simple_index
+from gadfly.corpus.convert import simple_index
+from gadfly.corpus.convert.facts import LICENCE_FILES, licence_of
 from gadfly.corpus.documents import Document, slug, slugs
 from gadfly.corpus.fetch.archives import Bounds, members
 from gadfly.corpus.fetch.client import Client, Fetching
@@ -103,7 +104,7 @@ def read(
         for each in members(data, lambda path: _wanted(_inner(path, sdist)), Bounds(each=3_000_000))
     }
     expression, said, description = _metadata(texts)
-    files = (licence.name_of(text) for path, text in texts.items() if licence.FILES.match(path))
+    files = (licence_of(text) for path, text in texts.items() if LICENCE_FILES.match(path))
     named = expression or next((name for name in files if name), None) or said or None
     base = f"pypi/{package}"
     pages = list(_pages(texts, base, package, description, source))
@@ -194,7 +195,7 @@ def _inner(path: str, sdist: bool) -> str:
 
 
 def _wanted(path: str) -> bool:
-    if licence.FILES.match(path) or path == "PKG-INFO" or path.endswith(".dist-info/METADATA"):
+    if LICENCE_FILES.match(path) or path == "PKG-INFO" or path.endswith(".dist-info/METADATA"):
         return True
     if path.endswith(".py"):
         return not _IS["not_modules"].search(re.sub(r"/__init__\.py$", ".py", path))
@@ -219,7 +220,7 @@ def _pages(
 ) -> Iterator[Document]:
     readme = False
     for path, text in sorted(texts.items()):
-        if path.endswith((".py", "PKG-INFO", "METADATA")) or licence.FILES.match(path):
+        if path.endswith((".py", "PKG-INFO", "METADATA")) or LICENCE_FILES.match(path):
             continue
         readme = readme or path.lower().startswith("readme")
         about = About(f"{base}/{slugs(path)}", source, "library-doc", path, meta={"file": path})

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gadfly.corpus.plain import plain
-from gadfly.corpus.quotes import check, nearest, verify
+from gadfly.corpus.quotes import check, nearest, plain, verify
 from gadfly.corpus.sources.files import FilesSource
 
 TEXT = """It is **not** supported that `output[0][:] = 0` works.

@@ -21,16 +21,14 @@ from gadfly.agent.llm import asking
 from gadfly.agent.markup import phrase
 from gadfly.agent.markup import prose as prose_of_anybody
 from gadfly.agent.turn.skeptic import outrank, split
-from gadfly.corpus import documents, markup, plain, quotes
+from gadfly.corpus import documents, markup, quotes
 from gadfly.corpus.convert import (
-    article,
     atom,
     distill,
     facts,
     html,
     latex,
     latexml,
-    licence,
     markdown,
     math,
     notes,
@@ -39,9 +37,6 @@ from gadfly.corpus.convert import (
     pdf_text,
     simple_index,
     soup,
-)
-from gadfly.corpus.convert import (
-    tables as html_tables,
 )
 from gadfly.corpus.index import chunks
 from gadfly.corpus.models import Passage
@@ -185,15 +180,15 @@ def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _quotes(text: str) -> None:
-    plain.plain.cache_clear()
+    quotes.plain.cache_clear()
     quotes.check(text, text)
-    plain.plain.cache_clear()
+    quotes.plain.cache_clear()
     quotes.check(QUOTE, text)
     quotes.nearest(QUOTE, text)
 
 
 def _verify(text: str) -> None:
-    plain.plain.cache_clear()
+    quotes.plain.cache_clear()
     outrank.hold_to_verdicts(receipts.verify(text, _Shelf(text), _Runs()), _Runs())
 
 
@@ -477,16 +472,14 @@ def latex_units() -> dict[str, Make]:
 TEX = latex_units()
 HTML = html_units()
 ENTRIES: dict[str, Entry] = {
-    "html page": Entry(
-        lambda t: html.read(t), (html, article, html_tables, markdown, math, notes), HTML, {}
-    ),
+    "html page": Entry(lambda t: html.read(t), (html, markdown, math, notes), HTML, {}),
     "html page of text": Entry(lambda t: html.read(_page(t)), (html,)),
     "html fragment": Entry(lambda t: html.fragment(t), (html,), HTML),
     "html failed": Entry(latexml.failed, (latexml,), HTML),
     "html facts": Entry(
         lambda t: facts.read(soup.parse(t), "https://a.b/2020"), (facts, soup), HTML, {}
     ),
-    "html licence": Entry(facts.cc_name, (facts, licence)),
+    "html licence": Entry(facts.cc_name, (facts,)),
     "latex": Entry(_latex, (latex,), TEX),
     "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
     "pdf text": Entry(
@@ -597,7 +590,7 @@ ENTRIES: dict[str, Entry] = {
     "normalise": Entry(
         lambda t: (documents.normalise(t), documents.slug(t), documents.year_of(t)), (documents,)
     ),
-    "plain": Entry(lambda t: _fresh(plain.plain)(t), (plain,)),
+    "plain": Entry(lambda t: _fresh(quotes.plain)(t), (quotes,)),
     "quotes": Entry(_quotes, (quotes,)),
     "pages": Entry(lambda t: (prose_of_anybody(t), phrase(t)), (prose_of_anybody, phrase)),
     "visible": Entry(visible, (visible,)),

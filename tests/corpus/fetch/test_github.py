@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gadfly.corpus.convert.licence import name_of
+from gadfly.corpus.convert.facts import licence_of
 from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.fetch.errors import FetchError
 from gadfly.corpus.sources.github import GithubSource, is_repository_url, parse_target
@@ -188,4 +188,4 @@ def test_what_is_no_repository(target: str) -> None:
     ],
 )
 def test_licences(text: str, name: str | None) -> None:
-    assert name_of(text) == name
+    assert licence_of(text) == name
