@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import chunks, views
+from gadfly.corpus.index import chunks
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
@@ -162,7 +162,7 @@ class Writer:
         try:
             while rows := self.store.pending(_PAGE):
                 windows = [
-                    views.views(row["title"], json.loads(row["heading"]), row["text"])
+                    chunks.views(row["title"], json.loads(row["heading"]), row["text"])
                     for row in rows
                 ]
                 vectors = embedder.embed([text for each in windows for text in each])
@@ -181,4 +181,4 @@ class Writer:
 
 def vector_kind(embedder: Embedder) -> str:
     """What the vectors were made by and of: those of two kinds never mix."""
-    return f"{embedder.name} windows {views.VERSION}"
+    return f"{embedder.name} windows {chunks.VIEWS_VERSION}"

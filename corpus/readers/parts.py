@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gadfly.corpus.documents import year_of
 from gadfly.corpus.markup import sections
 from gadfly.corpus.readers import (
-    arena,
-    byline,
     notebook,
     python,
     rawtext,
@@ -25,6 +25,14 @@ from gadfly.errors import CorpusError
 
 _MARKUP = {"md", "markdown", "mdx", "rst", "txt", "text"}
 _PROSE = _MARKUP | {"pdf", "html", "htm", "tex", "qmd", "ipynb", "docx"}
+_STATED = re.compile(
+    r"^[>\s*_]*(authors?|written by|by|url|source|link|published|posted|date|year)\b"
+    r"[*_]*+(:?)[*_]*+[ \t]++(\S.{0,300})$",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"https?://[^\s)>\]\"'`]+")
+_LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,300}\)")
+_NAME = re.compile(r"[A-ZÀ-Þ][\w.'’-]*(?: (?:[a-z]{2,3} )?[A-ZÀ-Þ][\w.'’-]*){0,4}")
 
 
 @dataclass
@@ -63,7 +71,7 @@ def read(text: str, name: str, mending: Mending) -> Page:
         else:
             mending.remove("notebook JSON", difference(body, page.body))
             return page
-    if arena.is_master(body) or kind == "py":
+    if python.is_master(body) or kind == "py":
         page = python.read(body, name)
         mending.count["lines of code that read as headings"] += max(
             0, _headings(body) - _headings(page.body)
@@ -98,7 +106,7 @@ def _prose(body: str, name: str, kind: str, mending: Mending) -> Page:
         text = mending.apply("empty sections", rawtext.drop_empty_sections, text)
     elif not raw:
         fields.update(_kind(text, name))
-    fields = {**fields, **byline.read(text), **page.fields}
+    fields = {**fields, **byline(text), **page.fields}
     return replace(page, body=close(text), fields=fields)
 
 
@@ -120,10 +128,40 @@ def _kind(text: str, name: str) -> dict[str, str]:
     )
     if "glossary" in titles:
         return {"kind": "glossary"}
-    address = str(byline.read(text).get("url", ""))
+    address = str(byline(text).get("url", ""))
     if any(
         each in address
         for each in ("lesswrong.com", "alignmentforum.org", "forum.effectivealtruism.org")
     ):
         return {"kind": "post"}
     return {}
+
+
+def byline(text: str) -> dict[str, Any]:
+    """``authors``, ``year`` and ``url``, as far as the first lines name them under those words."""
+    fields: dict[str, Any] = {}
+    for line in [each for each in text[:4_000].split("\n") if each.strip()][:12]:
+        found = _STATED.match(line)
+        if not found:
+            continue
+        word, colon, value = found.group(1).lower(), found.group(2), found.group(3).strip(" *_")
+        if word in ("url", "source", "link") and colon and (address := _URL.search(value)):
+            fields.setdefault("url", address.group())
+        elif word in ("published", "posted", "date", "year") and year_of(value):
+            fields.setdefault("year", year_of(value))
+        elif word in ("author", "authors", "written by", "by") and (
+            colon or word in ("by", "written by")
+        ):
+            names = _names(value)
+            if names:
+                fields.setdefault("authors", names)
+    return fields
+
+
+def _names(value: str) -> list[str]:
+    """The names in a byline, or none if any of it is no name: a sentence may begin with "By"."""
+    value = _LINK.sub(r"\1", value)
+    parts = [each.strip(" .*_") for each in re.split(r",| and | & |;", value) if each.strip(" .*_")]
+    return (
+        parts if parts and all(_NAME.fullmatch(each) for each in parts) and len(parts) <= 30 else []
+    )

@@ -140,8 +140,7 @@ def search(folder: Path) -> dict[str, float]:
 
 def embedding(passages: int = 48) -> dict[str, float] | None:
     """MiniLM's seconds for a passage (its windows) and for a question; None where it is not installed."""
-    from gadfly.corpus.index.chunks import chunks
-    from gadfly.corpus.index.views import views
+    from gadfly.corpus.index.chunks import chunks, views
 
     embedder = default_embedder().embedder
     if embedder is None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gadfly.corpus import tokens
 from gadfly.corpus.documents import Document, normalise, slug, year_of
 from gadfly.corpus.index import chunks as cutting
-from gadfly.corpus.index.views import views
+from gadfly.corpus.index.chunks import views
 from gadfly.corpus.markup import blocks, sections, split_front_matter
 from gadfly.corpus.sources.files import FilesSource
 from gadfly.corpus.sources.memory import note

@@ -18,9 +18,9 @@ import pytest
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
+from gadfly.corpus.index.chunks import views
 from gadfly.corpus.index.embed import Choice, HashEmbedder
 from gadfly.corpus.index.repair import rebuild
-from gadfly.corpus.index.views import views
 from gadfly.corpus.models import Filters, SearchResults
 from gadfly.corpus.progress import Silent
 from gadfly.corpus.sources.memory import MemorySource, note

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.corpus.documents import normalise
-from gadfly.corpus.readers import byline, rawtext, tables, unfenced
+from gadfly.corpus.readers import rawtext, tables, unfenced
 from gadfly.corpus.readers.fences import step
+from gadfly.corpus.readers.parts import byline
 from gadfly.corpus.readers.report import Mended, lost
 
 
@@ -204,7 +205,7 @@ def test_numbered_headings() -> None:
     ],
 )
 def test_bylines(text: str, fields: dict[str, object]) -> None:
-    assert byline.read(text) == fields
+    assert byline(text) == fields
 
 
 @pytest.mark.parametrize(

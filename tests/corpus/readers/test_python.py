@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.corpus.markup import blocks, sections
-from gadfly.corpus.readers import arena, percent, python
+from gadfly.corpus.readers import python
 from gadfly.corpus.readers.report import lost
 
 HEADER = "# ! FILTERS: [soln,st]\n# ! TAGS: [st-dropdown[Click to see it]]\n\n"
@@ -77,7 +77,7 @@ def test_an_arena_master() -> None:
 
 
 def test_a_master_cell_that_is_no_literal_is_kept() -> None:
-    page = arena.read(
+    page = python.read_master(
         "before = 1\n# ! CELL TYPE: markdown\n# ! FILTERS: []\n# ! TAGS: []\n\nplain words\n"
     )
     assert page.body == "```python\nbefore = 1\n```\n\nplain words"
@@ -124,8 +124,8 @@ def test_the_percent_format() -> None:
 
 
 def test_one_percent_comment_makes_no_cells() -> None:
-    assert not percent.is_percent("x = 1\n# %% is a percent sign\ny = 2\n")
-    assert not percent.is_percent("x = '''\n  # %%\n  # %%\n'''\n")
+    assert not python.is_percent("x = 1\n# %% is a percent sign\ny = 2\n")
+    assert not python.is_percent("x = '''\n  # %%\n  # %%\n'''\n")
 
 
 def test_prose_in_bare_strings() -> None:
