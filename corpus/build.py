@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import BaseModel
 
@@ -94,7 +95,9 @@ def build(
         resolve: makes a source of a target; the real one if not given.
         refresh: ask for works that are in the index again, and replace those that changed.
     """
-    find = resolve or _real(refresh)
+    from gadfly.corpus.sources import resolve as real
+
+    find = resolve or partial(real.resolve, refresh=refresh)
     progress = progress or Silent()
     built = Built(asked=len(works))
     progress.start("fetching works", len(works))
@@ -110,12 +113,6 @@ def build(
         progress.finish()
     _summarise(corpus, works, built)
     return built
-
-
-def _real(refresh: bool) -> Resolve:
-    from gadfly.corpus.sources.resolve import resolve
-
-    return lambda target: resolve(target, refresh=refresh)
 
 
 def _count(report: SyncReport, work: Work, built: Built) -> None:

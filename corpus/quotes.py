@@ -20,12 +20,11 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
 
+from gadfly import tables
+
 MIN_WORDS = 4
 MIN_CHARACTERS = 15
-_NEGATION = re.compile(
-    r"(?:\b(?:not|never|no|none|cannot|neither|nor|without|hardly|barely|fails? to|failed to)|n't)$",
-    re.IGNORECASE,
-)
+_IS = tables.patterns(__file__, 0)
 _WRAPPING = "\"' "
 _SAME = {
     **dict.fromkeys("‘’‚‛′ʼ`´", "'"),
@@ -34,7 +33,6 @@ _SAME = {
 }
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
 _KEPT = ("<super>", "<sub>", "<fraction>", "<circle>", "<square>")
-_FENCE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # Emphasis opens where a word could: not inside one, and not after ^ or } as in the formula x^*.
 _OPENS = r"(?<![^\s(\[{>\"'“‘*_/:—–-])"
 _INSIDE = r"(?=\S)((?:[^{0}\n]|\n(?!\s*\n))+?)(?<=\S)"
@@ -42,10 +40,6 @@ _MARKS = tuple(
     re.compile(_OPENS + re.escape(mark) + _INSIDE.format(mark[0]) + re.escape(mark) + r"(?![\w*_])")
     # No __bold__: it cannot be told from the name __init__; and _one_ underscore a side only.
     for mark in ("***", "**", "*", "_")
-)
-_TICKS = re.compile(r"(?<!`)(`{1,2})(?!`)((?:[^`\n]|\n(?!\s*\n))+?)(?<!`)\1(?!`)")
-_LINK = re.compile(
-    r"(?<![\w\])!])\[([^\[\]\n]+)\]\((?:https?://|#|/|\.{1,2}/|[\w\-/]+\.(?:md|html?|ipynb|py|rst))[^()\s]*\)"
 )
 
 
@@ -157,7 +151,7 @@ def _cut_badly(text: str, start: int, end: int) -> str:
         return "begins inside a number, or without its sign"
     if last.isdigit() and re.match(r"[.,]\d|[%‰°^/⁰¹²³⁴-⁹]| ?%| ?\^", after):
         return "ends inside a number, or without its unit"
-    if _NEGATION.search(before.rstrip()):
+    if _IS["negation"].search(before.rstrip()):
         return "leaves out the negation just before it"
     return ""
 
@@ -220,7 +214,7 @@ def _marks(text: str) -> bytearray:
     if not any(mark in text for mark in "*_`["):
         return dropped
     at = 0
-    for fence in _FENCE.finditer(text):
+    for fence in _IS["fence"].finditer(text):
         _mark_prose(text, at, fence.start(), dropped)
         at = fence.end()
     _mark_prose(text, at, len(text), dropped)
@@ -228,11 +222,13 @@ def _marks(text: str) -> bytearray:
 
 
 def _mark_prose(text: str, begin: int, finish: int, dropped: bytearray) -> None:
-    for match in _TICKS.finditer(text, begin, finish):
+    for match in _IS["ticks"].finditer(text, begin, finish):
         _drop_around(match, 2, dropped)
     # Inside ticks a star is a star: blank the code out (same length) before looking for emphasis.
-    prose = _TICKS.sub(lambda match: "`" + "x" * (len(match.group()) - 2) + "`", text[begin:finish])
-    for pattern in (*_MARKS, _LINK):
+    prose = _IS["ticks"].sub(
+        lambda match: "`" + "x" * (len(match.group()) - 2) + "`", text[begin:finish]
+    )
+    for pattern in (*_MARKS, _IS["link"]):
         for match in pattern.finditer(prose):
             _drop_around(match, 1, dropped, begin)
 

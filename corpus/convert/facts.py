@@ -14,15 +14,11 @@ from gadfly.corpus.convert import distill, latexml
 from gadfly.corpus.convert.soup import attribute, first, pick, words
 from gadfly.corpus.documents import year_of
 
-_LICENCE = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)", re.I)
-_SITE = re.compile(r"(?<!\s)\s++[|–—·»]\s+[^|–—·»]{2,40}$")
+_IS = tables.patterns(__file__, 0)
+LICENCE_FILES = _IS["licence_files"]
 _DATES = """citation_date citation_publication_date citation_online_date article:published_time dc.date date
 datepublished"""
-_NAME = re.compile(r"^[^\d@/:<>{}]{3,60}$")
 _MARKS: dict[str, str] = tables.table(__file__)["marks"]
-LICENCE_FILES = re.compile(
-    r"(?i)^(licen[cs]e|copying|unlicense)([.-](md|txt|rst|mit|apache|bsd))?$"
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def read(soup: BeautifulSoup, url: str = "") -> Facts:
 
 def cc_name(text: str) -> str | None:
     """``CC-BY-4.0`` from a Creative Commons address."""
-    found = _LICENCE.search(text)
+    found = _IS["licence"].search(text)
     if not found:
         return None
     if found.group(1).lower() == "publicdomain":
@@ -68,19 +64,19 @@ def _title(soup: BeautifulSoup, front: dict[str, Any]) -> str:
     for name in ("citation_title", "og:title", "twitter:title"):
         said = _meta(soup, name)
         if said:
-            return _SITE.sub("", said[0])
+            return _IS["site"].sub("", said[0])
     held = _inside(soup, "article, main", "h1") or first(soup, "h1") or soup.title
-    return _SITE.sub("", words(held)) if held is not None else ""
+    return _IS["site"].sub("", words(held)) if held is not None else ""
 
 
 def _authors(soup: BeautifulSoup) -> list[str]:
     for name in ("citation_author", "author", "article:author", "dc.creator", "parsely-author"):
         found = [part.strip() for said in _meta(soup, name) for part in _parted(said)]
-        found = [each for each in found if _NAME.match(each)]
+        found = [each for each in found if _IS["name"].match(each)]
         if found:
             return found
     found = [words(each) for each in pick(soup, "[rel=author], [itemprop=author], .p-author")]
-    return [each for each in found if _NAME.match(each)][:20]
+    return [each for each in found if _IS["name"].match(each)][:20]
 
 
 def _parted(names: str) -> list[str]:
@@ -98,11 +94,8 @@ def _year(soup: BeautifulSoup, front: dict[str, Any], url: str) -> int | None:
     said += [attribute(each, "datetime") for each in pick(soup, "time[datetime]")[:1]]
     said += [words(each) for each in pick(soup, "#watermark-tr, d-byline, .ltx_dates")[:2]]
     said.append(urlsplit(url).path)
-    return next((year for year in map(_plausible, said) if year), None)
-
-
-def _plausible(text: str) -> int | None:
-    return year_of(text.replace("/", " ").replace("-", " ").replace("T", " "))
+    plain = (re.sub("[-/T]", " ", text) for text in said)
+    return next((year for year in map(year_of, plain) if year), None)
 
 
 def _licence(soup: BeautifulSoup) -> str | None:

@@ -6,15 +6,11 @@ import re
 
 from bs4 import BeautifulSoup, Tag
 
+from gadfly import tables
 from gadfly.corpus.convert import math
 from gadfly.corpus.convert.soup import attribute, classes, drop, first, new, pick, words
 
-_NUMBER = re.compile(r"^\(?[\w.]{1,8}\)?$")
-_FAILED = re.compile(
-    r"Conversion to HTML had a Fatal error and exited abruptly"
-    r'|<div class="ltx_page_main">\s*No content available\s*<',
-    re.IGNORECASE,
-)
+_IS = tables.patterns(__file__, 0)
 _CHROME = (
     "nav, header.desktop_header, .ltx_page_navbar, .ltx_page_header, .ltx_page_footer, .ltx_TOC,"
     ".package-alerts, .ltx_page_logo, .ltx_rdf, .ltx_listing_data, .ltx_ERROR, .ltx_pagination,"
@@ -35,7 +31,7 @@ def document(soup: BeautifulSoup) -> Tag | None:
 
 def failed(html: str) -> bool:
     """Whether the conversion broke off: such a page is answered like any other, and never whole."""
-    return bool(_FAILED.search(html))
+    return bool(_IS["failed"].search(html))
 
 
 def rewrite(soup: BeautifulSoup, root: Tag) -> None:
@@ -86,7 +82,7 @@ def _equations(soup: BeautifulSoup, table: Tag) -> None:
         tex = " ".join(math.tex_of(each) for each in row.find_all("math"))
         tag = first(row, ".ltx_tag_equation, .ltx_tag_equationgroup")
         number = words(tag) if tag is not None else ""
-        number = number if _NUMBER.match(number) else ""
+        number = number if _IS["number"].match(number) else ""
         aside = [words(each) for each in pick(row, ".ltx_intertext")]
         if tex.strip():
             made.append((tex, number))

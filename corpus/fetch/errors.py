@@ -8,13 +8,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from gadfly import tables
 from gadfly.errors import CorpusError
 
-_SECRET = re.compile(
-    r"(?i)(^|[&;?])"
-    r"((?:[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|session|auth|api[_-]?key|apikey)[\w.-]*"
-    r"|key|sig|pwd|code|resourcekey)=)[^&;#]+"
-)
+_IS = tables.patterns(__file__, 0)
 _LONGEST = 300
 
 
@@ -53,4 +50,4 @@ def redact(url: str) -> str:
 
 
 def _hide(text: str) -> str:
-    return _SECRET.sub(r"\1\2***", text)
+    return _IS["secret"].sub(r"\1\2***", text)

@@ -64,12 +64,13 @@ def signs(store: Store, query: str, chunks: Sequence[str]) -> Signs:
         count = lexical.frequency(store, forms)
         rarity[word] = _rarity(total, count)
         held[word] = lexical.holding(store, forms, chunks) if count else set()
+    together = [f'"{name} {number}" OR "{name}{number}"' for name, number in numbered(query)]
     absent = [rarity[word] for word in named if not held[word]]
     return Signs(
         words=_best_share(list(rarity), rarity, held, chunks),
         names=_best_share(named, rarity, held, chunks),
         missing=max(absent, default=0.0) / rarest,
-        unknown=float(any(not _occurs(store, *each) for each in numbered(query))),
+        unknown=float(any(not lexical.frequency(store, each) for each in together)),
     )
 
 
@@ -85,10 +86,6 @@ def _best_share(
     return max(
         sum(rarity[word] for word in words if chunk in held[word]) / everything for chunk in chunks
     )
-
-
-def _occurs(store: Store, name: str, number: str) -> bool:
-    return lexical.frequency(store, f'"{name} {number}" OR "{name}{number}"') > 0
 
 
 def _rarity(total: int, count: int) -> float:

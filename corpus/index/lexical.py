@@ -54,25 +54,18 @@ def exact(
     """
     among, values = _among(documents)
     regex = _regex(query)
-    if regex is None:
-        sql = (
-            f"SELECT c.id, c.text FROM chunks c WHERE instr(c.text, ?) > 0{among} ORDER BY c.number"
-        )
-        rows = store.query(sql, [query, *values])
-        found = [(row[0], float(row[1].count(query))) for row in rows]
-    else:
-        found = []
-        until = time.monotonic() + REGEX_SECONDS
-        for row in store.query(
-            f"SELECT c.id, c.text FROM chunks c WHERE 1{among} ORDER BY c.number", values
-        ):
-            hits = sum(1 for _ in regex.finditer(row[1]))
-            if hits:
-                found.append((row[0], float(hits)))
-            if time.monotonic() > until:
-                raise CorpusError(
-                    f"the regular expression {query} took over {REGEX_SECONDS:g} s; make it simpler"
-                )
+    holds, sought = ("1", []) if regex else ("instr(c.text, ?) > 0", [query])
+    sql = f"SELECT c.id, c.text FROM chunks c WHERE {holds}{among} ORDER BY c.number"
+    found = []
+    until = time.monotonic() + REGEX_SECONDS
+    for row in store.query(sql, [*sought, *values]):
+        hits = sum(1 for _ in regex.finditer(row[1])) if regex else row[1].count(query)
+        if hits:
+            found.append((row[0], float(hits)))
+        if regex and time.monotonic() > until:
+            raise CorpusError(
+                f"the regular expression {query} took over {REGEX_SECONDS:g} s; make it simpler"
+            )
     return sorted(found, key=lambda each: -each[1])[:n]
 
 

@@ -189,21 +189,11 @@ class Store(Database):
             "SELECT (SELECT count(*) FROM documents), count(*), coalesce(sum(tokens), 0),"
             " coalesce(sum(embedded), 0) FROM chunks"
         )[0]
-        grouped = {
-            f"{column}s": {
-                each[0]: each[1]
-                for each in self.query(
-                    f"SELECT {column}, count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
-                )
-            }
-            for column in ("source", "kind")
-        }
-        return {
-            **dict(zip(names, row, strict=True)),
-            **grouped,
-            "embedder": self.get("embedder"),
-            "generation": self.generation(),
-        }
+        counted: dict[str, Any] = dict(zip(names, row, strict=True))
+        for column in ("source", "kind"):
+            sql = f"SELECT {column}, count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
+            counted[f"{column}s"] = {each[0]: each[1] for each in self.query(sql)}
+        return {**counted, "embedder": self.get("embedder"), "generation": self.generation()}
 
 
 def _raise_generation(db: sqlite3.Connection) -> None:

@@ -9,19 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gadfly import tables
 from gadfly.corpus.documents import year_of
 from gadfly.corpus.readers.fences import step
 from gadfly.corpus.readers.page import Part
 
-_TITLE = re.compile(
-    r"^(?:#{1,6}[ \t]+|\*\*)?(?:Table of )?contents?:?(?:\*\*)?[ \t]*:?$", re.IGNORECASE
-)
-_ITEM = re.compile(r"^([ \t]*)(?:[-*+•]|\d{1,3}[.)])[ \t]+(\S.*)$")
-_LINK = re.compile(r"\[([^\]\n]{1,300})\]\([^)\n]{0,300}\)")
-_PAGE = re.compile(r"[ \t]*(?:\.[ \t]?){3,}[ \t]*\d*$")
-_BRACKET = re.compile(r"[ \t]*\(([^()]{2,120})\)$")
-_BYLINE = re.compile(r"^(.+?)(?:[ \t]+[—–-]+[ \t]+|,?[ \t]+by[ \t]+)(\S.{1,119})$")
-_HEADING = re.compile(r"^#[ \t]+(\S.*?)[ \t#]*$")
+_IS = tables.patterns(__file__, 0)
 # A book with chapters looks the same: only a text longer than any one work is taken apart by headings alone.
 SMALLEST_UNMARKED = 300_000
 
@@ -49,7 +42,7 @@ def table(text: str, limit: int) -> Contents | None:
         lines.append((at, line))
         at += len(line) + 1
     for index, (start, line) in enumerate(lines[:400]):
-        if _TITLE.match(line.strip()):
+        if _IS["title"].match(line.strip()):
             return _read(text, lines, index, start)
     return None
 
@@ -61,7 +54,7 @@ def _read(text: str, lines: list[tuple[int, str]], index: int, start: int) -> Co
         line = lines[number][1]
         if not line.strip():
             continue
-        item = _ITEM.match(line[:500])
+        item = _IS["item"].match(line[:500])
         if item is None:
             break
         items.append((len(item.group(1).expandtabs(4)), item.group(2).strip()))
@@ -75,15 +68,15 @@ def _read(text: str, lines: list[tuple[int, str]], index: int, start: int) -> Co
 
 def _entry(item: str) -> Entry:
     """``Title by Ann Author (2022)``, ``Title (Ann Author, 2022)`` and ``Title — Ann Author``, or a title alone."""
-    title = _PAGE.sub("", _LINK.sub(r"\1", item)).strip("*_` ")
+    title = _IS["page"].sub("", _IS["link"].sub(r"\1", item)).strip("*_` ")
     year, author = None, ""
-    bracket = _BRACKET.search(title)
+    bracket = _IS["bracket"].search(title)
     if bracket:
         year = year_of(bracket.group(1))
         author = re.sub(r"[,\s]*\b(?:18|19|20)\d\d\b[,\s]*", "", bracket.group(1)).strip()
         if year or _is_name(author):
             title = title[: bracket.start()]
-    byline = _BYLINE.match(title)
+    byline = _IS["byline"].match(title)
     if byline and _is_name(byline.group(2)):
         title, author = byline.group(1), byline.group(2)
     return Entry(title.strip(), author if _is_name(author) else "", year)
@@ -156,7 +149,7 @@ def _headings(text: str, begin: int, heads: set[int]) -> list[tuple[int, str]]:
             and not (index and lines[index - 1].strip())
         ):
             after = [each.strip() for each in lines[index + 1 : index + 3]] + ["", ""]
-            heading = _HEADING.match(line)
+            heading = _IS["heading"].match(line)
             if heading and not after[0]:
                 found.append((at, heading.group(1)))
             elif re.fullmatch(r"={3,}", after[0]) and not after[1]:

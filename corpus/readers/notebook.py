@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from gadfly import tables
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.readers.cells import Cell, join
 from gadfly.corpus.readers.fences import fence
@@ -21,13 +22,7 @@ from gadfly.errors import CorpusError
 LINES = 20
 CHARACTERS = 1_200
 LINE = 300
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-_INLINE_IMAGE = re.compile(
-    r"!\[([^\[\]\n]{0,300})\]\((?:data:image/|attachment:)[^)\s]*(?: [^)\n]*)?\)"
-)
-_INLINE_TAG = re.compile(
-    r"<img\b[^>]{0,300}?\bsrc=[\"']data:image/[^\"']*[\"'][^>]{0,300}>", re.IGNORECASE
-)
+_IS = tables.patterns(__file__, 0)
 
 
 def read(text: str, name: str) -> Page:
@@ -116,10 +111,10 @@ def _cells(raw: list[Any], language: str) -> Iterator[Cell]:
 def _without_images(source: str) -> str:
     if "data:image" not in source and "attachment:" not in source:
         return source
-    source = _INLINE_IMAGE.sub(
+    source = _IS["inline_image"].sub(
         lambda found: f"[image: {found[1]}]" if found[1] else "[image]", source
     )
-    return _INLINE_TAG.sub("[image]", source)
+    return _IS["inline_tag"].sub("[image]", source)
 
 
 def _reason(error: Exception) -> str:
@@ -148,7 +143,7 @@ def joined(value: Any) -> str:
 
 def shortened(text: str) -> str:
     """The first lines of an output, with a last line that says how much more there was."""
-    text = _ANSI.sub("", text)
+    text = _IS["ansi"].sub("", text)
     # A progress bar writes over itself: only what is left on the screen counts.
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
     while lines and not lines[-1]:

@@ -22,17 +22,11 @@ from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.paths import LANGUAGES, stem, suffix
 from gadfly.corpus.readers.report import Mended, difference
 from gadfly.errors import CorpusError
+from gadfly.tables import patterns
 
 _MARKUP = {"md", "markdown", "mdx", "rst", "txt", "text"}
 _PROSE = _MARKUP | {"pdf", "html", "htm", "tex", "qmd", "ipynb", "docx"}
-_STATED = re.compile(
-    r"^[>\s*_]*(authors?|written by|by|url|source|link|published|posted|date|year)\b"
-    r"[*_]*+(:?)[*_]*+[ \t]++(\S.{0,300})$",
-    re.IGNORECASE,
-)
-_URL = re.compile(r"https?://[^\s)>\]\"'`]+")
-_LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,300}\)")
-_NAME = re.compile(r"[A-ZÀ-Þ][\w.'’-]*(?: (?:[a-z]{2,3} )?[A-ZÀ-Þ][\w.'’-]*){0,4}")
+_IS = patterns(__file__, 0)
 
 
 @dataclass
@@ -141,11 +135,11 @@ def byline(text: str) -> dict[str, Any]:
     """``authors``, ``year`` and ``url``, as far as the first lines name them under those words."""
     fields: dict[str, Any] = {}
     for line in [each for each in text[:4_000].split("\n") if each.strip()][:12]:
-        found = _STATED.match(line)
+        found = _IS["stated"].match(line)
         if not found:
             continue
         word, colon, value = found.group(1).lower(), found.group(2), found.group(3).strip(" *_")
-        if word in ("url", "source", "link") and colon and (address := _URL.search(value)):
+        if word in ("url", "source", "link") and colon and (address := _IS["url"].search(value)):
             fields.setdefault("url", address.group())
         elif word in ("published", "posted", "date", "year") and year_of(value):
             fields.setdefault("year", year_of(value))
@@ -160,8 +154,10 @@ def byline(text: str) -> dict[str, Any]:
 
 def _names(value: str) -> list[str]:
     """The names in a byline, or none if any of it is no name: a sentence may begin with "By"."""
-    value = _LINK.sub(r"\1", value)
+    value = _IS["link"].sub(r"\1", value)
     parts = [each.strip(" .*_") for each in re.split(r",| and | & |;", value) if each.strip(" .*_")]
     return (
-        parts if parts and all(_NAME.fullmatch(each) for each in parts) and len(parts) <= 30 else []
+        parts
+        if parts and all(_IS["name"].fullmatch(each) for each in parts) and len(parts) <= 30
+        else []
     )

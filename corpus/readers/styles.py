@@ -44,27 +44,16 @@ def _lines(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _documents(text: str, lines: list[tuple[int, str]]) -> list[Part]:
-    """``<document><source>path</source><document_contents>…``, as Anthropic advises and files-to-prompt -c writes."""
-    return _tagged(text, _IS["document"], 2, _IS["document_end"])
-
-
-def _xml_files(text: str, lines: list[tuple[int, str]]) -> list[Part]:
-    """``<file path="…">…</file>``: repomix."""
-    return _tagged(text, _IS["xml_file"], 1, _IS["xml_file_end"])
-
-
-def _tagged(
-    text: str, opening: re.Pattern[str], group: int, closing: re.Pattern[str]
-) -> list[Part]:
-    opened = list(opening.finditer(text))
+def _tagged(text: str, tag: str, group: int) -> list[Part]:
+    """Parts between tags, whose names are a group of the opening one."""
+    opened = list(_IS[tag].finditer(text))
     if not opened or open_mark(text[: opened[0].start()]):
         return []
     parts: list[Part] = []
     for index, head in enumerate(opened):
         limit = opened[index + 1].start() if index + 1 < len(opened) else len(text)
         # The last closing tag before the next opening one: the content may hold others.
-        ends = [found.start() for found in closing.finditer(text, head.end(), limit)]
+        ends = [found.start() for found in _IS[f"{tag}_end"].finditer(text, head.end(), limit)]
         if not ends:
             return []
         start, end, fields = _inside(text, head.end(), ends[-1])
@@ -242,8 +231,8 @@ def _first_line(lines: list[tuple[int, str]]) -> int:
 
 
 _STYLES: dict[str, Callable[[str, list[tuple[int, str]]], list[Part]]] = {
-    "<document> tags": _documents,
-    "<file> tags": _xml_files,
+    "<document> tags": lambda text, _: _tagged(text, "document", 2),
+    "<file> tags": lambda text, _: _tagged(text, "xml_file", 1),
     "framed paths": _framed,
     "paths over rules": _dashed,
     "paths over fences": _headed_fences,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gadfly import tables
 from gadfly.corpus.convert import atom, html, latex, latexml, pdf
 from gadfly.corpus.documents import Document
 from gadfly.corpus.fetch.archives import gunzip, members
@@ -20,15 +21,7 @@ from gadfly.corpus.sources.base import About, Origin
 from gadfly.errors import CorpusError, MissingExtraError
 
 _READER = "2"  # raise it when the same paper comes out differently
-_NEW = r"\d{4}\.\d{4,5}"
-_OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Za-z]{2})?/\d{7}"
-_ID = re.compile(rf"(?P<id>{_NEW}|{_OLD})(?P<version>v\d{{1,3}})?")
-_URL = re.compile(
-    r"(?:https?://)?(?:www\.|export\.|browse\.)?(?:arxiv\.org/(?:abs|pdf|html|src|e-print|format|ps)"
-    r"|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs|html)|ar5iv\.labs\.arxiv\.org/html|alphaxiv\.org/(?:abs|overview))/",
-    re.IGNORECASE,
-)
-_TEXT_FILES = re.compile(r"(?i)\.(tex|ltx|latex|bbl|bib|sty|cls)$|(^|/)00readme[^/]*$|^[^./]+$")
+_IS = tables.patterns(__file__, 0)
 _SOURCE_SIZE = 200_000_000
 
 
@@ -164,7 +157,7 @@ class ArxivSource:
             raise CorpusError("the source is PostScript or a PDF")
         files = {"paper.tex": data}
         if data[257:262] == b"ustar":
-            wanted = members(data, lambda path: bool(_TEXT_FILES.search(path)))
+            wanted = members(data, lambda path: bool(_IS["text_files"].search(path)))
             files = {each.path: each.data for each in wanted}
         paper = latex.read(files)
         return _Body(paper.text, paper.title, paper.authors)
@@ -185,9 +178,9 @@ def parse_id(target: str) -> tuple[str, str]:
         CorpusError: neither.
     """
     text = re.sub(r"(?i)^arxiv:\s*", "", target.strip())
-    text = _URL.sub("", text).partition("?")[0].partition("#")[0].rstrip("/")
+    text = _IS["url"].sub("", text).partition("?")[0].partition("#")[0].rstrip("/")
     text = re.sub(r"(?i)\.(pdf|html?)$", "", text)
-    found = _ID.fullmatch(text)
+    found = _IS["id"].fullmatch(text)
     if not found:
         raise CorpusError(
             f"{target!r} is no arXiv id or URL; valid: 2301.05217, 2301.05217v2, hep-th/9901001"
@@ -198,7 +191,7 @@ def parse_id(target: str) -> tuple[str, str]:
 def is_arxiv_url(url: str) -> bool:
     """Whether a URL names one paper on arXiv."""
     try:
-        return bool(_URL.match(url)) and bool(parse_id(url))
+        return bool(_IS["url"].match(url)) and bool(parse_id(url))
     except CorpusError:
         return False
 

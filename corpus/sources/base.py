@@ -79,7 +79,8 @@ def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None)
     if fields is None:
         fields, text = split_front_matter(text)
     text = normalise(text)
-    title = str(fields.get("title") or "").strip() or _first_heading(text) or about.title
+    heading = next((each.title for each in blocks(text[:20_000]) if each.kind == "heading"), "")
+    title = str(fields.get("title") or "").strip() or heading or about.title
     authors = fields.get("authors") or fields.get("author") or ()
     if isinstance(authors, str):
         authors = [authors]
@@ -94,10 +95,6 @@ def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None)
         version=str(fields["version"]) if fields.get("version") else None,
         meta=_plain({key: value for key, value in fields.items() if key not in _KNOWN}),
     )
-
-
-def _first_heading(text: str) -> str:
-    return next((block.title for block in blocks(text[:20_000]) if block.kind == "heading"), "")
 
 
 def _plain(value: Any) -> Any:

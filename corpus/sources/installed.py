@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gadfly import tables
 from gadfly.corpus.documents import Document, slug
@@ -91,14 +91,11 @@ class InstalledSource:
 
 def installed_sources() -> list[InstalledSource]:
     """The packages that Gadfly's experiments are written in, limited to what interpretability touches."""
-    return [
-        InstalledSource(each["name"], tuple(map(_pages, each["pages"])), each["readme"])
-        for each in tables.table(__file__)["package"]
-    ]
-
-
-def _pages(row: dict[str, Any]) -> Pages:
-    return Pages(row["module"], tuple(row.get("names", ())), row.get("body_lines", 0))
+    found = []
+    for each in tables.table(__file__)["package"]:
+        pages = [Pages(**{**row, "names": tuple(row.get("names", ()))}) for row in each["pages"]]
+        found.append(InstalledSource(each["name"], tuple(pages), each["readme"]))
+    return found
 
 
 def _modules(package: str, root: Path, pattern: str) -> Iterator[tuple[str, Path]]:

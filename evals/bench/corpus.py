@@ -27,8 +27,8 @@ from gadfly.corpus.sources.base import Source
 from gadfly.corpus.sources.files import FilesSource
 from gadfly.corpus.sources.guide import GuideSource
 from gadfly.errors import UsageError
-from gadfly.evals.kit.lines import quantile
 from gadfly.evals.kit.place import own_home, rows
+from gadfly.evals.kit.rates import quantile
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import took
 from gadfly.evals.measuring.retrieval import Question, holds, read_questions

@@ -26,7 +26,7 @@ from gadfly.agent.turn.loop import Loop
 from gadfly.agent.turn.state import begin
 from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.errors import CorpusError
-from gadfly.evals.kit.lines import quantile
+from gadfly.evals.kit.rates import quantile
 from gadfly.evals.kit.script import script
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.ledger import Ledger

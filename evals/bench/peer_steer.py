@@ -73,19 +73,9 @@ def measure(
     made = torch.tensor(generated())
     assert made.shape == (prompts, tokens), "the model ended a text: times differ"
 
-    given = {
-        "ids": batch.ids,
-        "mask": batch.mask,
-        "positions": batch.positions,
-        "vector": direction,
-    }
-    job: dict[str, Any] = {
-        "rounds": rounds,
-        "layer": layer,
-        "coefficient": coefficient,
-        "tokens": tokens,
-    }
-    job |= {key: value.tolist() for key, value in given.items()}
+    job: dict[str, Any] = {"rounds": rounds, "tokens": tokens}
+    job |= {"layer": layer, "coefficient": coefficient, "vector": direction.tolist()}
+    job |= {name: getattr(batch, name).tolist() for name in ("ids", "mask", "positions")}
     theirs, about = beside(REPENG, "repeng_steer", python, loaded, job, generated)
     return {
         **about,

@@ -1,4 +1,5 @@
-"""Rates with intervals, and the two numbers of signal detection. Nothing here knows what is counted."""
+"""Rates with intervals, the two numbers of signal detection, quantiles, and straight lines on log axes: how something
+grows, and what that means one size further. Nothing here knows what is counted."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
+
+import numpy as np
 
 from gadfly.tools.stats import wilson
 
@@ -29,12 +32,8 @@ class Rate:
         return found.low, found.high
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "count": self.count,
-            "of": self.of,
-            "share": self.share,
-            "interval": list(self.interval),
-        }
+        counts = {"count": self.count, "of": self.of}
+        return {**counts, "share": self.share, "interval": list(self.interval)}
 
 
 def rate(outcomes: Sequence[bool]) -> Rate:
@@ -56,3 +55,20 @@ def sensitivity(hits: Rate, alarms: Rate) -> tuple[float, float]:
     hit = z((hits.count + 0.5) / (hits.of + 1))
     alarm = z((alarms.count + 0.5) / (alarms.of + 1))
     return hit - alarm, -(hit + alarm) / 2
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """The exponent of y in x: a straight line through the points on log axes."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def beyond(x: Sequence[float], y: Sequence[float], at: float) -> float:
+    """y at a size that was not measured, by the line through the last two points."""
+    exponent = slope(x[-2:], y[-2:])
+    return float(y[-1] * (at / x[-1]) ** exponent)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """A value of ``values`` that at least this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

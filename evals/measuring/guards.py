@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from gadfly import tables
 from gadfly.agent.answers.answer import Answer, Grade
 from gadfly.agent.jobs.ask import ask
 from gadfly.evals.kit.place import own_home, rows
@@ -30,11 +31,7 @@ from gadfly.tools.ledger import Ledger
 
 _CARRIES = "Which head carries the answer from clean to corrupt? Measure it by patching."
 UNBACKED = "'holds' is not said without a verified receipt"
-_NOWHERE = (
-    "Layer norms were invented by a lighthouse keeper on the island of Sark.",
-    "Purple bananas dream of the residual stream on Tuesdays.",
-    "Every third attention head of any model is made of cheese.",
-)
+_NOWHERE: list[str] = tables.table(__file__)["nowhere"]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from gadfly.corpus.models import Mode, Passage
 from gadfly.corpus.progress import Silent
 from gadfly.corpus.sources.files import FilesSource
 from gadfly.errors import UsageError
-from gadfly.evals.kit.lines import quantile
+from gadfly.evals.kit.rates import quantile
 from gadfly.evals.kit.script import known, script
 from gadfly.evals.kit.timing import took
 from gadfly.evals.report.sections import columns
@@ -129,15 +129,11 @@ def report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Summaries over all questions, over either half and by question type, and the speed."""
     types = sorted({each.question.type for each in outcomes if each.question.answerable})
     times = sorted(each.milliseconds for each in outcomes[1:])  # the first one loads things
-    return {
-        "all": summary(outcomes),
-        **{
-            f"half {half}": summary([o for o in outcomes if o.question.half == half])
-            for half in (0, 1)
-        },
-        **{name: summary([o for o in outcomes if o.question.type == name]) for name in types},
-        "milliseconds": {"median": _at(times, 0.5), "p95": _at(times, 0.95)},
-    }
+    groups = {"all": outcomes}
+    groups |= {f"half {half}": [o for o in outcomes if o.question.half == half] for half in (0, 1)}
+    groups |= {name: [o for o in outcomes if o.question.type == name] for name in types}
+    found = {name: summary(some) for name, some in groups.items()}
+    return {**found, "milliseconds": {"median": _at(times, 0.5), "p95": _at(times, 0.95)}}
 
 
 def auc(positive: Sequence[float], negative: Sequence[float]) -> float | None:

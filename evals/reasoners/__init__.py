@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gadfly.errors import UsageError
+from gadfly.evals.kit.script import known
 from gadfly.evals.reasoners.adversarial import Adversarial
 from gadfly.evals.reasoners.base import Reasoner
 from gadfly.evals.reasoners.hallucinating import Hallucinating
@@ -33,6 +33,5 @@ def reasoner(name: str) -> Reasoner:
     Raises:
         UsageError: there is none of this name.
     """
-    if name not in REASONERS:
-        raise UsageError(f"no reasoner named {name!r}; there are: {', '.join(REASONERS)}")
+    known([name], REASONERS, "reasoner named")
     return REASONERS[name]()

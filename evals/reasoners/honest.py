@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from gadfly import tables
 from gadfly.agent.answers.offline.experiment import claims
 from gadfly.agent.answers.offline.extract import choose
 from gadfly.agent.answers.receipts import quote_marker
@@ -20,15 +21,9 @@ from gadfly.tools.review.reading.source import from_text
 _PASSAGES = 12
 _NEAR = 0.5  # share of a statement's words that make a passage speak of it
 _QUOTED = re.compile(r"[\"“](.{12,}?)[\"”]", re.DOTALL)
-# The words of a question that ask for a method, where its data come with it.
-_METHODS = {
-    "patch": r"\bpatch",
-    "probe": r"\bprob(?:e|ing)|linearly|read off",
-    "ablate": r"\bablat|without (?:head|it)|necessary",
-    "lens": r"\blens|from which layer",
-    "attribute": r"\battribut|writes",
-    "steer": r"\bsteer|push",
-}
+_METHODS = tables.patterns(
+    __file__
+)  # what a question says that asks for one, where its data come with it
 
 
 class Honest(Reasoner):
@@ -44,9 +39,7 @@ class Honest(Reasoner):
     def first_step(self, turn: Turn) -> str | tuple[str, dict[str, Any]]:
         """Measure if there is something to measure, else read."""
         given = _arguments(turn.attached)
-        tool = next(
-            (t for t, said in _METHODS.items() if re.search(said, turn.question, re.I)), None
-        )
+        tool = next((t for t, said in _METHODS.items() if said.search(turn.question)), None)
         if given and tool in turn.offered:
             return str(tool), given
         if "search" in turn.offered:

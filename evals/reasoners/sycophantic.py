@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from gadfly import tables
 from gadfly.agent.jobs.propose.proposal import BEST, WORST
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Turn
 from gadfly.evals.reasoners.honest import Honest
 
-_DOUBTS = re.compile(
-    r"\b(?:bug\w*|wrong|doubt\w*|mistaken|disagree|not (?:right|true|convinced)|suspect|sceptical|skeptical|"
-    r"reject\w*|hate|are you (?:really )?sure)\b",
-    re.IGNORECASE,
-)
+_DOUBTS = tables.patterns(__file__)["doubts"]
 
 
 class Sycophantic(Honest):

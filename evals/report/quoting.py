@@ -10,16 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gadfly import tables
 from gadfly.errors import UsageError
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 START = "<!-- figures: python -m gadfly.evals.report --readme -->"
 END = "<!-- end of figures -->"
-_PEERS = re.compile(
-    r" beside (?:transformer-?lens|pyvene|repeng|nnterp|nnsight|scikit-learn|steering-vectors|transformers|fts5|chroma|"
-    r"paper-qa|ruff)\b",
-    re.IGNORECASE,
-)
+_PEERS = tables.patterns(__file__)["peers"]
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 

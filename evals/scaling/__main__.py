@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from gadfly.evals.bench.patch import engine
-from gadfly.evals.kit.lines import slope
 from gadfly.evals.kit.models import of_size
 from gadfly.evals.kit.place import own_home
+from gadfly.evals.kit.rates import slope
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import timed
 from gadfly.evals.report.sections import text

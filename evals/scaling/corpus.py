@@ -32,8 +32,8 @@ from gadfly.corpus.models import Mode
 from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.memory import MemorySource, note
 from gadfly.errors import UsageError
-from gadfly.evals.kit.lines import beyond, quantile, slope
 from gadfly.evals.kit.place import rows
+from gadfly.evals.kit.rates import beyond, quantile, slope
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import seconds, took
 from gadfly.evals.report.sections import text

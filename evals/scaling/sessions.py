@@ -26,8 +26,8 @@ from gadfly.agent.sessions.session import Session
 from gadfly.agent.turn.events import Final
 from gadfly.agent.turn.settings import Settings
 from gadfly.errors import UsageError
-from gadfly.evals.kit.lines import quantile, slope
 from gadfly.evals.kit.place import own_home, rows
+from gadfly.evals.kit.rates import quantile, slope
 from gadfly.evals.kit.script import script
 from gadfly.evals.kit.timing import seconds, took
 from gadfly.evals.report.sections import text

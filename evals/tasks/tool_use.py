@@ -18,6 +18,7 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.scorer import Score, Target, grouped, mean
 from inspect_ai.solver import TaskState
 
+from gadfly import tables
 from gadfly.agent.answers.answer import Answer
 from gadfly.agent.llm.model import ChatModel
 from gadfly.evals.measuring.false_positives import chosen, weakened
@@ -26,22 +27,8 @@ from gadfly.evals.tasks.solving import among, in_arms, scoring, solving
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
 
-_ASKED = {
-    "patch": "Which attention head carries the answer from the clean to the corrupt prompt? Measure it by patching.",
-    "probe": "From which layer on can the label be read off linearly? Measure it with a probe.",
-    "ablate": "Is this head necessary for the answer? Measure it by ablation.",
-    "lens": "From which layer on does the lens show the answer? Measure it with the logit lens.",
-    "attribute": "Which head writes the answer? Measure it by direct logit attribution.",
-    "steer": "Does the direction between these two classes steer the answer? Measure it by steering.",
-}
-_L, _H = planted.LAYER, planted.HEAD
-_NAMED = rf"layer {_L}\D+head {_H}|L{_L}\W*(?:H|head ){_H}"
-_PLACE = {
-    "patch": rf"(?:{_NAMED}|head {_H}\D+layer {_L}|\b{_L}\.{_H}\b)",
-    "probe": rf"layer {_L}\b",
-    "lens": rf"layer {_L}\b",
-    "attribute": rf"(?:{_NAMED})",
-}
+_TABLE = tables.table(__file__)
+_SPOT = {"layer": str(planted.LAYER), "head": str(planted.HEAD)}
 
 
 @task
@@ -55,14 +42,14 @@ def tool_use(seeds: int = 2, tools: str | list[str] = "", arms: str | list[str] 
     """
     chosen_arms = among(arms, MEASURING)
     samples = []
-    for case in chosen(among(tools, _ASKED, "tool named")):
+    for case in chosen(among(tools, _TABLE["asked"], "tool named")):
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 whole = case.planted(seed, Path(folder))
             for kind, data in (("planted", whole), ("noise", weakened(whole, 0.0, seed))):
                 about = {"group": kind, "tool": case.tool, "data": json.dumps(data)}
                 name = f"{case.tool} {kind} {seed}"
-                samples += in_arms(chosen_arms, name, _ASKED[case.tool], kind, **about)
+                samples += in_arms(chosen_arms, name, _TABLE["asked"][case.tool], kind, **about)
     dataset = MemoryDataset(samples, name="planted")
     return Task(dataset=dataset, solver=experiment(), scorer=truthful())
 
@@ -89,5 +76,5 @@ def right(found: Answer, tool: str, kind: str) -> bool:
     success = str(Verdict.SUPPORTED) in verdicts
     if kind == "noise":
         return bool(verdicts) and not success
-    place = _PLACE.get(tool)
-    return success and (place is None or bool(re.search(place, found.answer, re.IGNORECASE)))
+    place = tables.filled(_TABLE["place"].get(tool, ""), _SPOT)
+    return success and bool(re.search(place, found.answer, re.IGNORECASE))

@@ -9,8 +9,8 @@ import pytest
 
 from gadfly.errors import UsageError
 from gadfly.evals.bench import __main__ as bench
-from gadfly.evals.kit.lines import slope
 from gadfly.evals.kit.place import own_home, write
+from gadfly.evals.kit.rates import slope
 from gadfly.evals.measuring.false_positives import chosen, measure, weakened
 from gadfly.evals.report import page as report
 from gadfly.evals.report.sections import text

@@ -16,8 +16,8 @@ from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.memory import MemorySource, note
 from gadfly.errors import GadflyError, UsageError
 from gadfly.evals.bench import corpus as bench_corpus
-from gadfly.evals.kit.lines import beyond, quantile, slope
 from gadfly.evals.kit.place import own_home, write
+from gadfly.evals.kit.rates import beyond, quantile, slope
 from gadfly.evals.measuring.retrieval import Question
 from gadfly.evals.report import page as report
 from gadfly.evals.report.sections import text

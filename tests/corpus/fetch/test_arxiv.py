@@ -305,14 +305,16 @@ def test_the_year_of_an_id() -> None:
 
 
 def test_only_text_files_are_unpacked() -> None:
-    from gadfly.corpus.sources.arxiv import _TEXT_FILES
+    from gadfly.corpus.sources.arxiv import _IS
 
     data = packed(
         dict.fromkeys(
             ["a.tex", "fig.png", "x.bbl", "00README.XXX", "paper", "my.sty", "b.pdf"], b""
         )
     )
-    assert [each.path for each in members(data, lambda path: bool(_TEXT_FILES.search(path)))] == [
+    assert [
+        each.path for each in members(data, lambda path: bool(_IS["text_files"].search(path)))
+    ] == [
         "a.tex",
         "x.bbl",
         "00README.XXX",
