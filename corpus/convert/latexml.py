@@ -11,11 +11,7 @@ from gadfly.corpus.convert import math
 from gadfly.corpus.convert.soup import attribute, classes, drop, first, new, pick, words
 
 _IS = tables.patterns(__file__, 0)
-_CHROME = (
-    "nav, header.desktop_header, .ltx_page_navbar, .ltx_page_header, .ltx_page_footer, .ltx_TOC,"
-    ".package-alerts, .ltx_page_logo, .ltx_rdf, .ltx_listing_data, .ltx_ERROR, .ltx_pagination,"
-    "#openForm, #myForm, .ltx_note.ltx_role_institutetext, .sr-only"
-)
+_CHROME: str = tables.table(__file__)["chrome"]
 
 
 def document(soup: BeautifulSoup) -> Tag | None:

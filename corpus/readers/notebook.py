@@ -14,8 +14,7 @@ from typing import Any
 
 from gadfly import tables
 from gadfly.corpus.markup import split_front_matter
-from gadfly.corpus.readers.cells import Cell, join
-from gadfly.corpus.readers.fences import fence
+from gadfly.corpus.readers.fences import Cell, fence, join
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError
 

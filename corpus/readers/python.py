@@ -9,7 +9,7 @@ from typing import Any
 
 from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.readers import code
-from gadfly.corpus.readers.cells import Cell, join, split
+from gadfly.corpus.readers.fences import Cell, join, split
 from gadfly.corpus.readers.page import Page
 
 _MASTER = re.compile(r"^#[ \t]*![ \t]*CELL TYPE:[ \t]*(\w+)[ \t]*$", re.MULTILINE)

@@ -34,14 +34,12 @@ from gadfly.corpus.convert import (
     notes,
     pandoc,
     pdf,
-    pdf_text,
     simple_index,
     soup,
 )
 from gadfly.corpus.index import chunks
 from gadfly.corpus.models import Passage
 from gadfly.corpus.readers import (
-    cells,
     code,
     contents,
     dump,
@@ -478,12 +476,10 @@ ENTRIES: dict[str, Entry] = {
     "html licence": Entry(facts.cc_name, (facts,)),
     "latex": Entry(_latex, (latex,), TEX),
     "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
-    "pdf text": Entry(
-        lambda t: pdf_text.join(t.split("\f"), [pdf_text.Heading("A", 1)]), (pdf_text,)
-    ),
+    "pdf text": Entry(lambda t: pdf.join(t.split("\f"), [pdf.Heading("A", 1)]), (pdf,)),
     "pdf stamp": Entry(pdf._STAMP.search, (pdf,)),
     "pdf pages": Entry(
-        lambda t: pdf_text.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf_text,)
+        lambda t: pdf.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf,)
     ),
     "bibtex": Entry(_distill, (distill,)),
     "atom": Entry(
@@ -575,7 +571,7 @@ ENTRIES: dict[str, Entry] = {
     "part of notebook": Entry(lambda t: _part(t, "a.ipynb"), (parts,)),
     "part of code": Entry(lambda t: _part(t, "a.js"), (parts,)),
     "paths": Entry(_lines, (paths,)),
-    "percent": Entry(lambda t: (python.is_percent(t), python.read_percent(t)), (cells, python)),
+    "percent": Entry(lambda t: (python.is_percent(t), python.read_percent(t)), (fences, python)),
     "prose": Entry(page.prose, (page,)),
     "python": Entry(lambda t: python.read(t, "a.py"), (python,)),
     "raw text": Entry(_raw, (rawtext,)),

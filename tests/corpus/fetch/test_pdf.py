@@ -10,8 +10,7 @@ from collections.abc import Callable
 import pypdf
 import pytest
 
-from gadfly.corpus.convert.pdf import read
-from gadfly.corpus.convert.pdf_text import Heading, join
+from gadfly.corpus.convert.pdf import Heading, join, read
 from gadfly.errors import CorpusError
 
 Maker = Callable[..., bytes]
