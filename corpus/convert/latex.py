@@ -26,7 +26,7 @@ _LIKELY = ("ms.tex", "main.tex", "paper.tex", "article.tex", "arxiv.tex", "root.
 _TEX = (".tex", ".ltx", ".latex")
 _LONGEST = 8_000_000
 _DEEPEST = 12
-_LEAST = 30  # words
+_LEAST = 30  # words of a paper in an archive; fewer say that it was withdrawn
 _TWICE = 15.0  # seconds for the second reading, which the paper may do without
 _TABLE = tables.table(__file__)
 _PUT = [
@@ -43,7 +43,10 @@ def read(files: Mapping[str, bytes]) -> Paper:
     """
     held = {posixpath.normpath(name): data for name, data in files.items()}
     texts = {name: decode(data) for name, data in held.items()}
-    return paper(_main(texts), held.get, list(held))
+    found = paper(_main(texts), held.get, list(held))
+    if len(found.text.split()) < _LEAST:
+        raise CorpusError(f"the LaTeX source holds fewer than {_LEAST} words of text")
+    return found
 
 
 def paper(main: str, open_: Open, names: Collection[str]) -> Paper:
@@ -73,7 +76,7 @@ def paper(main: str, open_: Open, names: Collection[str]) -> Paper:
         own = [f"{name.removesuffix('.bib')}.bib" for name in listed]
         labels = _append_works(document, [*own, *names], open_)
     found = pandoc.write(document, labels)
-    if len(found.text.split()) < _LEAST:
+    if not found.text.strip():
         raise CorpusError("the LaTeX source holds no text")
     return found
 

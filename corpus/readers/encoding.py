@@ -35,11 +35,11 @@ def decode(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
-def text_of(path: Path, name: str) -> str:
-    """The text of a file, with no line longer than ``LONGEST_LINE``; ``name`` is what messages call it.
+def bytes_of(path: Path, name: str) -> bytes:
+    """The bytes of a file; ``name`` is what messages call it.
 
     Raises:
-        CorpusError: it is too big, or not text.
+        CorpusError: it is too big, which is known before it is read.
     """
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -47,7 +47,16 @@ def text_of(path: Path, name: str) -> str:
             f"cannot read {name}: {size / 1e6:.0f} MB, and at most {MOST_BYTES // 10**6} MB are read;"
             " split it, or add the documents it was made of"
         )
-    data = path.read_bytes()
+    return path.read_bytes()
+
+
+def text_of(path: Path, name: str) -> str:
+    """The text of a file, with no line longer than ``LONGEST_LINE``.
+
+    Raises:
+        CorpusError: it is too big, or not text.
+    """
+    data = bytes_of(path, name)
     what = binary(data)
     if what:
         raise CorpusError(f"cannot read {name}: it is {what}, not text; export it as text first")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gadfly.corpus.convert import latex, pandoc
 from gadfly.corpus.convert.pandoc import Paper
-from gadfly.corpus.readers.encoding import MOST_BYTES
+from gadfly.corpus.readers.encoding import MOST_BYTES, bytes_of
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError, MissingExtraError
 
@@ -20,13 +20,9 @@ def read(path: Path, name: str, *, whole: bool) -> list[Page]:
         MissingExtraError: pandoc is not installed.
         CorpusError: pandoc cannot read it.
     """
-    data = path.read_bytes()
+    data = bytes_of(path, name)
     form = pandoc.FORMATS[path.suffix.lower()]
     try:
-        if len(data) > MOST_BYTES:
-            raise CorpusError(
-                f"{len(data) / 1e6:.0f} MB, and at most {MOST_BYTES // 10**6} MB are read"
-            )
         if form != "latex":
             return [_page(pandoc.read(data, form), "document")]
         if not whole and b"\\begin{document}" not in data:
@@ -54,14 +50,15 @@ def _page(paper: Paper, kind: str) -> Page:
 
 
 def _below(folder: Path) -> latex.Open:
-    """Opens the files below a folder, by their relative names, and no others."""
+    """Opens the files below a folder, by their relative names, and no others: what is hidden is none of a paper's."""
     root = folder.resolve()
 
     def opened(name: str) -> bytes | None:
         try:
             path = (root / name).resolve()
             within = path.is_relative_to(root) and path.is_file()
-            return path.read_bytes() if within and path.stat().st_size <= MOST_BYTES else None
+            shown = within and not any(x.startswith(".") for x in path.relative_to(root).parts)
+            return path.read_bytes() if shown and path.stat().st_size <= MOST_BYTES else None
         except (OSError, ValueError):  # a name that no file can have
             return None
 

@@ -17,7 +17,7 @@ from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.readers import dump, notebook, papers, python
-from gadfly.corpus.readers.encoding import text_of
+from gadfly.corpus.readers.encoding import bytes_of, text_of
 from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.report import Report
 from gadfly.corpus.sources.base import About, from_markdown
@@ -113,7 +113,7 @@ class FilesSource:
         meta = {"path": str(path), "file": self._relative(path)}
         kind = "paper" if saved == "pdf" else "page"
         about = About(self._identifier(path), self.name, kind, path.stem, meta=meta)
-        data = path.read_bytes()
+        data = bytes_of(path, self._relative(path))
         try:
             return [from_pdf(data, about) if saved == "pdf" else from_page(decode(data), about)]
         except CorpusError as error:

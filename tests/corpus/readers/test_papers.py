@@ -86,6 +86,30 @@ def test_no_file_outside_the_folder_is_read(tmp_path: Path) -> None:
         assert "hidden" not in one(folder / "main.tex").text
 
 
+def test_what_is_hidden_is_none_of_the_paper_s(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    for name in (".env", ".ssh/key.tex"):
+        (tmp_path / name).write_text("A secret of the folder.")
+    (tmp_path / "link.tex").symlink_to(".env")
+    parts = "\\input{.env} \\input{.ssh/key} \\input{./.env} \\input{link} Words."
+    (tmp_path / "paper.tex").write_text(TEX + parts + "\\end{document}")
+    assert "secret" not in one(tmp_path / "paper.tex").text
+
+
+def test_a_short_one_is_read(tmp_path: Path) -> None:
+    (tmp_path / "short.tex").write_text("One sentence of five words.")
+    assert "One sentence of five words." in one(tmp_path / "short.tex").text
+
+
+@pytest.mark.parametrize("suffix", [".tex", ".docx", ".epub", ".html", ".pdf", ".md", ".rst"])
+def test_a_huge_file_is_refused_before_it_is_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"huge{suffix}"
+    with path.open("wb") as file:
+        file.truncate(6 * 2**30)
+    with pytest.raises(CorpusError, match=f"cannot read huge{suffix}: 6442 MB, and at most 64 MB"):
+        one(path)
+
+
 def test_restructured_text(tmp_path: Path) -> None:
     (tmp_path / "toy.rst").write_text(RST)
     found = one(tmp_path / "toy.rst")
