@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -27,3 +29,13 @@ class Silent:
     def finish(self) -> None: ...
 
     def note(self, message: str) -> None: ...
+
+
+@contextmanager
+def running(progress: Progress, label: str, total: int | None = None) -> Iterator[None]:
+    """One task while the block runs, finished however the block ends."""
+    progress.start(label, total)
+    try:
+        yield
+    finally:
+        progress.finish()

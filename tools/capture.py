@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools.forecast import forecast
 from gadfly.tools.hooks import after, before, hooked
@@ -92,13 +92,10 @@ def capture(
     layers = torch.empty(len(modules), len(texts), model.hidden_size)
     embedding = torch.empty(len(texts), model.hidden_size)
     forecast(model, label.lower(), sum(map(len, rows)), progress, at_once=max_tokens)
-    progress.start(label, len(texts))
-    try:
+    with running(progress, label, len(texts)):
         for some in portions([len(row) for row in rows], max_tokens):
             _one(model, [texts[i] for i in some], some, reduce, modules, layers, embedding)
             progress.advance(len(some))
-    finally:
-        progress.finish()
     return Captured(layers, embedding, [len(row) for row in rows])
 
 

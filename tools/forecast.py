@@ -11,7 +11,6 @@ import time
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools.model import LocalModel
-from gadfly.tools.rows import batch_of
 
 # Floating-point operations below which nothing is said: some seconds of work on each kind of device.
 _SHORT = {"cpu": 5e11, "cuda": 5e14, "mps": 2e13}
@@ -56,7 +55,7 @@ def _pace(model: LocalModel) -> float:
     """Seconds a token, from the faster of two forwards."""
     if id(model) not in _PACES:
         longest = getattr(model.module.config, "max_position_embeddings", None) or 64
-        batch = batch_of(model, [[1] * min(64, int(longest))] * 8)
+        batch = model.batch_of([[1] * min(64, int(longest))] * 8)
         taken = []
         for _ in range(2):
             with model.working():

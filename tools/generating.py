@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, model_validator
 
+from gadfly.corpus.progress import running
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Context, ExperimentArgs, tool
 from gadfly.tools.hooks import before, hooked
@@ -87,8 +88,7 @@ def generate(args: GenerateArgs, context: Context) -> Generations:
     asked = args.prompts if args.prompts is not None else [args.prompt or ""]
     rows = [(prompt, sample) for prompt in asked for sample in range(args.samples)]
     notes: list[str] = []
-    context.progress.start("Generating", len(rows))
-    try:
+    with running(context.progress, "Generating", len(rows)):
         written = texts(
             model,
             [prompt for prompt, _ in rows],
@@ -99,8 +99,6 @@ def generate(args: GenerateArgs, context: Context) -> Generations:
             on_done=context.progress.advance,
             on_halved=lambda n: notes.append(f"memory ran out: {n} texts at once were generated"),
         )
-    finally:
-        context.progress.finish()
     return Generations(
         generations=[
             Generation(

@@ -417,7 +417,7 @@ def activations(args: ActivationsArgs, context: Context) -> Activations:
             model, texts, reduce, modules=model.modules(args.site), progress=context.progress
         )
         tensors |= {"activations": found.layers, "embedding": found.embedding}
-        source = str(model.fingerprint["weights"])
+        source = model.weights
     layers = tensors["activations"]
     path = context.artifacts() / "activations.safetensors"
     about = {

@@ -11,15 +11,17 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gadfly.corpus.progress import Progress, Silent
+from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools.checkpoints import locate
+from gadfly.tools.hooks import after, before, hooked
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +53,10 @@ class Batch:
     def lengths(self) -> list[int]:
         """Tokens of each row without padding."""
         return [int(n) for n in self.mask.sum(-1)]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with the same change made to all three."""
+        return Batch(change(self.ids), change(self.mask), change(self.positions))
 
 
 class LocalModel:
@@ -113,6 +119,16 @@ class LocalModel:
         return device
 
     @property
+    def dtype(self) -> str:
+        """The precision of its weights, such as ``bfloat16``."""
+        return str(self.fingerprint["dtype"])
+
+    @property
+    def weights(self) -> str:
+        """The hash of its weights."""
+        return str(self.fingerprint["weights"])
+
+    @property
     def config(self) -> Any:
         """The configuration of the language model, which is a part of a multimodal one's."""
         config = self.module.config
@@ -160,13 +176,11 @@ class LocalModel:
         largest of the whole forward, and no tool here reads it. Rows may be more than ``batch`` has, where a
         hook appended some.
         """
-        handle = self.unembedding.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
-        try:
-            return self._run(batch)[:, -1]
-        finally:
-            handle.remove()
+        with hooked([before(self.unembedding, lambda hidden: hidden[:, -1:])]):
+            return self.logits(batch)[:, -1]
 
-    def _run(self, batch: Batch) -> Tensor:
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits of every position, [rows, tokens, vocabulary], as a loss needs them."""
         out = self.module(
             input_ids=batch.ids,
             attention_mask=batch.mask,
@@ -184,22 +198,26 @@ class LocalModel:
         Raises:
             ToolInputError: an empty prompt, or one longer than the model takes.
         """
-        torch = _torch()
-        rows = [self.ids(prompt) for prompt in prompts]
-        longest = max(len(row) for row in rows)
+        return self.batch_of([self.ids(prompt) for prompt in prompts], "prompt")
+
+    def batch_of(self, rows: Sequence[Sequence[int]], what: str = "row") -> Batch:
+        """Token ids of several rows as one batch, padded on the left. ``what`` is what an error calls a row.
+
+        Raises:
+            ToolInputError: an empty row, or one longer than the model takes.
+        """
+        lengths = [len(row) for row in rows]
+        if not min(lengths):
+            raise ToolInputError(f"a {what} has no tokens")
         limit = getattr(self.module.config, "max_position_embeddings", None)
-        if limit and longest > limit:
+        if limit and max(lengths) > limit:
             raise ToolInputError(
-                f"a prompt has {longest} tokens; {self.name} takes at most {limit}"
+                f"a {what} has {max(lengths)} tokens; {self.name} takes at most {limit}"
             )
         # The pad id is masked, so any valid id serves where the tokenizer has none. It may be 0.
-        pad = self.tokenizer.pad_token_id
-        pad = pad if pad is not None else self.tokenizer.eos_token_id
-        pad = pad if pad is not None else 0
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        return Batch(ids.to(self.device), mask.to(self.device), positions.to(self.device))
+        usual = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        pad = next((i for i in usual if i is not None), 0)
+        return padded(rows, pad).map(lambda part: part.to(self.device))
 
     def ids(self, prompt: str) -> list[int]:
         """The token ids of one prompt. Raises ToolInputError if it is empty."""
@@ -254,18 +272,15 @@ class LocalModel:
             torch.tensor([list(range(9)), [0] * 4 + list(range(5))], device=self.device),
         )
         seen: list[int] = []
+
+        def look(layer: int, _: Tensor) -> None:
+            seen.append(layer)
+
         with self.working():
             together = self.forward(padded)
-            handles = [
-                block.register_forward_hook(lambda *_, layer=layer: seen.append(layer))
-                for layer, block in enumerate(self.blocks)
-            ]
-            try:
+            with hooked(after(each, partial(look, i)) for i, each in enumerate(self.blocks)):
                 alone = torch.cat([self.forward(_whole(long)), self.forward(_whole(short))])
-            finally:
-                for handle in handles:
-                    handle.remove()
-        tolerance = _TOLERANCE.get(str(self.fingerprint["dtype"]), 1e-1)
+        tolerance = _TOLERANCE.get(self.dtype, 1e-1)
         gap = float((together - alone).abs().max() / alone.float().std().clamp(min=1e-6))
         if not gap <= tolerance:
             raise ModelError(
@@ -300,12 +315,8 @@ def load(
     with _LOADING:
         key = (name, json.dumps(where), dtype)
         if key not in _LOADED:
-            progress = progress or Silent()
-            progress.start(f"Loading the model {name}")
-            try:
+            with running(progress or Silent(), f"Loading the model {name}"):
                 _LOADED[key] = _load(torch, name, where, dtype)
-            finally:
-                progress.finish()
         return _LOADED[key]
 
 
@@ -355,28 +366,23 @@ def _explain(name: str, where: Path | str, error: Exception) -> str:
 def _identity(name: str, where: Path | str, standardised: Any) -> dict[str, Any]:
     """Name, revision, and hashes of config and weights: of the files for a folder, of the tensors else."""
     config = standardised._model.config
-    text = json.dumps(config.to_dict(), sort_keys=True, default=str)
+    settings = json.loads(json.dumps(config.to_dict(), default=str))
+    settings.pop("_name_or_path", None)
+    text = json.dumps(settings, sort_keys=True)
     identity: dict[str, Any] = {
         "name": name,
         "revision": getattr(config, "_commit_hash", None),
-        "config": hashlib.sha256(_without_paths(text).encode()).hexdigest()[:16],
+        "config": hashlib.sha256(text.encode()).hexdigest()[:16],
     }
     if isinstance(where, Path):
         digest = hashlib.sha256()
         for file in sorted(where.glob("*.safetensors")):
             with file.open("rb") as stream:
-                while piece := stream.read(1 << 20):
-                    digest.update(piece)
+                hashlib.file_digest(stream, lambda: digest)
         identity["weights"] = digest.hexdigest()[:16]
     else:
         identity["weights"] = _hash_tensors(standardised._model)
     return identity
-
-
-def _without_paths(config: str) -> str:
-    data = json.loads(config)
-    data.pop("_name_or_path", None)
-    return json.dumps(data, sort_keys=True)
 
 
 def _hash_tensors(module: nn.Module) -> str:
@@ -434,12 +440,17 @@ def _device_map(text: str) -> dict[str, str]:
             f"the device map is no JSON object of module names and devices: {text}; for example "
             '{"model.embed_tokens": "cuda:0", "model.layers.0": "cuda:1", ...}'
         )
-    return {str(part): _named(place) for part, place in found.items()}
+    # accelerate's maps give a GPU as a number.
+    return {str(part): f"cuda:{i}" if isinstance(i, int) else str(i) for part, i in found.items()}
 
 
-def _named(place: object) -> str:
-    """accelerate's maps give a GPU as a number."""
-    return f"cuda:{place}" if isinstance(place, int) else str(place)
+def padded(rows: Sequence[Sequence[int]], pad: int) -> Batch:
+    """Rows of token ids on the CPU, padded on the left with ``pad``; positions count from each row's own beginning."""
+    torch = _torch()
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    return Batch(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0))
 
 
 def _whole(ids: Tensor) -> Batch:

@@ -52,7 +52,7 @@ class Readout:
         with self.model.working():
             gap = (self.logits(hidden) - own.float()).abs().max()
             found = float(gap / own.float().std().clamp(min=1e-6))
-        if not found <= _TOLERANCE.get(str(self.model.fingerprint["dtype"]), 1e-1):
+        if not found <= _TOLERANCE.get(self.model.dtype, 1e-1):
             raise ModelError(
                 f"the final norm and unembedding of {self.model.name} do not give its own logits (difference "
                 f"{found:.2g} of their spread): its readout is not one that can be applied to earlier layers"

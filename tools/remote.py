@@ -11,8 +11,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
+from gadfly.tools.model import padded
 from gadfly.tools.rows import portions
 
 if TYPE_CHECKING:
@@ -77,27 +78,22 @@ class RemoteModel:
         tokenizer = self.model.tokenizer
         rows = [tokenizer(text)["input_ids"] for text in texts]
         out = torch.empty(self.layers, len(texts), self.hidden_size)
-        progress.start("Activations on NDIF", len(texts))
-        try:
+        with running(progress, "Activations on NDIF", len(texts)):
             for some in portions([len(row) for row in rows], max_tokens):
                 out[:, some] = self._one([rows[i] for i in some], _MODULES[site], position)
                 progress.advance(len(some))
-        finally:
-            progress.finish()
         return out
 
     def _one(self, rows: list[list[int]], module: str, position: int | None) -> Tensor:
         import torch
 
-        longest = max(map(len, rows))
-        pad = self.model.tokenizer.pad_token_id or 0
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows])
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        batch = padded(rows, self.model.tokenizer.pad_token_id or 0)
         inputs = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+            "input_ids": batch.ids,
+            "attention_mask": batch.mask,
+            "position_ids": batch.positions,
         }
+        mask = batch.mask
         # Weights of a mean over the chosen tokens: one form for both, and plain tensors travel.
         weights = mask.float() if position is None else torch.zeros(mask.shape)
         if position is not None:

@@ -1,44 +1,13 @@
-"""Rows of token ids as a batch: left-padded, with explicit positions, for tools that make their own sequences.
+"""Rows of token ids: which of them are special, which random sequences are drawn from, how many fit into one batch.
 
-``LocalModel.batch`` does this for text; random sequences, shuffled prompts and growing continuations start from ids.
-Also splits many rows into batches that fit a bound on tokens.
+``LocalModel.batch_of`` makes a batch of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gadfly.errors import ToolInputError
-from gadfly.tools.model import Batch, LocalModel
-
-
-def batch_of(model: LocalModel, rows: Sequence[Sequence[int]]) -> Batch:
-    """Ids of several rows as one batch, padded on the left.
-
-    Raises:
-        ToolInputError: an empty row, or one longer than the model takes.
-    """
-    import torch
-
-    longest = max(len(row) for row in rows)
-    if not min(len(row) for row in rows):
-        raise ToolInputError("a row of token ids is empty")
-    limit = getattr(model.module.config, "max_position_embeddings", None)
-    if limit and longest > limit:
-        raise ToolInputError(f"a row has {longest} tokens; {model.name} takes at most {limit}")
-    pad = padding_id(model)
-    ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    return Batch(ids.to(model.device), mask.to(model.device), positions.to(model.device))
-
-
-def padding_id(model: LocalModel) -> int:
-    """The id that fills a row. It is masked, so any valid one serves where the tokenizer has none. It may be 0."""
-    for candidate in (model.tokenizer.pad_token_id, model.tokenizer.eos_token_id):
-        if candidate is not None:
-            return int(candidate)
-    return 0
+from gadfly.tools.model import LocalModel
 
 
 def special_ids(model: LocalModel) -> set[int]:

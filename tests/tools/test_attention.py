@@ -28,7 +28,7 @@ from gadfly.tools.attending.patterns import shape_of, visit_patterns  # noqa: E4
 from gadfly.tools.attending.verdict import Evidence, judge, together  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
-from gadfly.tools.rows import batch_of, prefix_ids  # noqa: E402
+from gadfly.tools.rows import prefix_ids  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 ROWS = [[1, 5, 9, 14, 30, 7, 61], [1, 8, 8], [1, 40, 41, 42, 43]]
@@ -47,14 +47,14 @@ def plain(model: LocalModel, ids: list[int]) -> list[Any]:
 
 def collect(model: LocalModel, rows: list[list[int]]) -> list[Any]:
     kept: dict[int, Any] = {}
-    visit_patterns(model, batch_of(model, rows), kept.__setitem__)
+    visit_patterns(model, model.batch_of(rows), kept.__setitem__)
     return [kept[layer] for layer in range(model.num_layers)]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_patterns_equal_the_eager_implementation(architecture: str) -> None:
     model = varied(architecture)
-    before = model.forward(batch_of(model, ROWS))
+    before = model.forward(model.batch_of(ROWS))
     found = collect(model, ROWS)
     for row, ids in enumerate(ROWS):
         expected = plain(model, ids)
@@ -66,7 +66,7 @@ def test_patterns_equal_the_eager_implementation(architecture: str) -> None:
             assert torch.allclose(mine.sum(-1), torch.ones(4, len(ids)), atol=1e-5)
             assert (mine.triu(1) == 0).all()  # [destination, source]: nothing looks ahead
     assert model.module.config._attn_implementation == "sdpa"
-    assert torch.equal(model.forward(batch_of(model, ROWS)), before)
+    assert torch.equal(model.forward(model.batch_of(ROWS)), before)
 
 
 def test_a_failure_puts_the_implementation_back() -> None:
@@ -77,7 +77,7 @@ def test_a_failure_puts_the_implementation_back() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        visit_patterns(model, batch_of(model, ROWS), broken)
+        visit_patterns(model, model.batch_of(ROWS), broken)
     assert model.module.config._attn_implementation == "sdpa"
     assert len(model.attentions[0]._forward_hooks) == hooks
 

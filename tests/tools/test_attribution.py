@@ -27,7 +27,6 @@ from gadfly.tools.attribution.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.readout import freeze, readout  # noqa: E402
-from gadfly.tools.rows import batch_of  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 ROWS = [[1, 5, 9, 14, 30, 7, 61], [1, 8, 8], [1, 40, 41, 42, 43]]
@@ -49,7 +48,7 @@ def plain(model: LocalModel, ids: list[int], hooks: Any = ()) -> Any:
 @pytest.mark.parametrize("by_head", [True, False])
 def test_parts_sum_to_the_models_logit(architecture: str, by_head: bool) -> None:
     model = varied(architecture)
-    stream = decompose(model, batch_of(model, ROWS), by_head=by_head)
+    stream = decompose(model, model.batch_of(ROWS), by_head=by_head)
     assert torch.allclose(stream.values.sum(0), stream.full, atol=1e-4, rtol=1e-5)
     one = contributions(readout(model), stream, ANSWER, None)
     two = contributions(readout(model), stream, ANSWER, WRONG)
@@ -65,8 +64,8 @@ def test_parts_sum_to_the_models_logit(architecture: str, by_head: bool) -> None
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_heads_sum_to_the_attention_and_mlps_are_what_they_write(architecture: str) -> None:
     model = varied(architecture)
-    heads = decompose(model, batch_of(model, ROWS[:1]))
-    whole = decompose(model, batch_of(model, ROWS[:1]), by_head=False)
+    heads = decompose(model, model.batch_of(ROWS[:1]))
+    whole = decompose(model, model.batch_of(ROWS[:1]), by_head=False)
     for layer in range(model.num_layers):
         mine = [
             value
@@ -97,7 +96,7 @@ def test_heads_sum_to_the_attention_and_mlps_are_what_they_write(architecture: s
 @pytest.mark.parametrize("architecture", ["Qwen3", "GPT2", "GPTNeoX", "Phi3"])
 def test_a_head_is_the_head_of_its_number(architecture: str) -> None:
     model = varied(architecture)
-    stream = decompose(model, batch_of(model, ROWS[:1]))
+    stream = decompose(model, model.batch_of(ROWS[:1]))
     attention, projection = model.attentions[0], model.output_projection(0)
     for head in range(4):
         kept: list[Any] = []
@@ -124,7 +123,7 @@ def test_a_softcapped_model_sums_to_the_logit_before_the_cap() -> None:
     made = module("Gemma3", 3)
     made.config.final_logit_softcapping = 30.0
     model = LocalModel.wrap(made, tokenizer())
-    stream = decompose(model, batch_of(model, ROWS))
+    stream = decompose(model, model.batch_of(ROWS))
     found = contributions(readout(model), stream, ANSWER, WRONG)
     assert found.error <= 1e-3  # the cap's inverse magnifies rounding near the cap
     capped = torch.tanh(found.values[:, 0, 0].sum() / 30) * 30
@@ -135,7 +134,7 @@ def test_a_softcapped_model_sums_to_the_logit_before_the_cap() -> None:
 
 def test_several_answers_at_once_equal_one_at_a_time() -> None:
     model = varied("GPT2")
-    stream = decompose(model, batch_of(model, ROWS))
+    stream = decompose(model, model.batch_of(ROWS))
     many = through(
         readout(model), stream, torch.stack([ANSWER, WRONG], 1), torch.stack([WRONG, ANSWER], 1)
     )
@@ -149,7 +148,7 @@ def test_a_block_that_does_more_is_refused() -> None:
     double = model.blocks[1].register_forward_hook(lambda m, a, out: out * 2)
     try:
         with pytest.raises(ModelError, match="attention and MLP of layer 1"):
-            decompose(model, batch_of(model, ROWS))
+            decompose(model, model.batch_of(ROWS))
     finally:
         double.remove()
 

@@ -23,7 +23,6 @@ from gadfly.tools.logit_lens.reading import read, residuals  # noqa: E402
 from gadfly.tools.logit_lens.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.readout import readout  # noqa: E402
-from gadfly.tools.rows import batch_of  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 ROWS = [[1, 5, 9, 14, 30, 7, 61], [1, 8, 8], [1, 40, 41, 42, 43]]
@@ -49,7 +48,7 @@ def plain(model: LocalModel, ids: list[int]) -> tuple[Any, Any]:
 def test_the_last_layer_equals_the_models_logits(architecture: str) -> None:
     model = varied(architecture)
     end = readout(model)
-    hidden, own = residuals(model, batch_of(model, ROWS), last_only=False)
+    hidden, own = residuals(model, model.batch_of(ROWS), last_only=False)
     assert end.check(hidden[-1, :, -1], own) <= 1e-4
     for row, ids in enumerate(ROWS):
         streams, logits = plain(model, ids)
@@ -62,7 +61,7 @@ def test_the_last_layer_equals_the_models_logits(architecture: str) -> None:
 @pytest.mark.parametrize("architecture", ["Qwen3", "Gemma3", "GPT2"])
 def test_ranks_and_probabilities_are_the_plain_ones(architecture: str) -> None:
     model = varied(architecture)
-    hidden, _ = residuals(model, batch_of(model, ROWS))
+    hidden, _ = residuals(model, model.batch_of(ROWS))
     target = torch.tensor([9, 33, 50])
     others = torch.tensor([[4, 5, 6], [7, 8, 9], [10, 11, 12]])
     found = read(readout(model), hidden[:, :, 0], target, others)
@@ -84,14 +83,14 @@ def test_a_softcap_is_applied_at_every_layer() -> None:
     model = LocalModel.wrap(made, tokenizer())
     end = readout(model)
     assert end.cap == 5.0
-    hidden, own = residuals(model, batch_of(model, ROWS))
+    hidden, own = residuals(model, model.batch_of(ROWS))
     assert end.check(hidden[-1, :, 0], own) <= 1e-4
     assert own.abs().max() <= 5.0
 
 
 def test_an_unknown_end_of_the_model_is_refused() -> None:
     model = varied("Llama")
-    hidden, own = residuals(model, batch_of(model, ROWS))
+    hidden, own = residuals(model, model.batch_of(ROWS))
     with pytest.raises(ModelError, match="do not give its own logits"):
         readout(model).check(hidden[-1, :, 0], own * 1.1)
     with pytest.raises(ModelError, match="do not give its own logits"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.ablation import controls
 from gadfly.tools.ablation.components import Component, name_of, others
@@ -145,8 +145,7 @@ def analyse(
         progress,
         at_once=settings.max_rows * length,
     )
-    progress.start("Ablating", len(changes))
-    try:
+    with running(progress, "Ablating", len(changes)):
         scores = _plain(
             ablate_all(
                 model,
@@ -160,14 +159,12 @@ def analyse(
                 ),
             )
         )
-    finally:
-        progress.finish()
     moved = runs.clean - scores  # [changes, pairs]
     measured, start = [], 2
     for name, members, some, complete in groups:
         measured.append(Group(name, members, moved[start : start + len(some)], complete))
         start += len(some)
-    dtype = str(model.fingerprint["dtype"])
+    dtype = model.dtype
     noise = ties.noise(dtype, clean_logits, corrupt_logits)
     right = prefers(clean_logits, prepared, noise)
     evidence = _evidence(

@@ -111,7 +111,7 @@ def ablate_all(
 
     def part(some: list[int]) -> None:
         with _changed(model, len(batch), [changes[i] for i in some]):
-            logits = model.forward(_tiled(batch, len(some)))
+            logits = model.forward(batch.map(lambda part: part.repeat(len(some), 1)))
         found[some] = score(logits.reshape(len(some), len(batch), -1)).float().cpu()
         on_done(len(some))
 
@@ -119,10 +119,6 @@ def ablate_all(
     with model.working():
         in_parts(range(len(changes)), at_once, part, lambda n: on_halved(n * len(batch)))
     return found
-
-
-def _tiled(batch: Batch, times: int) -> Batch:
-    return Batch(*(part.repeat(times, 1) for part in (batch.ids, batch.mask, batch.positions)))
 
 
 @contextmanager

@@ -209,7 +209,7 @@ def _table(a: Analysis, subject: Subject, seed: int) -> Table:
 
 def _save(folder: Path, a: Analysis, subject: Subject, model: LocalModel) -> None:
     if isinstance(subject, Directional):
-        weights = str(model.fingerprint["weights"])
+        weights = model.weights
         found = vectors.Vector(subject.direction, subject.home, "residual", weights, "ablate")
         vectors.save(folder / "direction.safetensors", found)
     data = {

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.verdict import Evidence
 from gadfly.tools.model import LocalModel
-from gadfly.tools.rows import batch_of, plain_ids, prefix_ids
+from gadfly.tools.rows import plain_ids, prefix_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,8 +110,7 @@ def score(
     # The last position of the second copy has no following token in the first copy.
     ends = np.arange(start + length, size)
     places = {"induction": (ends[:-1], ends[:-1] - length + 1), "duplicate": (ends, ends - length)}
-    progress.start("Attention on random sequences", 2 * len(sequences.plain))
-    try:
+    with running(progress, "Attention on random sequences", 2 * len(sequences.plain)):
         for name, rows in (("repeated", sequences.repeated), ("plain", sequences.plain)):
             collected: dict[str, list[Array]] = {
                 kind: [] for kind in (*places, "previous", "others")
@@ -128,10 +127,8 @@ def score(
                 (own if name == "repeated" else control)[kind] = joined[kind]
             if name == "plain":
                 own["previous"], control["previous"] = joined["previous"], joined["others"]
-    finally:
-        progress.finish()
     # Probabilities: of size 1, whatever a head gives to one place.
-    return Scores(own, control, heads, ties.noise(str(model.fingerprint["dtype"]), np.ones(1)))
+    return Scores(own, control, heads, ties.noise(model.dtype, np.ones(1)))
 
 
 def _means(
@@ -160,7 +157,7 @@ def _means(
         rest = weights[..., rows_at, :].sum(-1) - before - itself - beginning
         layers["others"].append((rest / (rows_at - start - 1)).mean(-1))
 
-    visit_patterns(model, batch_of(model, rows), visit)
+    visit_patterns(model, model.batch_of(rows), visit)
     # [layers, rows, heads] → [layers · heads, rows]
     return {
         kind: torch.stack(values).transpose(1, 2).flatten(0, 1).double().cpu().numpy()

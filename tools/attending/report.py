@@ -23,7 +23,6 @@ from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.script import script
 from gadfly.tools.attending.verdict import judge, together
 from gadfly.tools.contract import Context, Figure, Table, Verdict
-from gadfly.tools.rows import batch_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -143,7 +142,7 @@ def _patterns(model: LocalModel, ids: list[int]) -> Tensor:
     import torch
 
     kept: list[Tensor] = []
-    visit_patterns(model, batch_of(model, [ids]), lambda _, weights: kept.append(weights[0].cpu()))
+    visit_patterns(model, model.batch_of([ids]), lambda _, weights: kept.append(weights[0].cpu()))
     return torch.stack(kept)
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.attribution.parts import Part, decompose, through
 from gadfly.tools.attribution.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
-from gadfly.tools.rows import batch_of, plain_ids, portions
+from gadfly.tools.rows import plain_ids, portions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,11 +87,10 @@ def analyse(
     own, unrelated, squares, logit = [], [], [], []
     order: list[int] = []
     error = 0.0
-    progress.start("Logit attribution", count)
-    try:
+    with running(progress, "Logit attribution", count):
         for some in portions([len(q.ids) for q in questions], max_tokens):
             stream = decompose(
-                model, batch_of(model, [questions[i].ids for i in some]), by_head=by_head
+                model, model.batch_of([questions[i].ids for i in some]), by_head=by_head
             )
             readout.check(stream.full, stream.logits)
             shares = through(
@@ -110,8 +109,6 @@ def analyse(
             error = max(error, shares.error / scale)
             order += some
             progress.advance(len(some))
-    finally:
-        progress.finish()
     back = np.argsort(order)
     mine = np.concatenate(own, axis=1)[:, back]
     control = np.concatenate(unrelated, axis=1)[:, back]
@@ -119,7 +116,7 @@ def analyse(
     beyond = mine - control
     total = np.concatenate(logit)[back]
     # Parts may be larger than the logit that they sum to, and round as what they are.
-    noise = ties.noise(str(model.fingerprint["dtype"]), total, mine)
+    noise = ties.noise(model.dtype, total, mine)
     up, down = (stats.sign_flip(each, seed, noise) for each in (beyond, -beyond))
     q = stats.benjamini_hochberg(np.minimum(1.0, 2 * np.minimum(up, down)))
     halves = np.random.default_rng(seed).permutation(count) % 2 == 0
@@ -146,7 +143,7 @@ def analyse(
             q,
             halves,
             error,
-            str(model.fingerprint["dtype"]),
+            model.dtype,
             seed,
             noise,
         ),

@@ -292,13 +292,13 @@ def _there(value: Tensor | None) -> Tensor:
 
 def _close(model: LocalModel, found: Tensor, own: Tensor) -> bool:
     gap = float((found - own).abs().max() / own.float().std().clamp(min=1e-6))
-    return gap <= _TOLERANCE.get(str(model.fingerprint["dtype"]), 5e-2)
+    return gap <= _TOLERANCE.get(model.dtype, 5e-2)
 
 
 def _same(model: LocalModel, found: Tensor, grown: Tensor, seen: _Seen, where: str) -> None:
     scale = _there(seen.after).float().std().clamp(min=1e-6)
     gap = float((found - grown).abs().max() / scale)
-    if not gap <= _TOLERANCE.get(str(model.fingerprint["dtype"]), 5e-2):
+    if not gap <= _TOLERANCE.get(model.dtype, 5e-2):
         raise ModelError(
             f"attention and MLP of {where} of {model.name} do not sum to what the layer adds to the stream "
             f"(difference {gap:.2g} of its spread): its logits cannot be attributed to them"

@@ -7,19 +7,20 @@ would decide every number. The unit of resampling is the text. Losses are mean n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.features.autoencoder import Autoencoder
 from gadfly.tools.features.places import Place, changing
 from gadfly.tools.features.verdict import Evidence
 from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.rows import batch_of, portions, special_ids
+from gadfly.tools.rows import portions, special_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,8 +96,7 @@ def analyse(
     rows = [row for row in rows if len(row) > 1]
     if not rows:
         raise ToolInputError("no text has two tokens, so there is no next token to predict")
-    progress.start("Autoencoder", 6 * len(rows))
-    try:
+    with running(progress, "Autoencoder", 6 * len(rows)):
         tokens = collect(model, source, target, rows, max_tokens, progress)
         autoencoder, notes = _fitted(autoencoder, source, target, tokens)
         rng = np.random.default_rng(seed)
@@ -118,8 +118,6 @@ def analyse(
             if name != "self"
         }
         own = spliced_losses(model, source, target, rows[:2], rebuilds["self"], max_tokens, None)
-    finally:
-        progress.finish()
     variance = (tokens.there - tokens.there.mean(0)).square().sum(-1).double()
     kept = np.bincount(tokens.text.numpy(), minlength=len(rows)) > 0
     bottom = _per_text(variance, tokens, len(rows))[kept]
@@ -127,7 +125,7 @@ def analyse(
     top_turned = _per_text(squares_turned, tokens, len(rows))[kept]
     fvu = float(top.sum() / bottom.sum())
     count = len(tokens.text)
-    dtype = str(model.fingerprint["dtype"])
+    dtype = model.dtype
     nats = ties.noise(dtype, *losses.values())
     share = ties.of_size(dtype, 1.0)  # of a variance, whatever its unit
     evidence = Evidence(
@@ -200,7 +198,7 @@ def collect(
 
     kept: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for some in portions([len(row) for row in rows], max_tokens):
-        batch = batch_of(model, [rows[i] for i in some])
+        batch = model.batch_of([rows[i] for i in some])
         counted = counted_mask(model, batch)
         seen: dict[str, Tensor] = {}
 
@@ -249,7 +247,7 @@ def spliced_losses(
 
     found = np.zeros(len(rows))
     for some in portions([len(row) for row in rows], max_tokens):
-        batch = batch_of(model, [rows[i] for i in some])
+        batch = model.batch_of([rows[i] for i in some])
         counted = counted_mask(model, batch)
         text = torch.tensor(some, device=batch.ids.device)[:, None].expand(counted.shape)[counted]
         seen: dict[str, Tensor] = {}
@@ -271,28 +269,12 @@ def spliced_losses(
             new[counted] = rebuild(read, there, text).to(hidden.dtype)
             return new
 
-        with model.working():
-            if source is target:
-                with changing(model, target, put):
-                    logits = _logits(model, batch)
-            else:
-                with changing(model, source, look), changing(model, target, put):
-                    logits = _logits(model, batch)
-            found[some] = _loss(logits, batch, counted)
+        looking = nullcontext() if source is target else changing(model, source, look)
+        with model.working(), looking, changing(model, target, put):
+            found[some] = _loss(model.logits(batch), batch, counted)
         if progress:
             progress.advance(len(some))
     return found
-
-
-def _logits(model: LocalModel, batch: Batch) -> Tensor:
-    """At every position: a loss needs them all, unlike ``LocalModel.forward``."""
-    out: Tensor = model.module(
-        input_ids=batch.ids,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
-        use_cache=False,
-    ).logits
-    return out.to(model.device)
 
 
 def _loss(logits: Tensor, batch: Batch, counted: Tensor) -> Array:

@@ -18,7 +18,7 @@ from gadfly.errors import ToolInputError
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import freeze
-from gadfly.tools.rows import batch_of, plain_ids
+from gadfly.tools.rows import plain_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,5 +166,5 @@ def norms_around(model: LocalModel) -> list[dict[str, Any]]:
             if "norm" in type(child).__name__.lower()
         ]
     with hooked(handles), model.working():
-        model.forward(batch_of(model, [plain_ids(model)[:2]]))
+        model.forward(model.batch_of([plain_ids(model)[:2]]))
     return found

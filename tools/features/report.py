@@ -223,7 +223,7 @@ def _directions(
         # The first is what ``steer RUN`` and ``ablate RUN`` find by the run's id.
         name = "direction.safetensors" if number == 0 else f"feature_{feature}.safetensors"
         direction = a.autoencoder.weights["W_dec"][feature].cpu()
-        weights, note = str(model.fingerprint["weights"]), f"feature {feature} of {args.sae}"
+        weights, note = model.weights, f"feature {feature} of {args.sae}"
         found = vectors.Vector(direction, target.layer, target.site, weights, note=note)
         vectors.save(folder / name, found)
         written.append(str(folder / name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gadfly.corpus.progress import running
 from gadfly.tools.contract import Context, Result, ToolArgs, Verdict, tool
 from gadfly.tools.reach import ModelName, PlainText
 
@@ -54,11 +55,8 @@ def python(args: PythonArgs, context: Context) -> PythonResult:
     """
     from gadfly.tools.kernel.process import kernel
 
-    context.progress.start("Running Python in the sandbox")
-    try:
+    with running(context.progress, "Running Python in the sandbox"):
         done = kernel(args.model).run(args.code, args.seconds, context.progress)
-    finally:
-        context.progress.finish()
     (context.artifacts() / "code.py").write_text(args.code, encoding="utf-8", errors="replace")
     (context.artifacts() / "output.txt").write_text(done.output, encoding="utf-8")
     cut = done.output if len(done.output) <= _SHOWN else done.output[:_SHOWN] + "\n[cut]"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.logit_lens.reading import Read, read, residuals
 from gadfly.tools.logit_lens.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
-from gadfly.tools.rows import batch_of, leading, plain_ids, portions
+from gadfly.tools.rows import leading, plain_ids, portions
 
 if TYPE_CHECKING:
     from gadfly.tools.stats import Array, Flags
@@ -101,12 +101,9 @@ def analyse(
         for unit in units
         for _ in range(SHUFFLES)
     ]
-    progress.start("Logit lens", len(units) + len(copies))
-    try:
+    with running(progress, "Logit lens", len(units) + len(copies)):
         own, exactness, noise = _measure(model, readout, units, max_tokens, progress)
         shuffled, *_ = _measure(model, readout, copies, max_tokens, progress)
-    finally:
-        progress.finish()
     layers = own.logp.shape[0]
     mixed = shuffled.logp.numpy().astype(np.float64).reshape(layers, len(units), SHUFFLES)
     mixed_rank = shuffled.rank.numpy().astype(np.float64).reshape(layers, len(units), SHUFFLES)
@@ -159,9 +156,9 @@ def _measure(
     worst, noise = 0.0, 0.0
     for some in portions([len(unit.ids) for unit in units], max_tokens):
         chosen = [units[i] for i in some]
-        hidden, logits = residuals(model, batch_of(model, [unit.ids for unit in chosen]))
+        hidden, logits = residuals(model, model.batch_of([unit.ids for unit in chosen]))
         worst = max(worst, readout.check(hidden[-1, :, 0], logits))
-        noise = max(noise, ties.noise(str(model.fingerprint["dtype"]), logits))
+        noise = max(noise, ties.noise(model.dtype, logits))
         target = torch.tensor([unit.target for unit in chosen], device=model.device)
         others = torch.tensor([unit.others for unit in chosen], device=model.device)
         pieces.append(read(readout, hidden[:, :, 0], target, others))

@@ -65,7 +65,7 @@ def read(readout: Readout, hidden: Tensor, target: Tensor, others: Tensor) -> Re
     """Read ``hidden`` [layers + 1, rows, hidden] for ``target`` [rows] and control targets ``others`` [rows, k]."""
     import torch
 
-    dtype = str(readout.model.fingerprint["dtype"])
+    dtype = readout.model.dtype
     found: list[list[Tensor]] = [[] for _ in range(6)]
     with readout.model.working():
         for layer in hidden:

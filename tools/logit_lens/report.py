@@ -18,7 +18,7 @@ from gadfly.tools.logit_lens.reading import Grid, grid, residuals
 from gadfly.tools.logit_lens.script import script
 from gadfly.tools.logit_lens.verdict import judge
 from gadfly.tools.readout import Readout, readout
-from gadfly.tools.rows import batch_of, leading
+from gadfly.tools.rows import leading
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -154,7 +154,7 @@ def _grid(
     """The first prompt at every layer and position; the target is the next token where none is given."""
     import torch
 
-    hidden, _ = residuals(model, batch_of(model, [ids]), last_only=False)
+    hidden, _ = residuals(model, model.batch_of([ids]), last_only=False)
     following = [*ids[1:], ids[-1]] if target is None else [target] * len(ids)
     found = grid(end, hidden[:, 0], torch.tensor(following, device=model.device))
     if target is None:  # the last token has no next one

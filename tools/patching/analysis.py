@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import Batch, LocalModel
@@ -114,7 +114,7 @@ def analyse(
     runs = Runs(_plain(score, clean_logits), _plain(score, corrupt_logits))
     everything = [Cell(layer, target) for layer in settings.layers for target in prepared.targets]
     gap = runs.gap
-    noise = ties.noise(str(model.fingerprint["dtype"]), clean_logits, corrupt_logits)
+    noise = ties.noise(model.dtype, clean_logits, corrupt_logits)
     scale = max(abs(float(gap.mean())), 1e-9)
     guess: Array | None = None
     keep = np.arange(len(everything))
@@ -141,8 +141,7 @@ def analyse(
     )
 
     def swept(label: str, receiver: Batch, donor: Tensor, over: list[Cell]) -> Array:
-        progress.start(label, len(over))
-        try:
+        with running(progress, label, len(over)):
             sweeping = partial(path_sweep, through=route) if settings.through else sweep
             scores = sweeping(
                 model,
@@ -157,8 +156,6 @@ def analyse(
                     f"memory ran out: at most {rows} rows a forward were used"
                 ),
             )
-        finally:
-            progress.finish()
         return np.asarray(scores.numpy(), dtype=np.float64)
 
     present = np.stack([cell.target.mask.any(1).cpu().numpy() for cell in cells])
@@ -204,7 +201,7 @@ def analyse(
         settings.seed,
         noise,
         self_patch=self_patch,
-        dtype=str(model.fingerprint["dtype"]),
+        dtype=model.dtype,
         right=right,
     )
     return Analysis(
@@ -238,8 +235,7 @@ def _guess(
     progress: Progress,
 ) -> Array:
     """Estimated effects of all cells in the direction of the verdict, normalised, [cells]."""
-    progress.start(f"Estimating by {settings.method} gradients", len(receiver))
-    try:
+    with running(progress, f"Estimating by {settings.method} gradients", len(receiver)):
         change = estimate(
             model,
             receiver,
@@ -252,8 +248,6 @@ def _guess(
             max_rows=settings.max_rows,
             progress=progress,
         )
-    finally:
-        progress.finish()
     signed = change.numpy().astype(np.float64) * (1 if settings.denoising else -1)
     total = gap.mean()
     guess: Array = signed.mean(1) / total if total != 0 else np.zeros(len(cells))

@@ -10,6 +10,7 @@ cells that matter are measured exactly afterwards (``analysis``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress
@@ -46,7 +47,7 @@ def estimate(
     found = torch.zeros(len(cells), len(receiver))
     for start in range(0, len(receiver), max_rows):
         rows = slice(start, start + max_rows)
-        some, other = _rows(receiver, rows), _rows(donor, rows)
+        some, other = (batch.map(itemgetter(rows)) for batch in (receiver, donor))
         total: Tensor | None = None
         base: Tensor | None = None
         for step in range(steps):
@@ -105,7 +106,3 @@ def _gradients(
             gradients = torch.autograd.grad(values.sum(), offsets)
     home = model.device  # layers may be on several devices
     return torch.stack([t.to(home) for t in kept]), torch.stack([t.to(home) for t in gradients])
-
-
-def _rows(batch: Batch, rows: slice) -> Batch:
-    return Batch(batch.ids[rows], batch.mask[rows], batch.positions[rows])

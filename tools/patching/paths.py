@@ -115,7 +115,7 @@ def _some(
     still: tuple[Tensor, Tensor],
 ) -> Tensor:
     groups, pairs = len(cells), len(receiver)
-    tiled = Batch(*(t.repeat(groups, 1) for t in (receiver.ids, receiver.mask, receiver.positions)))
+    tiled = receiver.map(lambda part: part.repeat(groups, 1))
     with model.working():
         with _sending(model, pairs, donor, cells, site, still), _noting(through) as noted:
             logits = model.forward(tiled)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.capture import at, capture
@@ -86,8 +86,9 @@ def analyse(
     def halved(most: int) -> None:
         notes.append(f"memory ran out: at most {most} rows a forward were used")
 
-    progress.start("Patchscope", states.shape[0] * len(units) * (2 if donors is not None else 1))
-    try:
+    with running(
+        progress, "Patchscope", states.shape[0] * len(units) * (2 if donors is not None else 1)
+    ):
         own = _measure(model, target, states, units, into, max_rows, progress, halved)
         swapped = (
             None
@@ -96,8 +97,6 @@ def analyse(
                 model, target, states[:, donors], units, into, max_rows, progress, halved
             )[0]
         )
-    finally:
-        progress.finish()
     logp, rank, other, top, noise = own
     answers = [unit.target for unit in units]
     filler = target.ids[target.slot]
@@ -169,7 +168,7 @@ def _measure(
     Last what rounding alone may change a log p by."""
     import torch
 
-    dtype = str(model.fingerprint["dtype"])
+    dtype = model.dtype
     layers, n, hidden = states.shape
     rows = states.reshape(layers * n, hidden).to(model.device)
     where = torch.arange(layers).repeat_interleave(n)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.hooks import after, hooked
-from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.rows import batch_of
+from gadfly.tools.model import LocalModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,19 +49,15 @@ def _filler(model: LocalModel) -> int:
 def patched(model: LocalModel, target: Target, states: Tensor, layers: Tensor) -> Tensor:
     """Logits [rows, vocabulary] of the target with ``states`` [rows, hidden] put after ``layers`` [rows]."""
     with model.working(), _putting(model, target.slot, states, layers):
-        return model.forward(_copies(model, target, len(states)))
+        one = model.batch_of([target.ids])
+        return model.forward(one.map(lambda part: part.expand(len(states), -1).contiguous()))
 
 
 def written(model: LocalModel, target: Target, tokens: Sequence[int]) -> Tensor:
     """Logits [rows, vocabulary] of the target with each of these tokens written in its slot, and no state put."""
     rows = [[*target.ids[: target.slot], i, *target.ids[target.slot + 1 :]] for i in tokens]
     with model.working():
-        return model.forward(batch_of(model, rows))
-
-
-def _copies(model: LocalModel, target: Target, rows: int) -> Batch:
-    one = batch_of(model, [target.ids])
-    return Batch(*(t.expand(rows, -1).contiguous() for t in (one.ids, one.mask, one.positions)))
+        return model.forward(model.batch_of(rows))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import ties
 from gadfly.tools.probing.data import Labelled, Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
@@ -214,8 +214,7 @@ def shuffles(
     axes = space(x[:, train])
     strengths = (probe.strength,) if probe.method != "difference" else STRENGTHS[:1]
     areas, rights = [], []
-    progress.start("Shuffled labels", times)
-    try:
+    with running(progress, "Shuffled labels", times):
         for count in _chunks(times, axes):
             labels = np.stack([shuffled(data.labels, data.groups, rng) for _ in range(count)])
             usable = [
@@ -235,8 +234,6 @@ def shuffles(
                     areas.append(float(auroc(score, truth, noise)))
                     rights.append(float((ties.exceeds(score, 0, noise) == (truth == 1)).mean()))
             progress.advance(count)
-    finally:
-        progress.finish()
     return Shuffles(np.array(areas), np.array(rights))
 
 

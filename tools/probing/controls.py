@@ -96,7 +96,7 @@ def random_weights(
         progress=progress,
         label="Activations of random weights",
     )
-    dtype = str(twin.fingerprint["dtype"])
+    dtype = twin.dtype
     return best_probe("random_weights", captured.layers, data, parts, methods, seed, dtype).test
 
 

@@ -65,7 +65,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         raise ToolInputError(
             "the activations hold numbers that are not finite; use --dtype float32"
         )
-    dtype = str(model.fingerprint["dtype"])
+    dtype = model.dtype
     probe = best_probe("probe", captured.layers, data, parts, methods, args.seed, dtype)
     noise = shuffles(
         captured.layers, data, parts, probe, args.shuffles, args.seed, context.progress, dtype
@@ -197,7 +197,7 @@ def _save(
 
     weight = torch.from_numpy(probe.weight)
     note = f"probe: towards {data.names[1]}, away from {data.names[0]}"
-    weights = str(model.fingerprint["weights"])
+    weights = model.weights
     found = vectors.Vector(weight, probe.layer, args.site, weights, note=note)
     vectors.save(folder / "direction.safetensors", found)
     bias = torch.tensor(probe.bias, dtype=torch.float64)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gadfly.corpus.progress import running
 from gadfly.errors import ToolInputError
 from gadfly.tools import telling
 from gadfly.tools.contract import Context, Table, Verdict
@@ -31,34 +32,31 @@ def run(args: SelftestArgs, context: Context) -> SelftestResult:
     noisy: dict[str, tuple[float, Interval]] = {}
     rows: list[list[telling.Cell]] = []
     bad: list[str] = []
-    context.progress.start("Self-test", len(cases) * (args.runs + _PLANTED_RUNS))
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            ledger = Ledger(Path(folder) / "ledger.sqlite")
-            for case in cases:
-                found = _on_truth(case, args, ledger, context, Path(folder))
-                values[f"{case.tool}_recovered"] = found / _PLANTED_RUNS
-                said, interval, rate = "its input is the model", "", None
-                if case.noise is not None:
-                    wrong = _on_noise(case, model, args, ledger, context, Path(folder))
-                    rate = wilson(wrong, args.runs)
-                    noisy[case.tool] = wrong / args.runs, rate
-                    values |= {
-                        f"{case.tool}_false_positives": wrong / args.runs,
-                        f"{case.tool}_false_positives_low": rate.low,
-                        f"{case.tool}_false_positives_high": rate.high,
-                    }
-                    said, (interval,) = f"{wrong} of {args.runs}", telling.ends([rate], ".3f")
-                rows.append([case.tool, said, interval, f"{found} of {_PLANTED_RUNS}", case.truth])
-                if found < _PLANTED_RUNS or (rate is not None and rate.low > _ALLOWED):
-                    bad.append(case.tool)
-    finally:
-        context.progress.finish()
-    total = sum(share for share, _ in noisy.values()) / max(1, len(noisy))
+    total = len(cases) * (args.runs + _PLANTED_RUNS)
+    with running(context.progress, "Self-test", total), tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder) / "ledger.sqlite")
+        for case in cases:
+            found = _on_truth(case, args, ledger, context, Path(folder))
+            values[f"{case.tool}_recovered"] = found / _PLANTED_RUNS
+            said, interval, rate = "its input is the model", "", None
+            if case.noise is not None:
+                wrong = _on_noise(case, model, args, ledger, context, Path(folder))
+                rate = wilson(wrong, args.runs)
+                noisy[case.tool] = wrong / args.runs, rate
+                values |= {
+                    f"{case.tool}_false_positives": wrong / args.runs,
+                    f"{case.tool}_false_positives_low": rate.low,
+                    f"{case.tool}_false_positives_high": rate.high,
+                }
+                said, (interval,) = f"{wrong} of {args.runs}", telling.ends([rate], ".3f")
+            rows.append([case.tool, said, interval, f"{found} of {_PLANTED_RUNS}", case.truth])
+            if found < _PLANTED_RUNS or (rate is not None and rate.low > _ALLOWED):
+                bad.append(case.tool)
+    share = sum(one for one, _ in noisy.values()) / max(1, len(noisy))
     names = {f"{tool}_noise": each for tool, each in noisy.items()}
     return SelftestResult(
         headline=(
-            f"On noise in {model.name} the tools said 'supported' in {total:.1%} of {args.runs * len(noisy)} runs; "
+            f"On noise in {model.name} the tools said 'supported' in {share:.1%} of {args.runs * len(noisy)} runs; "
             f"{len(cases) - len(bad)} of {len(cases)} tools passed."
         ),
         verdict=Verdict.SUPPORTED if not bad else Verdict.NOT_SUPPORTED,

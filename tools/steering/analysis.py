@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
@@ -147,8 +147,7 @@ def analyse(
         model, neutral_texts, steps[1 : 1 + len(doses)], source.layer, progress
     )
     shown = task.prompts[:SHOWN]
-    progress.start("Generations", (1 + len(doses)) * len(shown))
-    try:
+    with running(progress, "Generations", (1 + len(doses)) * len(shown)):
         written = continuations(
             model,
             shown,
@@ -161,8 +160,6 @@ def analyse(
             max_rows=settings.max_rows,
             on_done=progress.advance,
         )
-    finally:
-        progress.finish()
     chosen = choose(doses, on_neutral)
     evidence = _evidence(
         doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed, noise
@@ -224,10 +221,11 @@ def _measured(
         progress,
         at_once=min(rows, settings.max_rows) * length,
     )
-    progress.start("Steering: doses x directions x prompts", len(steps) * len(task.prompts))
-    try:
+    with running(
+        progress, "Steering: doses x directions x prompts", len(steps) * len(task.prompts)
+    ):
         if task.metric != "words":
-            scorer, dtype, noise = task.scorer(), str(model.fingerprint["dtype"]), [0.0]
+            scorer, dtype, noise = task.scorer(), model.dtype, [0.0]
 
             def score(logits: Tensor, which: Tensor) -> Tensor:
                 noise.append(ties.noise(dtype, logits))
@@ -262,8 +260,6 @@ def _measured(
         return np.array(
             [[task.has_word(model.tokenizer.decode(ids)) for ids in row] for row in written]
         ), 0.0
-    finally:
-        progress.finish()
 
 
 def _instructed(

@@ -180,6 +180,5 @@ class _Rows:
         which = numbers % len(self.whole)
         # Columns in which all of them are padded are left out.
         first = int(self.whole.mask[which].any(0).long().argmax())
-        parts = (self.whole.ids, self.whole.mask, self.whole.positions)
-        batch = Batch(*(part[which, first:] for part in parts))
+        batch = self.whole.map(lambda part: part[which, first:])
         return batch, self.steps[numbers // len(self.whole)], which

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import ties
 from gadfly.tools.generating import in_parts
@@ -108,7 +108,7 @@ def side_effects(
         follow = batch.ids[:, 1:, None]
         zero = steps.new_zeros(len(batch), steps.shape[1])
         plain = _log_probabilities(model, batch, zero, layer)
-        noise = max(noise, ties.noise(str(model.fingerprint["dtype"]), plain))
+        noise = max(noise, ties.noise(model.dtype, plain))
         here = []
         for step in steps:
             logs = _log_probabilities(model, batch, step.expand(len(batch), -1), layer)
@@ -123,11 +123,8 @@ def side_effects(
         loss.add_(torch.tensor([n for _, n in here], dtype=torch.float64))
         progress.advance(len(some))
 
-    progress.start("Side effects on neutral text", len(texts))
-    try:
+    with running(progress, "Side effects on neutral text", len(texts)):
         in_parts(range(len(texts)), at_once, part, lambda _: None)
-    finally:
-        progress.finish()
     unsteered = math.exp(plain_loss / tokens)
     return SideEffects(
         (kl / tokens).tolist(), (loss / tokens).exp().tolist(), unsteered, noise * unsteered
@@ -137,13 +134,7 @@ def side_effects(
 def _log_probabilities(model: LocalModel, batch: Batch, vectors: Tensor, layer: int) -> Tensor:
     """Of the next token at every position but the last, [rows, tokens - 1, vocabulary], float32."""
     with adding(model, layer, vectors, "all", batch.ids.shape[1]):
-        logits: Tensor = model.module(
-            input_ids=batch.ids,
-            attention_mask=batch.mask,
-            position_ids=batch.positions,
-            use_cache=False,
-        ).logits
-    return logits[:, :-1].to(batch.ids.device).float().log_softmax(-1)
+        return model.logits(batch)[:, :-1].float().log_softmax(-1)
 
 
 def distinct(ids: Sequence[int], n: int = 2) -> float:

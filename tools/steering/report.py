@@ -213,7 +213,7 @@ def _generations(a: Analysis, work: Task, model: LocalModel) -> list[dict[str, s
 def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
     """The direction, every measured number, and all continuations."""
     note = f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}"
-    weights = str(model.fingerprint["weights"])
+    weights = model.weights
     found = vectors.Vector(a.source.direction, a.source.layer, "residual", weights, note=note)
     vectors.save(folder / "direction.safetensors", found)
     curve = {

@@ -141,7 +141,7 @@ def load_for(model: LocalModel, reference: str) -> vectors.Vector:
 def origin_notes(model: LocalModel, vector: vectors.Vector, reference: str) -> list[str]:
     """What a reader should know of a vector that fits by size but comes from elsewhere."""
     notes = []
-    if vector.model and vector.model != str(model.fingerprint["weights"]):
+    if vector.model and vector.model != model.weights:
         notes.append(
             f"the vector {reference} was made with other weights (hash {vector.model}) than those of {model.name}: "
             "the result speaks of its transfer"
