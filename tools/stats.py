@@ -41,6 +41,13 @@ class Interval(NamedTuple):
         return bool(ties.exceeds(limit, self.high, self.noise))
 
 
+def halves(count: int, seed: int) -> tuple[Flags, Flags]:
+    """Two halves of the units, drawn: one to choose on, and the one that is measured, which is the same where there is
+    but one unit. Masks [count]."""
+    first: Flags = np.random.default_rng(seed).permutation(count) % 2 == 0
+    return first, ~first if (~first).any() else first
+
+
 def ratio_intervals(numerator: Array, denominator: Array, seed: int) -> Array:
     """Percentile bootstrap of mean(numerator) / mean(denominator) over pairs (Efron & Tibshirani 1993).
 

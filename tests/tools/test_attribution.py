@@ -18,19 +18,20 @@ from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ModelError, ToolInputError  # noqa: E402
 from gadfly.tools.attribution import attribute  # noqa: E402
 from gadfly.tools.attribution.analysis import Analysis, Question, analyse  # noqa: E402
-from gadfly.tools.attribution.parts import (  # noqa: E402
-    contributions,
-    decompose,
-    through,
-)
+from gadfly.tools.attribution.parts import Shares, Stream, decompose, through  # noqa: E402
 from gadfly.tools.attribution.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
-from gadfly.tools.readout import freeze, readout  # noqa: E402
+from gadfly.tools.readout import Readout, freeze, readout  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 ROWS = [[1, 5, 9, 14, 30, 7, 61], [1, 8, 8], [1, 40, 41, 42, 43]]
 ANSWER, WRONG = torch.tensor([5, 66, 7]), torch.tensor([50, 60, 70])
+
+
+def contributions(readout: Readout, stream: Stream, target: Any, wrong: Any) -> Shares:
+    """One answer a row, and perhaps a wrong one."""
+    return through(readout, stream, target[:, None], None if wrong is None else wrong[:, None])
 
 
 def plain(model: LocalModel, ids: list[int], hooks: Any = ()) -> Any:

@@ -375,7 +375,7 @@ def test_a_transcoder_reads_in_one_place_and_writes_in_another() -> None:
         )
     finally:
         handle.remove()
-    assert found.fvu < 1e-8
+    assert found.evidence.fvu < 1e-8
     assert np.allclose(found.losses["spliced"], found.losses["model"], atol=1e-4)
     assert found.evidence.self_splice < 1e-5
 

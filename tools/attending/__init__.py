@@ -4,7 +4,7 @@
 - ``patterns``  probabilities of every head, from the eager implementation
 - ``heads``     scores of every head on repeated random sequences, beside sequences that do not repeat
 - ``verdict``   when a head counts as one of a kind
-- ``report``    headline, table, figures, artifacts; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figures, artifacts, the stand-alone repeat
 """
 
 from __future__ import annotations

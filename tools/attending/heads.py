@@ -25,7 +25,7 @@ from gadfly.tools.rows import plain_ids, prefix_ids
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gadfly.tools.stats import Array, Flags
+    from gadfly.tools.stats import Array
 
 KINDS = ("induction", "duplicate", "previous")
 
@@ -173,9 +173,8 @@ def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, 
     for row, kind in enumerate(kinds):
         own, beyond = scores.own[kind], scores.beyond(kind)
         count = own.shape[1]
-        halves: Flags = np.random.default_rng(seed).permutation(count) % 2 == 0
-        best = ties.first(beyond[:, halves].mean(1), scores.noise)
-        held = ~halves
+        half, held = stats.halves(count, seed)
+        best = ties.first(beyond[:, half].mean(1), scores.noise)
         found[kind] = Found(
             kind,
             best // scores.heads,

@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, telling, ties
+from gadfly.tools import figures, scripting, telling, ties
 from gadfly.tools.attending.arguments import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
     KINDS,
     Found,
     Scores,
+    Sequences,
     judge_heads,
     make_sequences,
     score,
 )
 from gadfly.tools.attending.patterns import shape_of, visit_patterns
-from gadfly.tools.attending.script import script
 from gadfly.tools.attending.verdict import judge, together
 from gadfly.tools.contract import Context, Figure, Table, Verdict
+from gadfly.tools.model import LocalModel
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from gadfly.tools.model import LocalModel
 
 _ROWS = 30
 _LINKS = 24
@@ -46,7 +45,12 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
     """The whole experiment."""
     model = context.model(args)
     heads, groups = shape_of(model)
-    _check(args, model, heads)
+    if args.layer is not None:
+        model.check_layer(args.layer)
+    if args.head is not None and args.head >= heads:
+        raise ToolInputError(f"no head {args.head}; {model.name} has heads 0 to {heads - 1}")
+    if args.head is not None and args.layer is None:
+        raise ToolInputError("give a layer with the head")
     kinds = KINDS if args.kind == "all" else (args.kind,)
     sequences = make_sequences(model, args.sequences, args.length, args.seed)
     scores = score(model, sequences, max_tokens=args.max_tokens, progress=context.progress)
@@ -71,19 +75,10 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
         table=_table(scores, found, args.page, heads // groups),
         figures=_figures(folder, model, scores, kinds, patterns, shown, ids),
         notes=_notes(args, model, heads, groups),
-        reproduce=script(model, sequences, next(iter(found.values())), scores),
+        reproduce=_script(model, sequences, next(iter(found.values())), scores),
         links=_links(model, patterns, shown, ids, scores.noise),
         patterns=_keep(folder, patterns, ids),
     )
-
-
-def _check(args: AttentionArgs, model: LocalModel, heads: int) -> None:
-    if args.layer is not None:
-        model.check_layer(args.layer)
-    if args.head is not None and args.head >= heads:
-        raise ToolInputError(f"no head {args.head}; {model.name} has heads 0 to {heads - 1}")
-    if args.head is not None and args.layer is None:
-        raise ToolInputError("give a layer with the head")
 
 
 def _line(each: Found) -> str:
@@ -239,3 +234,22 @@ def _figures(
         upwards=False,
     )
     return [figures.draw(folder, "heads", heads), figures.draw(folder, "patterns", looks)]
+
+
+def _script(model: LocalModel, sequences: Sequences, found: Found, scores: Scores) -> str:
+    """Recomputes the first kind's best head over all sequences, by eager attention, one sequence at a time."""
+    back = {"induction": sequences.length - 1, "duplicate": sequences.length, "previous": 1}
+    first = sequences.start + sequences.length
+    last = first + sequences.length - (1 if found.kind == "induction" else 0)
+    index = found.layer * scores.heads + found.head
+    return scripting.script(
+        model,
+        "attending",
+        layer=found.layer,
+        head=found.head,
+        back=back[found.kind],
+        first=first,
+        last=last,
+        sequences=sequences.plain if found.kind == "previous" else sequences.repeated,
+        expected=float(scores.own[found.kind][index].mean()),
+    )

@@ -4,7 +4,7 @@
 - ``parts``     the residual stream as a sum of components, and each one's share of a logit
 - ``analysis``  one experiment: contributions, unrelated token pairs, the component that is reported
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, figure, artifacts; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figure, artifacts, the stand-alone repeat
 """
 
 from __future__ import annotations

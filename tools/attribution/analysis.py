@@ -24,7 +24,7 @@ from gadfly.tools.rows import plain_ids, portions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gadfly.tools.stats import Array, Flags
+    from gadfly.tools.stats import Array
 
     Ints = NDArray[np.int64]
 
@@ -119,34 +119,28 @@ def analyse(
     noise = ties.noise(model.dtype, total, mine)
     up, down = (stats.sign_flip(each, seed, noise) for each in (beyond, -beyond))
     q = stats.benjamini_hochberg(np.minimum(1.0, 2 * np.minimum(up, down)))
-    halves = np.random.default_rng(seed).permutation(count) % 2 == 0
-    if count < 2:
-        halves = np.ones(count, dtype=np.bool_)
+    half, held = stats.halves(count, seed)
     eligible = np.array([part.kind != "constant" for part in parts])
-    chosen = ties.first(np.where(eligible, beyond[:, halves].mean(1), -np.inf), noise)
+    chosen = ties.first(np.where(eligible, beyond[:, half].mean(1), -np.inf), noise)
+    gap = total - control.sum(0)
+    whole = float(total[held].mean() - control[:, held].sum(0).mean())
+    contribution, excess = mine[chosen, held], beyond[chosen, held]
+    evidence = Evidence(
+        prompts=count,
+        sum_error=error,
+        dtype=model.dtype,
+        gap=stats.mean_interval(gap, seed, noise),
+        gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
+        contribution=float(contribution.mean()),
+        interval=stats.mean_interval(contribution, seed, noise),
+        beyond=stats.mean_interval(excess, seed, noise),
+        unrelated=float(control[chosen].mean()),
+        q=float(q[chosen]),
+        share=float(excess.mean()) / whole if whole > 0 else 0.0,
+    )
+    interval = stats.ratio_intervals(mine, np.ones(count), seed)
     return Analysis(
-        questions,
-        parts,
-        mine,
-        control,
-        size,
-        stats.ratio_intervals(mine, np.ones(count), seed),
-        q,
-        total,
-        noise,
-        chosen,
-        _evidence(
-            chosen,
-            mine,
-            control,
-            total,
-            q,
-            halves,
-            error,
-            model.dtype,
-            seed,
-            noise,
-        ),
+        questions, parts, mine, control, size, interval, q, total, noise, chosen, evidence
     )
 
 
@@ -172,35 +166,3 @@ def _pairs(model: LocalModel, questions: Sequence[Question], seed: int) -> tuple
             drawn = rng.choice(pool[[i not in mine for i in pool.tolist()]], size=(2, UNRELATED))
             answers[row, 1:], wrongs[row, 1:] = drawn
     return answers, wrongs if with_wrong else None
-
-
-def _evidence(
-    chosen: int,
-    own: Array,
-    unrelated: Array,
-    total: Array,
-    q: Array,
-    halves: Flags,
-    error: float,
-    dtype: str,
-    seed: int,
-    noise: float,
-) -> Evidence:
-    """What the verdict needs, on the prompts that the choice of the part did not see."""
-    held = ~halves if (~halves).any() else halves
-    gap = total - unrelated.sum(0)
-    whole = float(total[held].mean() - unrelated[:, held].sum(0).mean())
-    mine = float((own - unrelated)[chosen, held].mean())
-    return Evidence(
-        prompts=len(total),
-        sum_error=error,
-        dtype=dtype,
-        gap=stats.mean_interval(gap, seed, noise),
-        gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
-        contribution=float(own[chosen, held].mean()),
-        interval=stats.mean_interval(own[chosen, held], seed, noise),
-        beyond=stats.mean_interval((own - unrelated)[chosen, held], seed, noise),
-        unrelated=float(unrelated[chosen].mean()),
-        q=float(q[chosen]),
-        share=mine / whole if whole > 0 else 0.0,
-    )

@@ -95,11 +95,6 @@ def decompose(model: LocalModel, batch: Batch, *, by_head: bool = True) -> Strea
     return Stream(parts, torch.stack(values), _there(seen[-1].after), logits)
 
 
-def contributions(readout: Readout, stream: Stream, target: Tensor, wrong: Tensor | None) -> Shares:
-    """The parts' direct shares in the logit of ``target`` [rows] (minus that of ``wrong``)."""
-    return through(readout, stream, target[:, None], None if wrong is None else wrong[:, None])
-
-
 @dataclass(frozen=True)
 class Shares:
     """``values`` [parts, rows, pairs] with the constants of the end as last parts, and the ``logit`` [rows, pairs]

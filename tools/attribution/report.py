@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, telling, ties
+from gadfly.tools import figures, scripting, telling, ties
 from gadfly.tools.answered import Answered, answered
 from gadfly.tools.attribution.analysis import Analysis, Question, analyse
 from gadfly.tools.attribution.arguments import AttributeArgs, AttributeResult
-from gadfly.tools.attribution.script import script
 from gadfly.tools.attribution.verdict import judge
-from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.contract import Context, Figure, Table
+from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import readout
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
 
 _ROWS = 30
 _MEANINGS = {
@@ -34,7 +30,11 @@ _MEANINGS = {
 def run(args: AttributeArgs, context: Context) -> AttributeResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     asked = answered(args)
-    _check_wrong(asked)
+    with_wrong = sum(item.wrong is not None for item in asked)
+    if with_wrong not in (0, len(asked)):
+        raise ToolInputError(
+            f"{with_wrong} of {len(asked)} prompts have a wrong answer; give one with each, or with none"
+        )
     model = context.model(args)
     end = readout(model)
     questions = [_question(model, item) for item in asked]
@@ -47,7 +47,8 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
         max_tokens=args.max_tokens,
         progress=context.progress,
     )
-    verdict, why = judge(found.evidence)
+    e, part = found.evidence, found.parts[found.chosen]
+    verdict, why = judge(e)
     notes = ["direct effects only: what a component does through later ones is not in its number"]
     if end.cap is not None:
         notes.append(
@@ -61,15 +62,38 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
         notes.append("the heads of this architecture could not be told apart; attention is whole")
     folder = context.artifacts()
     return AttributeResult(
-        headline=_headline(found),
+        headline=(
+            f"{part.name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(found)} of "
+            f"{found.logit.mean():.2f} directly ({e.prompts} prompts), against {e.unrelated:+.2f} to unrelated answers."
+        ),
         verdict=verdict,
         why=why,
-        values=_values(found),
-        controls=_controls(found),
+        values=telling.values(
+            layer=part.layer,
+            contribution=(e.contribution, e.interval),
+            logit=found.logit.mean(),
+            prompts=e.prompts,
+            unrelated=e.unrelated,
+            beyond=e.beyond,
+            share=e.share,
+            q=e.q,
+            gap=e.gap,
+            sum_error=e.sum_error,
+            parts=len(found.parts),
+            head=part.head,
+            **_sums(found),
+        ),
+        controls=telling.controls(
+            _MEANINGS,
+            unrelated_answers=e.unrelated,
+            unrelated_size=found.unrelated_size[found.chosen],
+            gap=((found.logit - found.unrelated.sum(0)).mean(), e.gap),
+            sum_error=e.sum_error,
+        ),
         table=_table(found, args.page),
         figures=_figures(folder, found, args, model),
         notes=notes,
-        reproduce=script(model, found),
+        reproduce=_script(model, found),
         parts=str(_save(folder, found)),
     )
 
@@ -84,61 +108,19 @@ def _question(model: LocalModel, item: Answered) -> Question:
     return Question(model.ids(item.prompt), answer, wrong)
 
 
-def _check_wrong(asked: list[Answered]) -> None:
-    with_wrong = sum(item.wrong is not None for item in asked)
-    if with_wrong not in (0, len(asked)):
-        raise ToolInputError(
-            f"{with_wrong} of {len(asked)} prompts have a wrong answer; give one with each, or with none"
-        )
-
-
 def what(a: Analysis) -> str:
     """What is attributed."""
     return "logit" if a.questions[0].wrong is None else "logit difference"
 
 
-def _headline(a: Analysis) -> str:
-    e = a.evidence
-    return (
-        f"{a.parts[a.chosen].name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(a)} of "
-        f"{a.logit.mean():.2f} directly ({e.prompts} prompts), against {e.unrelated:+.2f} to unrelated answers."
-    )
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    e, part = a.evidence, a.parts[a.chosen]
+def _sums(a: Analysis) -> dict[str, float]:
+    """What all components of a kind write together."""
     kinds = dict.fromkeys(each.kind for each in a.parts)
-    sums = {
+    return {
         f"all_{kind}": a.own[[each.kind == kind for each in a.parts]].sum(0).mean()
         for kind in ("embedding", "head", "attention", "mlp", "constant")
         if kind in kinds
     }
-    return telling.values(
-        layer=part.layer,
-        contribution=(e.contribution, e.interval),
-        logit=a.logit.mean(),
-        prompts=e.prompts,
-        unrelated=e.unrelated,
-        beyond=e.beyond,
-        share=e.share,
-        q=e.q,
-        gap=e.gap,
-        sum_error=e.sum_error,
-        parts=len(a.parts),
-        head=part.head,
-        **sums,
-    )
-
-
-def _controls(a: Analysis) -> list[Control]:
-    e = a.evidence
-    return telling.controls(
-        _MEANINGS,
-        unrelated_answers=e.unrelated,
-        unrelated_size=a.unrelated_size[a.chosen],
-        gap=((a.logit - a.unrelated.sum(0)).mean(), e.gap),
-        sum_error=e.sum_error,
-    )
 
 
 def _table(a: Analysis, page: int) -> Table:
@@ -187,7 +169,8 @@ def _save(folder: Path, a: Analysis) -> Path:
 
 def _figures(folder: Path, a: Analysis, args: AttributeArgs, model: LocalModel) -> list[Figure]:
     """Layers by heads and MLP; the embedding and the biases are in the table."""
-    columns = _columns(a)
+    named = dict.fromkeys(_column(a, i) for i, part in enumerate(a.parts) if part.layer >= 0)
+    columns = [*(c for c in named if c != "mlp"), *(c for c in named if c == "mlp")]
     layers = model.num_layers
     own, other = (np.full((layers, len(columns)), np.nan) for _ in range(2))
     for index, part in enumerate(a.parts):
@@ -212,10 +195,26 @@ def _figures(folder: Path, a: Analysis, args: AttributeArgs, model: LocalModel) 
     return [figures.draw(folder, "attribution", chart)]
 
 
-def _columns(a: Analysis) -> list[str]:
-    found = dict.fromkeys(_column(a, i) for i, part in enumerate(a.parts) if part.layer >= 0)
-    return [*(c for c in found if c != "mlp"), *(c for c in found if c == "mlp")]
-
-
 def _column(a: Analysis, index: int) -> str:
     return a.parts[index].name.split(" ", 1)[-1]
+
+
+def _script(model: LocalModel, a: Analysis) -> str:
+    """Recomputes the reported component's mean contribution: its output through the frozen norm, a prompt at a time.
+
+    Empty for a learned position embedding or the token's beside one, which the script does not separate.
+    """
+    part = a.parts[a.chosen]
+    if part.name in ("token embedding", "position embedding"):
+        return ""
+    return scripting.script(
+        model,
+        "attribution",
+        kind=part.kind,
+        layer=part.layer,
+        head=part.head or 0,
+        heads=model.heads,
+        scale=readout(model).scale,
+        prompts=[[q.ids, q.answer, q.wrong] for q in a.questions],
+        expected=float(a.mean[a.chosen]),
+    )

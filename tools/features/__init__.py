@@ -6,7 +6,7 @@
 - ``places``       which module a hook name means, reading and replacing what passes there
 - ``analysis``     one experiment: reconstruction, sparsity, loss when spliced in, controls, features on the texts
 - ``verdict``      when it supports a claim
-- ``report``       headline, table, artifacts; ``script`` writes the stand-alone repeat
+- ``report``       headline, table, artifacts, the stand-alone repeat
 """
 
 from __future__ import annotations

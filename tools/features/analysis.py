@@ -6,7 +6,7 @@ would decide every number. The unit of resampling is the text. Losses are mean n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,21 +58,12 @@ class Analysis:
 
     tokens: Tokens
     active: Sparse
-    l0: float
     dead: float
     """Share of features that no token of these texts activates."""
-    fvu: float
-    fvu_interval: stats.Interval
-    fvu_rotated: float
     losses: dict[str, Array]
     evidence: Evidence
     autoencoder: Autoencoder
     notes: list[str]
-
-    @property
-    def recovered(self) -> float:
-        """Share of the loss between mean activation and the model itself that the reconstruction keeps."""
-        return self.evidence.recovered
 
 
 def analyse(
@@ -102,14 +93,15 @@ def analyse(
         rng = np.random.default_rng(seed)
         turned = autoencoder.rotated(tokens.read.mean(0).to(model.device), rng)
         active, squares = _encode(autoencoder, tokens, model)
-        squares_turned = _errors(turned, tokens, model)
-        sums, counts = _by_text(tokens, len(rows))
+        squares_turned = torch.cat(
+            [_squares(turned(x), there) for _, x, there in _chunks(tokens, model)]
+        )
         rebuilds: dict[str, Rebuild | None] = {
             "model": None,
             "self": lambda read, there, text: there,
             "spliced": lambda read, there, text: autoencoder.reconstruct(read),
             "rotated": lambda read, there, text: turned(read),
-            "mean": _mean_of_others(sums, counts, model),
+            "mean": _mean_of_others(tokens, len(rows), model),
             "zero": lambda read, there, text: torch.zeros_like(there),
         }
         losses = {
@@ -118,49 +110,33 @@ def analyse(
             if name != "self"
         }
         own = spliced_losses(model, source, target, rows[:2], rebuilds["self"], max_tokens, None)
-    variance = (tokens.there - tokens.there.mean(0)).square().sum(-1).double()
+    there = tokens.there
+    variance = (there - there.mean(0)).square().sum(-1).double()
     kept = np.bincount(tokens.text.numpy(), minlength=len(rows)) > 0
-    bottom = _per_text(variance, tokens, len(rows))[kept]
-    top = _per_text(squares, tokens, len(rows))[kept]
-    top_turned = _per_text(squares_turned, tokens, len(rows))[kept]
-    fvu = float(top.sum() / bottom.sum())
-    count = len(tokens.text)
-    dtype = model.dtype
-    nats = ties.noise(dtype, *losses.values())
-    share = ties.of_size(dtype, 1.0)  # of a variance, whatever its unit
+    bottom, top, top_turned = (
+        np.bincount(tokens.text.numpy(), each.numpy(), len(rows)).astype(np.float64)[kept]
+        for each in (variance, squares, squares_turned)
+    )
+    nats = ties.noise(model.dtype, *losses.values())
+    share = ties.of_size(model.dtype, 1.0)  # of a variance, whatever its unit
+    over_mean, damage = losses["mean"] - losses["spliced"], losses["mean"] - losses["model"]
     evidence = Evidence(
         texts=len(rows),
-        tokens=count,
+        tokens=len(tokens.text),
         width=autoencoder.d_in,
-        l0=len(active.token) / count,
-        fvu=fvu,
+        l0=len(active.token) / len(tokens.text),
+        fvu=float(top.sum() / bottom.sum()),
         fvu_interval=stats.ratio_interval(top, bottom, seed, share * float(bottom.mean())),
         fvu_rotated=float(top_turned.sum() / bottom.sum()),
         over_rotated=stats.mean_interval((top_turned - top) / bottom.mean(), seed, share),
-        damage=stats.mean_interval(losses["mean"] - losses["model"], seed, nats),
-        over_mean=stats.mean_interval(losses["mean"] - losses["spliced"], seed, nats),
-        recovered=_recovered(losses),
+        damage=stats.mean_interval(damage, seed, nats),
+        over_mean=stats.mean_interval(over_mean, seed, nats),
+        recovered=float(over_mean.mean()) / float(damage.mean()) if damage.mean() > 0 else 0.0,
         self_splice=float(np.abs(own - losses["model"][: len(own)]).max()),
-        dtype=dtype,
+        dtype=model.dtype,
     )
-    return Analysis(
-        tokens,
-        active,
-        evidence.l0,
-        1 - len(set(active.feature.tolist())) / autoencoder.d_sae,
-        fvu,
-        evidence.fvu_interval,
-        evidence.fvu_rotated,
-        losses,
-        evidence,
-        autoencoder,
-        notes,
-    )
-
-
-def _recovered(losses: dict[str, Array]) -> float:
-    between = float((losses["mean"] - losses["model"]).mean())
-    return float((losses["mean"] - losses["spliced"]).mean()) / between if between > 0 else 0.0
+    dead = 1 - len(set(active.feature.tolist())) / autoencoder.d_sae
+    return Analysis(tokens, active, dead, losses, evidence, autoencoder, notes)
 
 
 def _fitted(
@@ -289,53 +265,42 @@ def _loss(logits: Tensor, batch: Batch, counted: Tensor) -> Array:
 
 
 def _encode(autoencoder: Autoencoder, tokens: Tokens, model: LocalModel) -> tuple[Sparse, Tensor]:
-    """Active features, and the squared error of every token; a few thousand tokens at a time."""
+    """Active features, and the squared error of every token."""
     import torch
 
-    token, feature, value, errors = [], [], [], []
-    with torch.inference_mode():
-        for start in range(0, len(tokens.text), _CHUNK):
-            x = tokens.read[start : start + _CHUNK].to(model.device)
-            features = autoencoder.encode(x)
-            # What is 0 but for rounding is not active. The autoencoder computes in float32 whatever the model does.
-            least = ties.of_size("float32", features.amax(-1, keepdim=True))
-            where = ties.exceeds(features, 0.0, least).nonzero()
-            token.append(where[:, 0].cpu() + start)
-            feature.append(where[:, 1].cpu())
-            value.append(features[where[:, 0], where[:, 1]].cpu())
-            there = tokens.there[start : start + _CHUNK].to(model.device)
-            error = (autoencoder.decode(features, x) - there).square().sum(-1)
-            errors.append(error.double().cpu())
-    return Sparse(torch.cat(token), torch.cat(feature), torch.cat(value)), torch.cat(errors)
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    errors: list[Tensor] = []
+    for start, x, there in _chunks(tokens, model):
+        features = autoencoder.encode(x)
+        # What is 0 but for rounding is not active. The autoencoder computes in float32 whatever the model does.
+        least = ties.of_size("float32", features.amax(-1, keepdim=True))
+        token, feature = ties.exceeds(features, 0.0, least).nonzero().unbind(-1)
+        found.append((token.cpu() + start, feature.cpu(), features[token, feature].cpu()))
+        errors.append(_squares(autoencoder.decode(features, x), there))
+    return Sparse(*(torch.cat(each) for each in zip(*found, strict=True))), torch.cat(errors)
 
 
-def _errors(reconstruct: Callable[[Tensor], Tensor], tokens: Tokens, model: LocalModel) -> Tensor:
-    """The squared error of every token."""
+def _chunks(tokens: Tokens, model: LocalModel) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """A few thousand tokens at a time: the number of the first, ``read`` and ``there`` on the model's device."""
     import torch
 
-    errors = []
-    with torch.inference_mode():
-        for start in range(0, len(tokens.text), _CHUNK):
-            x = tokens.read[start : start + _CHUNK].to(model.device)
-            there = tokens.there[start : start + _CHUNK].to(model.device)
-            errors.append((reconstruct(x) - there).square().sum(-1).double().cpu())
-    return torch.cat(errors)
+    for start in range(0, len(tokens.text), _CHUNK):
+        cut = slice(start, start + _CHUNK)
+        with torch.inference_mode():
+            yield start, tokens.read[cut].to(model.device), tokens.there[cut].to(model.device)
 
 
-def _by_text(tokens: Tokens, texts: int) -> tuple[Tensor, Tensor]:
+def _squares(found: Tensor, there: Tensor) -> Tensor:
+    """The squared error of every token, on the CPU."""
+    return (found - there).square().sum(-1).double().cpu()
+
+
+def _mean_of_others(tokens: Tokens, texts: int, model: LocalModel) -> Rebuild:
+    """The mean activation over the tokens of all other texts: a text never helps to fill its own gap."""
     import torch
 
     sums = torch.zeros(texts, tokens.there.shape[1]).index_add_(0, tokens.text, tokens.there)
-    return sums, torch.bincount(tokens.text, minlength=texts)
-
-
-def _mean_of_others(sums: Tensor, counts: Tensor, model: LocalModel) -> Rebuild:
-    """The mean activation over the tokens of all other texts: a text never helps to fill its own gap."""
+    counts = torch.bincount(tokens.text, minlength=texts)
     others = (counts.sum() - counts).clamp(min=1)[:, None]
     means = ((sums.sum(0) - sums) / others).to(model.device)
     return lambda read, there, text: means[text]
-
-
-def _per_text(values: Tensor, tokens: Tokens, texts: int) -> Array:
-    sums = np.bincount(tokens.text.numpy(), weights=values.numpy(), minlength=texts)
-    return sums.astype(np.float64)

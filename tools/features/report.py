@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import telling, ties, vectors
-from gadfly.tools.contract import Context, Control, Table
+from gadfly.tools import scripting, telling, ties, vectors
+from gadfly.tools.contract import Context, Table
 from gadfly.tools.features.analysis import Analysis, analyse
 from gadfly.tools.features.arguments import SaeArgs, SaeResult
 from gadfly.tools.features.autoencoder import build
 from gadfly.tools.features.formats import read as read_autoencoder
+from gadfly.tools.features.formats import weights_of
 from gadfly.tools.features.places import Place, place
-from gadfly.tools.features.script import script
 from gadfly.tools.features.verdict import judge
+from gadfly.tools.model import LocalModel
 from gadfly.tools.records import Text, read
+from gadfly.tools.rows import special_ids
 
 if TYPE_CHECKING:
     from gadfly.tools.demo.behaviours import Behaviour
-    from gadfly.tools.model import LocalModel
 
 _ROWS = 20
 _MEANINGS = {
@@ -67,18 +68,43 @@ def run(args: SaeArgs, context: Context) -> SaeResult:
         progress=context.progress,
     )
     rows = [row for row in rows if len(row) > 1]
-    verdict, why = judge(found.evidence)
+    e = found.evidence
+    verdict, why = judge(e)
     folder = context.artifacts()
-    notes = [*found.notes, *_notes(spec.model, model, spec.centred)]
+    cost = {n: float(x.mean() - found.losses["model"].mean()) for n, x in found.losses.items()}
     return SaeResult(
-        headline=_headline(found),
+        headline=(
+            f"The {spec.architecture} at {spec.hook_out} leaves {e.fvu:.3f} {e.fvu_interval:.3f} of the variance "
+            f"unexplained with {e.l0:.1f} of {autoencoder.d_sae} features active, and keeps {e.recovered:.2f} of the "
+            f"loss when spliced in ({e.texts} texts, {e.tokens} tokens)."
+        ),
         verdict=verdict,
         why=why,
-        values=_values(found),
-        controls=_controls(found),
+        values=telling.values(
+            fvu=(e.fvu, e.fvu_interval),
+            l0=e.l0,
+            recovered=e.recovered,
+            texts=e.texts,
+            tokens=e.tokens,
+            features=autoencoder.d_sae,
+            dead_share=found.dead,
+            fvu_rotated=e.fvu_rotated,
+            over_mean=e.over_mean,
+            self_splice=e.self_splice,
+            **{f"loss_{name}": each.mean() for name, each in found.losses.items()},
+        ),
+        controls=telling.controls(
+            _MEANINGS,
+            mean_activation=(cost["mean"], e.damage),
+            zero=cost["zero"],
+            rotated_dictionary=cost["rotated"],
+            rotated_fvu=e.fvu_rotated,
+            spliced=cost["spliced"],
+            self_splice=e.self_splice,
+        ),
         table=_table(found, args, model, rows),
-        notes=notes,
-        reproduce=script(model, found, source, target, rows, args.sae),
+        notes=[*found.notes, *_notes(spec.model, model, spec.centred)],
+        reproduce=_script(model, found, source, target, rows, args.sae),
         activations=_save(folder, found, rows),
         directions=_directions(folder, found, args, target, model),
     )
@@ -101,46 +127,6 @@ def _notes(trained_on: str, model: LocalModel, centred: bool) -> list[str]:
             "it was trained on a centred residual stream, so activations are centred for it"
         )
     return notes
-
-
-def _headline(a: Analysis) -> str:
-    e = a.evidence
-    return (
-        f"The {a.autoencoder.spec.architecture} at {a.autoencoder.spec.hook_out} leaves {e.fvu:.3f} "
-        f"{e.fvu_interval:.3f} of the variance unexplained with {e.l0:.1f} of {a.autoencoder.d_sae} features active, "
-        f"and keeps {e.recovered:.2f} of the loss when spliced in ({e.texts} texts, {e.tokens} tokens)."
-    )
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    e = a.evidence
-    return telling.values(
-        fvu=(e.fvu, e.fvu_interval),
-        l0=e.l0,
-        recovered=e.recovered,
-        texts=e.texts,
-        tokens=e.tokens,
-        features=a.autoencoder.d_sae,
-        dead_share=a.dead,
-        fvu_rotated=e.fvu_rotated,
-        over_mean=e.over_mean,
-        self_splice=e.self_splice,
-        **{f"loss_{name}": each.mean() for name, each in a.losses.items()},
-    )
-
-
-def _controls(a: Analysis) -> list[Control]:
-    e = a.evidence
-    cost = {name: float(each.mean() - a.losses["model"].mean()) for name, each in a.losses.items()}
-    return telling.controls(
-        _MEANINGS,
-        mean_activation=(cost["mean"], e.damage),
-        zero=cost["zero"],
-        rotated_dictionary=cost["rotated"],
-        rotated_fvu=e.fvu_rotated,
-        spliced=cost["spliced"],
-        self_splice=e.self_splice,
-    )
 
 
 def _table(a: Analysis, args: SaeArgs, model: LocalModel, rows: list[list[int]]) -> Table:
@@ -223,8 +209,43 @@ def _directions(
         # The first is what ``steer RUN`` and ``ablate RUN`` find by the run's id.
         name = "direction.safetensors" if number == 0 else f"feature_{feature}.safetensors"
         direction = a.autoencoder.weights["W_dec"][feature].cpu()
-        weights, note = model.weights, f"feature {feature} of {args.sae}"
-        found = vectors.Vector(direction, target.layer, target.site, weights, note=note)
+        note = f"feature {feature} of {args.sae}"
+        found = vectors.Vector(direction, target.layer, target.site, model.weights, note)
         vectors.save(folder / name, found)
         written.append(str(folder / name))
     return written
+
+
+def _script(
+    model: LocalModel,
+    a: Analysis,
+    source: Place,
+    target: Place,
+    rows: list[list[int]],
+    reference: str,
+) -> str:
+    """Recomputes the FVU by plain forwards; empty where the place is no plain input or output of a module."""
+    names = {id(module): name for name, module in model.module.named_modules()}
+    if source.without_gain or id(source.module) not in names or id(target.module) not in names:
+        return ""
+    spec = a.autoencoder.spec
+    return scripting.script(
+        model,
+        "features",
+        weights=str(weights_of(reference).resolve()),
+        kind=spec.activation,
+        k=spec.k,
+        norm=spec.normalisation,
+        scale=spec.scaling if spec.normalisation == "expected_average_only_in" else None,
+        minus=spec.subtract_bias,
+        by_norm=spec.by_decoder_norm,
+        centred=spec.centred,
+        transcoder=spec.transcoder,
+        read=names[id(source.module)],
+        read_side=source.side,
+        write=names[id(target.module)],
+        write_side=target.side,
+        special=sorted(special_ids(model)),
+        texts=rows,
+        expected=a.evidence.fvu,
+    )

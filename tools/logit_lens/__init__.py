@@ -4,7 +4,7 @@
 - ``reading``   residuals of every layer, and what the readout makes of them
 - ``analysis``  one experiment: targets, control targets, shuffled text, the layer that is reported
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, figures, artifacts; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figures, artifacts, the stand-alone repeat
 """
 
 from __future__ import annotations

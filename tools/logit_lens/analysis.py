@@ -23,6 +23,8 @@ from gadfly.tools.readout import Readout
 from gadfly.tools.rows import leading, plain_ids, portions
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gadfly.tools.stats import Array, Flags
 
 CONTROL_TARGETS = 8
@@ -105,11 +107,12 @@ def analyse(
         own, exactness, noise = _measure(model, readout, units, max_tokens, progress)
         shuffled, *_ = _measure(model, readout, copies, max_tokens, progress)
     layers = own.logp.shape[0]
-    mixed = shuffled.logp.numpy().astype(np.float64).reshape(layers, len(units), SHUFFLES)
-    mixed_rank = shuffled.rank.numpy().astype(np.float64).reshape(layers, len(units), SHUFFLES)
-    logp, rank, other, other_rank = (
-        tensor.numpy().astype(np.float64)
-        for tensor in (own.logp, own.rank, own.other_logp, own.other_rank)
+    logp, rank, other, other_rank = map(
+        _plain, (own.logp, own.rank, own.other_logp, own.other_rank)
+    )
+    mixed, mixed_rank = (
+        _plain(each).reshape(layers, len(units), SHUFFLES)
+        for each in (shuffled.logp, shuffled.rank)
     )
     advantage, beyond = logp - other, logp - mixed.mean(-1)
     # Both controls must be beaten, so the larger of the two p-values counts.
@@ -117,10 +120,20 @@ def analyse(
         stats.sign_flip(advantage, seed, noise), stats.sign_flip(beyond, seed + 1, noise)
     )
     q = stats.benjamini_hochberg(p)
-    halves = np.random.default_rng(seed).permutation(len(units)) % 2 == 0
-    if len(units) < 2:
-        halves = np.ones(len(units), dtype=np.bool_)
-    chosen = _choose(rank, advantage, halves, noise)
+    half, held = stats.halves(len(units), seed)
+    chosen = _choose(rank, advantage, half, noise)
+    hits = int((rank[chosen, held] == 0).sum())
+    evidence = Evidence(
+        units=len(units),
+        final=stats.mean_interval(advantage[-1], seed, noise),
+        advantage=float(advantage[chosen, held].mean()),
+        over_others=stats.mean_interval(advantage[chosen, held], seed, noise),
+        over_shuffled=stats.mean_interval(beyond[chosen, held], seed, noise),
+        q=float(q[chosen]),
+        top=float((rank[chosen, held] == 0).mean()),
+        top_interval=stats.wilson(hits, int(held.sum())),
+        last_layer=chosen == layers - 1,
+    )
     return Analysis(
         units,
         logp,
@@ -132,9 +145,13 @@ def analyse(
         own.top.numpy(),
         q,
         chosen,
-        _evidence(chosen, rank, advantage, beyond, q, halves, seed, noise),
+        evidence,
         exactness,
     )
+
+
+def _plain(read: Tensor) -> Array:
+    return read.numpy().astype(np.float64)
 
 
 def _shuffle(model: LocalModel, ids: list[int], rng: np.random.Generator) -> list[int]:
@@ -188,29 +205,3 @@ def _choose(rank: Array, advantage: Array, half: Flags, noise: float) -> int:
             if share[row] >= share[-1] / 2 and ties.exceeds(mean[row], 2 * error[row], noise):
                 return row
     return candidates[ties.first(mean[list(candidates)], noise)]
-
-
-def _evidence(
-    chosen: int,
-    rank: Array,
-    advantage: Array,
-    beyond: Array,
-    q: Array,
-    halves: Flags,
-    seed: int,
-    noise: float,
-) -> Evidence:
-    """What the verdict needs, on the units that the choice of the layer did not see."""
-    held = ~halves if (~halves).any() else halves
-    hits = int((rank[chosen, held] == 0).sum())
-    return Evidence(
-        units=rank.shape[1],
-        final=stats.mean_interval(advantage[-1], seed, noise),
-        advantage=float(advantage[chosen, held].mean()),
-        over_others=stats.mean_interval(advantage[chosen, held], seed, noise),
-        over_shuffled=stats.mean_interval(beyond[chosen, held], seed, noise),
-        q=float(q[chosen]),
-        top=float((rank[chosen, held] == 0).mean()),
-        top_interval=stats.wilson(hits, int(held.sum())),
-        last_layer=chosen == rank.shape[0] - 1,
-    )

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gadfly.tools import figures, telling
+from gadfly.tools import figures, scripting, telling
 from gadfly.tools.answered import answered
-from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes
 from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
 from gadfly.tools.logit_lens.reading import Grid, grid, residuals
-from gadfly.tools.logit_lens.script import script
 from gadfly.tools.logit_lens.verdict import judge
+from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout, readout
 from gadfly.tools.rows import leading
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
 
 _MOST_PREFIXES = 48
 _MOST_ROWS = 48
@@ -66,20 +62,54 @@ def run(args: LensArgs, context: Context) -> LensResult:
     found = analyse(
         model, end, units, seed=args.seed, max_tokens=args.max_tokens, progress=context.progress
     )
-    verdict, why = judge(found.evidence)
+    e, row = found.evidence, found.chosen
+    verdict, why = judge(e)
     folder = context.artifacts()
     last = targets[0] if asked[0].answer is not None else None
     picture, path = _grid(model, end, first, last, folder)
     return LensResult(
-        headline=_headline(found, subject),
+        headline=(
+            f"After layer {row - 1} the logit lens has the target on top in {e.top:.2f} {e.top_interval:.2f} of the "
+            f"prompts ({subject}; {(found.rank[-1] == 0).mean():.2f} after the last layer), {e.advantage:+.2f} nats "
+            f"{e.over_others:+.2f} above other targets."
+        ),
         verdict=verdict,
         why=why,
-        values=_values(found),
-        controls=_controls(found),
+        values=telling.values(
+            layer=row - 1,
+            top_share=(e.top, e.top_interval),
+            advantage=(e.advantage, e.over_others),
+            beyond_shuffled=e.over_shuffled,
+            median_rank=np.median(found.rank[row]),
+            other_median_rank=np.median(found.other_rank[row]),
+            shuffled_median_rank=np.median(found.shuffled_rank[row]),
+            q=e.q,
+            units=e.units,
+            final_top_share=(found.rank[-1] == 0).mean(),
+            final_median_rank=np.median(found.rank[-1]),
+            final_advantage_low=e.final.low,
+            exactness=found.exactness,
+        ),
+        controls=telling.controls(
+            _MEANINGS,
+            other_targets=found.other_logp[row].mean(),
+            shuffled_text=found.shuffled_logp[row].mean(),
+            embedding=found.logp[0].mean(),
+            model_itself=(found.advantage[-1].mean(), e.final),
+            readout_error=found.exactness,
+        ),
         table=_table(found, model),
         figures=_figures(folder, found, picture, first, told, model, subject),
         notes=notes,
-        reproduce=script(model, found),
+        reproduce=scripting.script(
+            model,
+            "logit_lens",
+            layer=row - 1,
+            scale=end.scale,
+            cap=end.cap,
+            units=[[unit.ids, unit.target] for unit in found.units],
+            expected=float(found.logp[row].mean()),
+        ),
         grid=str(path),
     )
 
@@ -87,47 +117,6 @@ def run(args: LensArgs, context: Context) -> LensResult:
 def name_of(row: int) -> str:
     """Row 0 of a reading is the embedding."""
     return "embedding" if row == 0 else str(row - 1)
-
-
-def _headline(a: Analysis, subject: str) -> str:
-    e = a.evidence
-    final = float((a.rank[-1] == 0).mean())
-    return (
-        f"After layer {a.chosen - 1} the logit lens has the target on top in {e.top:.2f} {e.top_interval:.2f} of the "
-        f"prompts ({subject}; {final:.2f} after the last layer), {e.advantage:+.2f} nats {e.over_others:+.2f} above "
-        "other targets."
-    )
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    e, row = a.evidence, a.chosen
-    return telling.values(
-        layer=row - 1,
-        top_share=(e.top, e.top_interval),
-        advantage=(e.advantage, e.over_others),
-        beyond_shuffled=e.over_shuffled,
-        median_rank=np.median(a.rank[row]),
-        other_median_rank=np.median(a.other_rank[row]),
-        shuffled_median_rank=np.median(a.shuffled_rank[row]),
-        q=e.q,
-        units=e.units,
-        final_top_share=(a.rank[-1] == 0).mean(),
-        final_median_rank=np.median(a.rank[-1]),
-        final_advantage_low=e.final.low,
-        exactness=a.exactness,
-    )
-
-
-def _controls(a: Analysis) -> list[Control]:
-    row = a.chosen
-    return telling.controls(
-        _MEANINGS,
-        other_targets=a.other_logp[row].mean(),
-        shuffled_text=a.shuffled_logp[row].mean(),
-        embedding=a.logp[0].mean(),
-        model_itself=(a.advantage[-1].mean(), a.evidence.final),
-        readout_error=a.exactness,
-    )
 
 
 def _table(a: Analysis, model: LocalModel) -> Table:

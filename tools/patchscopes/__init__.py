@@ -4,7 +4,7 @@
 - ``target``    the reading prompt, and the place in it where states are put
 - ``analysis``  one experiment: every layer's state of every prompt, its controls, the layer that is reported
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, figure; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figure, the stand-alone repeat
 """
 
 from __future__ import annotations

@@ -112,10 +112,7 @@ def analyse(
     # Every control must be beaten, so the largest p-value counts.
     p = np.max([stats.sign_flip(c, seed + i, noise) for i, c in enumerate(controls)], axis=0)
     q = stats.benjamini_hochberg(p)
-    half = np.random.default_rng(seed).permutation(len(units)) % 2 == 0
-    if len(units) < 2:
-        half = np.ones(len(units), dtype=np.bool_)
-    held = ~half if (~half).any() else half
+    half, held = stats.halves(len(units), seed)
     chosen = ties.first(advantage[:, half].mean(1), noise)
     hits = int((rank[chosen, held] == 0).sum())
     evidence = Evidence(

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gadfly.tools import figures, telling
+from gadfly.tools import figures, scripting, telling
 from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.logit_lens.analysis import make_units
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.analysis import Analysis, analyse
 from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
-from gadfly.tools.patchscopes.script import script
 from gadfly.tools.patchscopes.target import read_target
 from gadfly.tools.patchscopes.verdict import judge
 
@@ -47,7 +46,9 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
         max_rows=args.max_rows,
         progress=context.progress,
     )
-    verdict, why = judge(found.evidence)
+    e, layer = found.evidence, found.chosen
+    verdict, why = judge(e)
+    into = "" if args.into is None else f", put after layer {args.into},"
     notes = list(found.notes)
     same = sum(ids[args.back] == answer for ids, answer in zip(rows, answers, strict=True))
     if same:
@@ -61,41 +62,40 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
             "more than its token"
         )
     return PatchscopeResult(
-        headline=_headline(found, args),
+        headline=(
+            f"Read by {args.target!r}, the state after layer {layer}{into} gives the answer on top in {e.top:.2f} "
+            f"{e.top_interval:.2f} of the prompts ({args.subject()}), {e.advantage:+.2f} nats {e.over_answers:+.2f} "
+            "above other answers."
+        ),
         verdict=verdict,
         why=why,
-        values=_values(found),
+        values=telling.values(
+            layer=layer,
+            top_share=(e.top, e.top_interval),
+            advantage=(e.advantage, e.over_answers),
+            beyond_nothing_low=e.over_nothing.low,
+            token_itself=found.token.mean(),
+            log_probability=found.logp[layer].mean(),
+            median_rank=np.median(found.rank[layer]),
+            q=e.q,
+            units=e.units,
+            beyond_donors_low=e.over_donors and e.over_donors.low,
+        ),
         controls=_controls(found),
         table=_table(found, model),
         figures=[_figure(context.artifacts(), found, model, args.subject())],
         notes=notes,
-        reproduce=script(model, target, found, args),
-    )
-
-
-def _headline(a: Analysis, args: PatchscopeArgs) -> str:
-    e = a.evidence
-    into = "" if args.into is None else f", put after layer {args.into},"
-    return (
-        f"Read by {args.target!r}, the state after layer {a.chosen}{into} gives the answer on top in {e.top:.2f} "
-        f"{e.top_interval:.2f} of the prompts ({args.subject()}), {e.advantage:+.2f} nats {e.over_answers:+.2f} "
-        "above other answers."
-    )
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    e = a.evidence
-    return telling.values(
-        layer=a.chosen,
-        top_share=(e.top, e.top_interval),
-        advantage=(e.advantage, e.over_answers),
-        beyond_nothing_low=e.over_nothing.low,
-        token_itself=a.token.mean(),
-        log_probability=a.logp[a.chosen].mean(),
-        median_rank=np.median(a.rank[a.chosen]),
-        q=e.q,
-        units=e.units,
-        beyond_donors_low=e.over_donors and e.over_donors.low,
+        reproduce=scripting.script(
+            model,
+            "patchscopes",
+            layer=layer,
+            into=layer if args.into is None else args.into,
+            back=args.back,
+            target=target.ids,
+            slot=target.slot,
+            units=[[unit.ids, unit.target] for unit in found.units],
+            expected=float(found.logp[layer].mean()),
+        ),
     )
 
 

@@ -6,7 +6,7 @@
 - ``analysis``  one experiment: chosen on validation, read once on test
 - ``controls``  words, length, embeddings, random weights, the majority
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, figure, the direction as an artifact; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figure, the direction as an artifact, the stand-alone repeat
 """
 
 from __future__ import annotations

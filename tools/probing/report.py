@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, telling, vectors
+from gadfly.tools import figures, scripting, telling, vectors
 from gadfly.tools.capture import at, capture
-from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.contract import Context, Figure, Table
+from gadfly.tools.model import LocalModel
 from gadfly.tools.probing import controls
 from gadfly.tools.probing.analysis import (
     FEWEST_TO_RESAMPLE,
     Layered,
     Measured,
-    Shuffles,
     best_probe,
     beyond,
     shuffles,
@@ -26,13 +25,8 @@ from gadfly.tools.probing.analysis import (
 from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
 from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, of_task, split
 from gadfly.tools.probing.fit import Method
-from gadfly.tools.probing.script import script
 from gadfly.tools.probing.verdict import Evidence, judge
 from gadfly.tools.records import read
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
-    from gadfly.tools.stats import Interval
 
 _MOST_ROWS = 48
 _MEANING = {
@@ -92,88 +86,65 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         notes.append(
             f"the test part has {groups} groups: intervals are over its texts and speak of these groups only"
         )
-    apart = {rival.name: beyond(probe.test, rival, data, parts, args.seed) for rival in rivals}
-    evidence = _evidence(probe, noise, rivals, apart, data, parts)
-    verdict, why = judge(evidence)
+    held = data.labels[parts.test]
+    test = probe.test
+    e = Evidence(
+        groups=groups,
+        smaller_label=int(min(held.sum(), len(held) - held.sum())),
+        auroc=test.auroc,
+        interval=test.interval,
+        p=float((1 + (noise.auroc >= test.auroc).sum()) / (1 + len(noise.auroc))),
+        controls={r.name: (r.auroc, beyond(test, r, data, parts, args.seed)) for r in rivals},
+    )
+    verdict, why = judge(e)
     folder = context.artifacts()
     _save(folder, probe, data, parts, args, model)
-    return ProbeResult(
-        headline=_headline(probe, args, data, parts),
-        verdict=verdict,
-        why=why,
-        values=_values(probe, noise, rivals, evidence, data, parts),
-        controls=_controls(rivals, noise),
-        table=_table(probe),
-        figures=_figures(folder, probe, rivals, args, model),
-        notes=notes,
-        reproduce=script(model, args, str(folder), probe.layer, probe.test.accuracy),
-        direction=str(folder / "direction.safetensors"),
-    )
-
-
-def _evidence(
-    probe: Layered,
-    noise: Shuffles,
-    rivals: list[Measured],
-    apart: dict[str, Interval],
-    data: Labelled,
-    parts: Parts,
-) -> Evidence:
-    held = data.labels[parts.test]
-    return Evidence(
-        groups=len(np.unique(data.groups[parts.test])),
-        smaller_label=int(min(held.sum(), len(held) - held.sum())),
-        auroc=probe.test.auroc,
-        interval=probe.test.interval,
-        p=float((1 + (noise.auroc >= probe.test.auroc).sum()) / (1 + len(noise.auroc))),
-        controls={r.name: (r.auroc, apart[r.name]) for r in rivals},
-    )
-
-
-def _values(
-    probe: Layered,
-    noise: Shuffles,
-    rivals: list[Measured],
-    e: Evidence,
-    data: Labelled,
-    parts: Parts,
-) -> dict[str, float]:
     rivalled = {}
     for rival in rivals:
         rivalled[f"{rival.name}_auroc"] = rival.auroc
         rivalled[f"{rival.name}_accuracy"] = rival.accuracy
-    return telling.values(
-        layer=probe.layer,
-        auroc=(e.auroc, e.interval),
-        accuracy=probe.test.accuracy,
-        texts=len(data.texts),
-        test_texts=parts.test.sum(),
-        test_groups=e.groups,
-        selectivity=probe.test.accuracy - float(noise.accuracy.mean()),
-        p=e.p,
-        validation_auroc=probe.validation[probe.layer],
-        strength=probe.strength,
-        **rivalled,
-        **{f"beyond_{name}": ahead for name, (_, ahead) in e.controls.items()},
-    )
-
-
-def _headline(probe: Layered, args: ProbeArgs, data: Labelled, parts: Parts) -> str:
-    t = probe.test
     where = "residual stream" if args.site == "residual" else f"{args.site} output"
-    kind = {"difference": "difference-in-means", "logistic": "logistic", "ridge": "ridge"}
-    return (
-        f"A {kind[probe.method]} probe of the {where} after layer {probe.layer} ({args.position} token) tells "
-        f"{data.names[1]} from {data.names[0]} with AUROC {t.auroc:.2f} {t.interval:.2f}, accuracy {t.accuracy:.2f} on "
-        f"{int(parts.test.sum())} held-out texts."
-    )
-
-
-def _controls(rivals: list[Measured], noise: Shuffles) -> list[Control]:
-    return telling.controls(
-        _MEANING,
-        shuffled_labels=(noise.auroc.mean(), np.percentile(noise.auroc, [2.5, 97.5])),
-        **{rival.name: (rival.auroc, rival.interval) for rival in rivals},
+    kind = "difference-in-means" if probe.method == "difference" else probe.method
+    return ProbeResult(
+        headline=(
+            f"A {kind} probe of the {where} after layer {probe.layer} ({args.position} token) tells {data.names[1]} "
+            f"from {data.names[0]} with AUROC {test.auroc:.2f} {test.interval:.2f}, accuracy {test.accuracy:.2f} on "
+            f"{len(held)} held-out texts."
+        ),
+        verdict=verdict,
+        why=why,
+        values=telling.values(
+            layer=probe.layer,
+            auroc=(e.auroc, e.interval),
+            accuracy=test.accuracy,
+            texts=len(data.texts),
+            test_texts=len(held),
+            test_groups=e.groups,
+            selectivity=test.accuracy - float(noise.accuracy.mean()),
+            p=e.p,
+            validation_auroc=probe.validation[probe.layer],
+            strength=probe.strength,
+            **rivalled,
+            **{f"beyond_{name}": ahead for name, (_, ahead) in e.controls.items()},
+        ),
+        controls=telling.controls(
+            _MEANING,
+            shuffled_labels=(noise.auroc.mean(), np.percentile(noise.auroc, [2.5, 97.5])),
+            **{rival.name: (rival.auroc, rival.interval) for rival in rivals},
+        ),
+        table=_table(probe),
+        figures=_figures(folder, probe, rivals, args, model),
+        notes=notes,
+        reproduce=scripting.script(
+            model,
+            "probing",
+            folder=str(folder),
+            layer=probe.layer,
+            site=args.site,
+            position=args.position,
+            expected=test.accuracy,
+        ),
+        direction=str(folder / "direction.safetensors"),
     )
 
 
@@ -197,8 +168,7 @@ def _save(
 
     weight = torch.from_numpy(probe.weight)
     note = f"probe: towards {data.names[1]}, away from {data.names[0]}"
-    weights = model.weights
-    found = vectors.Vector(weight, probe.layer, args.site, weights, note=note)
+    found = vectors.Vector(weight, probe.layer, args.site, model.weights, note)
     vectors.save(folder / "direction.safetensors", found)
     bias = torch.tensor(probe.bias, dtype=torch.float64)
     save_file({"weight": weight, "bias": bias}, str(folder / "probe.safetensors"))

@@ -7,7 +7,7 @@
 - ``neutral``   what it does to unrelated text
 - ``analysis``  one experiment: doses x directions x prompts
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, figure, the direction as an artifact; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, figure, the direction as an artifact, the stand-alone repeat
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
 from gadfly.tools.model import LocalModel
 from gadfly.tools.steering import neutral
-from gadfly.tools.steering.engine import Positions, continuations, mean_norm, next_token
+from gadfly.tools.steering.arguments import SteerArgs
+from gadfly.tools.steering.engine import continuations, mean_norm, next_token
 from gadfly.tools.steering.neutral import SideEffects
 from gadfly.tools.steering.source import Source, isotropic, mixtures
 from gadfly.tools.steering.task import Task
@@ -33,20 +34,6 @@ SHOWN = 8  # prompts whose continuations are kept at every dose
 RANDOM = "random directions"
 EXCHANGED = "directions from exchanged labels"
 MIXTURES = "in-distribution directions"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to measure. ``doses`` are in units of the mean residual norm and hold no 0."""
-
-    doses: Sequence[float]
-    positions: Positions
-    controls: int
-    instruction: str | None
-    max_tokens: int
-    temperature: float
-    max_rows: int
-    seed: int
 
 
 @dataclass
@@ -112,7 +99,7 @@ def analyse(
     model: LocalModel,
     source: Source,
     task: Task,
-    settings: Settings,
+    args: SteerArgs,
     neutral_texts: Sequence[str],
     progress: Progress,
 ) -> Analysis:
@@ -120,13 +107,13 @@ def analyse(
     import torch
 
     notes = list(source.notes)
-    doses = sorted(settings.doses)
-    norm = mean_norm(model, task.prompts, source.layer, settings.max_rows)
-    random = isotropic(model.hidden_size, settings.controls, settings.seed)
+    doses = args.steps
+    norm = mean_norm(model, task.prompts, source.layer, args.max_rows)
+    random = isotropic(model.hidden_size, args.controls, args.seed)
     name, rivals = EXCHANGED, source.exchanged
     if rivals is None:
         name = MIXTURES
-        rivals = mixtures(model, task.prompts, source, settings.controls, settings.seed, progress)
+        rivals = mixtures(model, task.prompts, source, args.controls, args.seed, progress)
     families = {RANDOM: random} if rivals is None else {RANDOM: random, name: rivals}
     directions = torch.cat([source.direction[None].cpu(), *families.values()])
     scale = torch.tensor(doses) * norm
@@ -134,14 +121,14 @@ def analyse(
     steps = torch.cat(
         [torch.zeros(1, model.hidden_size), *(scale[:, None] * d for d in directions)]
     )
-    scores, noise = _measured(model, task, steps, source.layer, settings, progress, notes)
+    scores, noise = _measured(model, task, steps, source.layer, args, progress, notes)
     plain = scores[0]
     by_direction = scores[1:].reshape(len(directions), len(doses), -1)
     means = (by_direction - plain).mean(-1)  # [directions, doses]
     found: dict[str, Array] = {}
     start = 1
-    for family, members in families.items():
-        found[family] = means[start : start + len(members)].T
+    for kind, members in families.items():
+        found[kind] = means[start : start + len(members)].T
         start += len(members)
     on_neutral = neutral.side_effects(
         model, neutral_texts, steps[1 : 1 + len(doses)], source.layer, progress
@@ -153,16 +140,28 @@ def analyse(
             shown,
             steps[: 1 + len(doses)],
             source.layer,
-            settings.positions,
-            settings.max_tokens,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_rows=settings.max_rows,
+            args.positions,
+            args.max_tokens,
+            temperature=args.temperature,
+            seed=args.seed,
+            max_rows=args.max_rows,
             on_done=progress.advance,
         )
-    chosen = choose(doses, on_neutral)
-    evidence = _evidence(
-        doses, chosen, plain, by_direction[0], found, on_neutral, settings.seed, noise
+    chosen, usable = choose(doses, on_neutral), within_bounds(on_neutral)
+    effect = by_direction[0, chosen] - plain
+    compared = [
+        family(name, float(effect.mean()), effects[chosen], noise)
+        for name, effects in found.items()
+    ]
+    evidence = Evidence(
+        prompts=len(plain),
+        usable=usable[chosen],
+        dose=doses[chosen],
+        effect=float(effect.mean()),
+        interval=stats.mean_interval(effect, args.seed, noise),
+        perplexity_ratio=on_neutral.perplexity[chosen] / on_neutral.unsteered,
+        random=compared[0],
+        in_distribution=compared[1] if len(compared) > 1 else None,
     )
     return Analysis(
         source=source,
@@ -171,7 +170,7 @@ def analyse(
         plain=plain,
         steered=by_direction[0],
         families=found,
-        instructed=_instructed(model, task, source.layer, settings, progress),
+        instructed=_instructed(model, task, source.layer, args, progress),
         effects_on_neutral=on_neutral,
         texts=written,
         repetition=[float(np.mean([neutral.distinct(ids) for ids in row])) for row in written],
@@ -202,7 +201,7 @@ def _measured(
     task: Task,
     steps: Tensor,
     layer: int,
-    settings: Settings,
+    args: SteerArgs,
     progress: Progress,
     notes: list[str],
 ) -> tuple[Array, float]:
@@ -212,14 +211,14 @@ def _measured(
         notes.append(f"memory ran out: at most {rows} rows a forward were used")
 
     length = max(len(model.ids(prompt)) for prompt in task.prompts)
-    new = settings.max_tokens if task.metric == "words" else 0
+    new = args.max_tokens if task.metric == "words" else 0
     rows = len(steps) * len(task.prompts)
     forecast(
         model,
         "the dose-response",
         rows * (length + new),
         progress,
-        at_once=min(rows, settings.max_rows) * length,
+        at_once=min(rows, args.max_rows) * length,
     )
     with running(
         progress, "Steering: doses x directions x prompts", len(steps) * len(task.prompts)
@@ -236,9 +235,9 @@ def _measured(
                 task.prompts,
                 steps,
                 layer,
-                settings.positions,
+                args.positions,
                 score,
-                max_rows=settings.max_rows,
+                max_rows=args.max_rows,
                 on_done=progress.advance,
                 on_halved=halved,
             )
@@ -248,11 +247,11 @@ def _measured(
             task.prompts,
             steps,
             layer,
-            settings.positions,
-            settings.max_tokens,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_rows=settings.max_rows,
+            args.positions,
+            args.max_tokens,
+            temperature=args.temperature,
+            seed=args.seed,
+            max_rows=args.max_rows,
             on_done=progress.advance,
             on_halved=halved,
         )
@@ -263,46 +262,18 @@ def _measured(
 
 
 def _instructed(
-    model: LocalModel, task: Task, layer: int, settings: Settings, progress: Progress
+    model: LocalModel, task: Task, layer: int, args: SteerArgs, progress: Progress
 ) -> Array | None:
     """The prompt baseline: the metric [prompts] without steering, the instruction written before each prompt."""
     import torch
 
-    if settings.instruction is None:
+    if args.instruction is None:
         return None
-    told = [f"{settings.instruction} {prompt}" for prompt in task.prompts]
+    told = [f"{args.instruction} {prompt}" for prompt in task.prompts]
     same = Task(told, task.metric, task.towards, task.away, task.words)
     zero = torch.zeros(1, model.hidden_size)
-    (found, *_), _ = _measured(model, same, zero, layer, settings, progress, [])
+    (found, *_), _ = _measured(model, same, zero, layer, args, progress, [])
     return np.asarray(found)
-
-
-def _evidence(
-    doses: Sequence[float],
-    chosen: int,
-    plain: Array,
-    steered: Array,
-    families: dict[str, Array],
-    on_neutral: SideEffects,
-    seed: int,
-    noise: float,
-) -> Evidence:
-    effect = steered[chosen] - plain
-    ratio = on_neutral.perplexity[chosen] / on_neutral.unsteered
-    compared = [
-        family(name, float(effect.mean()), effects[chosen], noise)
-        for name, effects in families.items()
-    ]
-    return Evidence(
-        prompts=len(plain),
-        usable=within_bounds(on_neutral)[chosen],
-        dose=doses[chosen],
-        effect=float(effect.mean()),
-        interval=stats.mean_interval(effect, seed, noise),
-        perplexity_ratio=ratio,
-        random=compared[0],
-        in_distribution=compared[1] if len(compared) > 1 else None,
-    )
 
 
 def family(name: str, effect: float, controls: Array, noise: float) -> Family:

@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, stats, telling, ties, vectors
+from gadfly.tools import figures, scripting, stats, telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
-from gadfly.tools.generating import check_length
+from gadfly.tools.generating import check_length, row_seed, stop_ids
+from gadfly.tools.model import LocalModel
 from gadfly.tools.records import lines_of
 from gadfly.tools.steering import neutral, task
-from gadfly.tools.steering.analysis import SHOWN, Analysis, Settings, analyse
+from gadfly.tools.steering.analysis import SHOWN, Analysis, analyse
 from gadfly.tools.steering.arguments import SteerArgs, SteerResult
-from gadfly.tools.steering.script import script
 from gadfly.tools.steering.source import from_contrast, from_vector
 from gadfly.tools.steering.task import Task
 from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, judge
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
 
 _TOLD = 3  # prompts whose continuations are in the result itself; the rest is an artifact
 _ROWS = 24
@@ -48,30 +44,54 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         source = from_contrast(
             model, contrast, args.layer, args.position, args.controls, args.seed, context.progress
         )
-    settings = Settings(
-        doses=args.steps,
-        positions=args.positions,
-        controls=args.controls,
-        instruction=args.instruction,
-        max_tokens=args.max_tokens,
-        temperature=args.temperature,
-        max_rows=args.max_rows,
-        seed=args.seed,
-    )
-    a = analyse(model, source, work, settings, neutral.texts(model, unrelated), context.progress)
-    verdict, why = judge(a.evidence)
+    a = analyse(model, source, work, args, neutral.texts(model, unrelated), context.progress)
+    e, i, on_neutral = a.evidence, a.chosen, a.effects_on_neutral
+    verdict, why = judge(e)
     folder = context.artifacts()
     _save(folder, a, work, model)
+    inside = e.in_distribution
+    rivals = [e.random, *([inside] if inside else [])]
+    strongest = rivals[ties.first([abs(f.strongest) for f in rivals], a.noise)]
+    count = sum(each.shape[1] for each in a.families.values())
     return SteerResult(
-        headline=_headline(a, work),
+        headline=(
+            f"Adding the vector after layer {source.layer} at dose {e.dose:.2g} moves the {work.name} by "
+            f"{e.effect:+.3g} {e.interval:.3g}, from {a.plain.mean():.3g} to {a.steered[i].mean():.3g} "
+            f"({e.prompts} prompts); of {count} controls of the same norm the strongest moves it by "
+            f"{strongest.strongest:+.3g}, and perplexity on neutral text is {e.perplexity_ratio:.2g} times the "
+            "unsteered one."
+        ),
         verdict=verdict,
         why=why,
-        values=_values(a),
+        # All at the chosen dose, if not said otherwise.
+        values=telling.values(
+            effect=(e.effect, e.interval),
+            dose=e.dose,
+            controls=count,
+            layer=source.layer,
+            unsteered=a.plain.mean(),
+            steered=a.steered[i].mean(),
+            prompts=e.prompts,
+            p_random=e.random.p,
+            strongest_random=e.random.strongest,
+            perplexity_ratio=e.perplexity_ratio,
+            perplexity_unsteered=on_neutral.unsteered,
+            perplexity_steered=on_neutral.perplexity[i],
+            kl=on_neutral.kl[i],
+            distinct_unsteered=a.repetition[0],
+            distinct_steered=a.repetition[1 + i],
+            slope=a.slope,
+            monotone=a.monotone,
+            residual_norm=a.norm,
+            p_in_distribution=None if inside is None else inside.p,
+            strongest_in_distribution=None if inside is None else inside.strongest,
+            instruction_effect=None if a.instructed is None else (a.instructed - a.plain).mean(),
+        ),
         controls=_controls(a, args.seed),
         table=_table(a, args.seed),
         figures=_figures(folder, a, work, args, model),
         notes=a.notes + _notes(a, work),
-        reproduce=script(model, args, work, a, str(folder)),
+        reproduce=_script(model, args, work, a, str(folder)),
         direction=str(folder / "direction.safetensors"),
         generations=_generations(a, work, model)[: _TOLD * 3],
     )
@@ -84,48 +104,6 @@ def _neutral(args: SteerArgs) -> list[str] | None:
     if not lines:
         raise ToolInputError(f"{args.neutral_file} is empty; write one neutral text a line")
     return lines
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    """The numbers that a receipt may cite; all at the chosen dose, if not said otherwise."""
-    e, i, neutral_text = a.evidence, a.chosen, a.effects_on_neutral
-    inside = e.in_distribution
-    return telling.values(
-        effect=(e.effect, e.interval),
-        dose=e.dose,
-        controls=sum(each.shape[1] for each in a.families.values()),
-        layer=a.source.layer,
-        unsteered=a.plain.mean(),
-        steered=a.steered[i].mean(),
-        prompts=e.prompts,
-        p_random=e.random.p,
-        strongest_random=e.random.strongest,
-        perplexity_ratio=e.perplexity_ratio,
-        perplexity_unsteered=neutral_text.unsteered,
-        perplexity_steered=neutral_text.perplexity[i],
-        kl=neutral_text.kl[i],
-        distinct_unsteered=a.repetition[0],
-        distinct_steered=a.repetition[1 + i],
-        slope=a.slope,
-        monotone=a.monotone,
-        residual_norm=a.norm,
-        p_in_distribution=None if inside is None else inside.p,
-        strongest_in_distribution=None if inside is None else inside.strongest,
-        instruction_effect=None if a.instructed is None else (a.instructed - a.plain).mean(),
-    )
-
-
-def _headline(a: Analysis, work: Task) -> str:
-    e = a.evidence
-    rivals = [e.random, *([e.in_distribution] if e.in_distribution else [])]
-    strongest = rivals[ties.first([abs(f.strongest) for f in rivals], a.noise)]
-    return (
-        f"Adding the vector after layer {a.source.layer} at dose {e.dose:.2g} moves the {work.name} by {e.effect:+.3g} "
-        f"{e.interval:.3g}, from {a.plain.mean():.3g} to {a.steered[a.chosen].mean():.3g} "
-        f"({e.prompts} prompts); of {sum(m.shape[1] for m in a.families.values())} controls of the same norm the "
-        f"strongest moves it by {strongest.strongest:+.3g}, and perplexity on neutral text is {e.perplexity_ratio:.2g} "
-        "times the unsteered one."
-    )
 
 
 def _controls(a: Analysis, seed: int) -> list[Control]:
@@ -213,8 +191,7 @@ def _generations(a: Analysis, work: Task, model: LocalModel) -> list[dict[str, s
 def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
     """The direction, every measured number, and all continuations."""
     note = f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}"
-    weights = model.weights
-    found = vectors.Vector(a.source.direction, a.source.layer, "residual", weights, note=note)
+    found = vectors.Vector(a.source.direction, a.source.layer, "residual", model.weights, note)
     vectors.save(folder / "direction.safetensors", found)
     curve = {
         "metric": work.name,
@@ -259,3 +236,29 @@ def _figures(
         marked=a.evidence.dose,
     )
     return [figures.draw(folder, "steer", chart)]
+
+
+def _script(model: LocalModel, args: SteerArgs, work: Task, a: Analysis, folder: str) -> str:
+    """Recomputes the effect at the chosen dose over all prompts, with the whole text again at every token."""
+    prompts = [
+        {"prompt": prompt, "towards": up, "away": down, "seed": row_seed(args.seed, i)}
+        for i, (prompt, up, down) in enumerate(
+            zip(work.prompts, work.towards, work.away, strict=True)
+        )
+    ]
+    return scripting.script(
+        model,
+        "steering",
+        folder=folder,
+        layer=a.source.layer,
+        positions=args.positions,
+        metric=work.metric,
+        dose=a.evidence.dose,
+        length=a.evidence.dose * a.norm,
+        words=work.words,
+        max_tokens=args.max_tokens,
+        temperature=args.temperature,
+        stops=sorted(stop_ids(model)),
+        prompts=prompts,
+        expected=a.evidence.effect,
+    )
