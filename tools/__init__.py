@@ -9,7 +9,7 @@
 
 An experiment is a folder: ``patching``, ``probing``, ``steering``, ``ablation``, ``logit_lens``, ``patchscopes``,
 ``attribution``, ``attending``, ``features`` (sparse autoencoders), ``selftesting``. In each, ``analysis`` measures,
-``verdict`` judges, ``report`` tells and ``script`` writes the stand-alone repeat. Plain tools are modules:
+``verdict`` judges, ``report`` tells and fills ``script.py.j2``, the stand-alone repeat. Plain tools are modules:
 ``generating``, ``inspecting``; ``reading`` is over the corpus. ``review`` reads code by rules (its tool is
 ``review.tool.review``), ``kernel`` runs a model's Python where it can reach nothing. No other folder is named as its
 tool, which would hide it.

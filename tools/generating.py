@@ -148,6 +148,11 @@ def texts(
     return [found[i] for i in range(len(prompts))]
 
 
+def noting(notes: list[str]) -> Callable[[int], None]:
+    """What tells of a bound on rows that was halved: it adds to the notes."""
+    return lambda rows: notes.append(f"memory ran out: at most {rows} rows a forward were used")
+
+
 def in_parts(
     rows: Sequence[int],
     max_rows: int,

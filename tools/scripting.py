@@ -1,6 +1,6 @@
 """What the stand-alone scripts of the tools share: where the model is, its metric, and the number to come out.
 
-Each script is a template, ``script.py.j2`` in the tool's folder; ``script`` there says what goes into its slots.
+Each script is a template, ``script.py.j2`` in the tool's folder; ``report`` there says what goes into its slots.
 """
 
 from __future__ import annotations

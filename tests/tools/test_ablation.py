@@ -17,9 +17,10 @@ from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ToolInputError  # noqa: E402
 from gadfly.tools import vectors  # noqa: E402
 from gadfly.tools.ablation import ablate, controls  # noqa: E402
-from gadfly.tools.ablation.analysis import Directional, Settings, analyse  # noqa: E402
-from gadfly.tools.ablation.components import Part, others, projection  # noqa: E402
-from gadfly.tools.ablation.engine import Place, ablate_all, capture, module_at  # noqa: E402
+from gadfly.tools.ablation.analysis import Directional, analyse  # noqa: E402
+from gadfly.tools.ablation.arguments import AblateArgs  # noqa: E402
+from gadfly.tools.ablation.components import Part, Place, others  # noqa: E402
+from gadfly.tools.ablation.engine import ablate_all, capture  # noqa: E402
 from gadfly.tools.ablation.fill import Filler, How, Reference, donors  # noqa: E402
 from gadfly.tools.ablation.verdict import Evidence, Family, judge  # noqa: E402
 from gadfly.tools.again import rerun  # noqa: E402
@@ -44,12 +45,12 @@ def seen(model: LocalModel, prompt: str, part: Part | None, layer: int = 0) -> A
     """What stands at a part (or in the residual stream) of one unpadded prompt, by a plain hook: [tokens, width]."""
     kept: list[Any] = []
     if part is not None and part.kind == "head":
-        handle = projection(model, part.layer).register_forward_pre_hook(
+        handle = model.output_projection(part.layer).register_forward_pre_hook(
             lambda m, a: kept.append(a[0][0].clone())
         )
     else:
-        place: Place = ("residual", layer) if part is None else (part.kind, part.layer)
-        handle = module_at(model, place).register_forward_hook(
+        site, layer = ("residual", layer) if part is None else (part.kind, part.layer)
+        handle = model.modules(site)[layer].register_forward_hook(
             lambda m, a, out: kept.append(first(out)[0].clone())
         )
     with torch.no_grad():
@@ -103,7 +104,7 @@ def plain(model: LocalModel, prompt: str, hooks: list[tuple[Any, Any, bool]]) ->
 def test_every_ablation_equals_a_plain_forward(architecture: str, how: How) -> None:
     model = local(architecture)
     batch, other = model.batch(PROMPTS), model.batch(REFERENCE)
-    places: list[Place] = [("heads", 0), ("heads", 2), ("attention", 1), ("mlp", 3)]
+    places: list[Place] = [("head", 0), ("head", 2), ("attention", 1), ("mlp", 3)]
     places += [("residual", layer) for layer in LAYERS]
     at, _ = capture(model, other, places)
     filler = Filler(model, batch, Reference(other, at), how, 0)
@@ -133,9 +134,9 @@ def test_every_ablation_equals_a_plain_forward(architecture: str, how: How) -> N
 
                 before = part.kind == "head"
                 module = (
-                    projection(model, part.layer)
+                    model.output_projection(part.layer)
                     if before
-                    else module_at(model, (part.kind, part.layer))
+                    else model.modules(part.kind)[part.layer]
                 )
                 hooks.append((module, put, before))
             expected = plain(model, prompt, hooks)[10]
@@ -213,8 +214,8 @@ def test_noise_is_hardly_ever_supported() -> None:
             if seed % 2
             else (Part("head", seed % 4, seed // 4 % 4),)
         )
-        settings = Settings("mean", "logit_difference", 20, 512, seed)
-        found = analyse(model, prepare(model, pairs), subject, reference, settings, Silent())
+        args = AblateArgs(data="task:truth", component="mlp", how="mean", seed=seed)
+        found = analyse(model, prepare(model, pairs), subject, reference, args, Silent())
         supported += judge(found.evidence)[0] is Verdict.SUPPORTED
         assert found.evidence.unchanged < 1e-3
     assert supported <= 2
@@ -240,11 +241,11 @@ def test_a_planted_direction_is_needed_and_a_random_one_is_not() -> None:
     gain = getattr(model.final_norm, "weight", torch.ones(32))
     direction = torch.nn.functional.normalize(((weight[up] - weight[down]) * gain).detach(), dim=0)
     reference = [text for _, text in pairs[60:140]]
-    settings = Settings("mean", "logit_difference", 20, 512, 0)
+    args = AblateArgs(data="task:truth", component="mlp", how="mean")
     verdicts = [
         judge(
             analyse(
-                model, prepare(model, made), Directional(v, [3], 3), reference, settings, Silent()
+                model, prepare(model, made), Directional(v, [3], 3), reference, args, Silent()
             ).evidence
         )[0]
         for v in (direction, isotropic(32, 1, 9)[0])

@@ -22,7 +22,8 @@ from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.patching import patch  # noqa: E402
-from gadfly.tools.patching.analysis import Settings, analyse  # noqa: E402
+from gadfly.tools.patching.analysis import Analysis, analyse  # noqa: E402
+from gadfly.tools.patching.arguments import PatchArgs  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
 from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
@@ -66,25 +67,16 @@ def test_each_rule_decides_where_it_should(
     assert because in why
 
 
-def settings(**changed: Any) -> Settings:
-    usual = {
-        "site": "residual",
-        "metric": "logit_difference",
-        "denoising": True,
-        "noising": False,
-        "layers": [0, 1, 2, 3],
-        "max_rows": 512,
-        "seed": 0,
-    }
-    return Settings(**{**usual, **changed})
+def analysed(model: model_module.LocalModel, pairs: list[PromptPair], **changed: Any) -> Analysis:
+    args = PatchArgs(**{"data": "task:truth", "direction": "denoising", **changed})
+    return analyse(model, prepare(model, pairs), args, [0, 1, 2, 3], Silent())
 
 
 def test_noise_is_hardly_ever_supported() -> None:
     supported = 0
     for seed in range(40):
-        model = local("Qwen3", seed % 4)
-        prepared = prepare(model, noise_pairs(seed))
-        verdict, _ = judge(analyse(model, prepared, settings(seed=seed), Silent()).evidence)
+        found = analysed(local("Qwen3", seed % 4), noise_pairs(seed), seed=seed)
+        verdict, _ = judge(found.evidence)
         supported += verdict is Verdict.SUPPORTED
     assert supported <= 2
 
@@ -92,16 +84,14 @@ def test_noise_is_hardly_ever_supported() -> None:
 def test_identical_prompts_are_not_supported() -> None:
     model = local("Qwen3")
     pairs = [p.model_copy(update={"corrupt": p.clean}) for p in noise_pairs(0)]
-    analysis = analyse(model, prepare(model, pairs), settings(noising=True), Silent())
+    analysis = analysed(model, pairs, direction="both")
     assert judge(analysis.evidence)[0] is Verdict.NOT_SUPPORTED
     assert analysis.runs.gap.max() == 0
 
 
 @pytest.mark.parametrize("metric", ["logit_difference", "probability", "kl"])
 def test_the_last_layer_at_the_end_restores_everything(metric: str) -> None:
-    model = local("Llama")
-    prepared = prepare(model, noise_pairs(3))
-    analysis = analyse(model, prepared, settings(noising=True, metric=metric), Silent())
+    analysis = analysed(local("Llama"), noise_pairs(3), direction="both", metric=metric)
     assert analysis.denoising is not None
     assert analysis.noising is not None
     assert analysis.denoising.mean[-1] == pytest.approx(1, abs=1e-4)
@@ -212,9 +202,7 @@ def test_concurrent_callers_queue() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     model = local("Qwen3")
-    work = lambda seed: analyse(  # noqa: E731
-        model, prepare(model, noise_pairs(seed)), settings(), Silent()
-    ).main.mean.tolist()
+    work = lambda seed: analysed(model, noise_pairs(seed)).main.mean.tolist()  # noqa: E731
     alone = [work(seed) for seed in range(6)]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(work, range(6))) == alone

@@ -6,7 +6,7 @@
 - ``engine``      many ablations as rows of one batch
 - ``controls``    directions to compare a direction with
 - ``analysis``    one experiment; ``verdict``: when it supports a claim
-- ``report``      headline, table, figure; ``script`` writes the stand-alone repeat
+- ``report``      headline, table, figure, the stand-alone repeat
 """
 
 from __future__ import annotations

@@ -15,11 +15,13 @@ import numpy as np
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.ablation import controls
-from gadfly.tools.ablation.components import Component, name_of, others
-from gadfly.tools.ablation.engine import Change, Place, ablate_all, capture, place_of
-from gadfly.tools.ablation.fill import Filler, How, Reference, own, own_project
+from gadfly.tools.ablation.arguments import AblateArgs
+from gadfly.tools.ablation.components import Component, Place, name_of, others
+from gadfly.tools.ablation.engine import Change, ablate_all, capture
+from gadfly.tools.ablation.fill import Filler, Reference, own, own_project
 from gadfly.tools.ablation.verdict import Evidence, Family
 from gadfly.tools.forecast import forecast
+from gadfly.tools.generating import noting
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.analysis import prefers
 from gadfly.tools.patching.effects import Runs, scorer
@@ -43,17 +45,6 @@ class Directional:
 
 Subject = Component | Directional
 """What is ablated."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to measure."""
-
-    how: How
-    metric: str
-    controls: int
-    max_rows: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -92,124 +83,75 @@ def analyse(
     prepared: Prepared,
     subject: Subject,
     reference_prompts: Sequence[str],
-    settings: Settings,
+    args: AblateArgs,
     progress: Progress,
 ) -> Analysis:
     """Ablate the subject and its controls, each alone, on the clean prompts."""
     notes: list[str] = []
-    rivals: list[tuple[str, list[Component], bool]] = []
-    if isinstance(subject, tuple):
-        found, complete = others(model, subject, settings.controls, settings.seed)
-        kind = "heads" if subject[0].kind == "head" else "attention and MLP outputs"
-        rivals = [(f"other {kind}", found, complete)]
-    places = _places(model, subject, rivals)
+    rivals: list[Component] = []
+    complete = False
+    places: list[Place]
+    if isinstance(subject, Directional):
+        places = [("residual", layer) for layer in sorted({*subject.layers, subject.home})]
+    else:
+        rivals, complete = others(model, subject, args.controls, args.seed)
+        places = [part.place for each in (subject, *rivals) for part in each]
     at, clean_logits = capture(model, prepared.clean, places)
     _, corrupt_logits = capture(model, prepared.corrupt, [])
     batch = model.batch(reference_prompts)
     reference = Reference(batch, capture(model, batch, places)[0])
-    filler = Filler(model, prepared.clean, reference, settings.how, settings.seed)
-    groups: list[tuple[str, list[str], list[Change], bool]] = []
+    filler = Filler(model, prepared.clean, reference, args.fill, args.seed)
     first: Change
     unchanged: Change
     variance = None
+    # By the kind of controls: their names, and what each changes.
+    families: dict[str, tuple[list[str], list[Change]]] = {}
     if isinstance(subject, Directional):
         x = controls.usual(reference, subject.home)
         variance = controls.share(x, subject.direction)
-        sets, told = controls.directions(x, subject.direction, settings.controls, settings.seed)
+        sets, told = controls.directions(x, subject.direction, args.controls, args.seed)
         notes += told
         first = filler.project(subject.direction, subject.layers)
         unchanged = own_project(subject.direction, subject.layers, at)
-        groups = [
-            (
-                name,
-                [f"{name} {i + 1}" for i in range(len(members))],
-                [filler.project(each, subject.layers) for each in members],
-                False,
-            )
-            for name, members in sets.items()
-        ]
+        for name, members in sets.items():
+            names = [f"{name} {i + 1}" for i in range(len(members))]
+            families[name] = names, [filler.project(each, subject.layers) for each in members]
     else:
         first, unchanged = filler.swap(subject), own(model, subject, at)
-        groups = [
-            (name, [name_of(c) for c in members], [filler.swap(c) for c in members], complete)
-            for name, members, complete in rivals
-        ]
-    changes = [first, unchanged, *(change for _, _, some, _ in groups for change in some)]
-    score = scorer(settings.metric, prepared.answer, prepared.wrong, clean_logits)
+        kind = "heads" if subject[0].kind == "head" else "attention and MLP outputs"
+        swaps: list[Change] = [filler.swap(each) for each in rivals]
+        families[f"other {kind}"] = [name_of(each) for each in rivals], swaps
+    changes = [first, unchanged, *(change for _, some in families.values() for change in some)]
+    score = scorer(args.metric, prepared.answer, prepared.wrong, clean_logits)
     runs = Runs(_plain(score(clean_logits[None])[0]), _plain(score(corrupt_logits[None])[0]))
-    length = prepared.clean.ids.shape[1]
     forecast(
         model,
         "the ablations",
         len(changes) * prepared.clean.ids.numel(),
         progress,
-        at_once=settings.max_rows * length,
+        at_once=args.max_rows * prepared.clean.ids.shape[1],
     )
     with running(progress, "Ablating", len(changes)):
-        scores = _plain(
-            ablate_all(
-                model,
-                prepared.clean,
-                changes,
-                score,
-                max_rows=settings.max_rows,
-                on_done=progress.advance,
-                on_halved=lambda rows: notes.append(
-                    f"memory ran out: at most {rows} rows a forward were used"
-                ),
-            )
+        scores = ablate_all(
+            model,
+            prepared.clean,
+            changes,
+            score,
+            max_rows=args.max_rows,
+            on_done=progress.advance,
+            on_halved=noting(notes),
         )
-    moved = runs.clean - scores  # [changes, pairs]
-    measured, start = [], 2
-    for name, members, some, complete in groups:
-        measured.append(Group(name, members, moved[start : start + len(some)], complete))
+    moved = runs.clean - _plain(scores)  # [changes, pairs]
+    change, groups, start = moved[0], [], 2
+    for name, (names, some) in families.items():
+        groups.append(Group(name, names, moved[start : start + len(some)], complete))
         start += len(some)
-    dtype = model.dtype
-    noise = ties.noise(dtype, clean_logits, corrupt_logits)
+    seed, gap, noise = args.seed, runs.gap, ties.noise(model.dtype, clean_logits, corrupt_logits)
     right = prefers(clean_logits, prepared, noise)
-    evidence = _evidence(
-        runs,
-        right,
-        moved[0],
-        moved[1],
-        measured,
-        settings.seed,
-        noise,
-        SELF_PATCH_LIMIT.get(dtype, 0.1),
-    )
-    return Analysis(runs, right, moved[0], measured, evidence, noise, variance, notes)
-
-
-def _places(
-    model: LocalModel, subject: Subject, rivals: list[tuple[str, list[Component], bool]]
-) -> list[Place]:
-    """Where activations are needed: of the subject, of its controls, and for directions of the residual stream."""
-    if isinstance(subject, Directional):
-        return [("residual", layer) for layer in sorted({*subject.layers, subject.home})]
-    parts = [*subject, *(part for _, some, _ in rivals for each in some for part in each)]
-    return [place_of(part) for part in parts]
-
-
-def _plain(scores: Tensor) -> Array:
-    return np.asarray(scores.float().cpu().numpy(), dtype=np.float64)
-
-
-def _evidence(
-    runs: Runs,
-    right: Flags,
-    change: Array,
-    unchanged: Array,
-    groups: list[Group],
-    seed: int,
-    noise: float,
-    limit: float,
-) -> Evidence:
-    gap = runs.gap
-    scale = max(abs(float(gap.mean())), 1e-9)
-    return Evidence(
+    evidence = Evidence(
         pairs=len(gap),
-        unchanged=float(np.abs(unchanged).max()) / scale,
-        unchanged_limit=limit,
+        unchanged=float(np.abs(moved[1]).max()) / max(abs(float(gap.mean())), 1e-9),
+        unchanged_limit=SELF_PATCH_LIMIT.get(model.dtype, 0.1),
         gap=stats.mean_interval(gap, seed, noise),
         gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
         right=stats.wilson(int(right.sum()), len(right)),
@@ -217,6 +159,11 @@ def _evidence(
         interval=stats.ratio_interval(change, gap, seed, noise),
         families=[_family(group, change, gap, seed, noise) for group in groups],
     )
+    return Analysis(runs, right, change, groups, evidence, noise, variance, notes)
+
+
+def _plain(scores: Tensor) -> Array:
+    return np.asarray(scores.float().cpu().numpy(), dtype=np.float64)
 
 
 def _family(group: Group, change: Array, gap: Array, seed: int, noise: float) -> Family:

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-from gadfly.errors import ModelError, ToolInputError
-from gadfly.tools.model import PROJECTIONS, LocalModel
-
-if TYPE_CHECKING:
-    from torch import nn
+from gadfly.errors import ToolInputError
+from gadfly.tools.model import LocalModel
+from gadfly.tools.patching.sites import Site, port
 
 Kind = Literal["attention", "mlp", "head"]
+Place = tuple[Site, int]
+"""What is read or written at a layer: ``attention``, ``mlp``, ``head`` (what the heads write side by side) or
+``residual``, and the layer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,6 +36,15 @@ class Part:
         return (
             f"head {self.layer}.{self.head}" if self.kind == "head" else f"{self.kind} {self.layer}"
         )
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+        return self.kind, self.layer
+
+    def columns(self, model: LocalModel) -> slice:
+        """Its numbers among those of its place: all, or those of the head."""
+        return port(model, self.kind, self.layer).parts[self.head]
 
 
 Component = tuple[Part, ...]
@@ -98,22 +108,6 @@ def others(
         if len(found) == count:
             break
     return sorted(found), False
-
-
-def projection(model: LocalModel, layer: int) -> nn.Module:
-    """The attention's output projection, whose input is the heads side by side.
-
-    Raises:
-        ModelError: an architecture that names it otherwise.
-    """
-    found: nn.Module | None = model.output_projection(layer)
-    if found is not None:
-        return found
-    inside = ", ".join(name for name, _ in model.attentions[layer].named_children())
-    raise ModelError(
-        f"the heads of {model.name} cannot be told apart: its attention has none of {', '.join(PROJECTIONS)} "
-        f"but {inside}"
-    )
 
 
 def _head(model: LocalModel, text: str) -> Part:

@@ -10,18 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gadfly.tools.ablation.components import Part, projection
+from gadfly.tools.ablation.components import Part, Place
 from gadfly.tools.generating import in_parts
-from gadfly.tools.hooks import See, after, before, hooked
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.patching.sites import port
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-Place = tuple[str, int]
-"""What is read or written at a layer: ``attention``, ``mlp``, ``heads`` or ``residual``, and the layer."""
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -43,27 +41,6 @@ class Project:
 Change = Swap | Project
 
 
-def module_at(model: LocalModel, place: Place) -> nn.Module:
-    """The module that is hooked: for heads the output projection, whose input is meant."""
-    site, layer = place
-    if site == "heads":
-        return projection(model, layer)
-    return model.modules(site)[layer]
-
-
-def place_of(part: Part) -> Place:
-    """Where a part is written."""
-    return ("heads" if part.kind == "head" else part.kind), part.layer
-
-
-def columns(model: LocalModel, part: Part, width: int) -> slice:
-    """The numbers of a part among the ``width`` at its place: all, or those of the head."""
-    if part.kind != "head":
-        return slice(0, width)
-    size = width // model.heads
-    return slice(part.head * size, (part.head + 1) * size)
-
-
 def capture(
     model: LocalModel, batch: Batch, places: Sequence[Place]
 ) -> tuple[dict[Place, Tensor], Tensor]:
@@ -74,16 +51,10 @@ def capture(
         # Copies go where the logits are: layers may be on several devices.
         kept[place] = hidden.to(model.device, copy=True)
 
-    with (
-        model.working(),
-        hooked([_hook(model, p, partial(keep, p)) for p in dict.fromkeys(places)]),
-    ):
+    looks = [port(model, *place).hook(partial(keep, place)) for place in dict.fromkeys(places)]
+    with model.working(), hooked(looks):
         logits = model.forward(batch)
     return kept, logits
-
-
-def _hook(model: LocalModel, place: Place, see: See) -> Any:
-    return (before if place[0] == "heads" else after)(module_at(model, place), see)
 
 
 def ablate_all(
@@ -124,31 +95,28 @@ def ablate_all(
 @contextmanager
 def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iterator[None]:
     """Hooks under which the i-th group of ``prompts`` rows undergoes the i-th change."""
-    swaps: dict[Place, list[tuple[slice, Part, Tensor]]] = {}
+    swaps: dict[Place, list[tuple[slice, slice, Tensor]]] = {}
     projections: dict[int, list[tuple[slice, Tensor, Tensor]]] = {}
     for number, change in enumerate(changes):
         rows = slice(number * prompts, (number + 1) * prompts)
         if isinstance(change, Swap):
             for part, value in change.values.items():
-                swaps.setdefault(place_of(part), []).append((rows, part, value))
+                swaps.setdefault(part.place, []).append((rows, part.columns(model), value))
         else:
             for layer, target in change.coordinates.items():
                 projections.setdefault(layer, []).append((rows, change.direction, target))
-    handles = []
     with model.working():
-        handles += [_hook(model, at, _overwrite(model, items)) for at, items in swaps.items()]
+        handles = [port(model, *at).hook(_overwrite(items)) for at, items in swaps.items()]
         handles += [after(model.blocks[i], _set(lines)) for i, lines in projections.items()]
         with hooked(handles):
             yield
 
 
-def _overwrite(
-    model: LocalModel, items: list[tuple[slice, Part, Tensor]]
-) -> Callable[[Tensor], Tensor]:
+def _overwrite(items: list[tuple[slice, slice, Tensor]]) -> Callable[[Tensor], Tensor]:
     def change(hidden: Tensor) -> Tensor:
         hidden = hidden.clone()
-        for rows, part, value in items:
-            hidden[rows, :, columns(model, part, hidden.shape[-1])] = value.to(hidden)
+        for rows, columns, value in items:
+            hidden[rows, :, columns] = value.to(hidden)
         return hidden
 
     return change

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from gadfly.tools.ablation.components import Component, Part
-from gadfly.tools.ablation.engine import Place, Project, Swap, columns, place_of
+from gadfly.tools.ablation.components import Component, Part, Place
+from gadfly.tools.ablation.engine import Project, Swap
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class Filler:
         return Project(direction, {layer: self._coordinate(direction, layer) for layer in layers})
 
     def _part(self, part: Part) -> Tensor:
-        there = self._reference.at[place_of(part)]
-        return self._filled(there[..., columns(self._model, part, there.shape[-1])])
+        return self._filled(self._reference.at[part.place][..., part.columns(self._model)])
 
     def _coordinate(self, direction: Tensor, layer: int) -> Tensor:
         import torch
@@ -70,7 +69,8 @@ class Filler:
             return there.new_zeros(shape)
         if self._how == "resample":
             return there[self._row, self._column]
-        first, rest = _first(self._reference.batch), _rest(self._reference.batch)
+        first = _first(self._reference.batch)
+        rest = self._reference.batch.mask.bool() & ~first
         beginning = there[first].float().mean(0).to(there.dtype)
         # Prompts of one token have nothing but a beginning.
         usual = there[rest].float().mean(0).to(there.dtype) if rest.any() else beginning
@@ -81,29 +81,18 @@ class Filler:
 
 def own(model: LocalModel, component: Component, at: dict[Place, Tensor]) -> Swap:
     """The component replaced by itself: what the engine must leave unchanged."""
-    values = {}
-    for part in component:
-        there = at[place_of(part)]
-        values[part] = there[..., columns(model, part, there.shape[-1])]
-    return Swap(values)
+    return Swap({part: at[part.place][..., part.columns(model)] for part in component})
 
 
 def own_project(direction: Tensor, layers: list[int], at: dict[Place, Tensor]) -> Project:
     """The direction's coordinate replaced by itself."""
-    found = {}
-    for layer in layers:
-        there = at["residual", layer].float()
-        found[layer] = there @ direction.to(there.device)
-    return Project(direction, found)
+    there = {layer: at["residual", layer].float() for layer in layers}
+    return Project(direction, {i: x @ direction.to(x.device) for i, x in there.items()})
 
 
 def _first(batch: Batch) -> Tensor:
     """True at each row's first token, [rows, tokens]."""
     return (batch.mask.cumsum(-1) == 1) & batch.mask.bool()
-
-
-def _rest(batch: Batch) -> Tensor:
-    return batch.mask.bool() & ~_first(batch)
 
 
 def donors(batch: Batch, reference: Batch, seed: int) -> tuple[Tensor, Tensor]:

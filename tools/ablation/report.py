@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, stats, telling, ties, vectors
-from gadfly.tools.ablation.analysis import Analysis, Directional, Group, Settings, Subject, analyse
+from gadfly.tools import figures, scripting, stats, telling, ties, vectors
+from gadfly.tools.ablation.analysis import Analysis, Directional, Group, Subject, analyse
 from gadfly.tools.ablation.arguments import AblateArgs, AblateResult
 from gadfly.tools.ablation.components import chosen, name_of
-from gadfly.tools.ablation.script import script
+from gadfly.tools.ablation.fill import donors
 from gadfly.tools.ablation.verdict import judge
-from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.metrics import title
-from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
+from gadfly.tools.model import LocalModel
+from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.records import read
 from gadfly.tools.steering.source import load_for, origin_notes
 
 if TYPE_CHECKING:
     from gadfly.tools.demo.behaviours import Behaviour
-    from gadfly.tools.model import LocalModel
     from gadfly.tools.stats import Array
 
 _ROWS = 12
@@ -43,23 +43,50 @@ def run(args: AblateArgs, context: Context) -> AblateResult:
     model = context.model(args)
     subject, told = _subject(model, args)
     prepared = prepare(model, pairs)
-    settings = Settings(args.fill, args.metric, args.controls, args.max_rows, args.seed)
-    a = analyse(model, prepared, subject, reference, settings, context.progress)
-    verdict, why = judge(a.evidence)
+    a = analyse(model, prepared, subject, reference, args, context.progress)
+    e, gap = a.evidence, a.runs.gap.mean()
+    verdict, why = judge(e)
     folder = context.artifacts()
     _save(folder, a, subject, model)
+    strongest: dict[str, float] = {}
+    for family in e.families:
+        key = _key(family.name)
+        strongest[f"strongest_of_{key}"] = family.strongest
+        strongest[f"p_{key}"] = family.p
+        strongest[f"count_of_{key}"] = family.count
+    families: dict[str, telling.Measured] = {}
+    for group in a.groups:
+        if len(group.members):
+            effects = _effects(a, group)
+            families[_key(group.name)] = effects.mean(), np.percentile(effects, [2.5, 97.5])
     return AblateResult(
         headline=_headline(a, args, subject),
         verdict=verdict,
         why=why,
-        values=_values(a),
-        controls=_controls(a),
+        # Effects are shares of the difference between clean and corrupt.
+        values=telling.values(
+            effect=(e.effect, e.interval),
+            pairs=e.pairs,
+            **strongest,
+            gap=(gap, e.gap),
+            clean_metric=a.runs.clean.mean(),
+            ablated_metric=(a.runs.clean - a.change).mean(),
+            corrupt_metric=a.runs.corrupt.mean(),
+            clean_accuracy=a.clean_right.mean(),
+            unchanged=e.unchanged,
+            variance_share=a.variance,
+        ),
+        controls=telling.controls(
+            {**dict.fromkeys(families, _FAMILY), **_MEANINGS},
+            **families,
+            unchanged=e.unchanged,
+            gap=(gap, e.gap),
+            clean_accuracy=(a.clean_right.mean(), e.right),
+        ),
         table=_table(a, subject, args.seed),
         figures=_figures(folder, a, subject, args, model),
         notes=[*notes, *told, *a.notes],
-        reproduce=script(
-            model, args, pairs, prepared, subject, reference, str(folder), a.evidence.effect
-        ),
+        reproduce=_script(model, args, pairs, prepared, subject, reference, str(folder), e.effect),
     )
 
 
@@ -117,29 +144,6 @@ def _name(subject: Subject) -> str:
     return f"the direction after layers {told}"
 
 
-def _values(a: Analysis) -> dict[str, float]:
-    """The numbers that a receipt may cite. Effects are shares of the difference between clean and corrupt."""
-    e = a.evidence
-    families: dict[str, float] = {}
-    for family in e.families:
-        key = _key(family.name)
-        families[f"strongest_of_{key}"] = family.strongest
-        families[f"p_{key}"] = family.p
-        families[f"count_of_{key}"] = family.count
-    return telling.values(
-        effect=(e.effect, e.interval),
-        pairs=e.pairs,
-        **families,
-        gap=(a.runs.gap.mean(), e.gap),
-        clean_metric=a.runs.clean.mean(),
-        ablated_metric=(a.runs.clean - a.change).mean(),
-        corrupt_metric=a.runs.corrupt.mean(),
-        clean_accuracy=a.clean_right.mean(),
-        unchanged=e.unchanged,
-        variance_share=a.variance,
-    )
-
-
 def _key(family: str) -> str:
     return family.replace(" ", "_").lower()
 
@@ -171,22 +175,6 @@ def _effects(a: Analysis, group: Group) -> Array:
     return found
 
 
-def _controls(a: Analysis) -> list[Control]:
-    e = a.evidence
-    families: dict[str, telling.Measured] = {}
-    for group in a.groups:
-        if len(group.members):
-            effects = _effects(a, group)
-            families[_key(group.name)] = effects.mean(), np.percentile(effects, [2.5, 97.5])
-    return telling.controls(
-        {**dict.fromkeys(families, _FAMILY), **_MEANINGS},
-        **families,
-        unchanged=e.unchanged,
-        gap=(a.runs.gap.mean(), e.gap),
-        clean_accuracy=(a.clean_right.mean(), e.right),
-    )
-
-
 def _table(a: Analysis, subject: Subject, seed: int) -> Table:
     """The subject and the strongest controls; all are in an artifact."""
     rivals = [
@@ -209,8 +197,7 @@ def _table(a: Analysis, subject: Subject, seed: int) -> Table:
 
 def _save(folder: Path, a: Analysis, subject: Subject, model: LocalModel) -> None:
     if isinstance(subject, Directional):
-        weights = model.weights
-        found = vectors.Vector(subject.direction, subject.home, "residual", weights, "ablate")
+        found = vectors.Vector(subject.direction, subject.home, "residual", model.weights, "ablate")
         vectors.save(folder / "direction.safetensors", found)
     data = {
         "clean": a.runs.clean.tolist(),
@@ -244,3 +231,47 @@ def _figures(
         [figures.Level("this one", a.evidence.effect)],
     )
     return [figures.draw(folder, "ablate", chart)]
+
+
+def _script(
+    model: LocalModel,
+    args: AblateArgs,
+    pairs: Sequence[PromptPair],
+    prepared: Prepared,
+    subject: Subject,
+    reference: Sequence[str],
+    folder: str,
+    expected: float,
+) -> str:
+    """Recomputes the effect over all pairs: it reads the reference prompts again, makes the replacement anew, and runs
+    one forward a prompt."""
+    batch = model.batch(reference)
+    row, column = donors(prepared.clean, batch, args.seed)
+    width, other = prepared.clean.ids.shape[1], batch.ids.shape[1]
+    listed = []
+    for i, pair in enumerate(pairs):
+        item: dict[str, object] = {"clean": pair.clean, "corrupt": pair.corrupt}
+        item |= {"answer": int(prepared.answer[i]), "wrong": int(prepared.wrong[i])}
+        if args.fill == "resample":
+            length = prepared.clean.lengths[i]
+            donor = int(row[i, -1])
+            item["donor"] = reference[donor]
+            padding = other - batch.lengths[donor]
+            item["takes"] = [int(c) - padding for c in column[i, width - length :]]
+        listed.append(item)
+    if isinstance(subject, Directional):
+        parts: list[tuple[str, int, int]] = [("residual", layer, -1) for layer in subject.layers]
+    else:
+        parts = [(part.kind, part.layer, part.head) for part in subject]
+    return scripting.script(
+        model,
+        "ablation",
+        metric_function=scripting.metric_function(args.metric),
+        folder=folder,
+        how=args.fill,
+        heads=model.heads if args.component == "head" else 1,
+        parts=parts,
+        pairs=listed,
+        reference=list(reference) if args.fill == "mean" else [],
+        expected=expected,
+    )

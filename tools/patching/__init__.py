@@ -9,7 +9,7 @@
 - ``effects``   metric, normalisation, intervals
 - ``analysis``  one experiment: runs, sweeps, placebo, self-patch, the mediating cell
 - ``verdict``   when it supports a claim
-- ``report``    headline, table, controls, artifacts; ``script`` writes the stand-alone repeat
+- ``report``    headline, table, controls, artifacts, the stand-alone repeat
 """
 
 from __future__ import annotations

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gadfly.tools import figures, telling, ties
-from gadfly.tools.contract import Context, Control, Figure, Table
+from gadfly.tools import figures, scripting, telling, ties
+from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.metrics import title
-from gadfly.tools.patching.analysis import Analysis, Settings, analyse
+from gadfly.tools.model import LocalModel
+from gadfly.tools.patching.analysis import Analysis, analyse
 from gadfly.tools.patching.arguments import PatchArgs, PatchResult
 from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
-from gadfly.tools.patching.script import script
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 from gadfly.tools.records import read
 
 if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
     from gadfly.tools.patching.effects import Effects
     from gadfly.tools.stats import Array
 
@@ -38,43 +37,50 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     pairs = read(args, PromptPair, lambda task: of_task(task, args.n, args.seed))
     model = context.model(args)
-    settings = Settings(
-        site=args.site,
-        metric=args.metric,
-        denoising=args.direction in ("denoising", "both"),
-        noising=args.direction in ("noising", "both"),
-        layers=_layers(args.layers, model),
-        max_rows=args.max_rows,
-        seed=args.seed,
-        through=tuple(args.through or ()),
-        method=args.method,
-        check=args.check,
-    )
+    for layer in args.layers or []:
+        model.check_layer(layer)
+    layers = sorted(set(range(model.num_layers) if args.layers is None else args.layers))
     prepared = prepare(model, pairs, by=_by(args, pairs, model), parts=_parts(args, model))
-    analysis = analyse(model, prepared, settings, context.progress)
-    verdict, why = judge(analysis.evidence)
+    a = analyse(model, prepared, args, layers, context.progress)
+    e = a.evidence
+    verdict, why = judge(e)
     folder = context.artifacts()
-    _save(folder, analysis, args)
-    values = _values(analysis)
+    _save(folder, a, args)
+    until = _carried_until(a)
     return PatchResult(
-        headline=_headline(analysis, args, values),
+        headline=_headline(a, args, until),
         verdict=verdict,
         why=why,
-        values=values,
-        controls=_controls(analysis),
-        table=_table(analysis),
-        figures=_figures(folder, analysis, args, model),
-        notes=[*analysis.notes, *_about_estimate(analysis, args)],
-        reproduce="" if args.through else script(model, args, pairs, analysis),
+        # ``mediator`` is the cell that the verdict is about.
+        values=telling.values(
+            mediator_layer=a.cells[a.chosen].layer,
+            mediator_effect=(e.effect, e.interval),
+            pairs=e.pairs,
+            placebo_effect=e.placebo,
+            mediator_q=e.q,
+            gap=(a.runs.gap.mean(), e.gap),
+            clean_metric=a.runs.clean.mean(),
+            corrupt_metric=a.runs.corrupt.mean(),
+            clean_accuracy=a.clean_right.mean(),
+            self_patch=e.self_patch,
+            mediator_denoising=None if a.denoising is None else a.denoising.mean[a.chosen],
+            mediator_noising=None if a.noising is None else a.noising.mean[a.chosen],
+            source_until_layer=until,
+            estimate_agreement=None if a.estimated is None else a.estimated.agreement,
+            cells_checked=None if a.estimated is None else len(a.cells),
+        ),
+        controls=telling.controls(
+            _MEANINGS,
+            placebo=(e.placebo, a.placebo.interval[a.chosen]),
+            self_patch=e.self_patch,
+            gap=(a.runs.gap.mean(), e.gap),
+            clean_accuracy=(a.clean_right.mean(), e.right),
+        ),
+        table=_table(a),
+        figures=_figures(folder, a, args, model),
+        notes=[*a.notes, *_about_estimate(a, args)],
+        reproduce="" if args.through else _script(model, args, pairs, a),
     )
-
-
-def _layers(wanted: list[int] | None, model: LocalModel) -> list[int]:
-    if wanted is None:
-        return list(range(model.num_layers))
-    for layer in wanted:
-        model.check_layer(layer)
-    return sorted(set(wanted))
 
 
 def _by(args: PatchArgs, pairs: list[PromptPair], model: LocalModel) -> str:
@@ -93,28 +99,6 @@ def _parts(args: PatchArgs, model: LocalModel) -> list[str]:
         return []
     count = len(ports(model, args.site)[0].parts)
     return [part_label(model, args.site, part) for part in range(count)]
-
-
-def _values(a: Analysis) -> dict[str, float]:
-    """The numbers that a receipt may cite. ``mediator`` is the cell that the verdict is about."""
-    e = a.evidence
-    return telling.values(
-        mediator_layer=a.cells[a.chosen].layer,
-        mediator_effect=(e.effect, e.interval),
-        pairs=e.pairs,
-        placebo_effect=e.placebo,
-        mediator_q=e.q,
-        gap=(a.runs.gap.mean(), e.gap),
-        clean_metric=a.runs.clean.mean(),
-        corrupt_metric=a.runs.corrupt.mean(),
-        clean_accuracy=a.clean_right.mean(),
-        self_patch=e.self_patch,
-        mediator_denoising=None if a.denoising is None else a.denoising.mean[a.chosen],
-        mediator_noising=None if a.noising is None else a.noising.mean[a.chosen],
-        source_until_layer=_carried_until(a),
-        estimate_agreement=None if a.estimated is None else a.estimated.agreement,
-        cells_checked=None if a.estimated is None else len(a.cells),
-    )
 
 
 def _about_estimate(a: Analysis, args: PatchArgs) -> list[str]:
@@ -138,12 +122,12 @@ def _carried_until(a: Analysis) -> int | None:
     return a.layers[int(strong[-1])] if len(strong) else None
 
 
-def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
+def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     e = a.evidence
     name = title(args.metric)
     if not e.has_gap:
         return (
-            f"Clean and corrupt differ by {values['gap']:.3g} {e.gap:.3g} in {name} ({e.pairs} pairs): "
+            f"Clean and corrupt differ by {a.runs.gap.mean():.3g} {e.gap:.3g} in {name} ({e.pairs} pairs): "
             "there is no behaviour to localise."
         )
     layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
@@ -154,28 +138,14 @@ def _headline(a: Analysis, args: PatchArgs, values: dict[str, float]) -> str:
         name_of = "residual stream" if args.site == "residual" else f"{args.site} output"
         where = f"the {name_of} after layer {layer} at {target.label!r}"
     verb = "restores" if a.denoising is not None else "removes"
-    source = values.get("source_until_layer")
-    until = (
-        f"; the tokens that differ carry at least half of it up to layer {source:.0f}"
-        if source is not None
-        else ""
-    )
+    far = ""
+    if until is not None:
+        far = f"; the tokens that differ carry at least half of it up to layer {until}"
     if args.through:
         where += f", along its direct path to {', '.join(args.through)},"
     return (
         f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} "
-        f"between clean and corrupt ({e.pairs} pairs){until}."
-    )
-
-
-def _controls(a: Analysis) -> list[Control]:
-    e = a.evidence
-    return telling.controls(
-        _MEANINGS,
-        placebo=(e.placebo, a.placebo.interval[a.chosen]),
-        self_patch=e.self_patch,
-        gap=(a.runs.gap.mean(), e.gap),
-        clean_accuracy=(a.clean_right.mean(), e.right),
+        f"between clean and corrupt ({e.pairs} pairs){far}."
     )
 
 
@@ -254,3 +224,34 @@ def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> l
         numbers=True,
     )
     return [figures.draw(folder, "patch", chart)]
+
+
+def _script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analysis) -> str:
+    """Recomputes the mediating cell's mean effect over all pairs the slow and obvious way, one forward a pair."""
+    layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
+    mask = target.mask.cpu()
+    listed: list[dict[str, object]] = []
+    for row, pair in enumerate(pairs):
+        padding = mask.shape[1] - len(model.ids(pair.clean))
+        positions = [int(p) - padding for p in mask[row].nonzero().squeeze(-1)]
+        ids = {name: model.answer_id(getattr(pair, name)) for name in ("answer", "wrong")}
+        if positions:
+            listed.append(
+                {"clean": pair.clean, "corrupt": pair.corrupt, **ids, "positions": positions}
+            )
+    port = ports(model, args.site)[layer]
+    part = port.parts[target.part or 0]
+    return scripting.script(
+        model,
+        "patching",
+        metric_function=scripting.metric_function(args.metric),
+        module=next(n for n, each in model.module.named_modules() if each is port.module),
+        entering=port.entering,
+        start=part.start,
+        stop=part.stop,
+        layer=layer,
+        site=args.site,
+        denoising=a.denoising is not None,
+        pairs=listed,
+        expected=float(a.main.mean[a.chosen]),
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gadfly.errors import ModelError
 from gadfly.tools.hooks import See, after, before
-from gadfly.tools.model import LocalModel
+from gadfly.tools.model import PROJECTIONS, LocalModel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,14 +36,8 @@ class Port:
 
 
 def ports(model: LocalModel, site: Site) -> list[Port]:
-    """The port of every layer.
-
-    Raises:
-        ModelError: the attention of this architecture has no projection that is known here.
-    """
-    if site not in HEADS:
-        return [Port(module) for module in model.modules(site)]
-    return [_head_port(model, layer, site) for layer in range(model.num_layers)]
+    """The port of every layer. Raises as :func:`port`."""
+    return [port(model, site, layer) for layer in range(model.num_layers)]
 
 
 def part_label(model: LocalModel, site: Site, part: int) -> str:
@@ -55,11 +49,21 @@ def part_label(model: LocalModel, site: Site, part: int) -> str:
     return f"kv head {part} (heads {part * share}-{(part + 1) * share - 1})"
 
 
-def _head_port(model: LocalModel, layer: int, site: Site) -> Port:
+def port(model: LocalModel, site: Site, layer: int) -> Port:
+    """The port of one layer.
+
+    Raises:
+        ModelError: the attention of this architecture has no projection that is known here.
+    """
+    if site not in HEADS:
+        return Port(model.modules(site)[layer])
     attention: Any = model.attentions[layer]
     heads, name, out = model.heads, model.name, model.output_projection(layer)
     if out is None:
-        raise ModelError(f"the attention of {name} has no output projection that is known here")
+        inside = ", ".join(child for child, _ in attention.named_children())
+        raise ModelError(
+            f"the heads of {name} cannot be told apart: its attention has none of {', '.join(PROJECTIONS)} but {inside}"
+        )
     size = _features(out)[0] // heads
     if site == "head":
         return Port(out, entering=True, parts=_slices(heads, size, 0, size))
