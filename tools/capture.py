@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools.forecast import forecast
+from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.rows import portions
@@ -91,56 +92,24 @@ def capture(
     rows = [model.ids(text) for text in texts]
     layers = torch.empty(len(modules), len(texts), model.hidden_size)
     embedding = torch.empty(len(texts), model.hidden_size)
+
+    def part(some: list[int]) -> None:
+        batch = model.batch([texts[i] for i in some])
+        kept: dict[int, Tensor] = {}  # taken from the device once, at the end
+
+        def keep(index: int, how: Reduce, hidden: Tensor) -> None:
+            kept[index] = how(hidden, batch).float().to(model.device)
+
+        with model.working():
+            handles = [after(m, partial(keep, i, reduce)) for i, m in enumerate(modules)]
+            with hooked([*handles, before(model.blocks[0], partial(keep, -1, mean))]):
+                model.forward(batch)
+        embedding[some] = kept.pop(-1).cpu()
+        layers[:, some] = torch.stack([kept[i] for i in range(len(modules))]).cpu()
+        progress.advance(len(some))
+
     forecast(model, label.lower(), sum(map(len, rows)), progress, at_once=max_tokens)
     with running(progress, label, len(texts)):
         for some in portions([len(row) for row in rows], max_tokens):
-            _one(model, [texts[i] for i in some], some, reduce, modules, layers, embedding)
-            progress.advance(len(some))
+            in_parts(some, len(some), part, lambda _: None)
     return Captured(layers, embedding, [len(row) for row in rows])
-
-
-def _one(
-    model: LocalModel,
-    texts: list[str],
-    places: list[int],
-    reduce: Reduce,
-    modules: Sequence[Any],
-    layers: Tensor,
-    embedding: Tensor,
-) -> None:
-    import torch
-
-    try:
-        kept, first = _forward(model, texts, reduce, modules)
-    except torch.cuda.OutOfMemoryError:
-        if len(texts) == 1:
-            raise
-        torch.cuda.empty_cache()
-        half = len(texts) // 2
-        _one(model, texts[:half], places[:half], reduce, modules, layers, embedding)
-        _one(model, texts[half:], places[half:], reduce, modules, layers, embedding)
-        return
-    layers[:, places] = kept
-    embedding[places] = first
-
-
-def _forward(
-    model: LocalModel, texts: list[str], reduce: Reduce, modules: Sequence[Any]
-) -> tuple[Tensor, Tensor]:
-    import torch
-
-    batch = model.batch(texts)
-    kept: dict[int, Tensor] = {}
-    first: list[Tensor] = []
-
-    def keep(index: int, hidden: Tensor) -> None:
-        kept[index] = reduce(hidden, batch).float().to(model.device)
-
-    def embedded(hidden: Tensor) -> None:
-        first.append(mean(hidden, batch).float())
-
-    with model.working():
-        handles = [after(m, partial(keep, i)) for i, m in enumerate(modules)]
-        with hooked([*handles, before(model.blocks[0], embedded)]):
-            model.forward(batch)
-    return torch.stack([kept[i] for i in range(len(modules))]).cpu(), first[0].cpu()

@@ -51,8 +51,10 @@ def capture(
         # Copies go where the logits are: layers may be on several devices.
         kept[place] = hidden.to(model.device, copy=True)
 
-    looks = [port(model, *place).hook(partial(keep, place)) for place in dict.fromkeys(places)]
-    with model.working(), hooked(looks):
+    with (
+        model.working(),
+        hooked(port(model, *place).hook(partial(keep, place)) for place in dict.fromkeys(places)),
+    ):
         logits = model.forward(batch)
     return kept, logits
 

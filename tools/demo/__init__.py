@@ -1,14 +1,12 @@
 """The demo model: a small transformer with behaviours that are known, shipped with the package.
 
-- ``words``       the word lists (names, capitals, adjectives, number words, ...)
+- ``words``       the words (names, capitals, adjectives, ...) and the sentences that they stand in
 - ``pairs``       what a prompt pair is, and templates that know which token is which
 - ``builders``    one function per behaviour: a random clean/corrupt pair of it
 - ``behaviours``  the registry that other tools read: prompts, pairs, labels, keywords
 - ``language``    the training mixture: behaviours and filler text
-- ``tokenizer``   the word-level tokenizer
-- ``train``       ``python -m gadfly.tools.demo.train`` makes ``model/``
-- ``evaluate``    held-out accuracy and logit difference of a model folder
-- ``card``        the README.md beside the weights, written from the measured numbers
+- ``train``       ``python -m gadfly.tools.demo.train`` makes ``model/``: tokenizer, weights, card
+- ``evaluate``    held-out accuracy and logit difference of a model folder, and the README.md that tells them
 
 Nothing heavy is imported here, and ``behaviours`` needs the standard library only.
 """

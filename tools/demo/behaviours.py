@@ -9,13 +9,12 @@ measured by ``evaluate`` and written on the card.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 
 from gadfly.errors import ToolInputError
+from gadfly.tables import table
 from gadfly.tools.demo import builders
 from gadfly.tools.demo.pairs import Example, Pair, Split
 
@@ -96,7 +95,7 @@ class Behaviour:
 
 def _read() -> dict[str, Behaviour]:
     """The behaviours of ``behaviours.toml``, each with the builder of its name."""
-    found = tomllib.loads(Path(__file__).with_name("behaviours.toml").read_text(encoding="utf-8"))
+    found = table(__file__)
     return {
         name: Behaviour(
             name=name,

@@ -3,14 +3,13 @@
 Each takes a random generator, the split and a *side* (0 or 1): behaviours with a label return a
 pair whose clean prompt has that label, so that callers can balance classes. What a behaviour means
 and how it is described to other tools is in ``behaviours``; positions and splits are in ``pairs``,
-the sentences in ``templates``.
+words and sentences in ``words``.
 """
 
 from __future__ import annotations
 
 from random import Random
 
-from gadfly.tools.demo import templates as t
 from gadfly.tools.demo import words as w
 from gadfly.tools.demo.pairs import (
     BOS_TOKENS,
@@ -37,7 +36,7 @@ def _free(rng: Random) -> dict[str, str]:
 
 def indirect_object(rng: Random, split: Split, side: int) -> Pair:
     """Side 1: the indirect object is named first. Corrupt: the other name is the giver."""
-    template = rng.choice(t.INDIRECT_OBJECT)
+    template = rng.choice(w.INDIRECT_OBJECT)
     first, second = ("{IO}", "{S1}") if side else ("{S1}", "{IO}")
     template = template.replace("{N1}", first).replace("{N2}", second)
     io, recipient = pick(rng, w.NAMES)
@@ -56,10 +55,10 @@ def indirect_object(rng: Random, split: Split, side: int) -> Pair:
 
 def capital_of(rng: Random, split: Split, _side: int) -> Pair:
     """Country to capital and back. Corrupt: another country (or capital) in the same sentence."""
-    number, template = pick(rng, t.CAPITAL_OF)
+    number, template = pick(rng, w.CAPITAL_OF)
     allowed = [i for i in range(len(w.CAPITALS)) if in_latin(split, number, i)]
     one, other = (w.CAPITALS[i] for i in rng.sample(allowed, 2))
-    ask, told = (1, 0) if number >= t.CAPITAL_REVERSED else (0, 1)
+    ask, told = (1, 0) if number >= w.CAPITAL_REVERSED else (0, 1)
     return make_pair(
         template,
         shared=_free(rng),
@@ -73,8 +72,8 @@ def capital_of(rng: Random, split: Split, _side: int) -> Pair:
 
 def sentiment(rng: Random, split: Split, side: int) -> Pair:
     """Side 1: a good review. Corrupt: both adjectives of the opposite valence."""
-    number, template = pick(rng, t.SENTIMENT)
-    denied = number >= t.SENTIMENT_DENIED
+    number, template = pick(rng, w.SENTIMENT)
+    denied = number >= w.SENTIMENT_DENIED
     size, count = w.VALENCE_CLUSTER, len(w.POSITIVE)
     one = rng.randrange(count)
     other = partner(rng, split, one, count, size)
@@ -102,7 +101,7 @@ def induction(rng: Random, _split: Split, _side: int) -> Pair:
     The sequence is fresh in every call, so both splits are the same here. Clean and corrupt hold
     the same words: which of them occur does not tell the answer, only their order does.
     """
-    length = rng.randint(*t.INDUCTION_LENGTHS)
+    length = rng.randint(*w.INDUCTION_LENGTHS)
     sequence = rng.sample(w.POOL, length)
     while True:
         a, c = rng.sample(range(length - 1), 2)
@@ -122,7 +121,7 @@ def succession(rng: Random, split: Split, _side: int) -> Pair:
     """What comes next in a counted series. Corrupt: another place in the same series."""
     ends: list[int] = []
     while len(ends) < 2:  # a short series may have a single held-out place in this template
-        number, (template, run, between) = pick(rng, t.SUCCESSION)
+        number, (template, run, between) = pick(rng, w.SUCCESSION)
         base, (series, cyclic) = pick(rng, w.SERIES)
         first, last = (0, len(series)) if cyclic else (run - 1, len(series) - 1)
         ends = [i for i in range(first, last) if in_latin(split, number, base + i)]
@@ -145,7 +144,7 @@ def succession(rng: Random, split: Split, _side: int) -> Pair:
 
 def agreement(rng: Random, split: Split, side: int) -> Pair:
     """Side 1: a plural subject, with a noun of either number in between. Corrupt: its number."""
-    template, one, many = rng.choice(t.AGREEMENT)
+    template, one, many = rng.choice(w.AGREEMENT)
     subject, forms = pick(rng, w.NOUNS)
     between = w.NOUNS[partner(rng, split, subject, len(w.NOUNS), w.NOUN_CLUSTER)]
     verbs = (one, many)
@@ -163,7 +162,7 @@ def agreement(rng: Random, split: Split, side: int) -> Pair:
 
 def pronoun(rng: Random, split: Split, side: int) -> Pair:
     """Side 1: a girl's name. Corrupt: a boy's name, and the other way round."""
-    number, template = pick(rng, t.PRONOUN)
+    number, template = pick(rng, w.PRONOUN)
     allowed = [name for i, name in enumerate(w.NAMES) if in_latin(split, number, i)]
     girl = rng.choice([name for name in allowed if name in w.FEMALE])
     boy = rng.choice([name for name in allowed if name not in w.FEMALE])
@@ -185,7 +184,7 @@ def truth(rng: Random, split: Split, side: int) -> Pair:
 
     Held out twice: the country never met this template in training, nor this wrong city at all.
     """
-    number, template = pick(rng, t.TRUTH)
+    number, template = pick(rng, w.TRUTH)
     allowed = [i for i in range(len(w.CAPITALS)) if in_latin(split, number, i)]
     index = rng.choice(allowed)
     country, city = w.CAPITALS[index]

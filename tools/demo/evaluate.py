@@ -1,22 +1,29 @@
-"""How well a model folder does on each behaviour, on prompts held out of its training.
+"""How well a model folder does on each behaviour, on prompts held out of its training; and its card, which says so.
 
 ``python -m gadfly.tools.demo.evaluate [DIR] [--n N] [--seed S]`` prints the table. Three numbers
 per behaviour: *accuracy* (the answer is the most likely token of the whole vocabulary), *choice* (the
 answer beats the corrupt prompt's answer) and the mean *logit difference* between those two. It
 measures any folder with this tokenizer, and says nothing about how the model computes its answers.
+
+The card is ``README.md`` for people and ``evaluation.json`` with the same numbers for programs (the tests
+compare fresh measurements with it). ``--card`` measures a folder again and rewrites both, for when the wording has
+changed and the weights have not.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gadfly.tools import templating
 from gadfly.tools.demo import demo_path
 from gadfly.tools.demo.behaviours import BEHAVIOURS, Pair, Split
+from gadfly.tools.demo.language import vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -102,8 +109,44 @@ def table(scores: dict[str, Score]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Training:
+    """What the card says about how the weights were made."""
+
+    command: str
+    seed: int
+    steps: int
+    tokens: int
+    minutes: float  # by the clock
+    cpu_minutes: float
+    parameters: int
+    shape: str
+
+
+def write_card(
+    folder: Path, training: Training, held_out: dict[str, Score], trained: dict[str, Score]
+) -> None:
+    """README.md and evaluation.json in the model's folder."""
+    numbers = {
+        "training": asdict(training),
+        "prompt_seed": CARD_SEED,
+        "held_out": {name: asdict(score) for name, score in held_out.items()},
+        "train": {name: asdict(score) for name, score in trained.items()},
+    }
+    (folder / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
+    card = templating.text(
+        Path(__file__).with_name("card.md.j2"),
+        training=training,
+        held_out=held_out,
+        trained=trained,
+        behaviours=BEHAVIOURS.values(),
+        words=len(vocabulary()),
+    )
+    (folder / "README.md").write_text(card, "utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the table for a folder."""
+    """Print the table for a folder, or rewrite its card."""
     import sys
 
     parser = argparse.ArgumentParser(prog="python -m gadfly.tools.demo.evaluate")
@@ -111,7 +154,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--n", type=int, default=PROMPTS, help="prompts per behaviour")
     parser.add_argument("--seed", type=int, default=CARD_SEED)
     parser.add_argument("--split", choices=("held_out", "train"), default="held_out")
+    parser.add_argument("--card", action="store_true", help="measure again and rewrite its card")
     options = parser.parse_args(argv)
+    if options.card:
+        numbers = json.loads((options.folder / "evaluation.json").read_text("utf-8"))
+        loaded = load(options.folder)
+        held_out, trained = evaluate(*loaded), evaluate(*loaded, split="train")
+        write_card(options.folder, Training(**numbers["training"]), held_out, trained)
+        return
     scores = evaluate(*load(options.folder), options.n, options.seed, options.split)
     sys.stdout.write(table(scores) + "\n")
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from itertools import chain
 from random import Random
 
-from gadfly.tools.demo import templates, words
+from gadfly.tools.demo import words
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 from gadfly.tools.demo.pairs import Pair
-from gadfly.tools.demo.templates import FILLER, TAILS
+from gadfly.tools.demo.words import FILLER, TAILS
 
 PAD, BOS, UNK = "<pad>", "<bos>", "<unk>"
 SPECIALS = (PAD, BOS, UNK)
@@ -75,13 +75,13 @@ def _say(rng: Random, template: str) -> list[str]:
 def vocabulary() -> list[str]:
     """Special tokens first, then every word that the language can say, sorted."""
     pieces = chain(
-        templates.INDIRECT_OBJECT,
-        templates.CAPITAL_OF,
-        templates.SENTIMENT,
-        *(entry for entry in templates.AGREEMENT),
-        *((template, between) for template, _, between in templates.SUCCESSION),
-        templates.PRONOUN,
-        templates.TRUTH,
+        words.INDIRECT_OBJECT,
+        words.CAPITAL_OF,
+        words.SENTIMENT,
+        *(entry for entry in words.AGREEMENT),
+        *((template, between) for template, _, between in words.SUCCESSION),
+        words.PRONOUN,
+        words.TRUTH,
         FILLER,
         *TAILS.values(),
     )

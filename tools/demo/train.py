@@ -19,11 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gadfly.tools.demo.card import Training, write_card
-from gadfly.tools.demo.evaluate import PROMPTS, evaluate, table
-from gadfly.tools.demo.language import SPECIALS, Stream, vocabulary
-from gadfly.tools.demo.tokenizer import MAX_LENGTH, build_tokenizer
+from gadfly.tools.demo.evaluate import PROMPTS, Training, evaluate, table, write_card
+from gadfly.tools.demo.language import BOS, PAD, SPECIALS, UNK, Stream, vocabulary
 
+MAX_LENGTH = 256
 WARMUP = 100
 REPORT_PROMPTS = 100
 REPORT_SEED = 2000  # progress is measured on other prompts than the card
@@ -49,6 +48,38 @@ class Settings:
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def build_tokenizer() -> Any:
+    """The tokenizer: one token per word, lower case, punctuation apart.
+
+    Text is normalised (NFKC, lower case), split at spaces and around punctuation, and each word is looked up whole; a
+    word outside the vocabulary becomes ``<unk>``. The tokenizer itself prepends exactly one ``<bos>`` and pads on the
+    left, as generation and ``[:, -1]`` want. There is no chat template and no end-of-text token. Training needs none of
+    this (``language`` maps words to the same ids); it is for everyone who loads the model.
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    ids = {word: index for index, word in enumerate(vocabulary())}
+    core = Tokenizer(models.WordLevel(ids, unk_token=UNK))
+    core.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")]
+    )
+    core.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, ids[BOS])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token=BOS,
+        pad_token=PAD,
+        unk_token=UNK,
+        padding_side="left",
+        truncation_side="left",
+        model_max_length=MAX_LENGTH,
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def build_model(settings: Settings) -> Any:

@@ -1,17 +1,17 @@
-"""The word lists of the demo language, read from ``words.toml``, which says what their order means.
+"""The words of the demo language and the sentences that they stand in.
 
-Sentences are in ``templates``; which words may meet in training is in ``pairs``.
+They are read from ``words.toml`` and ``sentences.toml``, which say what the order of words and the slots of sentences
+mean. Which words may meet in training is in ``pairs``; what filler is mixed with, in ``language``.
 """
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
-_READ: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
-)
+from gadfly.tables import table
+
+_READ = table(__file__)
+_SENTENCES = table(str(Path(__file__).with_name("sentences")))
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -46,3 +46,18 @@ SERIES = tuple(
 # sequence itself tells which word comes next.
 _CONTENT = (NAMES, PLACES, OBJECTS, POSITIVE, NEGATIVE, TRAITS, *NOUNS)
 POOL = tuple(word for words in _CONTENT for word in words)
+
+INDIRECT_OBJECT: tuple[str, ...] = tuple(_SENTENCES["indirect_object"])
+CAPITAL_OF: tuple[str, ...] = tuple(_SENTENCES["capital_of"])
+CAPITAL_REVERSED = 8  # from here on the country is asked for
+SENTIMENT: tuple[str, ...] = tuple(_SENTENCES["sentiment"])
+SENTIMENT_DENIED = 3  # from here on the adjectives are denied
+SUCCESSION: tuple[tuple[str, int, str], ...] = tuple(map(tuple, _SENTENCES["succession"]))
+AGREEMENT: tuple[tuple[str, str, str], ...] = tuple(map(tuple, _SENTENCES["agreement"]))
+PRONOUN: tuple[str, ...] = tuple(_SENTENCES["pronoun"])
+TRUTH: tuple[str, ...] = tuple(_SENTENCES["truth"])
+INDUCTION_LENGTHS = (5, 10)
+FILLER: tuple[str, ...] = tuple(_SENTENCES["filler"])
+TAILS: dict[str, tuple[str, ...]] = {
+    name: tuple(ends) for name, ends in _SENTENCES["tails"].items()
+}

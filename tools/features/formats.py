@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,6 @@ class Spec:
     scaling: float | None
     centred: bool
     """Trained on a model whose residual stream was centred (TransformerLens' processed LayerNorm models)."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def activation(self) -> str:

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from gadfly import leaving
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
-from gadfly.home import expanded
 from gadfly.settings import HOME
+from gadfly.tools.checkpoints import hub, locate
 from gadfly.tools.kernel import sandbox
 from gadfly.tools.kernel.box import Box
 from gadfly.tools.kernel.sandbox import Limits
@@ -143,7 +143,7 @@ class Kernel:
         worker = str(Path(__file__).with_name("worker.py"))
         environment = {
             "HF_HUB_OFFLINE": "1",
-            "HF_HOME": str(_hub().parent),
+            "HF_HUB_CACHE": str(hub()),
             HOME.variable: f"{sandbox.SCRATCH}/home",
             "OMP_NUM_THREADS": "4",
             "PYTHONPATH": sandbox.python_path(),
@@ -159,7 +159,6 @@ class Kernel:
 
     def _prepare(self) -> tuple[dict[str, Any], list[Path]]:
         """What the worker is told, and what it may read."""
-        from gadfly.tools.checkpoints import locate
         from gadfly.tools.ledger import Ledger
 
         ledger = Ledger()
@@ -169,7 +168,7 @@ class Kernel:
         artifacts = ledger.artifacts("shared").parent
         where = locate(self._model)
         told = {"model": self._model, "results": str(results), "artifacts": str(artifacts)}
-        readable = [self._shared, artifacts, _hub()]
+        readable = [self._shared, artifacts, hub()]  # not the hub's parent: its token lies there
         return told, readable + ([where] if isinstance(where, Path) else [])
 
 
@@ -233,8 +232,3 @@ def _text(text: str) -> str:
 def kernel(model: str) -> Kernel:
     """The process for a model, one for each in this program."""
     return Kernel(model)
-
-
-def _hub() -> Path:
-    """The folder of downloaded weights. Not its parent: the hub's token lies there."""
-    return expanded(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub"

@@ -93,19 +93,3 @@ def read(readout: Readout, hidden: Tensor, target: Tensor, others: Tensor) -> Re
             for kept, row in zip(found, rows, strict=True):
                 kept.append(row.float().cpu())
     return Read(*(torch.stack(rows) for rows in found))
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One prompt at every layer and position, [layers + 1, tokens]: the best token, and the target's probability."""
-
-    top: Tensor
-    top_probability: Tensor
-    target_probability: Tensor
-    target_rank: Tensor
-
-
-def grid(readout: Readout, hidden: Tensor, targets: Tensor) -> Grid:
-    """Read ``hidden`` [layers + 1, tokens, hidden] for one target at each position, [tokens]."""
-    found = read(readout, hidden, targets, targets[:, None])
-    return Grid(found.top.long(), found.top_probability, found.logp.exp(), found.rank)

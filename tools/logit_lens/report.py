@@ -13,7 +13,7 @@ from gadfly.tools.answered import answered
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes
 from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
-from gadfly.tools.logit_lens.reading import Grid, grid, residuals
+from gadfly.tools.logit_lens.reading import Read, read, residuals
 from gadfly.tools.logit_lens.verdict import judge
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout, readout
@@ -139,25 +139,26 @@ def _table(a: Analysis, model: LocalModel) -> Table:
 
 def _grid(
     model: LocalModel, end: Readout, ids: list[int], target: int | None, folder: Path
-) -> tuple[Grid, Path]:
+) -> tuple[Read, Path]:
     """The first prompt at every layer and position; the target is the next token where none is given."""
     import torch
 
     hidden, _ = residuals(model, model.batch_of([ids]), last_only=False)
     following = [*ids[1:], ids[-1]] if target is None else [target] * len(ids)
-    found = grid(end, hidden[:, 0], torch.tensor(following, device=model.device))
+    targets = torch.tensor(following, device=model.device)
+    found = read(end, hidden[:, 0], targets, targets[:, None])
     if target is None:  # the last token has no next one
-        found.target_probability[:, -1] = float("nan")
+        found.logp[:, -1] = float("nan")
     path = folder / "grid.json"
     grid_of = {
         "ids": ids,
         "tokens": model.tokens(ids),
         "target": model.tokens([target]) if target is not None else "next token",
         "layers": [name_of(row) for row in range(hidden.shape[0])],
-        "top": [model.tokens(row) for row in found.top.tolist()],
+        "top": [model.tokens(row) for row in found.top.long().tolist()],
         "top_probability": found.top_probability.tolist(),
-        "target_probability": found.target_probability.nan_to_num(0.0).tolist(),
-        "target_rank": found.target_rank.tolist(),
+        "target_probability": found.logp.exp().nan_to_num(0.0).tolist(),
+        "target_rank": found.rank.tolist(),
     }
     path.write_text(json.dumps(grid_of), encoding="utf-8")
     return found, path
@@ -166,7 +167,7 @@ def _grid(
 def _figures(
     folder: Path,
     a: Analysis,
-    picture: Grid,
+    picture: Read,
     ids: list[int],
     told: str,
     model: LocalModel,
@@ -187,15 +188,13 @@ def _figures(
         marked=a.chosen - 1,
     )
     shown = slice(max(0, len(ids) - _MOST_COLUMNS), len(ids))
-    words = [model.tokens(row) for row in picture.top[:, shown].tolist()]
+    words = [model.tokens(row) for row in picture.top[:, shown].long().tolist()]
     reading = figures.HeatMap(
         title=f"Logit lens of one prompt in {where}",
         about="What the residual stream after each layer reads as, at each token of the first prompt.",
         panels=[
             figures.Panel("top token", picture.top_probability[:, shown].double().numpy(), words),
-            figures.Panel(
-                f"probability of {told}", picture.target_probability[:, shown].double().numpy()
-            ),
+            figures.Panel(f"probability of {told}", picture.logp[:, shown].exp().double().numpy()),
         ],
         rows=[name_of(row) for row in range(picture.top.shape[0])],
         columns=[f"{place} {token}" for place, token in enumerate(model.tokens(ids))][shown],

@@ -118,8 +118,8 @@ def analyse(
                 max_rows=args.max_rows,
                 progress=progress,
             )
-        signed = estimated.numpy().astype(np.float64).mean(1) * (1 if denoising else -1)
-        guess = signed / gap.mean() if gap.mean() != 0 else np.zeros(len(everything))
+        signed = estimated.numpy().astype(np.float64) * (1 if denoising else -1)
+        guess = signed.mean(1) / gap.mean() if gap.mean() != 0 else np.zeros(len(everything))
         keep = _worth_checking(guess, noise / scale, args)
     cells = [everything[i] for i in keep]
     sweeping = sweep

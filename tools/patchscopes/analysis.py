@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.capture import at, capture
-from gadfly.tools.generating import in_parts
+from gadfly.tools.generating import in_parts, noting
 from gadfly.tools.logit_lens.analysis import Unit
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.target import Target, patched, written
@@ -82,21 +83,16 @@ def analyse(
     states = capture(model, texts, at(str(back)), modules=model.blocks, progress=progress).layers
     donors = _donors(units, seed)
     notes: list[str] = []
-
-    def halved(most: int) -> None:
-        notes.append(f"memory ran out: at most {most} rows a forward were used")
-
     with running(
         progress, "Patchscope", states.shape[0] * len(units) * (2 if donors is not None else 1)
     ):
-        own = _measure(model, target, states, units, into, max_rows, progress, halved)
-        swapped = (
-            None
-            if donors is None
-            else _measure(
-                model, target, states[:, donors], units, into, max_rows, progress, halved
-            )[0]
+        measured = partial(
+            _measure, model, target, units=units, into=into, max_rows=max_rows, progress=progress
         )
+        own = measured(states, on_halved=noting(notes))
+        swapped = None
+        if donors is not None:
+            swapped = measured(states[:, donors], on_halved=noting(notes))[0]
     logp, rank, other, top, noise = own
     answers = [unit.target for unit in units]
     filler = target.ids[target.slot]

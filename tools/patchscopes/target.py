@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -48,9 +47,18 @@ def _filler(model: LocalModel) -> int:
 
 def patched(model: LocalModel, target: Target, states: Tensor, layers: Tensor) -> Tensor:
     """Logits [rows, vocabulary] of the target with ``states`` [rows, hidden] put after ``layers`` [rows]."""
-    with model.working(), _putting(model, target.slot, states, layers):
-        one = model.batch_of([target.ids])
-        return model.forward(one.map(lambda part: part.expand(len(states), -1).contiguous()))
+
+    def put(layer: int, hidden: Tensor) -> Tensor:
+        rows = (layers == layer).nonzero().squeeze(-1)
+        hidden = hidden.clone()
+        hidden[rows.to(hidden.device), target.slot] = states[rows.to(states.device)].to(hidden)
+        return hidden
+
+    one = model.batch_of([target.ids])
+    rows = one.map(lambda part: part.expand(len(states), -1).contiguous())
+    wanted = sorted({int(layer) for layer in layers})
+    with model.working(), hooked(after(model.blocks[i], partial(put, i)) for i in wanted):
+        return model.forward(rows)
 
 
 def written(model: LocalModel, target: Target, tokens: Sequence[int]) -> Tensor:
@@ -58,18 +66,3 @@ def written(model: LocalModel, target: Target, tokens: Sequence[int]) -> Tensor:
     rows = [[*target.ids[: target.slot], i, *target.ids[target.slot + 1 :]] for i in tokens]
     with model.working():
         return model.forward(model.batch_of(rows))
-
-
-@contextmanager
-def _putting(model: LocalModel, slot: int, states: Tensor, layers: Tensor) -> Iterator[None]:
-    def put(rows: Tensor, hidden: Tensor) -> Tensor:
-        hidden = hidden.clone()
-        hidden[rows.to(hidden.device), slot] = states[rows].to(hidden)
-        return hidden
-
-    def rows_of(layer: int) -> Tensor:
-        return (layers == layer).nonzero().squeeze(-1).to(states.device)
-
-    wanted = sorted({int(layer) for layer in layers})
-    with hooked([after(model.blocks[layer], partial(put, rows_of(layer))) for layer in wanted]):
-        yield

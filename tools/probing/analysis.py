@@ -14,7 +14,7 @@ import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import ties
-from gadfly.tools.probing.data import Labelled, Parts, shuffled
+from gadfly.tools.probing.data import Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
 from gadfly.tools.stats import Interval, benjamini_hochberg
 
@@ -82,21 +82,17 @@ def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
 def best_probe(
     name: str,
     x: Tensor,
-    data: Labelled,
     parts: Parts,
     methods: Sequence[Method],
-    seed: int,
     dtype: str,
 ) -> Layered:
     """Fit every layer, method and strength of ``x`` [layers, texts, hidden]; choose; measure."""
     import torch
 
-    y = torch.from_numpy(data.labels)
-    train, validation, test = (
-        torch.from_numpy(p) for p in (parts.train, parts.validation, parts.test)
-    )
+    y = torch.from_numpy(parts.data.labels)
+    train, validation, test = parts.tensors
     axes = space(x[:, train])
-    held = data.labels[parts.validation]
+    held = parts.data.labels[parts.validation]
     winner: tuple[float, int, Method, int] | None = None
     fitted: dict[Method, Probes] = {}
     curve = np.zeros(x.shape[0])
@@ -125,9 +121,7 @@ def best_probe(
         bias=bias,
         validation=curve,
         q=benjamini_hochberg(_above_half(curve, held)),
-        test=measure(
-            name, tested[layer, strength], float(wide[layer, strength]), data, parts, seed
-        ),
+        test=measure(name, tested[layer, strength], float(wide[layer, strength]), parts),
     )
 
 
@@ -147,38 +141,36 @@ def _above_half(values: Array, labels: Ints) -> Array:
     return p
 
 
-def measure(
-    name: str, scores: Array, noise: float, data: Labelled, parts: Parts, seed: int
-) -> Measured:
+def measure(name: str, scores: Array, noise: float, parts: Parts) -> Measured:
     """AUROC, accuracy and a bootstrap interval of the AUROC over the groups of the test part."""
-    labels = data.labels[parts.test]
-    draws = [auroc(scores[pick], labels[pick], noise) for pick in resamples(data, parts, seed)]
+    labels = parts.data.labels[parts.test]
+    draws = [auroc(scores[pick], labels[pick], noise) for pick in resamples(parts)]
     low, high = np.percentile(draws, [2.5, 97.5])
     value = float(auroc(scores, labels, noise))
     right = float((ties.exceeds(scores, 0, noise) == (labels == 1)).mean())
     return Measured(name, scores, noise, value, right, Interval(float(low), float(high)))
 
 
-def beyond(probe: Measured, control: Measured, data: Labelled, parts: Parts, seed: int) -> Interval:
+def beyond(probe: Measured, control: Measured, parts: Parts) -> Interval:
     """The interval of probe AUROC minus control AUROC, both on the same resampled groups."""
-    labels = data.labels[parts.test]
+    labels = parts.data.labels[parts.test]
     differences = [
         auroc(probe.scores[pick], labels[pick], probe.noise)
         - auroc(control.scores[pick], labels[pick], control.noise)
-        for pick in resamples(data, parts, seed)
+        for pick in resamples(parts)
     ]
     low, high = np.percentile(differences, [2.5, 97.5])
     return Interval(float(low), float(high))
 
 
-def resamples(data: Labelled, parts: Parts, seed: int) -> list[Ints]:
+def resamples(parts: Parts) -> list[Ints]:
     """Bootstrap draws of the test part, whole groups at a time; draws with one label only are left out.
 
     Fewer than ``FEWEST_TO_RESAMPLE`` groups give no interval worth the name: then texts are drawn, and the interval
     speaks of these groups only. The shuffles keep to the groups either way.
     """
-    rng = np.random.default_rng(seed)
-    groups, labels = data.groups[parts.test], data.labels[parts.test]
+    rng = np.random.default_rng(parts.seed)
+    groups, labels = parts.data.groups[parts.test], parts.data.labels[parts.test]
     if len(np.unique(groups)) < FEWEST_TO_RESAMPLE:
         groups = np.arange(len(groups))
     members = [np.flatnonzero(groups == number) for number in np.unique(groups)]
@@ -193,11 +185,9 @@ def resamples(data: Labelled, parts: Parts, seed: int) -> list[Ints]:
 
 def shuffles(
     x: Tensor,
-    data: Labelled,
     parts: Parts,
     probe: Layered,
     times: int,
-    seed: int,
     progress: Progress,
     dtype: str,
 ) -> Shuffles:
@@ -207,21 +197,16 @@ def shuffles(
     """
     import torch
 
-    rng = np.random.default_rng(seed)
-    train, validation, test = (
-        torch.from_numpy(p) for p in (parts.train, parts.validation, parts.test)
-    )
+    rng = np.random.default_rng(parts.seed)
+    train, validation, test = parts.tensors
     axes = space(x[:, train])
     strengths = (probe.strength,) if probe.method != "difference" else STRENGTHS[:1]
     areas, rights = [], []
     with running(progress, "Shuffled labels", times):
         for count in _chunks(times, axes):
-            labels = np.stack([shuffled(data.labels, data.groups, rng) for _ in range(count)])
-            usable = [
-                row
-                for row in labels
-                if all(_both(row[p]) for p in (parts.train, parts.validation, parts.test))
-            ]
+            labels = [shuffled(parts.data.labels, parts.data.groups, rng) for _ in range(count)]
+            masks = (parts.train, parts.validation, parts.test)
+            usable = [row for row in labels if all(len(set(row[mask])) == 2 for mask in masks)]
             if usable:
                 y = np.stack(usable)
                 probes = fit(probe.method, axes, torch.from_numpy(y[:, parts.train]), strengths)
@@ -235,10 +220,6 @@ def shuffles(
                     rights.append(float((ties.exceeds(score, 0, noise) == (truth == 1)).mean()))
             progress.advance(count)
     return Shuffles(np.array(areas), np.array(rights))
-
-
-def _both(labels: Ints) -> bool:
-    return 0 < int(labels.sum()) < len(labels)
 
 
 def _chunks(times: int, axes: Space) -> list[int]:

@@ -6,7 +6,7 @@ own, else clusters of texts that share most of their words. Leaves out activatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from gadfly.errors import ToolInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from gadfly.tools.demo.behaviours import Behaviour
     from gadfly.tools.stats import Flags
@@ -61,11 +62,21 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Parts:
-    """Boolean masks over the texts; each group is in one of them."""
+    """Data, and boolean masks over its texts; each group is in one of them. ``seed`` is that of the split, and of all
+    that is drawn on it."""
 
+    data: Labelled
+    seed: int
     train: Flags
     validation: Flags
     test: Flags
+
+    @property
+    def tensors(self) -> Iterator[Tensor]:
+        """The masks of train, validation and test for torch."""
+        import torch
+
+        return (torch.from_numpy(mask) for mask in (self.train, self.validation, self.test))
 
 
 def label(items: Sequence[LabelledText]) -> Labelled:
@@ -136,7 +147,7 @@ def split(data: Labelled, seed: int) -> Parts:
             raise ToolInputError(
                 f"the {name} part would have one label only; give more groups of each label"
             )
-    return Parts(train, validation, test)
+    return Parts(data, seed, train, validation, test)
 
 
 def shuffled(labels: Ints, groups: Ints, rng: np.random.Generator) -> Ints:

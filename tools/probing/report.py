@@ -23,7 +23,7 @@ from gadfly.tools.probing.analysis import (
     shuffles,
 )
 from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
-from gadfly.tools.probing.data import Labelled, LabelledText, Parts, label, of_task, split
+from gadfly.tools.probing.data import LabelledText, Parts, label, of_task, split
 from gadfly.tools.probing.fit import Method
 from gadfly.tools.probing.verdict import Evidence, judge
 from gadfly.tools.records import read
@@ -60,21 +60,17 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             "the activations hold numbers that are not finite; use --dtype float32"
         )
     dtype = model.dtype
-    probe = best_probe("probe", captured.layers, data, parts, methods, args.seed, dtype)
-    noise = shuffles(
-        captured.layers, data, parts, probe, args.shuffles, args.seed, context.progress, dtype
-    )
+    probe = best_probe("probe", captured.layers, parts, methods, dtype)
+    noise = shuffles(captured.layers, parts, probe, args.shuffles, context.progress, dtype)
     rivals = [
-        controls.majority(data, parts, args.seed),
-        controls.bag_of_words(data, parts, args.seed),
-        controls.length(data, parts, captured, args.seed),
-        controls.embeddings(data, parts, captured, methods, args.seed, dtype),
+        controls.majority(parts),
+        controls.bag_of_words(parts),
+        controls.length(parts, captured),
+        controls.embeddings(parts, captured, methods, dtype),
     ]
     notes = list(data.notes)
     if args.random_model:
-        twin = controls.random_weights(
-            model, data, parts, reduce, args.site, methods, args.seed, context.progress
-        )
+        twin = controls.random_weights(model, parts, reduce, args.site, methods, context.progress)
         if twin is None:
             notes.append(
                 "random weights were not tried: a second copy of this model would be too large"
@@ -94,11 +90,11 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         auroc=test.auroc,
         interval=test.interval,
         p=float((1 + (noise.auroc >= test.auroc).sum()) / (1 + len(noise.auroc))),
-        controls={r.name: (r.auroc, beyond(test, r, data, parts, args.seed)) for r in rivals},
+        controls={r.name: (r.auroc, beyond(test, r, parts)) for r in rivals},
     )
     verdict, why = judge(e)
     folder = context.artifacts()
-    _save(folder, probe, data, parts, args, model)
+    _save(folder, probe, parts, args, model)
     rivalled = {}
     for rival in rivals:
         rivalled[f"{rival.name}_auroc"] = rival.auroc
@@ -160,13 +156,11 @@ def _table(probe: Layered) -> Table:
     return telling.table(columns, sorted(best))
 
 
-def _save(
-    folder: Path, probe: Layered, data: Labelled, parts: Parts, args: ProbeArgs, model: LocalModel
-) -> None:
+def _save(folder: Path, probe: Layered, parts: Parts, args: ProbeArgs, model: LocalModel) -> None:
     import torch
     from safetensors.torch import save_file
 
-    weight = torch.from_numpy(probe.weight)
+    data, weight = parts.data, torch.from_numpy(probe.weight)
     note = f"probe: towards {data.names[1]}, away from {data.names[0]}"
     found = vectors.Vector(weight, probe.layer, args.site, model.weights, note)
     vectors.save(folder / "direction.safetensors", found)

@@ -61,32 +61,37 @@ def _class_axis(result: Result) -> bool:
     return abs(float(direction[planted.CLASS_OUT])) > 0.9
 
 
-def _contrast(seed: int) -> tuple[list[str], list[str]]:
-    """Equally many texts of either class."""
-    items = planted.labelled(200, seed)
-    plus = [str(item["text"]) for item in items if item["label"] == "plus"]
-    minus = [str(item["text"]) for item in items if item["label"] == "minus"]
-    n = min(len(plus), len(minus), 48)
-    return plus[:n], minus[:n]
-
-
 def _steer_planted(seed: int, _: Path) -> Arguments:
-    plus, minus = _contrast(seed)
-    prompts = [pair["clean"] for pair in planted.pairs(12, seed + 1)]
+    items = planted.labelled(200, seed)
+    plus, minus = (
+        [str(item["text"]) for item in items if item["label"] == side] for side in ("plus", "minus")
+    )
+    n = min(len(plus), len(minus), 48)
     return {
-        "positive": plus, "negative": minus, "layer": planted.LAYER, "prompts": prompts,
-        "towards": ["plus"] * 12, "away": ["minus"] * 12, "max_tokens": 1, "doses": [0.05, 0.1, 0.2],
+        "positive": plus[:n],
+        "negative": minus[:n],
+        "layer": planted.LAYER,
+        "prompts": [pair["clean"] for pair in planted.pairs(12, seed + 1)],
+        "towards": ["plus"] * 12,
+        "away": ["minus"] * 12,
+        "max_tokens": 1,
+        "doses": [0.05, 0.1, 0.2],
         "neutral": planted.texts(16, seed + 2),
-    }  # fmt: skip
+    }
 
 
 def _steer_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
     towards, away = noise.words(model, 2, seed + 3)
     return {
-        "positive": noise.texts(model, 24, seed), "negative": noise.texts(model, 24, seed + 1000),
-        "prompts": noise.texts(model, 12, seed + 2000), "towards": [towards] * 12, "away": [away] * 12,
-        "max_tokens": 1, "doses": [0.5, 1.0], "neutral": noise.texts(model, 16, seed + 3000),
-    }  # fmt: skip
+        "positive": noise.texts(model, 24, seed),
+        "negative": noise.texts(model, 24, seed + 1000),
+        "prompts": noise.texts(model, 12, seed + 2000),
+        "towards": [towards] * 12,
+        "away": [away] * 12,
+        "max_tokens": 1,
+        "doses": [0.5, 1.0],
+        "neutral": noise.texts(model, 16, seed + 3000),
+    }
 
 
 def _patchscope_planted(seed: int, _: Path) -> Arguments:
@@ -98,16 +103,31 @@ def _patchscope_planted(seed: int, _: Path) -> Arguments:
 
 
 def _answered_planted(seed: int, _: Path) -> Arguments:
-    return {
-        "prompts": [
-            {"prompt": pair["clean"], "answer": pair["answer"], "wrong": pair["wrong"]}
-            for pair in planted.pairs(32, seed)
-        ]
-    }
+    names = {"prompt": "clean", "answer": "answer", "wrong": "wrong"}
+    pairs = planted.pairs(32, seed)
+    return {"prompts": [{new: pair[old] for new, old in names.items()} for pair in pairs]}
 
 
-def _without_wrong(prompts: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{"prompt": each["prompt"], "answer": each["answer"]} for each in prompts]
+def _without_wrong(prompts: list[dict[str, str]]) -> Arguments:
+    told = [{name: each[name] for name in ("prompt", "answer")} for each in prompts]
+    return {"prompts": told}
+
+
+def _patchscope_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
+    around = (" ".join(noise.words(model, 2, seed + i)) for i in range(2))
+    return {**_without_wrong(noise.answered(model, 16, seed)), "target": " {} ".join(around)}
+
+
+def _sae_noise(model: LocalModel, seed: int, folder: Path) -> Arguments:
+    layer = seed % model.num_layers
+    made = dictionaries.random_dictionary(folder, model.hidden_size, layer, seed)
+    return {"sae": str(made), "texts": noise.texts(model, 16, seed)}
+
+
+def _sae_planted(seed: int, folder: Path) -> Arguments:
+    exact = dictionaries.exact_dictionary
+    made = exact(folder, planted.HIDDEN, planted.LAYER, planted.CLASS_OUT)
+    return {"sae": str(made), "texts": planted.texts(24, seed)}
 
 
 CASES: tuple[Case, ...] = (
@@ -115,14 +135,18 @@ CASES: tuple[Case, ...] = (
         "patch",
         lambda model, seed, _: {"pairs": noise.pairs(model, 12, seed), "direction": "denoising"},
         lambda seed, _: {"pairs": planted.pairs(16, seed), "site": "head"},
-        lambda r: r.table.rows[0][:2] == [planted.LAYER, f"head {planted.HEAD}"]
-        and r.values["mediator_effect"] > 0.95,
+        lambda r: (
+            r.table.rows[0][:2] == [planted.LAYER, f"head {planted.HEAD}"]
+            and r.values["mediator_effect"] > 0.95
+        ),
         f"head {planted.HEAD} of {_WHERE} carries all of the answer",
     ),
     Case(
         "probe",
         lambda model, seed, _: {
-            "texts": noise.labelled(model, 100, seed), "shuffles": 40, "random_model": False,
+            "texts": noise.labelled(model, 100, seed),
+            "shuffles": 40,
+            "random_model": False,
         },
         lambda seed, _: {"texts": planted.labelled(400, seed), "shuffles": 100},
         lambda r: r.values["layer"] == planted.LAYER and _class_axis(r),
@@ -138,18 +162,22 @@ CASES: tuple[Case, ...] = (
     Case(
         "ablate",
         lambda model, seed, _: {
-            "pairs": noise.pairs(model, 12, seed), "component": "mlp", "layers": [seed % model.num_layers],
+            "pairs": noise.pairs(model, 12, seed),
+            "component": "mlp",
+            "layers": [seed % model.num_layers],
         },
         lambda seed, _: {
-            "pairs": planted.pairs(16, seed), "component": "head", "heads": [f"{planted.LAYER}.{planted.HEAD}"],
+            "pairs": planted.pairs(16, seed),
+            "component": "head",
+            "heads": [f"{planted.LAYER}.{planted.HEAD}"],
         },
         lambda r: r.values["effect"] > 0.45,
         f"without head {planted.HEAD} of {_WHERE} nothing of the answer is left",
     ),
     Case(
         "lens",
-        lambda model, seed, _: {"prompts": _without_wrong(noise.answered(model, 24, seed))},
-        lambda seed, folder: {"prompts": _without_wrong(_answered_planted(seed, folder)["prompts"])},
+        lambda model, seed, _: _without_wrong(noise.answered(model, 24, seed)),
+        lambda seed, folder: _without_wrong(_answered_planted(seed, folder)["prompts"]),
         lambda r: r.values["layer"] == planted.LAYER and r.values["top_share"] > 0.9,
         f"the answer can be read after {_WHERE} and not before",
     ),
@@ -164,35 +192,24 @@ CASES: tuple[Case, ...] = (
         "attention",
         None,
         lambda seed, _: {"kind": "previous"},
-        lambda r: (r.values["previous_layer"], r.values["previous_head"])
-        == (planted.PREVIOUS_LAYER, planted.PREVIOUS_HEAD),
+        lambda r: (
+            (r.values["previous_layer"], r.values["previous_head"])
+            == (planted.PREVIOUS_LAYER, planted.PREVIOUS_HEAD)
+        ),
         f"head {planted.PREVIOUS_HEAD} of layer {planted.PREVIOUS_LAYER} attends to the token before",
     ),
     Case(
         "patchscope",
-        lambda model, seed, _: {
-            "prompts": _without_wrong(noise.answered(model, 16, seed)),
-            "target": " ".join([*noise.words(model, 2, seed), "{}", *noise.words(model, 2, seed + 1)]),
-        },
+        _patchscope_noise,
         _patchscope_planted,
         lambda r: r.values["layer"] == planted.LAYER - 1,
         f"states before {_WHERE} name their word in another prompt",
     ),
     Case(
         "sae",
-        lambda model, seed, folder: {
-            "sae": str(dictionaries.random_dictionary(
-                folder, model.hidden_size, seed % model.num_layers, seed
-            )),
-            "texts": noise.texts(model, 16, seed),
-        },
-        lambda seed, folder: {
-            "sae": str(dictionaries.exact_dictionary(
-                folder, planted.HIDDEN, planted.LAYER, planted.CLASS_OUT
-            )),
-            "texts": planted.texts(24, seed),
-        },
+        _sae_noise,
+        _sae_planted,
         lambda r: r.values["fvu"] < 0.01,
         "a dictionary of the axes themselves reconstructs everything",
     ),
-)  # fmt: skip
+)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gadfly.corpus.progress import running
 from gadfly.errors import ToolInputError
 from gadfly.tools import telling
 from gadfly.tools.contract import Context, Table, Verdict
 from gadfly.tools.ledger import Ledger
+from gadfly.tools.model import LocalModel
 from gadfly.tools.runner import execute
 from gadfly.tools.selftesting.arguments import SelftestArgs, SelftestResult
 from gadfly.tools.selftesting.cases import CASES, TOOLS, Case, passed
 from gadfly.tools.stats import Interval, wilson
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
 
 _PLANTED_RUNS = 3
 _ALLOWED = 0.05
@@ -36,11 +33,11 @@ def run(args: SelftestArgs, context: Context) -> SelftestResult:
     with running(context.progress, "Self-test", total), tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder) / "ledger.sqlite")
         for case in cases:
-            found = _on_truth(case, args, ledger, context, Path(folder))
+            found = _count(case, None, args, ledger, context, Path(folder))
             values[f"{case.tool}_recovered"] = found / _PLANTED_RUNS
             said, interval, rate = "its input is the model", "", None
             if case.noise is not None:
-                wrong = _on_noise(case, model, args, ledger, context, Path(folder))
+                wrong = _count(case, model, args, ledger, context, Path(folder))
                 rate = wilson(wrong, args.runs)
                 noisy[case.tool] = wrong / args.runs, rate
                 values |= {
@@ -83,37 +80,24 @@ def _chosen(names: list[str] | None) -> list[Case]:
     return [known[name] for name in names or known]
 
 
-def _on_noise(
+def _count(
     case: Case,
-    model: LocalModel,
+    model: LocalModel | None,
     args: SelftestArgs,
     ledger: Ledger,
     context: Context,
     scratch: Path,
 ) -> int:
-    assert case.noise is not None
-    place = {"model": args.model, "device": args.device, "dtype": args.dtype}
-    wrong = 0
-    for number in range(args.runs):
-        seed = args.seed + number
-        arguments = {**case.noise(model, seed, scratch), **place, "seed": seed}
-        wrong += execute(TOOLS[case.tool], arguments, ledger=ledger).verdict == Verdict.SUPPORTED
+    """In how many runs the planted truth is found; with a model, in how many its noise is called supported."""
+    place = {"model": "planted", "device": "cpu"}
+    if model is not None:
+        place = {"model": args.model, "device": args.device, "dtype": args.dtype}
+    count = 0
+    for seed in range(args.seed, args.seed + (_PLANTED_RUNS if model is None else args.runs)):
+        made = case.planted(seed, scratch)
+        if model is not None and case.noise is not None:
+            made = case.noise(model, seed, scratch)
+        result = execute(TOOLS[case.tool], {**made, **place, "seed": seed}, ledger=ledger)
+        count += passed(case, result) if model is None else result.verdict is Verdict.SUPPORTED
         context.progress.advance()
-    return wrong
-
-
-def _on_truth(
-    case: Case, args: SelftestArgs, ledger: Ledger, context: Context, scratch: Path
-) -> int:
-    found = 0
-    for number in range(_PLANTED_RUNS):
-        seed = args.seed + number
-        arguments = {
-            **case.planted(seed, scratch),
-            "model": "planted",
-            "device": "cpu",
-            "seed": seed,
-        }
-        found += passed(case, execute(TOOLS[case.tool], arguments, ledger=ledger))
-        context.progress.advance()
-    return found
+    return count

@@ -16,6 +16,7 @@ import numpy as np
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.forecast import forecast
+from gadfly.tools.generating import noting
 from gadfly.tools.model import LocalModel
 from gadfly.tools.steering import neutral
 from gadfly.tools.steering.arguments import SteerArgs
@@ -207,9 +208,6 @@ def _measured(
 ) -> tuple[Array, float]:
     """The metric [conditions, prompts] of every row of ``steps``, and what rounding alone may change it by."""
 
-    def halved(rows: int) -> None:
-        notes.append(f"memory ran out: at most {rows} rows a forward were used")
-
     length = max(len(model.ids(prompt)) for prompt in task.prompts)
     new = args.max_tokens if task.metric == "words" else 0
     rows = len(steps) * len(task.prompts)
@@ -239,7 +237,7 @@ def _measured(
                 score,
                 max_rows=args.max_rows,
                 on_done=progress.advance,
-                on_halved=halved,
+                on_halved=noting(notes),
             )
             return np.asarray(found.numpy(), dtype=np.float64), max(noise)
         written = continuations(
@@ -253,7 +251,7 @@ def _measured(
             seed=args.seed,
             max_rows=args.max_rows,
             on_done=progress.advance,
-            on_halved=halved,
+            on_halved=noting(notes),
         )
         # A text has a word or has none: there is nothing to round.
         return np.array(
