@@ -17,7 +17,7 @@ tool, which would hide it.
 Shared by experiments: ``capture`` (activations), ``vectors`` (directions as files), ``readout`` (residual to logits),
 ``rows`` (batches from ids), ``metrics`` (of patching and ablation), ``answered`` (prompts with answers), ``stats``,
 ``figures``, ``telling`` (values, controls, tables), ``templating`` (pages, scripts), ``scripting``, ``forecast`` (time
-and memory), ``remote`` (NDIF).
+and memory), ``remote`` (NDIF), ``arrays`` (types).
 
 The tools are importable from here (``from gadfly.tools import patch``); everything loads on first use.
 """

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.forecast import forecast
 from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.rows import portions
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Reduce = Callable[["Tensor", Batch], "Tensor"]
 """Hidden states [rows, tokens, hidden] to one vector a row, [rows, hidden]."""

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from gadfly.surroundings import sealed
 from gadfly.tools import templating
+from gadfly.tools.arrays import Array
 from gadfly.tools.contract import Figure
 from gadfly.visible import visible
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure as Canvas
-
-    from gadfly.tools.stats import Array
 
 _PAGE = Path(__file__).resolve().parent / "figure.html.j2"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

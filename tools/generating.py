@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field, model_validator
 
 from gadfly.corpus.progress import running
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.contract import Context, ExperimentArgs, tool
 from gadfly.tools.hooks import before, hooked
 from gadfly.tools.model import Batch, LocalModel
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
 
 class GenerateArgs(ExperimentArgs):

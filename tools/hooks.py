@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from gadfly.tools.arrays import Tensor
 
 See = Callable[["Tensor"], "Tensor | None"]
 """Sees hidden states [rows, tokens, width], and gives others in their place, or None to leave them."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.checkpoints import locate, tokenizer_of, why_unread
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.reach import Elsewhere, ModelName
 from gadfly.tools.records import Data, DataArgs, Text, data_field, read
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _PAGE = 200  # tokens shown at a time

@@ -16,14 +16,12 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator
 
 from gadfly.errors import ToolInputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from gadfly.tools.arrays import Tensor
 
 Measure = Callable[["Tensor", "Tensor", "Tensor", "Tensor"], "Tensor"]
 """(logits [..., vocabulary] in float32, answer [...] and wrong [...] as token ids, logits of the clean run [...,

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.checkpoints import locate
 from gadfly.tools.hooks import after, before, hooked
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 Place = str | dict[str, str]
 """A device, a way of sharing layers out, or a device map."""

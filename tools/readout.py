@@ -11,13 +11,11 @@ on the blocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.errors import ModelError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.model import LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Largest difference to the model's own logits that passes for rounding, relative to their spread.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.model import padded
 from gadfly.tools.rows import portions
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Site = Literal["residual", "attention", "mlp"]
 _MODULES = {"residual": "layers_output", "attention": "attentions_output", "mlp": "mlps_output"}

@@ -6,13 +6,11 @@ Each script is a template, ``script.py.j2`` in the tool's folder; ``report`` the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.tools import metrics, templating
 from gadfly.tools.checkpoints import BUILT_IN
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
+from gadfly.tools.model import LocalModel
 
 _TOOLS = Path(__file__).resolve().parent
 

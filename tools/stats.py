@@ -7,17 +7,12 @@ cells. Differences that rounding alone may make are ties (``ties``). Leaves out 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gadfly.tools import ties
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
+from gadfly.tools.arrays import Array, Flags
 
 DRAWS = 2000
 

@@ -20,16 +20,13 @@ noise's bound, to within noise. Among numbers that are spread out that is as rar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
+from gadfly.tools.arrays import Array, Tensor
 
-    Array = NDArray[np.float64]
-    Noise = float | Array
+Noise = float | Array
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 EPSILONS = {"float64": 64.0, "float32": 64.0, "float16": 8.0, "bfloat16": 2.0}

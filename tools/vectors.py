@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.errors import ToolInputError
 from gadfly.home import expanded
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from gadfly.tools.arrays import Tensor
 
 
 @dataclass(frozen=True)

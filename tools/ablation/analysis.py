@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from gadfly.tools.ablation.components import Component, Place, name_of, others
 from gadfly.tools.ablation.engine import Change, ablate_all, capture
 from gadfly.tools.ablation.fill import Filler, Reference, own, own_project
 from gadfly.tools.ablation.verdict import Evidence, Family
+from gadfly.tools.arrays import Array, Flags, Tensor
 from gadfly.tools.forecast import forecast
 from gadfly.tools.generating import noting
 from gadfly.tools.model import LocalModel
@@ -27,11 +27,6 @@ from gadfly.tools.patching.analysis import prefers
 from gadfly.tools.patching.effects import Runs, scorer
 from gadfly.tools.patching.pairs import Prepared
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array, Flags
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,11 @@ which the activations vary as much as along the given direction takes out as muc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gadfly.tools.ablation.fill import Reference
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.steering.source import drawn, isotropic
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 RANDOM = "random directions"
 MATCHED = "directions of equal variance"

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gadfly.tools.ablation.components import Part, Place
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.sites import port
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ activations have a large mean (Li & Janson 2024, arXiv:2409.09951).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from gadfly.tools.ablation.components import Component, Part, Place
 from gadfly.tools.ablation.engine import Project, Swap
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.model import Batch, LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 How = Literal["zero", "mean", "resample"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +15,14 @@ from gadfly.tools.ablation.arguments import AblateArgs, AblateResult
 from gadfly.tools.ablation.components import chosen, name_of
 from gadfly.tools.ablation.fill import donors
 from gadfly.tools.ablation.verdict import judge
+from gadfly.tools.arrays import Array
 from gadfly.tools.contract import Context, Figure, Table
+from gadfly.tools.demo.behaviours import Behaviour
 from gadfly.tools.metrics import title
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.records import read
 from gadfly.tools.steering.source import load_for, origin_notes
-
-if TYPE_CHECKING:
-    from gadfly.tools.demo.behaviours import Behaviour
-    from gadfly.tools.stats import Array
 
 _ROWS = 12
 _FAMILY = "taking out anything of this kind and size does as much; interval: of single ones"

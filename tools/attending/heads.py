@@ -10,22 +10,17 @@ the latter sequences, beside its mean probability at the other earlier tokens (i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.rows import plain_ids, prefix_ids
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array
 
 KINDS = ("induction", "duplicate", "previous")
 

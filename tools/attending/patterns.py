@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.errors import ModelError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import hooked
 from gadfly.tools.model import Batch, LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Visit = Callable[[int, "Tensor"], None]
 """Layer, and its probabilities [rows, heads, destination, source] in float32."""

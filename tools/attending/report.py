@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, scripting, telling, ties
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.attending.arguments import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
     KINDS,
@@ -24,9 +24,6 @@ from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.verdict import judge, together
 from gadfly.tools.contract import Context, Figure, Table, Verdict
 from gadfly.tools.model import LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _ROWS = 30
 _LINKS = 24

@@ -9,24 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Ints
 from gadfly.tools.attribution.parts import Part, decompose, through
 from gadfly.tools.attribution.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
 from gadfly.tools.rows import plain_ids, portions
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from gadfly.tools.stats import Array
-
-    Ints = NDArray[np.int64]
 
 UNRELATED = 16
 

@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.errors import ModelError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout, freeze
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Rounding of the model's own sums, relative to the spread of the stream.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}

@@ -9,23 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.features.autoencoder import Autoencoder
 from gadfly.tools.features.places import Place, changing
 from gadfly.tools.features.verdict import Evidence
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.rows import portions, special_ids
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array
 
 Rebuild = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 """Activations read [tokens, d_in], activations there [tokens, d_out], text of each [tokens] → what replaces them."""

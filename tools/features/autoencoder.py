@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.features.formats import Spec
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
 _EPSILON = 1e-5
 

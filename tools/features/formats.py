@@ -12,13 +12,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.errors import ToolInputError
 from gadfly.home import expanded
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from gadfly.tools.arrays import Tensor
 
 CONFIG, WEIGHTS, SCALER = "cfg.json", "sae_weights.safetensors", "activation_scaler.json"
 _REFUSED = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".npz", ".npy")

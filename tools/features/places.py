@@ -12,16 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import freeze
 from gadfly.tools.rows import plain_ids
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 NAMES = (

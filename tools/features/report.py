@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import scripting, telling, ties, vectors
 from gadfly.tools.contract import Context, Table
+from gadfly.tools.demo.behaviours import Behaviour
 from gadfly.tools.features.analysis import Analysis, analyse
 from gadfly.tools.features.arguments import SaeArgs, SaeResult
 from gadfly.tools.features.autoencoder import build
@@ -21,9 +21,6 @@ from gadfly.tools.features.verdict import judge
 from gadfly.tools.model import LocalModel
 from gadfly.tools.records import Text, read
 from gadfly.tools.rows import special_ids
-
-if TYPE_CHECKING:
-    from gadfly.tools.demo.behaviours import Behaviour
 
 _ROWS = 20
 _MEANINGS = {

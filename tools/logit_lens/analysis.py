@@ -10,22 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Flags, Tensor
 from gadfly.tools.logit_lens.reading import Read, read, residuals
 from gadfly.tools.logit_lens.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
 from gadfly.tools.rows import leading, plain_ids, portions
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array, Flags
 
 CONTROL_TARGETS = 8
 SHUFFLES = 4

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gadfly.tools import ties
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Flags, Tensor
 from gadfly.tools.forecast import forecast
 from gadfly.tools.generating import noting
 from gadfly.tools.model import Batch, LocalModel
@@ -23,11 +24,6 @@ from gadfly.tools.patching.engine import Cell, Score, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, Target, placebo
 from gadfly.tools.patching.paths import path_sweep, receivers
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT, Evidence
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array, Flags
 
 _HALF = 0.5
 _STEPS = {"attribution": 1, "integrated": 8}

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.engine import Cell, Score
 from gadfly.tools.patching.sites import Site, ports
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def estimate(

@@ -9,19 +9,14 @@ Denoising speaks of sufficiency, noising of necessity (Heimersheim & Nanda 2024,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats
+from gadfly.tools.arrays import Array, Flags, Tensor
 from gadfly.tools.metrics import by_name
 from gadfly.tools.patching.engine import Score
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array, Flags
 
 
 def scorer(metric: str, answer: Tensor, wrong: Tensor, clean_logits: Tensor) -> Score:

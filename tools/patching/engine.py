@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gadfly.corpus.progress import Progress
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import See, after, entering, hooked
 from gadfly.tools.model import Batch, LocalModel
@@ -22,7 +23,7 @@ from gadfly.tools.patching.pairs import Target
 from gadfly.tools.patching.sites import Port, Site, ports
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 class Score(Protocol):

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
+from gadfly.tools.demo.behaviours import Behaviour
 from gadfly.tools.model import Batch, LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.demo.behaviours import Behaviour
 
 
 class PromptPair(BaseModel):

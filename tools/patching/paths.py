@@ -14,18 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.engine import Cell, Score, capture, put
 from gadfly.tools.patching.sites import HEADS, Port, Site, ports
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _FORM = re.compile(r"(\d+)(?:\.(\d+))?\.(query|key|value|mlp|attention)")
 

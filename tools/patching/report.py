@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gadfly.tools import figures, scripting, telling, ties
+from gadfly.tools.arrays import Array
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.metrics import title
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.analysis import Analysis, analyse
 from gadfly.tools.patching.arguments import PatchArgs, PatchResult
+from gadfly.tools.patching.effects import Effects
 from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 from gadfly.tools.records import read
-
-if TYPE_CHECKING:
-    from gadfly.tools.patching.effects import Effects
-    from gadfly.tools.stats import Array
 
 _ROWS = 12
 _MEANINGS = {

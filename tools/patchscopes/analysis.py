@@ -11,24 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.capture import at, capture
 from gadfly.tools.generating import in_parts, noting
 from gadfly.tools.logit_lens.analysis import Unit
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.target import Target, patched, written
 from gadfly.tools.patchscopes.verdict import Evidence
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array
 
 
 @dataclass(frozen=True)

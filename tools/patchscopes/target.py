@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

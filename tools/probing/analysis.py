@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import ties
+from gadfly.tools.arrays import Array, Ints, Tensor
 from gadfly.tools.probing.data import Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
 from gadfly.tools.stats import Interval, benjamini_hochberg
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.probing.data import Ints
-    from gadfly.tools.stats import Array
 
 DRAWS = 1000
 FEWEST_TO_RESAMPLE = 10

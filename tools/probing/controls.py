@@ -6,20 +6,18 @@ Each control is trained on the same train part, tuned on the same validation par
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools import ties
+from gadfly.tools.arrays import Array
 from gadfly.tools.capture import Captured, Reduce, capture
 from gadfly.tools.model import LocalModel
 from gadfly.tools.probing.analysis import Measured, auroc, best_probe, measure
 from gadfly.tools.probing.data import Parts
 from gadfly.tools.probing.fit import Method
-
-if TYPE_CHECKING:
-    from gadfly.tools.stats import Array
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 # A second copy of a larger model rarely fits beside the first.

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from gadfly.errors import ToolInputError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from gadfly.tools.demo.behaviours import Behaviour
-    from gadfly.tools.stats import Flags
-
-    Ints = NDArray[np.int64]
+from gadfly.tools.arrays import Flags, Ints, Tensor
+from gadfly.tools.demo.behaviours import Behaviour
 
 FEWEST_GROUPS = 6
 _FEWEST_OF_A_LABEL = 3

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from gadfly.tools import ties
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from gadfly.tools.arrays import Tensor
 
 Method = Literal["logistic", "ridge", "difference"]
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gadfly.tools import planted
 from gadfly.tools.ablation import ablate
@@ -17,14 +17,12 @@ from gadfly.tools.attribution import attribute
 from gadfly.tools.contract import Result, Tool, Verdict
 from gadfly.tools.features import sae
 from gadfly.tools.logit_lens import lens
+from gadfly.tools.model import LocalModel
 from gadfly.tools.patching import patch
 from gadfly.tools.patchscopes import patchscope
 from gadfly.tools.probing import probe
 from gadfly.tools.selftesting import dictionaries, noise
 from gadfly.tools.steering import steer
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
 
 Arguments = dict[str, Any]
 TOOLS: dict[str, Tool[Any, Any]] = {

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.steering.source import drawn
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def random_dictionary(folder: Path, hidden: int, layer: int, seed: int) -> Path:

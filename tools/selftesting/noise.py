@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.errors import ModelError
-
-if TYPE_CHECKING:
-    from gadfly.tools.model import LocalModel
+from gadfly.tools.model import LocalModel
 
 _ENOUGH = 200
 _LENGTH = 6  # words of a text

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
+from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.forecast import forecast
 from gadfly.tools.generating import noting
 from gadfly.tools.model import LocalModel
@@ -25,11 +25,6 @@ from gadfly.tools.steering.neutral import SideEffects
 from gadfly.tools.steering.source import Source, isotropic, mixtures
 from gadfly.tools.steering.task import Task
 from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, Evidence, Family
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array
 
 SHOWN = 8  # prompts whose continuations are kept at every dose
 RANDOM = "random directions"

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import decode, in_parts, row_seed
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import Batch, LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Positions = Literal["all", "last", "generated"]
 """``all``: every token of the prompt and every new one. ``last``: the prompt's last token and every new one.

@@ -10,17 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import ties
+from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import in_parts
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.steering.engine import adding
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Numbers of one forward's logits, in float32 about half a gigabyte.
 _LOGITS = 1.2e8

@@ -14,20 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import ToolInputError
 from gadfly.tools import vectors
+from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.capture import at, capture
 from gadfly.tools.model import LocalModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.stats import Array
 
 FEWEST_PAIRS = 8
 FEWEST_PROMPTS = 8

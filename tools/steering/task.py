@@ -9,20 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from gadfly.errors import ToolInputError
+from gadfly.tools.arrays import Tensor
+from gadfly.tools.demo.pairs import Pair
 from gadfly.tools.model import LocalModel
 from gadfly.tools.records import read
+from gadfly.tools.steering.arguments import SteerArgs
 from gadfly.tools.steering.source import Contrast
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gadfly.tools.demo.pairs import Pair
-    from gadfly.tools.steering.arguments import SteerArgs
 
 Metric = Literal["logit_difference", "probability", "words"]
 
