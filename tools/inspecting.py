@@ -7,6 +7,7 @@ experiments: nothing is claimed, so there is no verdict. Leaves out everything t
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.reach import Elsewhere, ModelName
 from gadfly.tools.records import Data, DataArgs, Text, data_field, read
 
-_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _PAGE = 200  # tokens shown at a time
 
 
@@ -96,19 +97,18 @@ def model_info(args: ModelInfoArgs, context: Context) -> ModelInfo:
         heads=heads,
         key_value_heads=int(getattr(text, "num_key_value_heads", None) or heads),
         head_size=int(getattr(text, "head_dim", None) or hidden // heads),
-        mlp_size=_whole(text, "intermediate_size", "n_inner") or _gpt2_mlp(text),
+        mlp_size=_whole(text, "intermediate_size", "n_inner")
+        or (4 * hidden if text.model_type == "gpt2" else None),
         vocabulary=int(text.vocab_size),
         max_tokens=_whole(text, "max_position_embeddings", "n_positions"),
-        sliding_window=_window(text),
+        sliding_window=None
+        if getattr(text, "use_sliding_window", True) is False
+        else _whole(text, "sliding_window"),
         experts=_whole(text, "num_experts", "num_local_experts", "n_routed_experts"),
         tied_embeddings=bool(getattr(text, "tie_word_embeddings", False)),
         parameters=count,
         dtype=dtype,
-        memory={
-            kind: round((count or 0) * size / 2**30, 3)
-            for kind, size in _BYTES.items()
-            if count and kind != "float64"
-        },
+        memory={kind: round(count * n / 2**30, 3) for kind, n in _BYTES.items()} if count else {},
         softcap=float(cap) if cap else None,
         behaviours=known,
         notes=notes,
@@ -119,16 +119,6 @@ def _whole(config: Any, *names: str) -> int | None:
     """The first of these settings that is a number."""
     found = (getattr(config, name, None) for name in names)
     return next((int(value) for value in found if value), None)
-
-
-def _gpt2_mlp(config: Any) -> int | None:
-    return 4 * int(config.hidden_size) if config.model_type == "gpt2" else None
-
-
-def _window(config: Any) -> int | None:
-    if getattr(config, "use_sliding_window", True) is False:
-        return None
-    return _whole(config, "sliding_window")
 
 
 def _config(name: str, where: Path | str) -> Any:
@@ -169,11 +159,7 @@ def _stored(folder: Path) -> int | None:
     for path in files:
         try:
             with safe_open(str(path), framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118
-                    size = 1
-                    for length in file.get_slice(name).get_shape():
-                        size *= int(length)
-                    total += size
+                total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
         except (SafetensorError, OSError):
             return None
     return total if files else None

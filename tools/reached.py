@@ -63,7 +63,7 @@ def reached(
     Raises:
         GadflyError: what an argument stands for cannot be looked up.
     """
-    return list(_reached(arguments, inside, frozenset(known)))
+    return list(_reached(arguments, _Ground(inside, frozenset(known))))
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,7 @@ class _Ground:
         return str(real)
 
 
-def _reached(
-    arguments: BaseModel, inside: Sequence[Path], known: frozenset[str]
-) -> Iterator[Reached]:
-    ground = _Ground(inside, known)
+def _reached(arguments: BaseModel, ground: _Ground) -> Iterator[Reached]:
     for name, names in declared(type(arguments)).items():
         if name not in arguments.model_fields_set:
             continue
@@ -162,8 +159,7 @@ def _weights(name: str, names: Names, value: str, ground: _Ground) -> Iterator[R
 def _recorded(run: str, ground: _Ground) -> Iterator[Reached]:
     """What the arguments of a recorded run reach. Raises GadflyError as the re-run itself would."""
     found = Ledger().get(run)
-    arguments = validate(by_name(found.tool), found.arguments)
-    yield from _reached(arguments, ground.inside, ground.known)
+    yield from _reached(validate(by_name(found.tool), found.arguments), ground)
 
 
 def _repository(folder: Path) -> Iterator[Path]:

@@ -60,8 +60,7 @@ class Readout:
 
 def readout(model: LocalModel) -> Readout:
     """The readout that the model's configuration describes."""
-    config = model.module.config
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    config = model.config
     scale = float(getattr(config, "logit_scale", None) or 1.0)  # Cohere multiplies
     scale /= float(getattr(config, "logits_scaling", None) or 1.0)  # Granite divides
     cap = getattr(config, "final_logit_softcapping", None)

@@ -92,6 +92,12 @@ def _json(text: str) -> Any:
         raise ValueError(f"data given directly are not valid JSON ({error})") from error
 
 
+MaxRows = Annotated[
+    int, Field(ge=1, le=65536, description="rows of the batch in one forward; bounds memory")
+]
+MaxTokens = Annotated[
+    int, Field(ge=64, le=1_000_000, description="tokens in one forward; bounds memory")
+]
 Data = Annotated[str | list[Record | str], Names.DATA, BeforeValidator(_entries)]
 
 

@@ -73,7 +73,7 @@ def test_two_old_files_of_steer(tmp_path: Path) -> None:
     args = SteerArgs.model_validate({"contrast_file": str(pairs), "prompts_file": str(prompts)})
     assert args.data == [str(pairs), str(prompts)]
     contrast, asked = task.given(args)
-    assert contrast == task.Contrast(["good"], ["bad"])
+    assert contrast == [("good", "bad")]
     assert asked == [task.Asked("it is", ["nice"], ["ugly"])]
     both = tmp_path / "both.jsonl"
     both.write_text(pairs.read_text() + prompts.read_text())

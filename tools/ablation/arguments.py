@@ -10,7 +10,7 @@ from gadfly.tools.contract import Result
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
 from gadfly.tools.reach import VectorName
-from gadfly.tools.records import Data, DataArgs, data_field
+from gadfly.tools.records import Data, DataArgs, MaxRows, data_field
 
 
 class AblateArgs(DataArgs):
@@ -49,9 +49,7 @@ class AblateArgs(DataArgs):
     controls: int = Field(
         default=20, ge=10, le=2000, description="random components or directions of each kind"
     )
-    max_rows: int = Field(
-        default=512, ge=1, le=65536, description="rows of the batch in one forward; bounds memory"
-    )
+    max_rows: MaxRows = 512
 
     @model_validator(mode="after")
     def _fitting(self) -> AblateArgs:

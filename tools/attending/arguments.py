@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from gadfly.tools.contract import ExperimentArgs, Result
+from gadfly.tools.records import MaxTokens
 
 
 class AttentionArgs(ExperimentArgs):
@@ -23,9 +24,7 @@ class AttentionArgs(ExperimentArgs):
     layer: int | None = Field(default=None, ge=0, description="show the patterns of this layer")
     head: int | None = Field(default=None, ge=0, description="show this head's pattern")
     page: int = Field(default=1, ge=1, description="page of the table, 30 heads each")
-    max_tokens: int = Field(
-        default=8192, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
+    max_tokens: MaxTokens = 8192
 
 
 class Link(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gadfly.tools.answered import AnsweredArgs
 from gadfly.tools.contract import Result
+from gadfly.tools.records import MaxTokens
 
 
 class AttributeArgs(AnsweredArgs):
@@ -17,9 +18,7 @@ class AttributeArgs(AnsweredArgs):
         default="head", description="attention by heads, or a layer's attention as one component"
     )
     page: int = Field(default=1, ge=1, description="page of the table, 30 components each")
-    max_tokens: int = Field(
-        default=8192, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
+    max_tokens: MaxTokens = 8192
 
 
 class AttributeResult(Result):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gadfly.tools.contract import Result
 from gadfly.tools.reach import AutoencoderName
-from gadfly.tools.records import Data, DataArgs, data_field
+from gadfly.tools.records import Data, DataArgs, MaxTokens, data_field
 
 
 class SaeArgs(DataArgs):
@@ -32,9 +32,7 @@ class SaeArgs(DataArgs):
         description="features to show; without it those that carry most on these texts",
     )
     page: int = Field(default=1, ge=1, description="page of the table, 20 features each")
-    max_tokens: int = Field(
-        default=4096, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
+    max_tokens: MaxTokens = 4096
 
 
 class SaeResult(Result):

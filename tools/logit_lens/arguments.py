@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from gadfly.tools.answered import AnsweredArgs
 from gadfly.tools.contract import Result
+from gadfly.tools.records import MaxTokens
 
 
 class LensArgs(AnsweredArgs):
     """Arguments of ``lens``. A single prompt without an answer is read at every position: its next tokens."""
 
-    max_tokens: int = Field(
-        default=8192, ge=64, le=1_000_000, description="tokens in one forward; bounds memory"
-    )
+    max_tokens: MaxTokens = 8192
 
 
 class LensResult(Result):

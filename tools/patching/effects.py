@@ -68,7 +68,8 @@ class Effects:
 
     def on(self, pairs: Flags, gap: Array) -> Array:
         """The effects measured on a subset of pairs (a boolean mask)."""
-        return _ratio(self.per_pair[:, pairs], gap[pairs])
+        change, total = self.per_pair[:, pairs], gap[pairs].mean()
+        return change.mean(1) / total if total != 0 else np.zeros(len(change))
 
 
 def effects(change: Array, gap: Array, present: Flags, seed: int) -> Effects:
@@ -96,8 +97,3 @@ def effects(change: Array, gap: Array, present: Flags, seed: int) -> Effects:
 def beyond(change: Array, placebo: Array, seed: int, noise: float) -> Array:
     """q-values, over all cells, that a cell's change exceeds the placebo's. Shapes [cells, pairs] → [cells]."""
     return stats.benjamini_hochberg(stats.sign_flip(change - placebo, seed, noise))
-
-
-def _ratio(change: Array, gap: Array) -> Array:
-    total = gap.mean()
-    return change.mean(1) / total if total != 0 else np.zeros(len(change))

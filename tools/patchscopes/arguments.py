@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from gadfly.tools.answered import AnsweredArgs
 from gadfly.tools.contract import Result
+from gadfly.tools.records import MaxRows
 
 IDENTITY = "cat -> cat ; 1135 -> 1135 ; hello -> hello ; {} ->"
 
@@ -25,9 +26,7 @@ class PatchscopeArgs(AnsweredArgs):
         ge=0,
         description="put it after this layer; default: after the layer it is from",
     )
-    max_rows: int = Field(
-        default=512, ge=1, le=65536, description="rows of the batch in one forward; bounds memory"
-    )
+    max_rows: MaxRows = 512
 
     @model_validator(mode="after")
     def _readable(self) -> PatchscopeArgs:

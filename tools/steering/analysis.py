@@ -8,7 +8,7 @@ Leaves out where vector and prompts come from (``source``, ``task``) and what th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -202,7 +202,6 @@ def _measured(
     notes: list[str],
 ) -> tuple[Array, float]:
     """The metric [conditions, prompts] of every row of ``steps``, and what rounding alone may change it by."""
-
     length = max(len(model.ids(prompt)) for prompt in task.prompts)
     new = args.max_tokens if task.metric == "words" else 0
     rows = len(steps) * len(task.prompts)
@@ -213,9 +212,7 @@ def _measured(
         progress,
         at_once=min(rows, args.max_rows) * length,
     )
-    with running(
-        progress, "Steering: doses x directions x prompts", len(steps) * len(task.prompts)
-    ):
+    with running(progress, "Steering: doses x directions x prompts", rows):
         if task.metric != "words":
             scorer, dtype, noise = task.scorer(), model.dtype, [0.0]
 
@@ -263,7 +260,7 @@ def _instructed(
     if args.instruction is None:
         return None
     told = [f"{args.instruction} {prompt}" for prompt in task.prompts]
-    same = Task(told, task.metric, task.towards, task.away, task.words)
+    same = replace(task, prompts=told)
     zero = torch.zeros(1, model.hidden_size)
     (found, *_), _ = _measured(model, same, zero, layer, args, progress, [])
     return np.asarray(found)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from gadfly.tools.contract import Result
 from gadfly.tools.reach import LocalPath, VectorName
-from gadfly.tools.records import Data, DataArgs, data_field
+from gadfly.tools.records import Data, DataArgs, MaxRows, data_field
 
 LARGEST_DOSE = 100.0
 DOSES = 7
@@ -84,9 +84,7 @@ class SteerArgs(DataArgs):
     temperature: float = Field(
         default=0.0, ge=0, le=10, description="0: always the likeliest token; else sampling, seeded"
     )
-    max_rows: int = Field(
-        default=512, ge=1, le=65536, description="rows of the batch in one forward; bounds memory"
-    )
+    max_rows: MaxRows = 512
 
     @model_validator(mode="after")
     def _fitting(self) -> SteerArgs:

@@ -28,14 +28,6 @@ FEWEST_PAIRS = 8
 FEWEST_PROMPTS = 8
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """Texts with the property and texts without; equally many, the i-th of each form a pair."""
-
-    positive: Sequence[str]
-    negative: Sequence[str]
-
-
 @dataclass
 class Source:
     """``direction`` [hidden] of norm 1 after ``layer``; ``exchanged`` [controls, hidden] of norm 1, or None."""
@@ -49,7 +41,7 @@ class Source:
 
 def from_contrast(
     model: LocalModel,
-    contrast: Contrast,
+    contrast: Sequence[tuple[str, str]],
     layer: int | None,
     position: str,
     controls: int,
@@ -58,17 +50,15 @@ def from_contrast(
 ) -> Source:
     """The difference in means, and the same with half of the pairs exchanged.
 
+    Args:
+        contrast: pairs of a text with the property and one without it.
+
     Raises:
-        ToolInputError: lists of different length, an unknown layer, or no difference at all.
+        ToolInputError: an unknown layer, or no difference at all.
     """
     import torch
 
-    pairs = len(contrast.positive)
-    if pairs != len(contrast.negative) or not pairs:
-        raise ToolInputError(
-            f"{pairs} positive and {len(contrast.negative)} negative texts; give equally many of both, in pairs"
-        )
-    notes = []
+    pairs, notes = len(contrast), []
     if layer is None:
         layer = model.num_layers // 2
         notes.append(
@@ -77,7 +67,7 @@ def from_contrast(
     model.check_layer(layer)
     captured = capture(
         model,
-        [*contrast.positive, *contrast.negative],
+        [text for side in zip(*contrast, strict=True) for text in side],
         at(position),
         modules=[model.blocks[layer]],
         progress=progress,

@@ -19,7 +19,6 @@ from gadfly.tools.demo.pairs import Pair
 from gadfly.tools.model import LocalModel
 from gadfly.tools.records import read
 from gadfly.tools.steering.arguments import SteerArgs
-from gadfly.tools.steering.source import Contrast
 
 Metric = Literal["logit_difference", "probability", "words"]
 
@@ -114,8 +113,9 @@ def _padded(ids: list[list[int]]) -> tuple[Tensor, Tensor]:
     return table, weight
 
 
-def given(args: SteerArgs) -> tuple[Contrast | None, list[Asked]]:
-    """The contrast pairs (None where a vector is given) and the prompts to steer. Needs no model.
+def given(args: SteerArgs) -> tuple[list[tuple[str, str]] | None, list[Asked]]:
+    """The contrast pairs, the positive text first (None where a vector is given), and the prompts to steer. Needs no
+    model.
 
     Raises:
         ToolInputError: a bad record, a task without labels, no pairs and no vector or both, or no prompts.
@@ -146,9 +146,7 @@ def given(args: SteerArgs) -> tuple[Contrast | None, list[Asked]]:
         raise ToolInputError("give a vector: vector, records with positive and negative, or a task")
     if not asked:
         raise ToolInputError("give the prompts to steer: records with prompt, or a task")
-    if args.vector is not None:
-        return None, asked
-    return Contrast([plus for plus, _ in contrast], [minus for _, minus in contrast]), asked
+    return contrast if args.vector is None else None, asked
 
 
 def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
