@@ -7,9 +7,9 @@ Every change is exact: tests hold each row equal to its own plain forward. Leave
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from gadfly.tools.ablation.components import Part, Place
 from gadfly.tools.arrays import Tensor
@@ -80,7 +80,7 @@ def ablate_all(
     found = torch.empty(len(changes), len(batch))
 
     def part(some: list[int]) -> None:
-        with _changed(model, len(batch), [changes[i] for i in some]):
+        with hooked(_changed(model, len(batch), [changes[i] for i in some])):
             logits = model.forward(batch.map(lambda part: part.repeat(len(some), 1)))
         found[some] = score(logits.reshape(len(some), len(batch), -1)).float().cpu()
         on_done(len(some))
@@ -91,9 +91,8 @@ def ablate_all(
     return found
 
 
-@contextmanager
-def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iterator[None]:
-    """Hooks under which the i-th group of ``prompts`` rows undergoes the i-th change."""
+def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iterator[Any]:
+    """Handles of hooks under which the i-th group of ``prompts`` rows undergoes the i-th change."""
     swaps: dict[Place, list[tuple[slice, slice, Tensor]]] = {}
     projections: dict[int, list[tuple[slice, Tensor, Tensor]]] = {}
     for number, change in enumerate(changes):
@@ -104,11 +103,10 @@ def _changed(model: LocalModel, prompts: int, changes: Sequence[Change]) -> Iter
         else:
             for layer, target in change.coordinates.items():
                 projections.setdefault(layer, []).append((rows, change.direction, target))
-    with model.working():
-        handles = [port(model, *at).hook(_overwrite(items)) for at, items in swaps.items()]
-        handles += [after(model.blocks[i], _set(lines)) for i, lines in projections.items()]
-        with hooked(handles):
-            yield
+    for at, items in swaps.items():
+        yield port(model, *at).hook(_overwrite(items))
+    for layer, lines in projections.items():
+        yield after(model.blocks[layer], _set(lines))
 
 
 def _overwrite(items: list[tuple[slice, slice, Tensor]]) -> Callable[[Tensor], Tensor]:

@@ -10,7 +10,6 @@ Leaves out what the numbers mean (``effects``, ``verdict``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -91,8 +90,13 @@ def sweep(
     scores = torch.empty(len(cells), len(receiver))
 
     def part(some: list[int]) -> None:
+        these = [cells[i] for i in some]
         with model.working():
-            logits = _forward(model, receiver, donor, [cells[i] for i in some], site)
+            with hooked(_growing(model, len(receiver), donor, these, site)):
+                logits = model.forward(receiver)
+            assert logits.shape[0] == len(receiver) * (1 + len(some))
+            # The first rows are the unpatched run itself.
+            logits = logits.reshape(1 + len(some), len(receiver), -1)[1:]
             scores[some] = score(logits).float().cpu()
         progress.advance(len(some))
 
@@ -102,42 +106,23 @@ def sweep(
     return scores
 
 
-def _forward(
-    model: LocalModel, receiver: Batch, donor: Tensor, cells: Sequence[Cell], site: Site
-) -> Tensor:
-    """One forward for all ``cells``, which are sorted by layer: logits [cells, pairs, vocabulary]."""
-    pairs = len(receiver)
-    with _growing(model, pairs, donor, cells, site):
-        logits = model.forward(receiver)
-    assert logits.shape[0] == pairs * (1 + len(cells))
-    # The first rows are the unpatched run itself.
-    return logits.reshape(1 + len(cells), pairs, -1)[1:]
-
-
-@contextmanager
 def _growing(
     model: LocalModel, pairs: int, donor: Tensor, cells: Sequence[Cell], site: Site
-) -> Iterator[None]:
-    """Hooks under which the batch grows by ``pairs`` rows for each cell, at the cell's layer."""
+) -> Iterator[Any]:
+    """Handles of hooks under which the batch grows by ``pairs`` rows for each cell, at the cell's layer."""
     here: dict[int, list[Target]] = {}
     for cell in cells:
         here.setdefault(cell.layer, []).append(cell.target)
-    handles = []
     there = ports(model, site)
     for layer, block in enumerate(model.blocks):
         targets = here.get(layer, [])
         # What is patched inside the block joins the residual stream there, so rows for it must exist before.
         early = targets if site != "residual" else []
-        handles.append(
-            block.register_forward_pre_hook(_expand(pairs, len(early)), with_kwargs=True)
-        )
+        yield block.register_forward_pre_hook(_expand(pairs, len(early)), with_kwargs=True)
         if targets and site == "residual":
-            handles.append(after(block, _append(pairs, donor[layer], targets)))
+            yield after(block, _append(pairs, donor[layer], targets))
         elif targets:
-            change = _overwrite(there[layer], pairs, donor[layer], targets)
-            handles.append(there[layer].hook(change))
-    with hooked(handles):
-        yield
+            yield there[layer].hook(_overwrite(there[layer], pairs, donor[layer], targets))
 
 
 def _expand(pairs: int, extra: int) -> Callable[..., Any]:

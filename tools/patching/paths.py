@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,7 +93,17 @@ def path_sweep(
 
     def part(some: list[int]) -> None:
         these = [cells[i] for i in some]
-        scores[some] = _some(model, receiver, donor, these, site, score, through, still)
+        noted: dict[int, Tensor] = {}
+        tiled = receiver.map(lambda part: part.repeat(len(some), 1))
+        sending = _sending(model, len(receiver), donor, these, site, still)
+        with model.working():
+            with hooked(sending), hooked(_noting(through, noted)):
+                logits = model.forward(tiled)
+            if through:
+                with hooked(_receiving(through, noted)):
+                    logits = model.forward(tiled)
+            logits = logits.reshape(len(some), len(receiver), -1)
+            scores[some] = score(logits).float().cpu()
         progress.advance(len(some))
 
     at_once = max(1, max_rows // len(receiver))
@@ -102,28 +111,6 @@ def path_sweep(
     return scores
 
 
-def _some(
-    model: LocalModel,
-    receiver: Batch,
-    donor: Tensor,
-    cells: list[Cell],
-    site: Site,
-    score: Score,
-    through: Sequence[Receiver],
-    still: tuple[Tensor, Tensor],
-) -> Tensor:
-    groups, pairs = len(cells), len(receiver)
-    tiled = receiver.map(lambda part: part.repeat(groups, 1))
-    with model.working():
-        with _sending(model, pairs, donor, cells, site, still), _noting(through) as noted:
-            logits = model.forward(tiled)
-        if through:
-            with _receiving(through, noted):
-                logits = model.forward(tiled)
-        return score(logits.reshape(groups, pairs, -1)).float().cpu()
-
-
-@contextmanager
 def _sending(
     model: LocalModel,
     pairs: int,
@@ -131,10 +118,9 @@ def _sending(
     cells: list[Cell],
     site: Site,
     still: tuple[Tensor, Tensor],
-) -> Iterator[None]:
-    """Hold every attention and MLP output still, but for each group's sender."""
+) -> Iterator[Any]:
+    """Handles of hooks that hold every attention and MLP output still, but for each group's sender."""
     there = ports(model, site)
-    handles: list[Any] = []
 
     def rows(group: int) -> slice:
         return slice(group * pairs, (group + 1) * pairs)
@@ -168,37 +154,29 @@ def _sending(
             sends = here if (kind == "mlp") == (site == "mlp") else []
             # Nothing upstream of a sender has changed, so its own module gives the plain value to start from.
             if sends and site == "head":
-                handles.append(there[layer].hook(send(there[layer], layer, sends)))
-            handles.append(after(module, hold(frozen, sends)))
+                yield there[layer].hook(send(there[layer], layer, sends))
+            yield after(module, hold(frozen, sends))
             if sends and site != "head":
-                handles.append(there[layer].hook(send(there[layer], layer, sends)))
-    with hooked(handles):
-        yield
+                yield there[layer].hook(send(there[layer], layer, sends))
 
 
-@contextmanager
-def _noting(through: Sequence[Receiver]) -> Iterator[list[Tensor]]:
-    """What the receivers compute, in their order, before anything holds it still."""
-    noted: list[Any] = [None] * len(through)
+def _noting(through: Sequence[Receiver], noted: dict[int, Tensor]) -> Iterator[Any]:
+    """Handles of hooks that note what each receiver computes, before anything holds it still."""
 
     def note(index: int, part: slice, value: Tensor) -> None:
         noted[index] = value[..., part].clone()
 
-    handles = [
-        after(each.port.module, partial(note, index, each.part), prepend=True)
-        for index, each in enumerate(through)
-    ]
-    with hooked(handles):
-        yield noted
+    for index, each in enumerate(through):
+        yield after(each.port.module, partial(note, index, each.part), prepend=True)
 
 
-@contextmanager
-def _receiving(through: Sequence[Receiver], noted: list[Tensor]) -> Iterator[None]:
+def _receiving(through: Sequence[Receiver], noted: dict[int, Tensor]) -> Iterator[Any]:
+    """Handles of hooks that give each receiver what was noted of it."""
+
     def change(part: slice, value: Tensor, out: Tensor) -> Tensor:
         changed = out.clone()
         changed[..., part] = value
         return changed
 
-    pairs = zip(through, noted, strict=True)
-    with hooked([each.port.hook(partial(change, each.part, value)) for each, value in pairs]):
-        yield
+    for index, each in enumerate(through):
+        yield each.port.hook(partial(change, each.part, noted[index]))
