@@ -2,7 +2,8 @@
 
 ``Readout`` applies the final norm once, the unembedding, and whatever scaling or softcapping the architecture adds;
 it is checked against the model's own logits before anybody reads them. ``Frozen`` is a norm whose scale is held at the
-value of the full input: then it is linear, and the parts of a sum go through it one by one.
+value of the full input: then it is linear, and the parts of a sum go through it one by one. ``norms_around`` finds the
+norms beside a layer's sublayers.
 
 ``hidden_states[-1]`` of transformers is *after* the final norm; nothing here reads it. Residuals are taken from hooks
 on the blocks.
@@ -10,12 +11,16 @@ on the blocks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gadfly.errors import ModelError
 from gadfly.tools.arrays import Tensor
+from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import LocalModel
+from gadfly.tools.rows import plain_ids
 
 # Largest difference to the model's own logits that passes for rounding, relative to their spread.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -118,3 +123,48 @@ def freeze(norm: Any, full: Tensor) -> Frozen:
             f"{type(norm).__name__} is neither a LayerNorm nor an RMSNorm; its parts cannot be told apart"
         )
     return frozen
+
+
+def norms_around(model: LocalModel) -> list[dict[str, Any]]:
+    """By layer: the norms ``after attention`` and ``after mlp``, where an architecture has them, and ``before mlp``.
+
+    Found out by watching one forward: a norm that is given exactly what a sublayer returned stands between it and the
+    stream.
+    """
+    found: list[dict[str, Any]] = [{} for _ in model.blocks]
+    outputs: dict[str, Any] = {}
+    normed: list[tuple[Any, Any]] = []
+    handles = []
+
+    def out_of(which: str, hidden: Tensor) -> None:
+        outputs[which] = hidden
+
+    def norm_of(layer: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any, out: Any) -> None:
+            for which, value in outputs.items():
+                if args and args[0] is value:
+                    found[layer][f"after {which}"] = module
+            normed.append((module, out))
+
+        return hook
+
+    def into_mlp(layer: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any) -> None:
+            for norm, value in normed:
+                if args and args[0] is value:
+                    found[layer]["before mlp"] = norm
+
+        return hook
+
+    for layer, block in enumerate(model.blocks):
+        handles.append(after(model.attentions[layer], partial(out_of, "attention")))
+        handles.append(after(model.mlps[layer], partial(out_of, "mlp")))
+        handles.append(model.mlps[layer].register_forward_pre_hook(into_mlp(layer)))
+        handles += [
+            child.register_forward_hook(norm_of(layer))
+            for child in block.children()
+            if "norm" in type(child).__name__.lower()
+        ]
+    with hooked(handles), model.working():
+        model.forward(model.batch_of([plain_ids(model)[:2]]))
+    return found

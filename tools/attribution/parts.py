@@ -18,7 +18,7 @@ from gadfly.errors import ModelError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.readout import Readout, freeze
+from gadfly.tools.readout import Readout, freeze, norms_around
 
 # Rounding of the model's own sums, relative to the spread of the stream.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}
@@ -208,33 +208,19 @@ def _norm_bias(seen: _Seen, which: str, whole: Tensor) -> Tensor:
 
 def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None, Tensor]:
     """One forward with hooks on everything that writes; all kept at the last position."""
-    seen = [_Seen() for _ in range(model.num_layers)]
-    outputs: dict[str, Any] = {}
+    around = norms_around(model)  # a forward of its own, before anything is hooked here
+    seen = [_Seen() for _ in around]
     position: list[Tensor] = []
     handles = []
 
     def home(value: Tensor) -> Tensor:
-        return value.to(model.device)  # layers may be on several devices, sums are not
+        return value[:, -1].to(model.device)  # layers may be on several devices, sums are not
 
-    def into(layer: int, hidden: Tensor) -> None:
-        seen[layer].before = home(hidden[:, -1])
+    def keep(layer: int, which: str, hidden: Tensor) -> None:
+        setattr(seen[layer], which, home(hidden))
 
-    def out_of(layer: int, which: str, hidden: Tensor) -> None:
-        setattr(seen[layer], which, home(hidden[:, -1]))
-        if which != "after":
-            outputs[which] = hidden
-
-    def projected(layer: int, hidden: Tensor) -> None:
-        seen[layer].heads = home(hidden[:, -1])
-
-    def normed(layer: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            # A norm that is given exactly what a sublayer returned stands between it and the stream.
-            for which, value in outputs.items():
-                if args and args[0] is value:
-                    seen[layer].norms[which] = (module, home(out[:, -1]))
-
-        return hook
+    def normed(layer: int, which: str, norm: Any, hidden: Tensor) -> None:
+        seen[layer].norms[which] = (norm, home(hidden))
 
     def placed(module: Any, args: Any, out: Any) -> None:
         position.append(out[:, -1] if out.ndim == 3 else out[-1:])
@@ -242,21 +228,20 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
     table = _position_table(model)
     if table is not None:
         handles.append(table.register_forward_hook(placed))
-    for layer, block in enumerate(model.blocks):
+    for layer, norms in enumerate(around):
         handles += [
-            before(block, partial(into, layer)),
-            after(block, partial(out_of, layer, "after")),
-            after(model.attentions[layer], partial(out_of, layer, "attention")),
-            after(model.mlps[layer], partial(out_of, layer, "mlp")),
+            before(model.blocks[layer], partial(keep, layer, "before")),
+            after(model.blocks[layer], partial(keep, layer, "after")),
+            after(model.attentions[layer], partial(keep, layer, "attention")),
+            after(model.mlps[layer], partial(keep, layer, "mlp")),
         ]
         projection = model.output_projection(layer)
         if projection is not None:
-            handles.append(before(projection, partial(projected, layer)))
-        handles += [
-            child.register_forward_hook(normed(layer))
-            for child in block.children()
-            if "norm" in type(child).__name__.lower()
-        ]
+            handles.append(before(projection, partial(keep, layer, "heads")))
+        for which in ("attention", "mlp"):
+            norm = norms.get(f"after {which}")
+            if norm is not None:
+                handles.append(after(norm, partial(normed, layer, which, norm)))
     with hooked(handles):
         logits = model.forward(batch)
     return seen, (position[0] if position else None), logits

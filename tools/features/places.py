@@ -2,7 +2,7 @@
 
 Names are TransformerLens' (``blocks.3.hook_resid_post``), which most configurations use, or a module of the model
 itself (``model.layers.3.mlp``), whose output is meant. TransformerLens counts the norm that some architectures put
-after a sublayer (Gemma, OLMo 2) to its output; which norms those are is found out by watching one forward.
+after a sublayer (Gemma, OLMo 2) to its output.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import LocalModel
-from gadfly.tools.readout import freeze
-from gadfly.tools.rows import plain_ids
+from gadfly.tools.readout import freeze, norms_around
 
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 NAMES = (
@@ -125,44 +123,3 @@ def changing(model: LocalModel, place: Place, change: Change) -> Iterator[None]:
         handle = before(place.module, without_gain if place.without_gain else swapped)
     with hooked([handle]):
         yield
-
-
-def norms_around(model: LocalModel) -> list[dict[str, Any]]:
-    """By layer: the norms ``after attention``, ``after mlp`` (None if there are none) and ``before mlp``."""
-    found: list[dict[str, Any]] = [{} for _ in model.blocks]
-    outputs: dict[str, Any] = {}
-    normed: list[tuple[Any, Any]] = []
-    handles = []
-
-    def out_of(which: str, hidden: Tensor) -> None:
-        outputs[which] = hidden
-
-    def norm_of(layer: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any, out: Any) -> None:
-            for which, value in outputs.items():
-                if args and args[0] is value:
-                    found[layer][f"after {which}"] = module
-            normed.append((module, out))
-
-        return hook
-
-    def into_mlp(layer: int) -> Callable[..., None]:
-        def hook(module: Any, args: Any) -> None:
-            for norm, value in normed:
-                if args and args[0] is value:
-                    found[layer]["before mlp"] = norm
-
-        return hook
-
-    for layer, block in enumerate(model.blocks):
-        handles.append(after(model.attentions[layer], partial(out_of, "attention")))
-        handles.append(after(model.mlps[layer], partial(out_of, "mlp")))
-        handles.append(model.mlps[layer].register_forward_pre_hook(into_mlp(layer)))
-        handles += [
-            child.register_forward_hook(norm_of(layer))
-            for child in block.children()
-            if "norm" in type(child).__name__.lower()
-        ]
-    with hooked(handles), model.working():
-        model.forward(model.batch_of([plain_ids(model)[:2]]))
-    return found
