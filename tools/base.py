@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools.reach import ModelName
@@ -81,6 +81,18 @@ class ToolArgs(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    _noticed: list[str] = PrivateAttr(default_factory=list)
+
+    def notice(self, note: str) -> None:
+        """Have a note of what was found wrong with the arguments among the notes of the result."""
+        if note not in self._noticed:
+            self._noticed.append(note)
+
+    @property
+    def noticed(self) -> list[str]:
+        """What :meth:`notice` took."""
+        return self._noticed
+
 
 class ExperimentArgs(ToolArgs):
     """Arguments that every experiment on a model takes."""
@@ -97,6 +109,13 @@ class ExperimentArgs(ToolArgs):
         default="auto", description="auto: float32 on CPU, else the checkpoint's"
     )
     seed: int = Field(default=0, ge=0, description="of sampling, splits, bootstrap and placebos")
+
+    @field_validator("seed")
+    @classmethod
+    def _one_that_every_library_takes(cls, seed: int) -> int:
+        if seed >= 2**32:
+            raise ValueError(f"{seed} is too large; give one below {2**32}")
+        return seed
 
 
 class Context(Protocol):

@@ -8,6 +8,7 @@ that earlier versions took in its place (``pairs_file``, ``prompts``, …) still
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from gadfly.tools.demo.behaviours import Behaviour
 
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
+_LARGEST = 256 * 1024 * 1024  # bytes of a file of records
+_TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 class Message(BaseModel):
@@ -71,14 +74,21 @@ class Record(BaseModel):
 
 def _entries(value: Any) -> Any:
     """Records and names of files as a list; records as JSON are parsed, and checked with their numbers."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str) and not value.strip():
+        raise ValueError(f"an empty name; give a file, {TASK}NAME or records")
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         value = _json(value)
     if isinstance(value, dict | Record):
         value = [value]
-    if not isinstance(value, list):
+    if isinstance(value, str):
         return value
+    if not isinstance(value, list):
+        raise ValueError(f"{_short(value)} is none of a file, {TASK}NAME and records")
     if not value:
         raise ValueError("no records were given")
+    value = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
     return [
         item if isinstance(item, str | Record) else checked(Record, item, f"record {number}: ")
         for number, item in enumerate(value, 1)
@@ -87,9 +97,26 @@ def _entries(value: Any) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _parsed(text)
     except ValueError as error:
         raise ValueError(f"data given directly are not valid JSON ({error})") from error
+
+
+def _parsed(text: str) -> Any:
+    """JSON. Raises ValueError if it is none, is nested too deeply, or gives a field twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands in it twice")
+    return found
 
 
 MaxRows = Annotated[
@@ -204,7 +231,7 @@ def _from_old(used: Mapping[str, Any]) -> list[Any]:
         found += [{"positive": a, "negative": b} for a, b in zip(*sides, strict=True)]
     for name, value in used.items():
         if name == "behaviour":
-            found.append(TASK + value)
+            found.append(f"{TASK}{value}")
         elif name.endswith("_file"):
             found.append(value)
         elif name in ("pairs", "prompts", "texts"):
@@ -222,8 +249,7 @@ def _listed(value: Any) -> list[Any]:
         if value.lstrip()[:1] not in ("[", "{"):
             return [part.strip() for part in value.split(",")]
         value = _json(value)
-        return value if isinstance(value, list) else [value]
-    return list(value)
+    return value if isinstance(value, list) else [value]
 
 
 class Text(BaseModel):
@@ -237,7 +263,8 @@ class Text(BaseModel):
 def read(
     args: DataArgs, shape: type[ShapeT], drawn: Callable[[Behaviour], Sequence[ShapeT]]
 ) -> list[ShapeT]:
-    """The records that ``data`` names, each checked against ``shape``.
+    """The records that ``data`` names, each checked against ``shape``. A copy of a record is no more evidence: where
+    the tool gives a verdict it is left out, and a note of the result says so.
 
     Args:
         drawn: makes the records of a task.
@@ -256,26 +283,59 @@ def read(
             found += drawn(behaviour(entry.removeprefix(TASK)))
         else:
             found += _of_file(entry, shape, args.model)
-    return found
+    return found if shape is Text else _each_once(args, found)
+
+
+def _each_once(args: DataArgs, found: Sequence[ShapeT]) -> list[ShapeT]:
+    distinct = list({record.model_dump_json(): record for record in found}.values())
+    if copies := len(found) - len(distinct):
+        args.notice(f"copies left out: {copies} (a record that stands twice is no more evidence)")
+    return distinct
 
 
 def _of_file(path: str, shape: type[ShapeT], model: str) -> Iterator[ShapeT]:
-    needed = [name for name, field in shape.model_fields.items() if field.is_required()]
     empty = True
-    for number, line in enumerate(lines_of(path), 1):
-        if not line.strip():
-            continue
-        empty, where = False, f"{path}, line {number}: "
-        if needed == ["text"] and not line.lstrip().startswith("{"):
-            yield _shaped(shape, {"text": line}, where, model)
-            continue
-        try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise ToolInputError(f"{where}not JSON ({error}); {_expected(shape)}") from error
-        yield _shaped(shape, item, where, model)
+    for where, item in _items(path, shape):
+        empty = False
+        yield _shaped(shape, item, f"{path}, {where}: ", model)
     if empty:
         raise ToolInputError(f"{path} is empty; write one JSON object a line: {_expected(shape)}")
+
+
+def _items(path: str, shape: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """What a file holds and where: an array of JSON, or a JSON object a line; a line that is none is a text."""
+    texts = shape is Text
+    if texts and path.lower().endswith(_TABLES):
+        raise ToolInputError(
+            f"{path} is a table; write one text a line, or one JSON object a line: {_expected(shape)}"
+        )
+    lines = lines_of(path)
+    if (array := _array("\n".join(lines))) is not None:
+        yield from ((f"record {number}", item) for number, item in enumerate(array, 1))
+        return
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        if texts and not line.lstrip().startswith("{"):
+            yield f"line {number}", {"text": line}
+            continue
+        try:
+            yield f"line {number}", _parsed(line)
+        except ValueError as error:
+            raise ToolInputError(
+                f"{path}, line {number}: not JSON ({error}); {_expected(shape)}"
+            ) from error
+
+
+def _array(text: str) -> list[Any] | None:
+    """A whole file that is one array of records."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        found = _parsed(text)
+    except ValueError:
+        return None
+    return found if found and all(isinstance(item, dict) for item in found) else None
 
 
 def _shaped(shape: type[ShapeT], fields: Any, where: str, model: str) -> ShapeT:
@@ -303,29 +363,64 @@ def rendered(tokenizer: Any, messages: Sequence[Message], model: str) -> str:
 
 def lines_of(path: str) -> Sequence[str]:
     """The lines of a text file. Raises ToolInputError if it cannot be read."""
+    file = expanded(path)
     try:
-        return expanded(path).read_text(encoding="utf-8").splitlines()
+        if file.exists() and not file.is_file():
+            kind = "a folder" if file.is_dir() else "no file"
+            raise ToolInputError(f"{path} is {kind}; give a file with one record a line")
+        if (size := file.stat().st_size) > _LARGEST:
+            raise ToolInputError(
+                f"{path} has {size:,} bytes; {_LARGEST:,} are read at the most: give a part of it"
+            )
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        from gadfly.tools.demo.behaviours import BEHAVIOURS
+
+        hint = f"; did you mean {TASK}{path}?" if path in BEHAVIOURS else ""
+        raise ToolInputError(f"cannot read {path[:300]}: there is no such file{hint}") from error
+    except UnicodeDecodeError as error:
+        raise ToolInputError(f"{path} is no text in UTF-8; save it as UTF-8") from error
     except (OSError, ValueError) as error:
-        raise ToolInputError(f"cannot read {path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ToolInputError(f"cannot read {path[:300]}: {why}") from error
+    if "\0" in text:
+        raise ToolInputError(f"{path} holds bytes that are no text; give one record a line")
+    return text.split("\n")  # not at the other line ends of Unicode, which JSON may hold
 
 
 def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
     """One record. Raises ToolInputError, which begins with ``where`` and says what is wrong and what is expected."""
+    if not isinstance(item, dict | kind):
+        raise ToolInputError(f"{where}{_short(item)} is no object; {_expected(kind)}")
     try:
         return kind.model_validate(item)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        problem = {
-            "missing": f"no {place!r}",
-            "extra_forbidden": f"{place!r} does not belong here",
-        }.get(first["type"], f"{place}: {first['msg']}" if place else first["msg"])
-        raise ToolInputError(f"{where}{problem}; {_expected(kind)}") from error
+        place = str(first["loc"][0]) if first["loc"] else ""
+        problem = (
+            {
+                "missing": f"no {place!r}",
+                "extra_forbidden": f"{place!r} does not belong here",
+            }.get(first["type"])
+            if len(first["loc"]) < 2
+            else None
+        )
+        message = first["msg"].removeprefix("Value error, ")
+        if problem is None and place:
+            problem = f"{place} is {_short(item.get(place) if isinstance(item, dict) else item)}: {message}"
+        raise ToolInputError(f"{where}{problem or message}; {_expected(kind)}") from error
+
+
+def _short(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= 60 else f"{told[:57]}..."
 
 
 def _expected(shape: type[BaseModel]) -> str:
     """The fields of a shape in words."""
     needed = [name for name, field in shape.model_fields.items() if field.is_required()]
     others = [name for name in shape.model_fields if name not in needed]
+    if "prompt" in needed:
+        needed[needed.index("prompt")] = "prompt (or messages)"
     perhaps = f"perhaps {', '.join(others)}" if others else ""
     return f"a record has {' and '.join(filter(None, [', '.join(needed), perhaps]))}"

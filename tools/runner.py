@@ -111,6 +111,7 @@ def execute(
         raise
     assert isinstance(result, Result)
     result.tool, result.run = tool.name, run_id
+    result.notes = [*args.noticed, *result.notes]
     record("done", result=result)
     return result
 

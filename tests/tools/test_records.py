@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,8 @@ PAIR = {"clean": "a b", "corrupt": "a c", "answer": "d", "wrong": "e"}
 ON_DATA = [tool for tool in all_tools() if issubclass(tool.args, DataArgs)]
 
 
-PATCH, ACTIVATIONS = (
-    next(tool for tool in ON_DATA if tool.name == name) for name in ("patch", "activations")
+PATCH, ACTIVATIONS, LENS = (
+    next(tool for tool in ON_DATA if tool.name == name) for name in ("patch", "activations", "lens")
 )
 
 
@@ -96,9 +98,14 @@ def test_texts_are_lines_or_records(tmp_path: Path) -> None:
             json.dumps({**PAIR, "prompt": "a"}),
             "line 1: 'prompt' does not belong here; a record has",
         ),
-        (json.dumps({**PAIR, "answer": 3}), "line 1: answer: Input should be a valid string"),
+        (json.dumps({**PAIR, "answer": 3}), "line 1: answer is 3: Input should be a valid string"),
+        ('{"clean": "a", "clean": "b"}', "line 1: not JSON ('clean' stands in it twice)"),
+        ("[" * 9000 + "]" * 9000, "line 1: not JSON (nested too deeply)"),
         ("nonsense", "line 1: not JSON"),
-        ("[1]", "line 1: "),
+        ("[1]", "line 1: [1] is no object; a record has"),
+        ("3", "line 1: 3 is no object; a record has"),
+        (json.dumps([PAIR, {"clean": "a"}]), "record 2: no "),
+        ("a\0b", "holds bytes that are no text"),
         ("\n", "is empty; write one JSON object a line: a record has clean"),
     ],
 )
@@ -120,8 +127,14 @@ def test_a_bad_file_is_one_line_before_a_model_is_loaded(
         ("[{]", "not valid JSON"),
         ([{"colour": 1}], "record 1: 'colour' does not belong here"),
         ([PAIR, {"prompt": "a"}], "record 2: no 'clean'"),
-        ("/no/such/file", "cannot read /no/such/file"),
-        ("task:telepathy", "'telepathy': choose one of"),
+        ("/no/such/file", "cannot read /no/such/file: there is no such file"),
+        ("/", "/ is a folder; give a file"),
+        ("", "an empty name"),
+        (5, "5 is none of a file, task:NAME and records"),
+        ([5], "record 1: 5 is no object"),
+        ("[" * 9000, "nested too deeply"),
+        ("truth", "there is no such file; did you mean task:truth?"),
+        ("task:telepathy", "unknown task 'telepathy': choose one of"),
     ],
 )
 def test_bad_data_is_one_line(data: Any, says: str) -> None:
@@ -129,6 +142,83 @@ def test_bad_data_is_one_line(data: Any, says: str) -> None:
         PATCH(data=data, model="/no/such/model")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("old", ["behaviour", "pairs", "pairs_file", "clean"])
+def test_an_old_name_with_nonsense_is_one_line(old: str) -> None:
+    with pytest.raises(ToolInputError) as caught:
+        PATCH(**{old: 5}, model="/no/such/model")
+    assert "5" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_seed_that_no_library_takes_is_refused() -> None:
+    assert PatchArgs(data="task:truth", seed=2**32 - 1)
+    with pytest.raises(ToolInputError, match="4294967296 is too large"):
+        PATCH(data="task:truth", seed=2**32)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(ToolInputError, match="x is no file; give a file"):
+        PATCH(data=str(tmp_path / "x"), model="/no/such/model")
+
+
+def test_a_file_is_not_read_whole_before_its_size_is_known(tmp_path: Path) -> None:
+    with (tmp_path / "x").open("wb") as file:
+        file.truncate(6 * 2**30)
+    with pytest.raises(ToolInputError, match=r"6,442,450,944 bytes; .* give a part"):
+        PATCH(data=tmp_path / "x", model="/no/such/model")
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ('{"text": "a\u2028b\x85c"}', ["a\u2028b\x85c"]),
+        ('\ufeff{"text": "a"}\r\n{"text": "b"}\r', ["a", "b"]),
+        ('[{"text": "a"},\n {"prompt": "b"}]', ["a", "b"]),
+        ("[INST] a\nb", ["[INST] a", "b"]),
+    ],
+)
+def test_files_as_other_programs_write_them(content: str, texts: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(content.encode())
+    args = ACTIVATIONS.args.model_validate({"data": str(path)})
+    assert [each.text for each in of(Text, args)] == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("x.csv", b"text,label\nhi,1\n", "is a table; write one text a line"),
+        ("x.txt", "text".encode("utf-16"), "is no text in UTF-8; save it as UTF-8"),
+    ],
+)
+def test_texts_of_another_form_are_refused(
+    name: str, content: bytes, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ToolInputError, match=says):
+        ACTIVATIONS(data=str(tmp_path / name), model="/no/such/model")
+
+
+def test_a_copy_of_a_record_is_no_more_evidence() -> None:
+    one = {"prompt": "the capital of france is", "answer": "paris", "wrong": "tokyo"}
+    found = LENS(data=[one] * 10)
+    assert found.verdict == "inconclusive"
+    assert "copies left out: 9" in found.notes[0]
+    assert LENS(data=[one]).values == found.values
+
+
+def test_texts_without_a_verdict_keep_their_copies() -> None:
+    args = ACTIVATIONS.args.model_validate({"data": [{"text": "a"}] * 3})
+    assert len(of(Text, args)) == 3 and args.noticed == []
+
+
+def test_steer_takes_one_task() -> None:
+    with pytest.raises(ToolInputError, match="give one task, not task:sentiment and task:truth"):
+        task.given(SteerArgs(data=["task:sentiment", "task:truth"]))
 
 
 class Chatty:

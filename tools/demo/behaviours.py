@@ -117,5 +117,5 @@ BEHAVIOURS: dict[str, Behaviour] = _read()
 def behaviour(name: str) -> Behaviour:
     """The behaviour of that name, or an error that lists the names there are."""
     if name not in BEHAVIOURS:
-        raise ToolInputError(f"unknown behaviour {name!r}: choose one of {', '.join(BEHAVIOURS)}")
+        raise ToolInputError(f"unknown task {name!r}: choose one of {', '.join(BEHAVIOURS)}")
     return BEHAVIOURS[name]

@@ -17,6 +17,7 @@ from gadfly.errors import ToolInputError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.demo.pairs import Pair
 from gadfly.tools.model import LocalModel
+from gadfly.tools.reach import TASK
 from gadfly.tools.records import read
 from gadfly.tools.steering.arguments import SteerArgs
 
@@ -120,6 +121,9 @@ def given(args: SteerArgs) -> tuple[list[tuple[str, str]] | None, list[Asked]]:
     Raises:
         ToolInputError: a bad record, a task without labels, no pairs and no vector or both, or no prompts.
     """
+    tasks = [each for each in args.entries if isinstance(each, str) and each.startswith(TASK)]
+    if len(tasks) > 1:
+        raise ToolInputError(f"give one task, not {' and '.join(tasks)}")
     lines = read(args, SteerLine, lambda _: [])
     contrast = [(x.positive, x.negative) for x in lines if x.positive and x.negative]
     asked = [
