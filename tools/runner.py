@@ -133,6 +133,12 @@ def _problem(tool: Declaration[Any, Any], item: Any) -> str:
         valid = ", ".join(tool.args.model_fields)
         return f"unknown argument {place!r} (valid: {valid})"
     message = item["msg"].removeprefix("Value error, ")
+    if item["type"] not in (
+        "missing",
+        "value_error",
+    ):  # our own validators name what they were given
+        given = repr(item["input"])
+        message += f" (got {given if len(given) <= 80 else given[:79] + '…'})"
     return f"{place}: {message}" if place else message
 
 

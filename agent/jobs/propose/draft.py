@@ -41,7 +41,7 @@ class Call(BaseModel):
             elif value is False:
                 parts.append("--no-" + name.replace("_", "-"))
             else:
-                parts += [flag, shlex.quote(_spelled(value))]
+                parts += [flag, shlex.quote(_spelled(name, value))]
         return " ".join(parts)
 
 
@@ -144,11 +144,11 @@ def _fill(value: Any, places: dict[str, str]) -> Any:
     return value
 
 
-def _spelled(value: Any) -> str:
-    """As the CLI reads it: scalars plainly, lists of words by commas, the rest as JSON."""
-    if isinstance(value, list):
+def _spelled(name: str, value: Any) -> str:
+    """As the CLI reads it: scalars plainly, lists of words by commas, several files of data and the rest as JSON."""
+    if isinstance(value, list) and name != "data":
         plain = all(isinstance(each, str | int | float) for each in value)
         if plain and not any("," in str(each) for each in value):
             return ",".join(map(str, value))
         return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -9,7 +9,7 @@ import pytest
 
 from gadfly.agent.jobs.propose import rubric
 from gadfly.agent.jobs.propose.bank import fitting, templates
-from gadfly.agent.jobs.propose.draft import Draft
+from gadfly.agent.jobs.propose.draft import Call, Draft
 from gadfly.agent.jobs.propose.feasible import Limits, fit
 from gadfly.agent.jobs.propose.ground import ground
 from gadfly.agent.jobs.propose.machines import machine
@@ -17,6 +17,7 @@ from gadfly.agent.jobs.propose.subjects import find, warning
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.words import STOPWORDS, words
 from gadfly.tools.ledger import Ledger
+from gadfly.tools.registry import by_name
 
 BANK = templates()
 each = pytest.mark.parametrize("draft", BANK, ids=lambda draft: draft.slug)
@@ -36,8 +37,18 @@ def test_its_calls_are_ready(draft: Draft) -> None:
             filled = draft.filled(model, task)
             for call in [filled.pilot, *filled.tools]:
                 call.check()
+                old = [
+                    name for group in getattr(by_name(call.tool).args, "OLD", ()) for name in group
+                ]
+                assert call.arguments.keys().isdisjoint(old)
                 assert "{" not in call.line().replace('{"', "")
             assert "{model}" not in filled.model_dump_json()
+
+
+def test_several_files_of_data_are_json_in_a_shell() -> None:
+    call = Call(tool="steer", arguments={"data": ["a.jsonl", "b.jsonl"], "words": ["so", "no"]})
+    assert call.line() == """gadfly steer --data '["a.jsonl", "b.jsonl"]' --words so,no"""
+    call.check()
 
 
 @each

@@ -192,6 +192,7 @@ def test_the_refuters_quotes_must_stand_in_the_text() -> None:
     )
     mine = [each for each in report.overclaims if each.by == "scripted"]
     assert [(each.line, each.because) for each in mine] == [(3, "one template")]
+    assert "`: one template. Say: in ours\n" in page(report)
     assert "3 attacks" in report.notices[0]
     asked = str(model.seen[0][0]["content"])
     assert "placebo = 0.0312" in asked
