@@ -24,11 +24,12 @@ from typing import Protocol
 from gadfly.agent.answers.answer import Claim, Receipt
 from gadfly.agent.answers.markers import Marker, broken, markers, replaced
 from gadfly.agent.answers.sentences import Segment, segments
-from gadfly.agent.answers.verbatim import bare, verbatim
+from gadfly.corpus import quotes
 from gadfly.errors import CorpusError, LedgerError
 from gadfly.tools.ledger import Run
 
 NUMBER = re.compile(r"(?<![\w.\-–/])[+\-−]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?%?(?![\w\-]|\.\d)")
+_MARKS = "\"'“”„«»‘’ \n\t"
 _LONGEST_EXPONENT = 400  # of a number that is compared as text; a float has 308
 
 
@@ -95,23 +96,19 @@ def verify(text: str, library: Library, runs: Runs, *, given: str = "") -> Verif
     def strike(marker: Marker) -> str:
         kind = "run" if marker.kind == "run" else "quote"
         words = whole[marker.start : marker.end][:80]
-        receipts.append(
-            Receipt.model_validate(
-                {"kind": kind, "state": "struck", "reason": f"malformed marker {words!r}"}
-            )
-        )
+        told = {"kind": kind, "state": "struck", "reason": f"malformed marker {words!r}"}
+        receipts.append(Receipt.model_validate(told))
         return _slot(len(receipts) - 1)
 
     plain = re.sub("[\ue000\ue001]", "", text)  # the slots' own characters cannot come from outside
     whole = replaced(plain, markers(plain), resolve)
     marked = replaced(whole, broken(whole), strike)
-    footnotes = _Footnotes(receipts)
     allowed = _numbers(given)
     claims = [
         _claim(segment, receipts, allowed) for segment in segments(marked) if segment.is_claim
     ]
     return Verified(
-        text=footnotes.write(marked),
+        text=_footnoted(marked, receipts),
         claims=claims,
         abstained=abstained[0] if abstained else None,
     )
@@ -132,26 +129,22 @@ def _claim(segment: Segment, receipts: list[Receipt], allowed: set[str]) -> Clai
         if receipt.state == "verified":
             backed |= _numbers(f"{receipt.quote or ''} {receipt.value or ''}")
     # Without any receipt the sentence is an opinion as a whole: nothing to hold its numbers to.
-    loose = [n for n in _ordered_numbers(words) if _plain(n) not in backed] if own else []
+    loose = (
+        [n for n in dict.fromkeys(NUMBER.findall(words)) if _plain(n) not in backed] if own else []
+    )
     return Claim(text=re.sub(r"\s+([.,;:!?])", r"\1", words), receipts=own, loose_numbers=loose)
 
 
-class _Footnotes:
-    """Numbers the verified receipts and writes ``[n]`` in place of their slots."""
+def _footnoted(text: str, receipts: list[Receipt]) -> str:
+    """The text with ``[n]`` in place of the slots of the verified receipts, which are counted in their order."""
+    verified = [index for index, receipt in enumerate(receipts) if receipt.state == "verified"]
+    numbers = {index: number for number, index in enumerate(verified, 1)}
 
-    def __init__(self, receipts: list[Receipt]) -> None:
-        self._numbers: dict[int, int] = {}
-        for index, receipt in enumerate(receipts):
-            if receipt.state == "verified":
-                self._numbers[index] = len(self._numbers) + 1
-
-    def write(self, text: str) -> str:
-        written = SLOT.sub(self._label, text)
-        return re.sub(r"(?<![ \t])[ \t]++\n", "\n", written).strip()
-
-    def _label(self, match: re.Match[str]) -> str:
-        number = self._numbers.get(int(match[1]))
+    def label(slot: re.Match[str]) -> str:
+        number = numbers.get(int(slot[1]))
         return "[receipt struck]" if number is None else f"[{number}]"
+
+    return re.sub(r"(?<![ \t])[ \t]++\n", "\n", SLOT.sub(label, text)).strip()
 
 
 def _check_quote(document_id: str, words: str, library: Library) -> Receipt:
@@ -228,9 +221,19 @@ def _plain(number: str) -> str:
     return f"{value:f}" if abs(value.adjusted()) < _LONGEST_EXPONENT else text
 
 
-def _ordered_numbers(text: str) -> list[str]:
-    return list(dict.fromkeys(NUMBER.findall(text)))
-
-
 def _numbers(text: str) -> set[str]:
     return {_plain(number) for number in NUMBER.findall(text)}
+
+
+def bare(words: object) -> str:
+    """Quoted words on one line, without the marks around them."""
+    return " ".join(str(words or "").split()).strip(_MARKS)
+
+
+def verbatim(words: str, text: str) -> quotes.Check:
+    """Where the words stand in the text; or nothing, and why.
+
+    White space and the shapes of Unicode characters may differ, nothing else. Not for code, in which blanks mean
+    nothing (``critic.views``).
+    """
+    return quotes.check(words.strip(_MARKS), text)

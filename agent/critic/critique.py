@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from gadfly.agent.critic.claims import Asked, Claim, beside_rules, by_place
-from gadfly.agent.critic.fixes import replaced
-from gadfly.agent.critic.judge import Candidate, candidates, repair, verdict
+from gadfly.agent.critic.judge import Candidate, candidates, repair, replaced, verdict
 from gadfly.agent.critic.price import estimate, risk
 from gadfly.agent.critic.views import View, views
 from gadfly.agent.llm.asking import Asker

@@ -1,14 +1,21 @@
-"""What a reply about code is worth: its mistakes at code that is there, a verdict on a claim, a repair."""
+"""What a reply about code is worth: its mistakes at code that is there, a verdict on a claim, a repair.
+
+A replacement for quoted lines is kept only if the file still parses with it. It is never executed.
+"""
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from dataclasses import dataclass
 
 from gadfly.agent.critic.views import Spot, View
 from gadfly.agent.llm.asking import line_of, list_in, object_in
+from gadfly.tools.review.reading.material import File
 from gadfly.tools.review.report import Level, level
 
 _MOST = 12  # entries of one reply
+_LONGEST = 30  # lines of a replacement; a longer one is a rewrite and no repair
 
 
 @dataclass(frozen=True)
@@ -72,3 +79,31 @@ def repair(reply: str) -> tuple[str, str | None]:
     told = object_in(reply)
     code = told.get("replacement")
     return line_of(told.get("fix")), code if isinstance(code, str) and code.strip() else None
+
+
+def replaced(file: File, spot: Spot, code: str) -> str | None:
+    """The replacement, indented as the lines that it takes the place of; None if it does not fit there."""
+    lines = file.source.lines(spot.cell)
+    old = lines[spot.start - 1 : spot.end]
+    code = code.replace("\r\n", "\n").strip("\n")
+    if not old or code.count("\n") >= _LONGEST:
+        return None
+    first = next((line for line in old if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    new = textwrap.indent(textwrap.dedent(code), indent)
+    if new == "\n".join(old) or not _parses(with_replacement(lines, spot, new)):
+        return None
+    return new
+
+
+def with_replacement(lines: list[str], spot: Spot, code: str) -> str:
+    """The whole text with the replacement in it."""
+    return "\n".join([*lines[: spot.start - 1], *code.split("\n"), *lines[spot.end :]])
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

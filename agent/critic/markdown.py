@@ -1,19 +1,25 @@
-"""The report in GitHub's Markdown: the summary, and one remark as a comment.
+"""The report for GitHub: the summary in Markdown, one remark as a comment, annotations of a workflow's step.
 
 Messages and quotes may hold text of whoever wrote the code, or of a model that read it. It is shown, never
 rendered (``agent.markup``): no mention, no link, no image, no HTML and no hidden marker can come out of it.
+Annotations and the summary of a step need no token.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from gadfly.agent.markup import code, document, posted, span
 from gadfly.tools.review.report import Remark, Report
 from gadfly.visible import visible
 
 _LONGEST_QUOTE = 12  # lines
+PER_KIND = 10  # annotations that GitHub shows of a step; the rest stands in the summary
+_KIND = {"error": "error", "warning": "warning", "note": "notice"}
+_LARGEST = 900_000  # bytes; a step summary may hold 1 MiB
 _SUGGESTION = "suggestion"  # the fence that GitHub offers as a change
 _WORDS = {
     "reproduced": "reproduced in a sandbox",
@@ -122,3 +128,43 @@ def _known(remark: Remark) -> str:
 def _foot(report: Report) -> list[str]:
     listed = "\n".join(f"- {posted(each)}" for each in notes(report)[:20])
     return [f"<sub>Read: {posted(str(report.read))}.</sub>", *([listed] if listed else [])]
+
+
+def commands(report: Report) -> Iterator[str]:
+    """Workflow commands: a line for each annotation, in the order of the ranking."""
+    said: Counter[str] = Counter()
+    for each in report.findings:
+        kind = _KIND[each.severity]
+        said[kind] += 1
+        if said[kind] > PER_KIND:
+            continue
+        first, last = each.file_lines
+        message = each.message + (f"\nInstead: {each.fix}" if each.fix else "")
+        yield (
+            f"::{kind} file={_property(each.path)},line={first},endLine={last},"
+            f"title={_property(each.rule)}::{_data(message)}"
+        )
+
+
+def write_summary(report: Report, limit: int) -> bool:
+    """Appends the report to the step's summary; False where there is none."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return False
+    text = summary(report, limit)
+    while len(text.encode()) > _LARGEST:  # thousands of findings: GitHub drops a larger one whole
+        report = report.model_copy(
+            update={"findings": report.findings[: len(report.findings) // 2]}
+        )
+        text = summary(report, limit) + "\nThe rest did not fit here.\n"
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def _data(text: str) -> str:
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

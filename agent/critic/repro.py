@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gadfly.agent.critic.fixes import with_replacement
+from gadfly.agent.critic.judge import with_replacement
 from gadfly.agent.critic.views import Spot
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.tools.kernel import sandbox

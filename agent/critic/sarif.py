@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gadfly import __version__
-from gadfly.tools.review.registry import Rule, rules
+from gadfly.tools.review.registry import rules
 from gadfly.tools.review.report import CRITIQUE, Remark, Report, level
 from gadfly.visible import visible
 
@@ -22,7 +22,6 @@ _LONGEST_TEXT = 1_000
 def sarif(report: Report) -> dict[str, Any]:
     """One run with every rule that found something."""
     named = sorted({each.rule for each in report.findings})
-    described = [_critique() if name == CRITIQUE else _described(rules()[name]) for name in named]
     index = {name: number for number, name in enumerate(named)}
     return {
         "$schema": SCHEMA,
@@ -33,7 +32,7 @@ def sarif(report: Report) -> dict[str, Any]:
                     "driver": {
                         "name": "gadfly",
                         "semanticVersion": __version__,
-                        "rules": described,
+                        "rules": [_described(name) for name in named],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
@@ -81,41 +80,31 @@ def _result(remark: Remark, index: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _described(rule: Rule) -> dict[str, Any]:
-    page = rule.page
-    text = f"{page.why}\n\nSource: {page.source}"
-    parts = [f"# {page.title}"]
-    parts += [f"Wrong:\n\n```python\n{each}```" for each in page.wrong]
-    parts += [f"Right:\n\n```python\n{each}```" for each in page.right]
-    kind = level(rule.severity)
+def _described(name: str) -> dict[str, Any]:
+    kind: str = "warning"
+    if name == CRITIQUE:
+        title, precision = "Argued by a language model", "low"
+        why = "A language model argued this under several framings; a second one could not refute it. It is not proved."
+        text = markdown = why
+    else:
+        page, precision = rules()[name].page, "high"
+        title, why, kind = page.title, page.why or page.title, level(rules()[name].severity)
+        text = f"{page.why}\n\nSource: {page.source}"
+        parts = [f"# {title}"]
+        parts += [f"Wrong:\n\n```python\n{each}```" for each in page.wrong]
+        parts += [f"Right:\n\n```python\n{each}```" for each in page.right]
+        markdown = "\n\n".join([*parts, text])
     return {
-        "id": rule.id,
-        "name": "".join(word.capitalize() for word in rule.id.split("-")),
-        "shortDescription": {"text": _short(page.title)},
-        "fullDescription": {"text": _short(page.why or page.title)},
-        "help": {"text": text, "markdown": "\n\n".join([*parts, text])},
+        "id": name,
+        "name": "".join(word.capitalize() for word in name.split("-")),
+        "shortDescription": {"text": _short(title)},
+        "fullDescription": {"text": _short(why)},
+        "help": {"text": text, "markdown": markdown},
         "defaultConfiguration": {"level": kind},
         "properties": {
             "tags": ["correctness", "interpretability"],
-            "precision": "high",
+            "precision": precision,
             "problem.severity": "recommendation" if kind == "note" else kind,
-        },
-    }
-
-
-def _critique() -> dict[str, Any]:
-    text = "A language model argued this under several framings; a second one could not refute it. It is not proved."
-    return {
-        "id": CRITIQUE,
-        "name": "Critique",
-        "shortDescription": {"text": "Argued by a language model"},
-        "fullDescription": {"text": text},
-        "help": {"text": text, "markdown": text},
-        "defaultConfiguration": {"level": "warning"},
-        "properties": {
-            "tags": ["correctness", "interpretability"],
-            "precision": "low",
-            "problem.severity": "warning",
         },
     }
 

@@ -1,6 +1,6 @@
 """One question to a model in a fresh context, and what its reply is worth.
 
-A reply is data: it is parsed, its quotes are looked up (``answers.verbatim``), and nothing in it is followed.
+A reply is data: it is parsed, its quotes are looked up (``answers.receipts``), and nothing in it is followed.
 """
 
 from __future__ import annotations

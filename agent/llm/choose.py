@@ -1,17 +1,17 @@
 """Which LLM answers, judges and does the small work: by argument, by the settings, then by the keys found.
 
 No client is loaded here. Three roles: ``main`` thinks and writes, ``fast`` does small work (splitting a message),
-``judge`` refutes in a fresh context. An option of every LLM is a field of :class:`Choice`.
+``judge`` refutes in a fresh context. Each provider's key and default models are in ``choose.csv``.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from gadfly import settings
 from gadfly.errors import UsageError
+from gadfly.tables import rows
 
 OFFLINE = "offline"
 LOCAL = "local"
@@ -38,26 +38,15 @@ class Roles:
     fallbacks: tuple[Choice, ...] = ()
 
 
-class _Provider(NamedTuple):
+@dataclass(frozen=True)
+class _Provider:
     key: str
     main: str
     fast: str
 
 
 # The first key found decides. OpenRouter leads: one key reaches every model.
-_PROVIDERS = {
-    each.main.split("/", 1)[0]: each
-    for each in (
-        _Provider(
-            "OPENROUTER_API_KEY",
-            "openrouter/anthropic/claude-sonnet-5.5",
-            "openrouter/anthropic/claude-haiku-5.5",
-        ),
-        _Provider("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-5-5", "anthropic/claude-haiku-5-5"),
-        _Provider("OPENAI_API_KEY", "openai/gpt-5.6", "openai/gpt-5.4-mini"),
-        _Provider("GEMINI_API_KEY", "gemini/gemini-3.8-flash", "gemini/gemini-3.5-flash-lite"),
-    )
-}
+_PROVIDERS = {each.main.split("/", 1)[0]: each for each in rows(__file__, _Provider)}
 KEYS = tuple(each.key for each in _PROVIDERS.values())
 
 NO_KEY = (

@@ -79,7 +79,7 @@ class Road(ABC):
         raise AssertionError("unreachable")
 
     def _options(self) -> dict[str, Any]:
-        """Options of the choice that go into the request on every road, by the name that providers know."""
+        """Settings that go into the request on every road, by the name that providers know."""
         return {}
 
     @abstractmethod

@@ -46,9 +46,8 @@ def pieces(text: str, *, whole: bool) -> list[Token]:
 
 def html(text: str) -> str:
     """The same as HTML, with tags as words."""
-    return visible(
-        _parser(active=False).render(visible(text))
-    )  # entities bring back what was not there
+    # Made visible twice: entities bring back what was not there.
+    return visible(_parser(active=False).render(visible(text)))
 
 
 def harmless(
@@ -59,7 +58,6 @@ def harmless(
     public: bool = False,
 ) -> bool:
     """Whether Markdown that we wrote does nothing but what is ours: no HTML, link, image, reference or fence beyond.
-
 
     Args:
         images: addresses of images that are ours.

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.markup.page import document
 from gadfly.agent.markup.prose import phrase, prose
-from gadfly.agent.markup.words import address, cell, code, plain, span
+from gadfly.agent.markup.words import address, cell, code, document, plain, span
 
 if TYPE_CHECKING:
     from jinja2 import Environment

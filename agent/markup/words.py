@@ -1,11 +1,15 @@
-"""Short texts in Markdown: a line, a cell of a table, a code span, a code block."""
+"""Short texts in Markdown: a line, a cell of a table, a code span, a code block; and a document of such parts.
+
+The parser judges each part before it is written: what slipped through becomes code.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Literal
 
-from gadfly.agent.markup.reader import ACTS, words
+from gadfly.agent.markup.reader import ACTS, harmless, words
 from gadfly.visible import name, visible
 
 BREAK = "&#8203;"  # unseen; ends what a page would make more of than words
@@ -25,9 +29,8 @@ _START = re.compile(
     r"^(?:\#{1,6}(?=\s|$)|>|=(?=[=\s]*$)|[-+](?=[\s|:+-]|$)|\*(?=\s|$)|:(?=[\s:-]|$)|\|(?=[\s|:-]|$)"
     r"|\[(?=[ xX]\])|(?P<digits>\d+)(?=[.)](?:\s|$)))"
 )
-_ADDRESS = re.compile(
-    r"https?://[^\s<>&\\]+", re.ASCII
-)  # an entity would be another address than the one shown
+# An entity would be another address than the one shown.
+_ADDRESS = re.compile(r"https?://[^\s<>&\\]+", re.ASCII)
 _LONE = re.compile(rf"\\(?=[{_PUNCTUATION}]|$)")
 _TICKS = re.compile(r"`+")
 _MARKER = re.compile(r"<!-(?=-\s*gadfly:)", re.IGNORECASE)
@@ -132,3 +135,24 @@ def _longest(text: str) -> int:
 def _unmarked(text: str) -> str:
     """Without our own hidden markers: code is the one place whose text stands in the file as it is."""
     return _MARKER.sub(r"<!-\\", text)
+
+
+def document(
+    parts: Iterable[str],
+    *,
+    images: Collection[str] = (),
+    fences: Collection[str] = (),
+    public: bool = False,
+) -> str:
+    """Blocks of Markdown, each whole in itself, with blank lines between them.
+
+    Args:
+        images: addresses of images that are ours.
+        fences: info strings that are ours.
+        public: for GitHub, see ``reader.harmless``.
+    """
+    return "\n\n".join(
+        each if harmless(each, images, fences, public=public) else code(each)
+        for each in parts
+        if each
+    )

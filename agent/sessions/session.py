@@ -1,6 +1,6 @@
 """A conversation that outlives its process: what every face with a dialogue talks to.
 
-    session = Session.start(Settings(llm=None, model="demo"))      # or Session.open("s1a2b3c4"), or Session.latest()
+    session = Session.start(Settings(llm=None, model="demo"))      # or Session.open("s1a2b3c4")
     for event in session.turn("Where does gpt2 recall the capital?", context=diff):
         match event:
             case Text(delta): ...                # provisional; receipts are not checked yet
@@ -71,8 +71,9 @@ class Session:
         return cls(info, settings, Sessions())
 
     @classmethod
-    def open(cls, session_id: str, settings: Settings | None = None) -> Session:
-        """An existing session, by id or unique prefix; ``settings`` replaces what was kept with it.
+    def open(cls, session_id: str | None, settings: Settings | None = None) -> Session:
+        """An existing session, by id or unique prefix, or the one used last (None); ``settings`` replaces what was kept
+        with it.
 
         Raises:
             UsageError: none or several fit.
@@ -80,15 +81,6 @@ class Session:
         store = Sessions()
         info = store.find(session_id)
         return cls(info, settings or Settings.read(info.settings), store)
-
-    @classmethod
-    def latest(cls, settings: Settings | None = None) -> Session:
-        """The session used last. Raises UsageError if there is none."""
-        store = Sessions()
-        found = store.listing(1)
-        if not found:
-            raise UsageError("there is no session yet; start one with: gadfly chat")
-        return cls(found[0], settings or Settings.read(found[0].settings), store)
 
     @property
     def id(self) -> str:
@@ -98,10 +90,6 @@ class Session:
     def engine(self) -> str:
         """The name of the main model, or ``offline``."""
         return self._engine.name
-
-    def warm(self) -> None:
-        """Load in the background what the first turn needs; a face calls it while the researcher types."""
-        self._engine.warm()
 
     # -- turns -----------------------------------------------------------------------------------
 

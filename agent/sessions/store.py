@@ -13,9 +13,9 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -23,6 +23,9 @@ from gadfly import home
 from gadfly.corpus.index.database import fold_at_the_end
 from gadfly.errors import HomeError, UsageError
 from gadfly.settings import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from gadfly.agent.sessions.postgres import Postgres
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -49,28 +52,6 @@ class SessionInfo(BaseModel):
     parent: str | None = None
     turns: int = 0
     dollars: float | None = 0.0
-
-
-class Database(Protocol):
-    """Where sessions are kept."""
-
-    def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Run a statement, alone in its transaction."""
-        ...
-
-    def saver(self, serde: Any) -> Any:
-        """LangGraph's checkpointer."""
-        ...
-
-    def sweep(self, session_id: str) -> None:
-        """Drop the checkpoints before the newest one."""
-        ...
-
-    def hold(self, session_id: str) -> AbstractContextManager[bool]:
-        """Take a session's lock, if it is free; released by the end of the process, however it ends."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Sessions:
@@ -104,12 +85,16 @@ class Sessions:
             list(row.values()),
         )
 
-    def find(self, session_id: str) -> SessionInfo:
-        """The session with this id or unique prefix.
+    def find(self, session_id: str | None) -> SessionInfo:
+        """The session with this id or unique prefix; None: the one used last.
 
         Raises:
             UsageError: none or several fit.
         """
+        if session_id is None:
+            if last := self.listing(1):
+                return last[0]
+            raise UsageError("there is no session yet; start one with: gadfly chat")
         rows = self._database.query(
             "SELECT * FROM sessions WHERE substr(id, 1, length(CAST(? AS TEXT))) = ?"
             " ORDER BY updated DESC",
@@ -145,7 +130,7 @@ class Sessions:
 
 
 class File:
-    """One SQLite file of the data folder."""
+    """One SQLite file of the data folder; what it does for :class:`Sessions`, ``Postgres`` does too."""
 
     def __init__(self) -> None:
         self.path = home.folder("sessions") / "sessions.sqlite"
@@ -156,11 +141,12 @@ class File:
         fold_at_the_end(self.path)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run a statement, alone in its transaction."""
         with self._guarded(), self._db:
             return [dict(row) for row in self._db.execute(sql, values).fetchall()]
 
     def saver(self, serde: Any) -> Any:
-        """Over a connection of its own."""
+        """LangGraph's checkpointer, over a connection of its own."""
         from langgraph.checkpoint.sqlite import SqliteSaver
 
         connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
@@ -169,6 +155,7 @@ class File:
         return saver
 
     def sweep(self, session_id: str) -> None:
+        """Drop the checkpoints before the newest one."""
         newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
         for table in ("writes", "checkpoints"):
             self.query(
@@ -178,6 +165,7 @@ class File:
 
     @contextmanager
     def hold(self, session_id: str) -> Iterator[bool]:
+        """Take a session's lock, if it is free; released by the end of the process, however it ends."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path.parent / f"{session_id}.lock", timeout=0)
@@ -204,7 +192,7 @@ class File:
             ) from error
 
 
-def _database() -> Database:
+def _database() -> File | Postgres:
     address = CHECKPOINTS.value()
     if not address:
         return File()

@@ -43,18 +43,9 @@ def fitted(messages: list[Message], window: int) -> tuple[list[Message], str]:
     )
 
 
-def tool_calls(calls: Sequence[dict[str, Any]]) -> list[ToolCall]:
-    return [ToolCall(**call) for call in calls]
-
-
 def of_turn(number: int, messages: Sequence[Message]) -> list[Message]:
     """Messages marked with the turn they belong to, so that a turn can be taken back."""
     return [{**message, "turn": number} for message in messages]
-
-
-def together(runs: Sequence[str], more: Sequence[str | None]) -> list[str]:
-    """Run ids in the order in which they came, each once."""
-    return list(dict.fromkeys([*runs, *(run for run in more if run)]))
 
 
 def repeated(calls: Sequence[ToolCall], messages: Sequence[Message], turn: int) -> set[str]:

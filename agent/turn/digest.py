@@ -1,15 +1,21 @@
-"""What an LLM and a person are told of a tool: its schema, its result in few tokens, its result in one line."""
+"""What an LLM and a person are told of a tool: its schema, how far it is, its result in few tokens and in one line."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
 
+from gadfly.agent.llm.model import ToolCall
+from gadfly.agent.turn.events import Event, Notice, ToolProgress
+from gadfly.errors import Cancelled
 from gadfly.tools.contract import Result
 
 _LINE = 160  # characters
+_OFTEN = 0.1  # seconds between two reports of a call
 
 
 def digest(result: BaseModel) -> str:
@@ -47,9 +53,7 @@ def lean(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        key: {name: lean(each) for name, each in value.items()}
-        if key == "properties"
-        else lean(value)
+        key: lean(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str))
     }
@@ -63,3 +67,35 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return value
+
+
+class Reported:
+    """A tool's progress as events; raises Cancelled into the tool once the turn is stopped."""
+
+    def __init__(
+        self, call: ToolCall, emit: Callable[[Event], None], stop: Callable[[], bool]
+    ) -> None:
+        self._call, self._emit, self._stop = call, emit, stop
+        self._label, self._done, self._told = "", 0, 0.0
+        self._total: int | None = None
+
+    def start(self, label: str, total: int | None = None) -> None:
+        self._label, self._done, self._total = label, 0, total
+        self._tell(always=True)
+
+    def advance(self, n: int = 1) -> None:
+        self._done += n
+        self._tell()
+
+    def finish(self) -> None: ...
+
+    def note(self, message: str) -> None:
+        self._emit(Notice("corpus", message))
+
+    def _tell(self, always: bool = False) -> None:
+        if self._stop():
+            raise Cancelled("stopped")
+        if always or time.monotonic() - self._told > _OFTEN:
+            self._told = time.monotonic()
+            call = self._call
+            self._emit(ToolProgress(call.id, call.name, self._label, self._done, self._total))

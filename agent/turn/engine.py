@@ -6,7 +6,6 @@ which models are configured (``llm.choose``).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -93,22 +92,6 @@ class Engine:
             stopped=stopped,
             checkpointer=checkpointer,
         )
-
-    def warm(self) -> None:
-        """Load in the background what takes seconds to import, so that the first turn does not wait for it."""
-
-        def load() -> None:
-            import langgraph.graph  # noqa: F401
-
-            from gadfly.corpus import tokens
-
-            tokens.count("")
-            if self._roles is not None and self._roles.main.model.split("/")[0] != LOCAL:
-                from gadfly.agent.llm.provider import preload
-
-                preload()
-
-        threading.Thread(target=load, name="warm", daemon=True).start()
 
     # -- the parts -------------------------------------------------------------------------------
 

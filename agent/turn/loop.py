@@ -1,4 +1,4 @@
-"""The loop, in LangGraph: hear, think, act, check, doubt; then the answer as it stands. Its shape is in ``graph``.
+"""The loop, in LangGraph: hear, think, act, check, doubt; then the answer as it stands. Its shape is in ``state``.
 
 Each step's state is plain data (``state``) and can be kept on disk (``sessions``). Receipts are resolved by
 ``receipts``, pressure and refutation are the ``skeptic``'s, the window is ``context``'s; nothing here judges prose.
@@ -12,16 +12,15 @@ from typing import Any
 
 from gadfly.agent.answers.answer import Answer
 from gadfly.agent.answers.receipts import Library, Runs, Verified, verify
-from gadfly.agent.llm.model import ChatModel, Message, Reply
+from gadfly.agent.llm.model import ChatModel, Message, Reply, ToolCall
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.agent.turn import budget as spending
 from gadfly.agent.turn import conversation as talk
 from gadfly.agent.turn.budget import Budget
 from gadfly.agent.turn.events import DraftDropped, Event, Notice, PendingCall, Spent, Text
-from gadfly.agent.turn.graph import build
 from gadfly.agent.turn.skeptic.outrank import hold_to_verdicts
 from gadfly.agent.turn.skeptic.skeptic import Skeptic
-from gadfly.agent.turn.state import State, begin
+from gadfly.agent.turn.state import State, begin, build
 from gadfly.agent.turn.toolbox import Toolbox
 from gadfly.errors import Cancelled
 
@@ -157,7 +156,7 @@ class Loop:
         """Stop for the researcher's word where a call is costly or has side effects."""
         waiting = [
             PendingCall(call.id, call.name, call.arguments, why)
-            for call in talk.tool_calls(state["calls"])
+            for call in (ToolCall(**each) for each in state["calls"])
             if (why := self._toolbox.must_ask(call))
         ]
         if not waiting:
@@ -168,7 +167,7 @@ class Loop:
         return {"declined": [] if agreed is True else [call.id for call in waiting]}
 
     def _act(self, state: State) -> Update:
-        calls = talk.tool_calls(state["calls"])
+        calls = [ToolCall(**each) for each in state["calls"]]
         turn = len(state["turns"]) - 1
         outcomes = self._toolbox.run(
             calls,
@@ -186,7 +185,9 @@ class Loop:
             "messages": talk.of_turn(turn, results),
             "calls": [],
             "rounds": state["rounds"] + 1,
-            "runs": talk.together(state["runs"], [outcome.run for outcome in outcomes]),
+            "runs": list(
+                dict.fromkeys([*state["runs"], *(each.run for each in outcomes if each.run)])
+            ),
             "spent": spending.add(state["spent"], tool_calls=len(calls)),
         }
 

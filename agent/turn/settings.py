@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from gadfly.agent.llm.model import ChatModel
@@ -31,9 +31,8 @@ class Settings:
 
     def kept(self) -> dict[str, Any]:
         """As plain data for the disk."""
-        data = asdict(self) if isinstance(self.llm, str | None) else {**_shallow(self), "llm": None}
-        data["budget"] = asdict(self.budget)
-        return data
+        llm = self.llm if isinstance(self.llm, str) else None
+        return asdict(replace(self, llm=llm))
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Settings:
@@ -42,7 +41,3 @@ class Settings:
         limits = {f.name for f in fields(Budget)}
         budget = Budget(**{k: v for k, v in data.get("budget", {}).items() if k in limits})
         return cls(**{**{k: v for k, v in data.items() if k in known}, "budget": budget})
-
-
-def _shallow(settings: Settings) -> dict[str, Any]:
-    return {f.name: getattr(settings, f.name) for f in fields(settings)}

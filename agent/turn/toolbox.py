@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gadfly import leaving
 from gadfly.agent.llm.prompting import fence
-from gadfly.agent.turn.digest import digest, figures, lean, summary
+from gadfly.agent.turn.digest import Reported, digest, figures, lean, summary
 from gadfly.agent.turn.events import Event, ToolFinished, ToolStarted
-from gadfly.agent.turn.reporting import Reported
 from gadfly.background import Workers
-from gadfly.corpus.progress import Progress, Silent
+from gadfly.corpus.progress import Progress
 from gadfly.errors import Cancelled, GadflyError, ToolInputError
 from gadfly.tools.contract import ExperimentArgs, Result, Tool, ToolArgs
 from gadfly.tools.reached import home_ground, reached
@@ -37,7 +36,6 @@ _REPEATED = (
     "this very call was made twice already in this turn; its result will not change. Use what it gave, or do "
     "something else"
 )
-Emit = Callable[[Event], None]
 
 
 class Outcome(NamedTuple):
@@ -56,7 +54,6 @@ class Toolbox:
     Args:
         tools: a tool with side effects is offered only where somebody can be asked.
         model: the local model that experiments run on when the LLM names none.
-        progress: where the tools' own progress goes if a round has no ``emit``.
         approvals: whether a researcher is there to be asked.
     """
 
@@ -65,12 +62,10 @@ class Toolbox:
         tools: Sequence[Tool[Any, Any]],
         *,
         model: str = "demo",
-        progress: Progress | None = None,
         approvals: bool = False,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools if tool.read_only or approvals}
         self._model = model
-        self._progress = progress or Silent()
         self._approvals = approvals
         self._on_model = Workers(1, "model")
         self._reading = Workers(_READERS, "reading")
@@ -137,7 +132,7 @@ class Toolbox:
         declined: Collection[str] = (),
         repeated: Collection[str] = (),
         since: int | None = None,
-        emit: Emit | None = None,
+        emit: Callable[[Event], None] = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> list[Outcome]:
         """Run the calls of one round; results in their order. What goes wrong is told to the model.
@@ -158,42 +153,26 @@ class Toolbox:
             if ended():
                 raise Cancelled("stopped")
             started = time.monotonic()
-            if emit:
-                emit(ToolStarted(call.id, call.name, call.arguments))
-            progress = Reported(call, emit, ended) if emit else self._progress
+            emit(ToolStarted(call.id, call.name, call.arguments))
             if call.id in repeated:
                 outcome = _error(_REPEATED)
             else:
+                progress = Reported(call, emit, ended)
                 outcome = self._call(call, progress, declined=call.id in declined, since=since)
-            if emit:
-                emit(
-                    ToolFinished(
-                        call.id,
-                        call.name,
-                        outcome.ok,
-                        outcome.summary,
-                        round(time.monotonic() - started, 3),
-                        outcome.run,
-                        outcome.figures,
-                    )
-                )
+            _, said, ok, run, drawn = outcome
+            seconds = round(time.monotonic() - started, 3)
+            emit(ToolFinished(call.id, call.name, ok, said, seconds, run, drawn))
             return outcome
 
-        futures = [(self._pool(call)).submit(one, call) for call in calls]
+        futures = [self._pool(call).submit(one, call) for call in calls]
         try:
             return [future.result() for future in futures]
-        except (
-            BaseException
-        ):  # Ctrl-C too: what runs must end, or it would hold up the end of the program
+        except BaseException:  # Ctrl-C too: what runs must end, or the program would not
             halted.set()
             for future in futures:
                 future.cancel()
             wait(futures, timeout=leaving.within(_GRACE))  # so that the ledger hears of it
             raise
-
-    def call(self, call: ToolCall) -> str:
-        """Run one call and give the text for the model."""
-        return self._call(call, self._progress).content
 
     def _pool(self, call: ToolCall) -> Workers:
         tool = self._tools.get(call.name)
@@ -204,8 +183,8 @@ class Toolbox:
         call: ToolCall,
         progress: Progress,
         *,
-        declined: bool = False,
-        since: int | None = None,
+        declined: bool,
+        since: int | None,
     ) -> Outcome:
         tool = self._tools.get(call.name)
         if tool is None:

@@ -101,9 +101,9 @@ def test_the_session_used_last_is_the_latest(
     asked(first)
     clock.back(by)
     second = asked(Session.start(scripted()))
-    assert Session.latest(scripted()).id == second
+    assert Session.open(None, scripted()).id == second
     clock.back(by)
-    assert asked(first) == Session.latest(scripted()).id
+    assert asked(first) == Session.open(None, scripted()).id
 
 
 def test_a_wait_goes_by_the_servers_clock() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.agent.answers.answer import Answer, Claim, Cost
+from gadfly.agent.faces.chat.dialogue import Terminal
 from gadfly.agent.faces.chat.talk import Chat
-from gadfly.agent.faces.chat.terminal import Terminal
 from gadfly.agent.faces.door.screen import Screen
 from gadfly.agent.sessions.session import Turn
 from gadfly.agent.turn.events import Event, Final

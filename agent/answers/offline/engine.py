@@ -90,11 +90,8 @@ def _nothing(found: SearchResults) -> str:
 def _compose(quoted: list[Excerpt], result: Result | None, model: str) -> str:
     parts = _grouped(quoted)
     if result is not None:
-        subject = (
-            "the demo model (it shows the method, not what other models do)"
-            if model == "demo"
-            else model
-        )
+        demo = "the demo model (it shows the method, not what other models do)"
+        subject = demo if model == "demo" else model
         parts += [
             f"**An experiment on {subject} says:**",
             "\n".join(f"- {claim}" for claim in claims(result)),

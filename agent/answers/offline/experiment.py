@@ -8,21 +8,15 @@ from typing import Any
 
 from gadfly.agent.answers.receipts import NUMBER, equals, run_marker
 from gadfly.corpus.words import words
-from gadfly.tables import patterns
+from gadfly.tables import patterns, table, whole_words
 from gadfly.tools.contract import Result
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 
 # Methods that a question names; the first that it names is run. A method that needs labels has a behaviour of its own
 # to fall back on, and patching is what is left when a question speaks of causes or places.
-_METHODS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (tool, re.compile(rf"\b(?:{words_})\b", re.IGNORECASE), behaviour)
-    for tool, words_, behaviour in (
-        ("steer", r"steer(?:ed|ing|s)?|activation additions?|control vectors?", "sentiment"),
-        ("probe", r"(?:linear )?prob(?:e|es|ed|ing)|linearly (?:represented|decodable)", "truth"),
-        ("lens", r"logit lens|tuned lens|early exit\w*", "capital-of"),
-        ("attribute", r"(?:direct )?logit attributions?|DLA", "capital-of"),
-        ("attention", r"induction heads?|previous[- ]token heads?|duplicate[- ]token heads?", ""),
-    )
+_METHODS = tuple(
+    (each["tool"], re.compile(whole_words(each["words"]), re.IGNORECASE), each["behaviour"])
+    for each in table(__file__)["method"]
 )
 _HEAD_KINDS = ("induction", "previous", "duplicate")
 _EXAMPLES = {"steer": 16, "probe": 200, "lens": 32, "attribute": 32}
@@ -48,11 +42,8 @@ def plan(question: str, *, model: str = "demo") -> Plan:
     """
     named = _ASKS["named_model"].search(question)
     if named and model == "demo":
-        return Plan(
-            None,
-            {},
-            f"it asks about {named[0]}; add --model with its name or folder to measure there",
-        )
+        way_out = "add --model with its name or folder to measure there"
+        return Plan(None, {}, f"it asks about {named[0]}; {way_out}")
     behaviour, hits = _behaviour(question)
     causal = _ASKS["causal"].search(question)
     method = _method(question, behaviour if hits else None, model)
@@ -61,13 +52,8 @@ def plan(question: str, *, model: str = "demo") -> Plan:
     if not causal and hits < 2:
         return Plan(None, {}, "no tool here measures what it asks")
     name = behaviour if hits else _DEFAULT_BEHAVIOUR
-    why = (
-        f"it speaks of {BEHAVIOURS[name].title}"
-        if hits
-        else f"it speaks of {causal[0]!r}"
-        if causal
-        else ""
-    )
+    spoken = BEHAVIOURS[name].title if hits else repr(causal[0]) if causal else ""
+    why = f"it speaks of {spoken}"
     return Plan("patch", {"behaviour": name, "n": _PAIRS, "model": model}, why)
 
 
@@ -86,12 +72,9 @@ def _method(question: str, behaviour: str | None, model: str) -> Plan | None:
         kind = next(kind for kind in _HEAD_KINDS if kind in word.lower())
         return Plan(tool, {"kind": kind, "model": model}, why)
     # Probing and steering need two classes, which some behaviours do not have.
-    usable = behaviour if behaviour and _fits(tool, behaviour) else default
+    fits = behaviour and (tool not in ("steer", "probe") or BEHAVIOURS[behaviour].labels)
+    usable = behaviour if fits else default
     return Plan(tool, {"behaviour": usable, "n": _EXAMPLES[tool], "model": model}, why)
-
-
-def _fits(tool: str, behaviour: str) -> bool:
-    return tool not in ("steer", "probe") or bool(BEHAVIOURS[behaviour].labels)
 
 
 def _behaviour(question: str) -> tuple[str, int]:

@@ -6,9 +6,7 @@
 - ``prompt``     the input line: history, several lines, keys      - ``completing`` what Tab offers
 - ``attach``     ``@file`` and the like: material that goes along   - ``shell``      ``!command``, off by default
 - ``screen``     a turn on a console as it happens                 - ``lines``      one event as words
-- ``figures``    links and inline images                           - ``keyboard``   keys typed while nobody reads
-- ``warm``       loading while the researcher types
-- ``once``       a single turn without a dialogue, for scripts
+- ``figures``    links and inline images                           - ``once``       a single turn, for scripts
 
 What prints answers and runs the other commands of ``gadfly`` is lent by the command line (``Terminal``).
 """

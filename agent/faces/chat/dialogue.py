@@ -1,17 +1,21 @@
-"""A dialogue as slash commands see it: its session, its settings, its terminal, and what they may do with them."""
+"""A dialogue as slash commands see it: its session, its settings, its terminal, and what they may do with them. The
+terminal is lent by the command line: a console, the way answers look, and its own commands.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from gadfly import __version__
 from gadfly.agent.answers.answer import Answer
-from gadfly.agent.faces.chat.terminal import Terminal
 from gadfly.agent.sessions.session import Session
 from gadfly.agent.turn.events import Event
 from gadfly.agent.turn.settings import Settings
+
+if TYPE_CHECKING:
+    from gadfly.agent.faces.door.screen import Screen
 
 
 class Dialogue:
@@ -83,3 +87,27 @@ class Dialogue:
             self.terminal.say("")
             self.terminal.show_answer(turns[-1].answer)
         self.terminal.say("")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """``run`` executes a command of gadfly as if it had been typed and raises its GadflyError; ``commands`` are the
+    names it takes, with a line each."""
+
+    console: Screen
+    show_answer: Callable[[Answer], None]
+    run: Callable[[Sequence[str]], None]
+    commands: Callable[[], Mapping[str, str]]
+
+    def say(self, text: str, style: str = "") -> None:
+        """Plain text; nothing in it is markup."""
+        self.console.print(text, style=style)
+
+    def table(self, rows: Mapping[str, str]) -> None:
+        """Names and a line each."""
+        from gadfly.agent.faces.door.screen import table
+
+        how: dict[str, Any] = {"show_header": False, "pad_edge": False, "padding": (0, 2, 0, 0)}
+        shown = table(("", ""), rows.items(), whole=True, **how)
+        shown.columns[0].style, shown.columns[0].overflow = "cyan", "ellipsis"
+        self.console.print(shown)

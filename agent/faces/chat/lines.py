@@ -30,24 +30,18 @@ def call(started: ToolStarted | PendingCall) -> str:
 
 def arguments(raw: str, width: int = _LONGEST_ARGUMENTS) -> str:
     """The JSON of a call as ``name=value``; as it stands where it is no object."""
-    try:
-        given = json.loads(raw or "{}")
-    except ValueError:
+    given = _given(raw)
+    if given is None:
         return one_line(raw, width)
-    if not isinstance(given, dict):
-        return one_line(raw, width)
-    return one_line(", ".join(f"{key}={_value(value)}" for key, value in given.items()), width)
+    return one_line(", ".join(f"{key}={value}" for key, value in given.items()), width)
 
 
 def whole_arguments(raw: str) -> str:
     """Every argument in full, one to a line: what is approved must be seen."""
-    try:
-        given = json.loads(raw or "{}")
-    except ValueError:
+    given = _given(raw)
+    if given is None:
         return visible(raw)
-    if not isinstance(given, dict):
-        return visible(raw)
-    shown = {name(key): visible(_value(value)) for key, value in given.items()}
+    shown = {name(key): visible(value) for key, value in given.items()}
     return "\n".join(
         f"{key} =\n{indent(value, '    ')}" if "\n" in value else f"{key} = {value}"
         for key, value in shown.items()
@@ -85,5 +79,15 @@ def draft(text: str) -> str:
     return visible(without_unfinished(replaced(text, markers(text), lambda _: "[?]")))
 
 
-def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _given(raw: str) -> dict[str, str] | None:
+    """The arguments in a call's JSON, texts as they are; None where it is no object."""
+    try:
+        given = json.loads(raw or "{}")
+    except ValueError:
+        return None
+    if not isinstance(given, dict):
+        return None
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in given.items()
+    }

@@ -2,18 +2,20 @@
 
 Enter sends. A backslash at the end of a line, or Esc Enter, begins a new one; pasted text keeps its lines, and a long
 one is replaced by a name and goes along as material. Ctrl-C clears the line, Ctrl-D on an empty one leaves, Ctrl-R
-searches the history.
+searches the history. What is typed while no prompt reads is kept for the next one, and is never an approval.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly import leaving
-from gadfly.agent.faces.chat import keyboard
 from gadfly.home import folder
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def ask(question: str) -> str:
         message=question, input_processors=[typing.Shown()], output=typing.output()
     )
     clear_typeahead(line.input)
-    keyboard.forget_typed()
+    _forget_typed()
     with leaving.lent():
         return line.prompt().strip()
 
@@ -127,3 +129,64 @@ def _keys(pastes: dict[str, str]) -> KeyBindings:
         buffer.insert_text(text)
 
     return keys
+
+
+@contextmanager
+def unechoed() -> Iterator[None]:
+    """Keep what is typed while no prompt reads it from being written between the lines. Ctrl-C works as ever."""
+    try:
+        import termios
+
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+    except (ImportError, OSError, ValueError, termios.error):  # Windows, or no terminal
+        yield
+        return
+    quiet = list(before)
+    quiet[3] &= ~termios.ECHO
+    quiet[3] |= termios.NOFLSH  # Ctrl-C stops the turn, and leaves what was typed
+    quiet[6] = [*before[6]]
+    quiet[6][termios.VEOF] = b"\0"  # a Ctrl-D is kept too: it leaves as soon as there is a prompt
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _forget_typed() -> None:
+    """Drop what was typed ahead: an Enter meant for something else must not approve a call."""
+    try:
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    except (ImportError, OSError, ValueError, termios.error):
+        return
+
+
+def loading(engine: str) -> Callable[[], None]:
+    """What a prompt runs once it is up, so that it comes first: the parts of a turn are imported while the researcher
+    types. Only the first time counts."""
+    thread = threading.Thread(target=_load, args=[engine], name="warm", daemon=True)
+
+    def start() -> None:
+        if thread.ident is None:
+            thread.start()
+
+    return start
+
+
+def _load(engine: str) -> None:
+    from gadfly.agent.llm.choose import OFFLINE
+
+    with suppress(Exception):  # an error belongs to the turn that meets it
+        import langgraph.checkpoint.sqlite
+        import langgraph.graph  # noqa: F401
+
+        import gadfly.agent.turn.loop
+        import gadfly.corpus  # noqa: F401
+
+        if engine != OFFLINE:
+            from gadfly.agent.llm.provider import preload
+
+            preload()

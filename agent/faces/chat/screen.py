@@ -197,9 +197,8 @@ class Screen:
 
         if not self._draft.strip():
             return
-        recent = self._draft[
-            -_RECENT:
-        ]  # a long draft is not set anew as a whole for its last lines
+        # A long draft is not set anew as a whole for its last lines.
+        recent = self._draft[-_RECENT:]
         if len(recent) < len(self._draft):
             recent = recent.partition("\n\n")[2] or recent
         rendered = console.render_lines(

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from gadfly import leaving
-from gadfly.agent.faces.chat import attach, commands, figures, keyboard, lines, shell, warm
-from gadfly.agent.faces.chat.dialogue import Dialogue
+from gadfly.agent.faces.chat import attach, commands, figures, lines, prompt, shell
+from gadfly.agent.faces.chat.dialogue import Dialogue, Terminal
 from gadfly.agent.faces.chat.screen import Screen
-from gadfly.agent.faces.chat.terminal import Terminal
 from gadfly.agent.sessions.session import Session
 from gadfly.agent.turn.events import ApprovalRequest, Event, Final, Stopped, ToolFinished
 from gadfly.errors import GadflyError
@@ -41,12 +40,11 @@ class Chat(Dialogue):
 
     def talk(self) -> None:
         """Until Ctrl-D or /quit."""
-        from gadfly.agent.faces.chat import prompt
         from gadfly.agent.faces.chat.completing import ChatCompleter
 
         line = prompt.session(ChatCompleter(self), lambda: self._state, self._pastes)
-        begin_loading = warm.starter(self.session.engine)
-        with leaving.staying(), keyboard.unechoed(), suppress(EOFError):
+        begin_loading = prompt.loading(self.session.engine)
+        with leaving.staying(), prompt.unechoed(), suppress(EOFError):
             self.greet()
             self.guarded(self.open_questions)
             while True:
@@ -146,8 +144,6 @@ class Chat(Dialogue):
 
     def _approved(self, request: ApprovalRequest) -> bool | None:
         """The researcher's word; None if there was none."""
-        from gadfly.agent.faces.chat import prompt
-
         for call in request.calls:
             self.terminal.say(f"{name(call.name)} waits for you: {name(call.why)}", "bold yellow")
             for line in lines.whole_arguments(call.arguments).splitlines():

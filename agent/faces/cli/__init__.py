@@ -1,9 +1,10 @@
 """The terminal face: ``gadfly``. It parses, calls the engine, and prints; it knows nothing else.
 
 - ``main``     the command group, lazy; errors become one line and an exit code
-- ``ask``      a question
+- ``chat``     a question, a dialogue
 - ``corpus``   the corpus: search, list, show, add, ...
 - ``runs``     the ledger: list, show, re-run
+- ``jobs``     propose, redteam; ``review``, ``project``, ``sessions`` and the others are called as their command
 - ``tools``    one sub-command for every declared tool, made from its schema
 - ``console``  progress bars and printing
 

@@ -1,4 +1,4 @@
-"""``gadfly chat``: a dialogue in the terminal; with ``-p`` one turn for a script."""
+"""``gadfly ask``: one question, one answer. ``gadfly chat``: a dialogue in the terminal; with ``-p`` one turn of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly.agent.faces.cli.ask import FLAGS
-from gadfly.agent.faces.cli.console import as_json, err, json_option, line, out, piped
+from gadfly.agent.faces.cli.console import as_json, err, json_option, line, out, piped, progressing
 from gadfly.agent.faces.cli.show import show_answer
 from gadfly.agent.faces.cli.tools import declared
 from gadfly.agent.jobs import ask as job
+from gadfly.agent.turn.events import Final, Text, as_dict
 from gadfly.errors import UsageError
 from gadfly.leaving import Ended
 from gadfly.settings import SHELL
@@ -22,11 +22,51 @@ from gadfly.tools.runner import validate
 
 if TYPE_CHECKING:
     from gadfly.agent.sessions.session import Session
-    from gadfly.agent.sessions.store import SessionInfo
+    from gadfly.agent.turn.events import Event
 
+# The names of the arguments of ``ask`` on the command line, in the chat too.
+_FLAGS = {"experiments": "--experiment/--no-experiment", "window": "--context"}
 _SETTING = {"window": "context"}  # where a setting is not called as its argument
 # Commands that make no sense inside a chat, or that it has itself.
 _NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    '  gadfly ask "Where does a model recall the capital of a country?"\n'
+    '  gadfly ask --llm offline "What is selectivity in probing?" --json\n'
+    '  gadfly ask --context auto --budget 2 "Which results on induction heads disagree?"\n'
+    '  git diff | gadfly ask "Is the patching in this diff denoising or noising?"\n'
+    "\nExit codes: 0 answered (or said that it cannot), 1 failed, 2 wrong usage, 130 stopped."
+)
+@click.argument("question", nargs=-1)
+@declared(job.ask, flags=_FLAGS, leave_out=("question", "context"))
+@click.option(
+    "--events",
+    is_flag=True,
+    help="JSON lines on stdout: each event as it happens, the answer last.",
+)
+@json_option
+def ask(arguments: dict[str, Any], question: tuple[str, ...], events: bool, as_json_: bool) -> None:
+    streams = err().is_terminal and not (as_json_ or events)
+
+    def heard(event: Event) -> None:
+        if events:
+            line(as_dict(event))
+        elif streams and isinstance(event, Text):
+            # Dim and on stderr: its receipts are not checked yet.
+            err().print(event.delta, style="dim", end="")
+
+    with progressing() as progress:
+        answer = job.ask(
+            " ".join(question), piped(), **arguments, progress=progress, on_event=heard
+        )
+    if events:
+        line(as_dict(Final(answer)))
+    elif as_json_:
+        as_json(answer)
+    else:
+        show_answer(answer)
 
 
 @click.command(
@@ -45,7 +85,7 @@ _NOT_INSIDE = ("chat", "ask", "mcp", "complete", "sessions")
 @click.option("-p", "--print", "text", metavar="TEXT", help="Ask TEXT, print the answer, leave.")
 @declared(
     job.ask,
-    flags=FLAGS,
+    flags=_FLAGS,
     only=("llm", "model", "experiments", "window", "budget", "skeptic"),
     kept=True,
 )
@@ -97,8 +137,8 @@ def chat(
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError('the chat needs a terminal; for one question: gadfly -p "QUESTION"')
+    from gadfly.agent.faces.chat.dialogue import Terminal
     from gadfly.agent.faces.chat.talk import Chat
-    from gadfly.agent.faces.chat.terminal import Terminal
 
     # Held here: click knows the command of this thread alone, and completion runs in others.
     root = click.get_current_context().find_root()
@@ -109,11 +149,17 @@ def chat(
 
 def _session(latest: bool, resume: str | None, fork: bool, arguments: dict[str, Any]) -> Session:
     """The session that the options name, with the settings that they change."""
+    from contextlib import closing
+
     from gadfly.agent.sessions.session import Session
+    from gadfly.agent.sessions.store import Sessions
     from gadfly.agent.turn.settings import Settings
 
-    kept = _kept(latest, resume)
-    settings = Settings.read(kept.settings) if kept else Settings()
+    kept, settings = None, Settings()
+    if latest or resume is not None:
+        with closing(Sessions()) as store:
+            kept = store.find(resume)
+        settings = Settings.read(kept.settings)
     changes = {_SETTING.get(name, name): value for name, value in arguments.items()}
     if "budget" in changes:
         changes["budget"] = replace(settings.budget, dollars=changes["budget"])
@@ -123,22 +169,6 @@ def _session(latest: bool, resume: str | None, fork: bool, arguments: dict[str, 
     # Opened with its new settings: the model that it was kept with may have no key any more.
     session = Session.open(kept.id, settings)
     return session.fork() if fork else session
-
-
-def _kept(latest: bool, resume: str | None) -> SessionInfo | None:
-    from contextlib import closing
-
-    from gadfly.agent.sessions.store import Sessions
-
-    if not latest and resume is None:
-        return None
-    with closing(Sessions()) as store:
-        if resume is not None:
-            return store.find(resume)
-        found = store.listing(1)
-    if not found:
-        raise UsageError("there is no session yet; start one with: gadfly chat")
-    return found[0]
 
 
 def _once(session: Session, text: str, *, approve: bool, jsonl: bool, json_: bool) -> None:

@@ -1,5 +1,5 @@
 """What is missing of {key, corpus, GPU, weights, extras, sandbox}: each with the command that adds it and what works
-without. Quick: no torch, no litellm, no network. Leaves out how it is shown.
+without (``checks.toml``). Quick: no torch, no litellm, no network. Leaves out how it is shown.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from gadfly.agent.llm.choose import KEYS, roles
 from gadfly.agent.llm.facts import facts
 from gadfly.errors import GadflyError
 from gadfly.home import home
-from gadfly.settings import ALL, API_BASE, FILE, LLM, Setting
+from gadfly.settings import ALL, API_BASE, FILE, Setting
+from gadfly.tables import table
 
 Part = Literal["key", "corpus", "gpu", "weights", "extras", "sandbox"]
+_MISSING = table(__file__)
 _INTERP = ("torch", "nnterp", "nnsight", "transformers", "sklearn", "matplotlib", "safetensors")
 
 
@@ -70,7 +72,7 @@ def diagnose(*, deep: bool = False) -> Report:
     Args:
         deep: also import torch and load the demo model (seconds): that they work, not only that they are there.
     """
-    checks = [Check(name=name, **_seen(look)._asdict()) for name, look in _LOOKS.items()]
+    checks = [_check(name, _seen(look)) for name, look in _LOOKS.items()]
     if deep:
         checks = [_deep(check) for check in checks]
     ok: set[str] = {check.name for check in checks if check.state == "ok"}
@@ -80,6 +82,11 @@ def diagnose(*, deep: bool = False) -> Report:
     )
 
 
+def _check(name: Part, seen: Look) -> Check:
+    told = {field: text for field, text in seen._asdict().items() if text}
+    return Check(name=name, **{**(_MISSING[name] if seen.state == "missing" else {}), **told})
+
+
 def _setting(setting: Setting) -> SettingLine:
     value, source, wrong = "", FILE, ""
     try:
@@ -87,14 +94,8 @@ def _setting(setting: Setting) -> SettingLine:
         setting.found()
     except GadflyError as error:
         wrong = str(error)
-    return SettingLine(
-        name=setting.name,
-        value=value,
-        source=source,
-        meaning=setting.meaning,
-        accepts=setting.accepts,
-        wrong=wrong,
-    )
+    told = {name: getattr(setting, name) for name in ("name", "meaning", "accepts")}
+    return SettingLine(**told, value=value, source=source, wrong=wrong)
 
 
 def _works(ok: set[str]) -> list[str]:
@@ -123,13 +124,7 @@ class Look(NamedTuple):
 def _key() -> Look:
     found = roles()
     if found is None:
-        return Look(
-            "missing",
-            f"none of {', '.join(KEYS)}, and no {API_BASE.name}",
-            "export OPENROUTER_API_KEY=...   (or for a local server: export "
-            f"{API_BASE.name}=http://127.0.0.1:8000/v1 {LLM.name}=openai/NAME; or {LLM.name}=local)",
-            "the offline engine answers with quotes and experiments",
-        )
+        return Look("missing", f"none of {', '.join(KEYS)}, and no {API_BASE.name}")
     known, price = facts(found.main.model), ""
     if known.price_in is not None and known.price_out is not None:
         into, out = known.price_in * 1e6, known.price_out * 1e6
@@ -141,11 +136,9 @@ def _key() -> Look:
 
 def _corpus() -> Look:
     path = home() / "corpus" / "corpus.sqlite"
-    add = "gadfly corpus build   (fetches the works of the packaged list; gadfly corpus add PATH adds your own)"
-    without = "the field guide and the installed packages' documentation"
     if not path.exists():
         found = "not built yet: the packaged guide is indexed at the first search"
-        return Look("missing", found, add, without)
+        return Look("missing", found)
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)
     try:
         documents, tokens, bare = db.execute(
@@ -159,25 +152,23 @@ def _corpus() -> Look:
     by = "by words only" if bare else "by words and meaning"
     found = f"{documents} documents, {tokens:,} tokens, searched {by}"
     if not own:
-        return Look("missing", f"{found}; no papers, only the packaged part", add, without)
+        return Look("missing", f"{found}; no papers, only the packaged part")
     return Look("ok", found)
 
 
 def _gpu() -> Look:
-    without = "small models on the CPU; the demo model takes seconds"
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return Look("ok", "Apple GPU (mps)")
     tool = shutil.which("nvidia-smi")
     if tool is None:
         if any(Path("/dev").glob("nvidia[0-9]*")):
             return Look("ok", "an NVIDIA device (nvidia-smi is not installed)")
-        add = "run Gadfly on a machine with a GPU; a model of 1B parameters needs about 4 GB"
-        return Look("missing", "no NVIDIA device and no nvidia-smi", add, without)
+        return Look("missing", "no NVIDIA device and no nvidia-smi")
     query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=10)
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[:160]
-        return Look("broken", f"nvidia-smi fails: {reason}", "repair the driver", without)
+        return Look("broken", f"nvidia-smi fails: {reason}", "repair the driver", _without("gpu"))
     return Look("ok", "; ".join(done.stdout.strip().splitlines()))
 
 
@@ -189,30 +180,26 @@ def _weights() -> Look:
         for folder in hub().glob("models--*")
         if any(folder.glob("snapshots/*/*.safetensors"))
     )
-    if names:
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        return Look("ok", f"{shown}, and {', '.join(BUILT_IN)}")
-    return Look(
-        "missing",
-        f"no model in {hub()}, only the built-in {', '.join(BUILT_IN)}",
-        "gadfly model_info --model Qwen/Qwen3-0.6B fetches its configuration; the first experiment its weights",
-        "every experiment, on the packaged demo model",
-    )
+    built_in = ", ".join(BUILT_IN)
+    if not names:
+        return Look("missing", f"no model in {hub()}, only the built-in {built_in}")
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return Look("ok", f"{shown}, and {built_in}")
 
 
 def _extras() -> Look:
-    without = "search, quotes, review by rules, projects"
-    lacking = [name for name in _INTERP if find_spec(name) is None]
-    if lacking:
-        add = "pip install 'gadfly-interp[interp]'"
-        return Look("missing", f"not installed: {', '.join(lacking)}", add, without)
+    if lacking := [name for name in _INTERP if find_spec(name) is None]:
+        return Look("missing", f"not installed: {', '.join(lacking)}")
     try:
         nnsight = version("nnsight")
     except PackageNotFoundError:
         nnsight = "unknown"
     if tuple(int(part) for part in nnsight.split(".")[:2] if part.isdigit()) >= (0, 8):
-        add = "pip install 'nnsight>=0.7,<0.8'"
-        return Look("broken", f"nnsight {nnsight} does not work with nnterp", add, without)
+        found, add = (
+            f"nnsight {nnsight} does not work with nnterp",
+            "pip install 'nnsight>=0.7,<0.8'",
+        )
+        return Look("broken", found, add, _without("extras"))
     shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "nnterp"))
     return Look("ok", f"{shown}, nnsight {nnsight}")
 
@@ -220,13 +207,14 @@ def _extras() -> Look:
 def _sandbox() -> Look:
     from gadfly.tools.kernel import sandbox
 
-    reason = sandbox.missing()
-    if reason:
+    if reason := sandbox.missing():
         found = reason.split(";")[0].removeprefix("no sandbox: ")
-        return Look(
-            "missing", found, sandbox.WAY_OUT, "everything but Python as a tool of last resort"
-        )
+        return Look("missing", found, sandbox.WAY_OUT)
     return Look("ok", "bubblewrap works")
+
+
+def _without(part: Part) -> str:
+    return str(_MISSING[part]["without"])
 
 
 _LOOKS: dict[Part, Callable[[], Look]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from gadfly.agent.faces.door.screen import Screen
 
+FOUND = 3  # the exit code of --strict and --fail-on where there is something; 1 and 2 are taken by errors
 _STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
 
 
@@ -87,6 +88,15 @@ def show_page(page: str, output: str | None) -> None:
         from gadfly.agent.faces.door.screen import markdown
 
         out().print(markdown(page))
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: bool = False
+) -> None:
+    """A table on stdout; see ``door.screen.table``."""
+    from gadfly.agent.faces.door.screen import table
+
+    out().print(table(columns, rows, whole=whole))
 
 
 class Bars:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing
+from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing, show_table
 from gadfly.agent.faces.cli.tools import declared
 from gadfly.agent.faces.door import say, tell
 from gadfly.errors import UsageError
@@ -99,12 +99,8 @@ def list_documents(kind: str | None, as_json_: bool) -> None:
     if as_json_:
         as_json({"documents": [d.model_dump(mode="json") for d in documents]})
         return
-    from gadfly.agent.faces.door.screen import row, table
-
-    shown = table("document", "title", "kind", "year", "tokens")
-    for d in documents:
-        row(shown, d.id, d.title, d.kind, d.year or "", d.tokens)
-    out().print(shown)
+    rows = ((d.id, d.title, d.kind, d.year or "", d.tokens) for d in documents)
+    show_table(("document", "title", "kind", "year", "tokens"), rows)
 
 
 @corpus.command()
@@ -259,12 +255,8 @@ def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:
     if as_json_:
         as_json({"works": [work.model_dump() for work in works]})
         return
-    from gadfly.agent.faces.door.screen import row, table
-
-    shown = table("work", "year", "kind", "why", "address")
-    for work in works:
-        row(shown, work.title, work.year or "", work.kind, work.why, work.target)
-    out().print(shown)
+    rows = ((each.title, each.year or "", each.kind, each.why, each.target) for each in works)
+    show_table(("work", "year", "kind", "why", "address"), rows)
 
 
 def _report_built(built: Built) -> None:
@@ -276,10 +268,7 @@ def _report_built(built: Built) -> None:
         say(f"  {kind}: {tokens:,} tokens")
     for licence, count in built.licences.items():
         say(f"  licence {name(licence)}: {count}")
-    for work, reason in built.failures.items():
-        tell(f"left out {name(work)}: {name(reason)}")
-    for notice in built.notices:
-        tell(f"note: {name(notice)}")
+    _tell_the_rest(built)
 
 
 def _report(report: SyncReport, as_json_: bool) -> None:
@@ -290,9 +279,13 @@ def _report(report: SyncReport, as_json_: bool) -> None:
             f"{report.added} added, {report.changed} changed, {report.removed} removed, "
             f"{report.unchanged} unchanged; {report.embedded} passages embedded"
         )
-        for what, reason in report.failures.items():
-            tell(f"left out {name(what)}: {name(reason)}")
-        for notice in report.notices:
-            tell(f"note: {name(notice)}")
+        _tell_the_rest(report)
     if report.failures and not report.added and not report.changed and not report.unchanged:
         raise SystemExit(1)
+
+
+def _tell_the_rest(done: Built | SyncReport) -> None:
+    for what, reason in done.failures.items():
+        tell(f"left out {name(what)}: {name(reason)}")
+    for notice in done.notices:
+        tell(f"note: {name(notice)}")

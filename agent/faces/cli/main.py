@@ -38,17 +38,17 @@ def _load(name: str) -> click.Command:
         case "chat":
             from gadfly.agent.faces.cli.chat import chat as found
         case "ask":
-            from gadfly.agent.faces.cli.ask import ask as found
+            from gadfly.agent.faces.cli.chat import ask as found
         case "corpus":
             from gadfly.agent.faces.cli.corpus import corpus as found
         case "review":
             from gadfly.agent.faces.cli.review import review as found
         case "propose":
-            from gadfly.agent.faces.cli.propose import propose as found
+            from gadfly.agent.faces.cli.jobs import propose as found
         case "project":
             from gadfly.agent.faces.cli.project import project as found
         case "redteam":
-            from gadfly.agent.faces.cli.redteam import redteam as found
+            from gadfly.agent.faces.cli.jobs import redteam as found
         case "mcp":
             from gadfly.agent.faces.cli.mcp import mcp as found
         case "doctor":

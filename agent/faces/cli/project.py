@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gadfly import files
-from gadfly.agent.faces.cli.console import as_json, err, json_option, out
+from gadfly.agent.faces.cli.console import FOUND, as_json, err, json_option, out
 from gadfly.agent.faces.door import say
 from gadfly.errors import HomeError
 from gadfly.visible import name
@@ -16,7 +16,6 @@ from gadfly.visible import name
 _folder = click.option(
     "--folder", default=".", show_default=True, type=click.Path(path_type=Path), help="The project."
 )
-FOUND = 3
 
 
 @click.group(
@@ -36,7 +35,7 @@ def project() -> None:
 @json_option
 def start(identifier: str, folder: Path | None, as_json_: bool) -> None:
     """Make a folder for the proposal ID: plan, first notebook, log with sealed predictions, write-up."""
-    from gadfly.agent.jobs.propose.store import load
+    from gadfly.agent.jobs.propose.proposal import load
     from gadfly.agent.sessions.projects.folder import NOTEBOOK
     from gadfly.agent.sessions.projects.folder import start as make
 
@@ -111,12 +110,12 @@ def check(folder: Path, strict: bool, as_json_: bool) -> None:
 @json_option
 def retro(folder: Path, as_json_: bool) -> None:
     """Look back: plan against clock and ledger. Written to RETRO.md, unless there is one."""
-    from gadfly.agent.sessions.projects.retro import FILE, page
-    from gadfly.agent.sessions.projects.retro import retro as look_back
+    from gadfly.agent.sessions.projects.check import RETRO, retro_page
+    from gadfly.agent.sessions.projects.check import retro as look_back
 
     found = look_back(folder)
-    text = page(found)
-    path = folder / FILE
+    text = retro_page(found)
+    path = folder / RETRO
     if not path.exists():
         try:
             files.write(path, text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gadfly.agent.faces.cli.console import (
+    FOUND,
     as_json,
     err,
     json_option,
@@ -16,6 +17,7 @@ from gadfly.agent.faces.cli.console import (
     output_option,
     progressing,
     read,
+    show_table,
     write,
 )
 from gadfly.agent.faces.cli.tools import declared
@@ -24,11 +26,13 @@ from gadfly.agent.jobs import review as job
 from gadfly.agent.llm.choose import OFFLINE
 from gadfly.errors import UsageError
 from gadfly.visible import as_json as json_text
+from gadfly.visible import name
 
 if TYPE_CHECKING:
-    from gadfly.tools.review.report import Report
+    from gadfly.agent.faces.door.screen import Screen
+    from gadfly.tools.review.report import Remark, Report
 
-FOUND = 3  # the exit code when --fail-on is met; 1 and 2 are taken by errors
+_COLOUR = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 _FORMATS = ("text", "json", "markdown", "sarif", "github")
 
 
@@ -143,7 +147,7 @@ def _local(
 
 
 def _annotate(report: Report, max_inline: int) -> None:
-    from gadfly.agent.critic.annotations import commands, write_summary
+    from gadfly.agent.critic.markdown import commands, write_summary
 
     for line in commands(report):
         command(line)
@@ -152,13 +156,11 @@ def _annotate(report: Report, max_inline: int) -> None:
 
 def _give(report: Report, form: str, output: str | None, max_inline: int) -> None:
     if form in ("text", "github"):
-        from gadfly.agent.faces.cli.show_review import as_text, show_report
-
         if output:
-            write(output, as_text(report, max_inline))
+            write(output, _as_text(report, max_inline))
         else:
             # A workflow's log shows what annotations cut off; stdout holds the workflow commands alone.
-            show_report(err() if form == "github" else out(), report, max_inline)
+            _show_report(err() if form == "github" else out(), report, max_inline)
         return
     if form == "markdown":
         from gadfly.agent.critic.markdown import summary
@@ -192,13 +194,78 @@ def _list(form: str) -> None:
     from gadfly.tools.review.registry import rules
     from gadfly.tools.review.report import level
 
-    listed = [
-        {"rule": each.id, "severity": level(each.severity), "title": each.page.title}
-        for each in rules().values()
-    ]
+    listed = [(each.id, level(each.severity), each.page.title) for each in rules().values()]
     if form == "json":
-        as_json({"rules": listed})
-        return
-    from gadfly.agent.faces.cli.show_review import show_rules
+        names = ("rule", "severity", "title")
+        as_json({"rules": [dict(zip(names, each, strict=True)) for each in listed]})
+    else:
+        show_table(("rule", "severity", "what it finds"), listed, whole=True)
 
-    show_rules(listed)
+
+def _as_text(report: Report, max_inline: int) -> str:
+    """What a pipe would get, for a file."""
+    from io import StringIO
+
+    from gadfly.agent.faces.door.screen import Screen
+
+    text = StringIO()
+    _show_report(Screen(file=text, soft_wrap=True, color_system=None), report, max_inline)
+    return text.getvalue()
+
+
+def _show_report(console: Screen, report: Report, max_inline: int) -> None:
+    """The first findings in full, the rest in a line each, then what was read."""
+    from rich.text import Text
+
+    from gadfly.agent.critic.markdown import headline, notes
+
+    first = report.inline(max_inline)
+    for each in first:
+        _in_full(console, each)
+    for each in report.findings[len(first) :]:
+        console.print(
+            Text.assemble(
+                (each.severity, _COLOUR[each.severity]),
+                name(f"  {each.place}  {each.rule}  "),
+                (each.evidence, "dim"),
+            )
+        )
+    if len(report.findings) > len(first):
+        console.print()
+    for note in notes(report):
+        console.print(name(f"note: {note}"), style="yellow")
+    style = "bold" if report.findings else "bold green"
+    console.print(Text.assemble((headline(report), style), (name(f"  in {report.read}"), "dim")))
+
+
+def _in_full(console: Screen, each: Remark) -> None:
+    from rich.text import Text
+
+    from gadfly.tools.review.report import CRITIQUE
+
+    console.print(
+        Text.assemble(
+            (each.severity, _COLOUR[each.severity]),
+            (f"  {name(each.place)}", "bold"),
+            f"  {each.rule}",
+            (f"  {each.evidence}", "dim"),
+        )
+    )
+    for number, line in enumerate(each.quote.split("\n"), each.start_line):
+        console.print(Text.assemble((f"{number:>6} │ ", "dim"), line))
+    console.print(f"  {each.message}")
+    if each.fix:
+        console.print(f"  instead: {each.fix}", style="green")
+    if each.suggestion:
+        for line in each.suggestion.split("\n"):
+            console.print(f"       + {line}", style="green")
+    if each.framings:
+        ways = ", ".join(
+            f"{name} {'yes' if found else 'no'}" for name, found in each.framings.items()
+        )
+        console.print(name(f"  framings: {ways}"), style="dim")
+    if each.note:
+        console.print(f"  {each.note}", style="dim")
+    if each.rule != CRITIQUE:
+        console.print(f"  gadfly review --explain {each.rule}", style="dim")
+    console.print()

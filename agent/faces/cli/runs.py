@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing, write
+from gadfly.agent.faces.cli.console import as_json, json_option, out, progressing, show_table, write
 from gadfly.agent.faces.cli.show import show_result
 from gadfly.agent.faces.door import say, tell
 from gadfly.visible import name
@@ -38,15 +38,13 @@ def runs(ctx: click.Context, tool: str | None, limit: int, as_json_: bool) -> No
     if not found:
         tell("No runs yet. Try: gadfly patch --data task:indirect-object")
         return
-    from gadfly.agent.faces.door.screen import row, table
-
-    shown = table("run", "tool", "when (UTC)", "seconds", "verdict", "headline", whole=True)
+    rows = []
     for run in found:
         verdict = run.result.verdict if run.result else run.status
         text = run.result.headline if run.result else (run.error or "")
         when = f"{run.started:%Y-%m-%d %H:%M}"
-        row(shown, run.id, run.tool, when, f"{run.seconds:.1f}", verdict, text)
-    out().print(shown)
+        rows.append((run.id, run.tool, when, f"{run.seconds:.1f}", verdict, text))
+    show_table(("run", "tool", "when (UTC)", "seconds", "verdict", "headline"), rows, whole=True)
 
 
 @runs.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gadfly.agent.faces.cli.console import as_json, json_option, out
+from gadfly.agent.faces.cli.console import as_json, json_option, out, show_table
 from gadfly.agent.faces.cli.show import show_answer
 from gadfly.agent.faces.door import say, tell
 from gadfly.visible import name
@@ -43,14 +43,12 @@ def sessions(ctx: click.Context, limit: int, as_json_: bool) -> None:
     if not found:
         tell("No sessions yet. Try: gadfly chat")
         return
-    from gadfly.agent.faces.door.screen import row, table
-
-    shown = table("session", "last used (UTC)", "turns", "cost", "first question", whole=True)
+    rows = []
     for each in found:
         price = "unknown" if each.dollars is None else f"${each.dollars:.2f}"
-        when = f"{each.updated:%Y-%m-%d %H:%M}"
-        row(shown, each.id, when, each.turns, price, each.title)
-    out().print(shown)
+        rows.append((each.id, f"{each.updated:%Y-%m-%d %H:%M}", each.turns, price, each.title))
+    columns = ("session", "last used (UTC)", "turns", "cost", "first question")
+    show_table(columns, rows, whole=True)
 
 
 @sessions.command()
@@ -106,4 +104,4 @@ def _open(session_id: str) -> Session:
 
     # Reading needs no model, and the one that it talked with may have no key any more.
     reading = Settings(llm=OFFLINE)
-    return Session.latest(reading) if session_id == "last" else Session.open(session_id, reading)
+    return Session.open(None if session_id == "last" else session_id, reading)

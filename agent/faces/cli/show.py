@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.faces.cli.console import out
+from gadfly.agent.faces.cli.console import out, show_table
+from gadfly.agent.llm.asking import line_of
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def show_result(result: Result) -> None:
     """An experiment: the number, the verdict, what decided it, where the rest is."""
     from rich.text import Text
 
-    from gadfly.agent.faces.door.screen import row, table
+    from gadfly.agent.sessions.export.transcript import controls
 
     console = out()
     console.print(name(result.headline), style="bold")
@@ -30,21 +31,16 @@ def show_result(result: Result) -> None:
         Text.assemble((result.verdict.upper(), f"bold {colour}"), f"  {name(result.why)}")
     )
     if result.controls:
-        shown = table("control", "value", "interval", "if the effect were no larger")
-        for control in result.controls:
-            interval = (
-                "" if control.interval is None else "{:.3g} … {:.3g}".format(*control.interval)
-            )
-            row(shown, control.name, f"{control.value:.3g}", interval, control.meaning)
-        console.print(shown)
+        columns = ("control", "value", "interval", "if the effect were no larger")
+        show_table(columns, controls(result))
     if result.table.rows:
-        shown = table(*map(name, result.table.columns))
-        for cells in result.table.rows:
-            row(
-                shown,
-                *("" if c is None else f"{c:.3g}" if isinstance(c, float) else c for c in cells),
-            )
-        console.print(shown)
+        show_table(
+            result.table.columns,
+            [
+                ["" if c is None else f"{c:.3g}" if isinstance(c, float) else c for c in cells]
+                for cells in result.table.rows
+            ],
+        )
         if result.table.total > len(result.table.rows):
             console.print(f"({len(result.table.rows)} of {result.table.total} rows)", style="dim")
     for note in result.notes:
@@ -70,8 +66,6 @@ def show_plain(result: BaseModel) -> None:
 
 def _show_records(records: list[dict[str, Any]]) -> None:
     """Records as one table; records that hold records as a line and a table each."""
-    from gadfly.agent.faces.door.screen import row, table
-
     inner = next((field for field, value in records[0].items() if _is_records(value)), None)
     if inner:
         for record in records:
@@ -79,10 +73,7 @@ def _show_records(records: list[dict[str, Any]]) -> None:
             out().print(name(_cell(rest)))
             _show_records(record[inner])
         return
-    shown = table(*map(name, records[0]))
-    for record in records:
-        row(shown, *map(_cell, record.values()))
-    out().print(shown)
+    show_table(list(records[0]), ([*map(_cell, each.values())] for each in records))
 
 
 def _is_records(value: Any) -> bool:
@@ -119,18 +110,11 @@ def show_answer(answer: Answer) -> None:
     for notice in answer.notices:
         console.print(f"note: {name(notice)}", style="yellow")
     cost = answer.cost
-    price = (
-        ""
-        if not cost.input_tokens
-        else (
-            f", {cost.input_tokens} + {cost.output_tokens} tokens, "
-            + ("price unknown" if cost.dollars is None else f"${cost.dollars:.4f}")
-        )
-    )
-    verified = len(answer.receipts)
+    price = "price unknown" if cost.dollars is None else f"${cost.dollars:.4f}"
+    tokens = f", {cost.input_tokens} + {cost.output_tokens} tokens, {price}"
     console.print(
-        f"{name(answer.engine)}: {verified} receipts verified, {answer.struck} struck, "
-        f"{cost.seconds:.1f} s{price}",
+        f"{name(answer.engine)}: {len(answer.receipts)} receipts verified, {answer.struck} struck, "
+        f"{cost.seconds:.1f} s{tokens if cost.input_tokens else ''}",
         style="dim",
     )
 
@@ -149,7 +133,7 @@ def _receipt_lines(answer: Answer) -> list[str]:
             continue
         for number, receipt in some:
             # The offline engine's sentences are their own quotes; printing them twice tells nothing.
-            quote = "verbatim" if receipt.quote in said else f'"{_short(receipt.quote or "")}"'
+            quote = "verbatim" if receipt.quote in said else f'"{line_of(receipt.quote, 160)}"'
             place = f"characters {receipt.start}-{receipt.end}"
             lines.append(f"[{number}] {receipt.document}, {place}: {quote}")
     return lines
@@ -159,12 +143,14 @@ def _show_trouble(claim: Claim) -> None:
     for receipt in claim.receipts:
         if receipt.state == "struck":
             what = (
-                f'"{_short(receipt.quote)}"' if receipt.quote else f"{receipt.run} {receipt.field}"
+                f'"{line_of(receipt.quote, 160)}"'
+                if receipt.quote
+                else f"{receipt.run} {receipt.field}"
             )
             out().print(name(f"struck: {what}: {receipt.reason}"), style="red")
     if claim.loose_numbers:
         numbers = ", ".join(claim.loose_numbers)
-        out().print(name(f"no receipt for {numbers} in: {_short(claim.text)}"), style="red")
+        out().print(name(f"no receipt for {numbers} in: {line_of(claim.text, 160)}"), style="red")
 
 
 def _mark_opinions(answer: Answer) -> str:
@@ -174,14 +160,8 @@ def _mark_opinions(answer: Answer) -> str:
         found = text.find(claim.text, at)
         if found < 0:
             continue
-        at = found + len(
-            claim.text
-        )  # a sentence that stands there twice is marked twice, not one of them twice
+        # A sentence that stands there twice is marked twice, not one of them twice.
+        at = found + len(claim.text)
         if claim.grade == "opinion":
             text = f"{text[:at]} (opinion){text[at:]}"
     return text
-
-
-def _short(text: str, width: int = 160) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"

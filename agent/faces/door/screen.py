@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
@@ -35,18 +35,18 @@ def prose(text: str) -> Markdown:
     return shown
 
 
-def table(*columns: str, whole: bool = False, **how: Any) -> Table:
-    """An empty table as all of ours look. The first column is what one copies: it is never cut, and with ``whole`` not
-    broken either, where its names are short."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: bool = False, **how: Any
+) -> Table:
+    """A table as all of ours look, with a line to a cell. The first column is what one copies: it is never cut, and not
+    broken either with ``whole``, where its names are short."""
     from rich.table import Column, Table
 
-    first = [Column(each, no_wrap=whole, overflow="fold") for each in columns[:1]]
-    return Table(*first, *columns[1:], box=None, **how)
-
-
-def row(into: Table, *cells: object) -> None:
-    """A row whose cells are one line each."""
-    into.add_row(*(cell if isinstance(cell, Text) else name(cell) for cell in cells))
+    head, *rest = map(name, columns)
+    shown = Table(Column(head, no_wrap=whole, overflow="fold"), *rest, box=None, **how)
+    for cells in rows:
+        shown.add_row(*map(name, cells))
+    return shown
 
 
 class Screen(Console):

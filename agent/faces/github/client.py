@@ -200,7 +200,7 @@ class Client:
                     continue
                 if answer.status_code < 500:
                     raise GitHubError(self._explain(answer), answer.status_code)
-                reason = f"GitHub answered {answer.status_code} to {method} {_shown(url)}"
+                reason = f"GitHub answered {answer.status_code} to {method} {urlsplit(url).path}"
                 if not repeatable:
                     raise UnclearError(reason, answer.status_code)
                 if last:
@@ -228,7 +228,8 @@ class Client:
         message = str(told.get("message") or answer.reason_phrase) if isinstance(told, dict) else ""
         for each in told.get("errors") or [] if isinstance(told, dict) else []:
             message += f"; {each if isinstance(each, str) else each.get('message') or each.get('field') or each}"
-        where = f"GitHub answered {answer.status_code} to {answer.request.method} {_shown(str(answer.request.url))}"
+        asked = answer.request
+        where = f"GitHub answered {answer.status_code} to {asked.method} {urlsplit(str(asked.url)).path}"
         way_out = {
             401: "; check GITHUB_TOKEN",
             403: "" if self._token else "; set GITHUB_TOKEN",
@@ -260,7 +261,3 @@ def _limit(answer: httpx.Response, attempt: int) -> float | None:
     if answer.status_code == 429 or "rate limit" in answer.text[:2000].lower():
         return float(60 * 2 ** (attempt - 1))  # GitHub asks for a minute, then longer each time
     return None
-
-
-def _shown(url: str) -> str:
-    return urlsplit(url).path

@@ -64,18 +64,9 @@ def comments(told: list[dict[str, Any]], login: str | None) -> list[Comment]:
         mark = _FINDING.search(str(each.get("body") or ""))
         if mark and not each.get("in_reply_to_id") and is_own(each, login):
             fingerprint, rule, state = mark.groups()
-            line = each.get("line")
-            found.append(
-                Comment(
-                    int(each["id"]),
-                    str(each["path"]),
-                    line,
-                    str(each["body"]),
-                    fingerprint,
-                    rule,
-                    state == "settled",
-                )
-            )
+            where = int(each["id"]), str(each["path"]), each.get("line")
+            marked = fingerprint, rule, state == "settled"
+            found.append(Comment(*where, str(each["body"]), *marked))
     return found
 
 

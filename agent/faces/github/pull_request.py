@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from gadfly.agent.critic.annotations import commands, write_summary
+from gadfly.agent.critic.markdown import commands, write_summary
 from gadfly.agent.faces.door import command
 from gadfly.agent.faces.github.client import Client
 from gadfly.agent.faces.github.post import ReadOnlyError, publish

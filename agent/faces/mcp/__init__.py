@@ -4,10 +4,9 @@
 - ``declared``    the one declaration of a tool or job as an MCP tool
 - ``calls``       running calls on workers: progress, cancellation, the end of the process
 - ``results``     a result as content: structured, text, pictures, under a client's cap
-- ``schemas``     pydantic's schemas in the form that every client reads
 - ``ledger``      the ledger as tools, declared in the same way
 - ``jobs``        start, status, result, cancel: work that outlives one call
-- ``prompts``, ``resources``, ``completion``
+- ``prompts``, ``resources`` and the completion of their arguments
 - ``serving``     over stdio, or over HTTP on loopback
 - ``install``     a client's configuration; ``clients`` the rules shipped for each
 

@@ -21,7 +21,6 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 
-from gadfly.agent.faces.mcp import schemas
 from gadfly.agent.faces.mcp.calls import Running, Workers
 from gadfly.agent.faces.mcp.results import Pages, rendered
 from gadfly.agent.jobs.job import Job
@@ -33,6 +32,7 @@ from gadfly.tools.reach import LlmName
 from gadfly.tools.runner import validate
 
 MOST_ARGUMENTS = 4 * 1024 * 1024  # characters of JSON, as the SDK's own limit on an HTTP body
+_NULL = {"type": "null"}
 _TELL_EVERY = 0.25  # seconds between reports of progress
 
 Answer = Callable[[dict[str, Any], Context[Any, Any]], Awaitable[CallToolResult]]
@@ -121,6 +121,7 @@ def _declared(
 ) -> Declared:
     """A tool from its parts; nothing here destroys. ``leaves``: it may fetch or send here, so it is neither read-only
     nor closed."""
+    output = _plain(tool.result.model_json_schema(mode="serialization"), finite=True)
     return Declared(
         title=None,
         context_kwarg=None,
@@ -128,8 +129,8 @@ def _declared(
         answer=answer,
         name=tool.name,
         description=description,
-        parameters=schemas.arguments(tool.args),
-        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=schemas.output(tool.result)),
+        parameters=_plain(tool.args.model_json_schema(), finite=False),
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=output),
         is_async=True,
         annotations=ToolAnnotations(
             read_only_hint=reads,
@@ -189,3 +190,39 @@ def _size(value: Any) -> int:
     if isinstance(value, list):
         return len(value) + sum(map(_size, value))
     return 8
+
+
+def _optional(node: dict[str, Any]) -> dict[str, Any]:
+    """An argument that may be left out says so by not being required; "or null" would be said a hundred times."""
+    others = node["anyOf"][:-1]
+    kept = {key: value for key, value in node.items() if key not in ("anyOf", "default")}
+    return {**kept, **(others[0] if len(others) == 1 else {"anyOf": others})}
+
+
+def _plain(node: Any, *, finite: bool) -> Any:
+    """Pydantic's schema in the form that every client reads: no titles, no tuples, object roots.
+
+    Args:
+        finite: of a result: a number that is not finite has no JSON: it is null, and the schema says so.
+    """
+    if isinstance(node, list):
+        return [_plain(each, finite=finite) for each in node]
+    if not isinstance(node, dict):
+        return node
+    # Pydantic titles every field with its own name in capitals: a quarter of the schema, and no news.
+    kept = {
+        key: _plain(value, finite=finite)
+        for key, value in node.items()
+        if not (key == "title" and isinstance(value, str))
+    }
+    if not finite and kept.get("default", "") is None and kept.get("anyOf", [None])[-1] == _NULL:
+        kept = _optional(kept)
+    members = kept.pop("prefixItems", None)
+    if members is not None:  # a tuple; clients read its items as one type or not at all
+        distinct = [each for i, each in enumerate(members) if each not in members[:i]]
+        if distinct != [{}]:
+            kept["items"] = distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
+    if finite and kept.get("type") == "number":
+        bounds = {key: kept.pop(key) for key in list(kept) if key not in ("description", "default")}
+        kept["anyOf"] = [bounds, _NULL]
+    return kept

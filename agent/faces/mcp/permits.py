@@ -15,9 +15,13 @@ from gadfly.errors import UsageError
 from gadfly.home import expanded
 from gadfly.tools.contract import Tool, ToolArgs
 from gadfly.tools.reach import ON_HUB, SENDS, declared
-from gadfly.tools.reached import Reached, home_ground, reached
+from gadfly.tools.reached import home_ground, reached
 
-FOLDER, FETCH, SEND = "--allow", "--allow-fetch", "--allow-send"
+_ADDS = {
+    "read": "a folder with: gadfly mcp --allow FOLDER",
+    "fetch": "that with: gadfly mcp --allow-fetch",
+    "send": "that with: gadfly mcp --allow-send",
+}
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,10 @@ class Permits:
         for each in reached(arguments, inside, known=self.models):
             if (each.kind == "fetch" and self.fetch) or (each.kind == "send" and self.send):
                 continue
-            raise UsageError(f"{tool.name}: {each}; {_way_out(each)}")
+            way_out = f"this server may not. Whoever starts it adds {_ADDS[each.kind]}"
+            raise UsageError(f"{tool.name}: {each}; {way_out}")
 
     def leaves(self, tool: Tool[Any, Any]) -> bool:
         """Whether a call of the tool can fetch or send at all here."""
         kinds = set(declared(tool.args).values())
         return bool((self.fetch and kinds & ON_HUB) or (self.send and kinds & SENDS))
-
-
-def _way_out(what: Reached) -> str:
-    match what.kind:
-        case "read":
-            return f"this server may not. Whoever starts it adds a folder with: gadfly mcp {FOLDER} FOLDER"
-        case "fetch":
-            return f"this server may not. Whoever starts it adds that with: gadfly mcp {FETCH}"
-        case "send":
-            return f"this server may not. Whoever starts it adds that with: gadfly mcp {SEND}"

@@ -1,4 +1,6 @@
-"""The prompts a client offers its user: opposed framings, review, red-teaming, planning. Texts are in ``prompts/``."""
+"""The prompts a client offers its user: opposed framings, review, red-teaming, planning. Texts are in ``prompts/``,
+titles and arguments in ``prompts.toml``.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
 from gadfly.agent.llm.prompting import fence, prompt
+from gadfly.tables import table
 
-TITLES = {
-    "neutral_review": "Review with no expectation",
-    "friend_bugged": "My friend's code: is it bugged?",
-    "invalidate": "Try to invalidate a result",
-    "review": "Review code under opposed framings",
-    "redteam_writeup": "Red-team a write-up",
-    "explain_paper": "Explain a paper",
-    "plan_experiment": "Plan an experiment",
-    "propose": "Propose small projects",
-}
 _LONGEST = 200_000  # characters of one argument
 
 
@@ -35,18 +28,9 @@ class Argument(NamedTuple):
     """Text that somebody else may have written: fenced."""
 
 
-ARGUMENTS = {
-    "material": Argument(
-        "code, a diff, a claim, or a path; empty: what the conversation is about",
-        "What this conversation is about: the file, diff or claim under discussion.",
-        is_data=True,
-    ),
-    "document": Argument("id of a document of the corpus, or words of its title"),
-    "question": Argument("what you want to know", is_data=True),
-    "model": Argument("demo, a hub name or a folder", "demo"),
-    "interest": Argument("the topic", "mechanistic interpretability", is_data=True),
-    "days": Argument("days of work for each project", "3"),
-}
+_TABLE = table(__file__)
+TITLES: dict[str, str] = _TABLE["titles"]
+ARGUMENTS = {name: Argument(**fields) for name, fields in _TABLE["arguments"].items()}
 
 
 def add(server: MCPServer[Any]) -> None:

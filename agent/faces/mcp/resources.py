@@ -1,21 +1,24 @@
-"""Documents, cards, runs and figures as resources.
+"""Documents, cards, runs and figures as resources; and the completion of arguments by them, in prompts too.
 
 Nothing of an address becomes a path: a card is looked up in the list of cards, a document in the index, a run in the
-ledger, a figure among the figures of its run. Reading a card needs no index; reading never builds one.
+ledger, a figure among the figures of its run. Reading a card needs no index; reading and
+completing never build one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp_types import Resource
+from mcp_types import Completion, CompletionArgument, CompletionContext, Resource
 
 from gadfly.errors import GadflyError
 from gadfly.home import home
+from gadfly.tools.checkpoints import BUILT_IN
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -32,6 +35,7 @@ _MARKDOWN = "text/markdown"
 _JSON = "application/json"
 _RECENT = 20
 _PAGE = 40_000  # characters
+_MOST = 100  # values that one completion may hold, by the protocol
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,11 +66,11 @@ def cards() -> dict[str, Document]:
     return {each.id.removeprefix(_GUIDE): each for each in GuideSource().documents()}
 
 
-def document_ids() -> list[str]:
-    """The ids that can be read now: of the index where there is one, of the guide else."""
+def _titles() -> dict[str, str]:
+    """What can be read now, by its id: the documents of the index where there is one, of the guide else."""
     if not (home() / "corpus" / "corpus.sqlite").exists():
-        return [_GUIDE + place for place in cards()]
-    return [each.id for each in _index().documents()]
+        return {_GUIDE + place: each.title for place, each in cards().items()}
+    return {each.id: each.title for each in _index().documents()}
 
 
 def latest(limit: int = _RECENT) -> list[Run]:
@@ -106,9 +110,7 @@ def entries() -> list[Resource]:
 
 
 def _documents() -> str:
-    if not (home() / "corpus" / "corpus.sqlite").exists():
-        return "\n".join(f"{_GUIDE}{place}\t{each.title}" for place, each in cards().items())
-    return "\n".join(f"{each.id}\t{each.title}" for each in _index().documents())
+    return "\n".join(f"{name}\t{title}" for name, title in _titles().items())
 
 
 def _card(card: str) -> str:
@@ -184,3 +186,49 @@ def _found(function: Callable[P, T]) -> Callable[P, T]:
             raise ResourceNotFoundError(" ".join(str(error).split())) from error
 
     return wrapped
+
+
+def add_completion(server: MCPServer[Any]) -> None:
+    """Register the one handler of completion; an argument's name says what it is, in prompts and templates alike."""
+
+    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
+    async def complete(
+        ref: Any, argument: CompletionArgument, context: CompletionContext | None
+    ) -> Completion | None:
+        values = _VALUES.get(argument.name)
+        if values is None:
+            return None
+        known = (context.arguments if context else None) or {}
+        fitting = matching(argument.value, await asyncio.to_thread(lambda: list(values(known))))
+        return Completion(values=fitting[:_MOST], total=len(fitting), has_more=len(fitting) > _MOST)
+
+
+def matching(typed: str, values: Iterable[str]) -> list[str]:
+    """What begins with the typed text, then what holds it, each once and in order."""
+    typed = typed.lower()
+    found = [each for each in dict.fromkeys(values) if typed in each.lower()]
+    return sorted(found, key=lambda each: not each.lower().startswith(typed))
+
+
+def _models(_: dict[str, str]) -> list[str]:
+    used = [str(each.arguments.get("model", "")) for each in latest(200)]
+    return [each for each in [*BUILT_IN, *used] if each]
+
+
+def _numbers(known: dict[str, str]) -> list[str]:
+    run = next((each for each in latest(200) if each.id == known.get("run")), None)
+    count = len(run.result.figures) if run and run.result else 0
+    return [str(number + 1) for number in range(count)]
+
+
+_VALUES: dict[str, Callable[[dict[str, str]], Iterable[str]]] = {
+    "document": lambda _: _titles(),
+    "card": lambda _: cards(),
+    "run": lambda _: [each.id for each in latest(200)],
+    "number": _numbers,
+    "model": _models,
+    "interest": lambda _: [
+        each.title for place, each in cards().items() if place.startswith("problems/")
+    ],
+    "days": lambda _: ["1", "2", "3", "5", "10"],
+}

@@ -62,7 +62,11 @@ def rendered(result: BaseModel, pages: Pages) -> CallToolResult:
     content: list[ContentBlock] = [TextContent(text=text)]
     if tokens(text) > TOKENS:
         name, cut = pages.keep(text)
-        content = [TextContent(text=cut[0]), TextContent(text=_where_to_go_on(name, len(cut)))]
+        told = (
+            f"This was page 1 of {len(cut)}; the structured result is shortened too. The rest: "
+            f'more(result="{name}", page=2). A narrower call gives a shorter result.'
+        )
+        content = [TextContent(text=cut[0]), TextContent(text=told)]
     return CallToolResult(
         content=[*content, *_pictures(result)], structured_content=fitted(data, TOKENS)
     )
@@ -114,13 +118,6 @@ def _longest(data: Any) -> tuple[Any, Any, int] | None:
             if size and (best is None or size > best[2]):
                 best = (holder, key, size)
     return best
-
-
-def _where_to_go_on(name: str, pages: int) -> str:
-    return (
-        f"This was page 1 of {pages}; the structured result is shortened too. The rest: "
-        f'more(result="{name}", page=2). A narrower call gives a shorter result.'
-    )
 
 
 def _cut(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, InputRequiredResult, Resource
 
 from gadfly import __version__
-from gadfly.agent.faces.mcp import completion, ledger, prompts, resources
+from gadfly.agent.faces.mcp import ledger, prompts, resources
 from gadfly.agent.faces.mcp.calls import Workers
 from gadfly.agent.faces.mcp.declared import from_engine, served
 from gadfly.agent.faces.mcp.jobs import Jobs
@@ -83,5 +83,5 @@ def build(
     )
     prompts.add(server)
     resources.add(server)
-    completion.add(server)
+    resources.add_completion(server)
     return Built(server, workers)

@@ -15,7 +15,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from gadfly import leaving
-from gadfly.agent.faces import door
+from gadfly.agent.faces.door import tell
 from gadfly.errors import UsageError
 from gadfly.settings import MCP_TOKEN
 
@@ -48,7 +48,7 @@ def stdio(built: Built) -> None:
         gone, other = group.split((BrokenPipeError, ConnectionError))
         code = 0 if gone and not other else 1
         if other:
-            _say(f"gadfly: {other!r}")
+            tell(f"gadfly: {other!r}")
     finally:
         os.dup2(2, 1)  # what tools printed and nobody flushed is no protocol
         leaving.leave(code)
@@ -70,10 +70,10 @@ def http(built: Built, port: int = PORT) -> None:
             f"cannot listen on port {port} ({error.strerror}); give another --port"
         ) from None
     port = listening.getsockname()[1]
-    _say(f"Gadfly serves MCP at http://{HOST}:{port}/mcp")
+    tell(f"Gadfly serves MCP at http://{HOST}:{port}/mcp")
     if not token:
         token = secrets.token_urlsafe(24)
-        _say(f"Token, for this process only ({TOKEN} sets a lasting one): {token}")
+        tell(f"Token, for this process only ({TOKEN} sets a lasting one): {token}")
     _leave_with(built)
     config = uvicorn.Config(app(built, token), log_level="warning")
     server = uvicorn.Server(config)
@@ -115,11 +115,6 @@ class _Guard:
         message = f"a bearer token is needed: the server printed it when it started, or took it from {TOKEN}"
         asked = {"WWW-Authenticate": "Bearer"}
         await JSONResponse({"error": message}, 401, asked)(scope, receive, send)
-
-
-def _say(line: str) -> None:
-    """To people: standard output may be the protocol."""
-    door.tell(line)
 
 
 def _leave_with(built: Built) -> None:

@@ -5,9 +5,8 @@ same way: grounded (``ground``), made to fit the machine (``feasible``), piloted
 ``opposed``), ranked and freed of duplicates (``rank``), and written on one page (``page``).
 
 - ``draft``    what a draft is            - ``bank``      the packaged templates (``templates/*.md``)
-- ``write``    drafts by a language model - ``proposal``  what comes out
+- ``write``    drafts by a language model - ``proposal``  what comes out and is kept
 - ``machines`` GPUs                       - ``subjects``  current open models, from their configurations
-- ``store``    proposals kept, for ``gadfly project start``
 
 The job that puts them in order is ``agent.jobs.propose``.
 """

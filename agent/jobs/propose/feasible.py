@@ -9,6 +9,7 @@ training.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel, computed_field
 
@@ -26,6 +27,7 @@ _SPARE = 1.5e9  # bytes that the driver, the context and fragmentation take
 _KEPT = 0.5  # share of the prompts worth keeping a larger model for
 _FEWEST = 50  # prompts below which nothing can be said
 _DOLLARS_IN, _DOLLARS_OUT = 3.0, 15.0  # a million tokens; an assumption that is printed
+_FALLBACK = "Qwen/Qwen3-1.7B"
 _DTYPES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "int8": 1.0}
 
 
@@ -87,12 +89,12 @@ def fit(draft: Draft, limits: Limits) -> Feasibility:
     unknown = [name for name in draft.models if find(name) is None]
     if unknown:
         changes.append(f"no configuration of {', '.join(unknown)} is known here: left out")
-    wanted = [found for name in draft.models if (found := find(name))] or [_fallback()]
-    model, dtype = _choose(wanted, draft.work, limits, changes)
-    factor = _factor(model, dtype, draft.work, limits, changes)
+    names = [name for name in draft.models if name not in unknown] or [_FALLBACK]
+    wanted = [found for name in names if (found := find(name))]
+    trial = _choose(wanted, draft.work, limits, changes)
+    model, dtype, factor = trial.model, trial.dtype, _factor(trial, changes)
     items = [_item(model, dtype, _fewer(work, factor), limits.machine) for work in draft.work]
     seconds = _SURPRISES * sum(item.seconds for item in items)
-    memory = memory_bytes(model, dtype, draft.work) / 1e9
     dollars = _judged(draft.judge, limits.dollars, changes)
     notes = [note for note in (warning(model.name), limits.machine.note) if note]
     if dtype == "int8":
@@ -107,7 +109,7 @@ def fit(draft: Draft, limits: Limits) -> Feasibility:
         machine_source=limits.machine.source,
         parameters=float(model.parameters),
         weights_gb=model.parameters * _DTYPES[dtype] / 1e9,
-        memory_gb=memory,
+        memory_gb=trial.gigabytes,
         memory_limit_gb=limits.machine.memory,
         flops=sum(item.flops for item in items),
         seconds=seconds,
@@ -165,56 +167,62 @@ def seconds_of(model: Subject, dtype: str, work: Work, machine: Machine) -> floa
     return max(arithmetic, reading, reads * model.layers * _LAYER_SECONDS)
 
 
-def _choose(
-    wanted: list[Subject], work: list[Work], limits: Limits, changes: list[str]
-) -> tuple[Subject, str]:
+class _Trial(NamedTuple):
+    """A model in a number format, for this work within these limits."""
+
+    model: Subject
+    dtype: str
+    work: list[Work]
+    limits: Limits
+
+    @property
+    def gigabytes(self) -> float:
+        return memory_bytes(self.model, self.dtype, self.work) / 1e9
+
+    @property
+    def seconds(self) -> float:
+        machine = self.limits.machine
+        return _SURPRISES * sum(seconds_of(self.model, self.dtype, w, machine) for w in self.work)
+
+    @property
+    def share(self) -> float:
+        """The share of the prompts that the time is enough for; it may be more than 1."""
+        return self.limits.seconds / max(self.seconds, 1e-9)
+
+    def against(self, least: float) -> str:
+        """Why it does not fit, even with this share of the prompts; empty if it does."""
+        room = self.limits.machine.memory
+        if self.gigabytes > room:
+            return f"needs {self.gigabytes:.0f} GB in {self.dtype}, there are {room:g}"
+        if self.share < min(1.0, least):
+            hours, there = self.seconds / 3600, self.limits.seconds / 3600
+            return f"would run for {hours:,.0f} hours, there are {there:.0f}"
+        return ""
+
+
+def _choose(wanted: list[Subject], work: list[Work], limits: Limits, changes: list[str]) -> _Trial:
     """The first that fits in memory and, with most of its prompts, in time; after the wanted, smaller relatives.
 
-    Where none does, the first that fits with the fewest prompts that still say something.
+    Where none does, the first that fits with the fewest prompts that still say something; then the smallest, in 8 bits
+    where memory was the reason.
     """
-    dtype = "float32" if limits.machine.name == "CPU" else "bfloat16"
-    dtype = "float16" if limits.machine.name == "T4" else dtype
-    tried = list(dict.fromkeys([*wanted, *(s for one in wanted[:1] for s in smaller(one))]))
+    dtype = {"CPU": "float32", "T4": "float16"}.get(limits.machine.name, "bfloat16")
+    models = dict.fromkeys([*wanted, *(s for one in wanted[:1] for s in smaller(one))])
+    tried = [_Trial(model, dtype, work, limits) for model in models]
     for least in (max(_KEPT, _least(work)), _least(work)):
         reasons: list[str] = []
-        for candidate in tried:
-            reason = _against(candidate, dtype, work, limits, least)
+        for trial in tried:
+            reason = trial.against(least)
             if not reason:
                 changes += reasons
-                return candidate, dtype
-            reasons.append(f"{candidate.name} {reason}: a smaller model")
-    return _last(tried, dtype, work, limits, changes)
-
-
-def _against(model: Subject, dtype: str, work: list[Work], limits: Limits, least: float) -> str:
-    """Why a model does not fit, even with this share of the prompts; empty if it does."""
-    need = memory_bytes(model, dtype, work) / 1e9
-    if need > limits.machine.memory:
-        return f"needs {need:.0f} GB in {dtype}, there are {limits.machine.memory:g}"
-    if _needed_factor(model, dtype, work, limits) < min(1.0, least):
-        hours = _seconds(model, dtype, work, limits) / 3600
-        return f"would run for {hours:,.0f} hours, there are {limits.seconds / 3600:.0f}"
-    return ""
-
-
-def _last(
-    tried: list[Subject], dtype: str, work: list[Work], limits: Limits, changes: list[str]
-) -> tuple[Subject, str]:
-    """Nothing fits as wanted: the smallest in 8 bits where memory was the reason, else as it is."""
-    least = min(tried, key=lambda s: s.parameters)
-    too_big = memory_bytes(least, dtype, work) > limits.machine.memory * 1e9
-    if too_big and memory_bytes(least, "int8", work) <= limits.machine.memory * 1e9:
-        changes.append(f"{least.name} fits only with 8-bit weights")
-        return least, "int8"
-    return least, dtype
-
-
-def _seconds(model: Subject, dtype: str, work: list[Work], limits: Limits) -> float:
-    return _SURPRISES * sum(seconds_of(model, dtype, piece, limits.machine) for piece in work)
-
-
-def _needed_factor(model: Subject, dtype: str, work: list[Work], limits: Limits) -> float:
-    return limits.seconds / max(_seconds(model, dtype, work, limits), 1e-9)
+                return trial
+            reasons.append(f"{trial.model.name} {reason}: a smaller model")
+    smallest = min(tried, key=lambda trial: trial.model.parameters)
+    in_8_bits = smallest._replace(dtype="int8")
+    if smallest.gigabytes > limits.machine.memory >= in_8_bits.gigabytes:
+        changes.append(f"{smallest.model.name} fits only with 8-bit weights")
+        return in_8_bits
+    return smallest
 
 
 def _least(work: list[Work]) -> float:
@@ -222,13 +230,11 @@ def _least(work: list[Work]) -> float:
     return _FEWEST / max(piece.prompts for piece in work)
 
 
-def _factor(
-    model: Subject, dtype: str, work: list[Work], limits: Limits, changes: list[str]
-) -> float:
-    needed = _needed_factor(model, dtype, work, limits)
-    if needed >= 1:
+def _factor(trial: _Trial, changes: list[str]) -> float:
+    if trial.share >= 1:
         return 1.0
-    factor = max(needed * 0.95, min(1.0, _least(work)))
+    work = trial.work
+    factor = max(trial.share * 0.95, min(1.0, _least(work)))
     if factor < 1:
         counts = ", ".join(f"{w.what}: {w.prompts:,} → {_fewer(w, factor).prompts:,}" for w in work)
         changes.append(f"fewer prompts, to fit the time ({counts})")
@@ -271,9 +277,3 @@ def _judged(judge: Judge | None, budget: float, changes: list[str]) -> float:
 def price_note() -> str:
     """The assumption behind dollars, for the page."""
     return f"at ${_DOLLARS_IN:g} and ${_DOLLARS_OUT:g} a million tokens in and out (assumed)"
-
-
-def _fallback() -> Subject:
-    found = find("Qwen/Qwen3-1.7B")
-    assert found is not None
-    return found

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from gadfly.agent.jobs.job import JobContext, LlmOrName, job
-from gadfly.agent.jobs.propose import rubric, store
+from gadfly.agent.jobs.propose import rubric
 from gadfly.agent.jobs.propose.bank import fitting
 from gadfly.agent.jobs.propose.draft import Draft, Level
 from gadfly.agent.jobs.propose.feasible import Limits, fit
 from gadfly.agent.jobs.propose.ground import ground
 from gadfly.agent.jobs.propose.machines import machine
 from gadfly.agent.jobs.propose.pilot import Pilots, unpiloted
-from gadfly.agent.jobs.propose.proposal import Proposal, Proposals, identify, stages
+from gadfly.agent.jobs.propose.proposal import Proposal, Proposals, identify, keep, stages
 from gadfly.agent.jobs.propose.rank import ranked
 from gadfly.agent.llm.asking import Asker
 from gadfly.corpus.progress import Progress
 from gadfly.corpus.words import words
 from gadfly.tools.contract import ToolArgs
-from gadfly.tools.ledger import Ledger
 from gadfly.tools.reach import ModelName, PlainText
 
 if TYPE_CHECKING:
@@ -73,27 +72,24 @@ def propose(args: ProposeArgs, context: JobContext) -> Proposals:
     """
     limits = Limits(machine(args.gpu or ASSUMED_GPU), args.days, args.budget)
     chat = context.chat(args.llm)
-    progress, ledger = context.progress, context.ledger
     asker = Asker(chat) if chat is not None else None
     notices = [] if args.gpu else [f"no --gpu given: a {ASSUMED_GPU} card is assumed"]
     bench = _Bench(
-        topic=args.topic,
+        args=args,
+        context=context,
         limits=limits,
         corpus=context.corpus(),
-        ledger=ledger,
-        pilots=Pilots(args.model, progress=progress, ledger=ledger) if args.pilot else None,
+        pilots=Pilots(args.model, context.progress, context.ledger) if args.pilot else None,
         asker=asker,
-        progress=progress,
     )
-    drafts = _drafts(bench, args.notes, args.level, args.n, notices)
-    made = [_made(bench, *each) for each in drafts]
+    made = [_made(bench, *each) for each in _drafts(bench, notices)]
     if asker is not None:
-        made = _attacked(made, asker, progress)
+        made = _attacked(made, asker, context.progress)
     order = ranked(made)
     best, rest = order[: args.n], order[args.n :]
     notices += _left_out(args.topic, best, rest)
     for proposal in best:
-        store.keep(proposal)
+        keep(proposal)
     dollars = asker.dollars if asker else 0.0
     return Proposals(topic=args.topic, proposals=best, notices=notices, dollars=dollars)
 
@@ -102,29 +98,27 @@ def propose(args: ProposeArgs, context: JobContext) -> Proposals:
 class _Bench:
     """What every draft is worked on with."""
 
-    topic: str
+    args: ProposeArgs
+    context: JobContext
     limits: Limits
     corpus: Corpus
-    ledger: Ledger
     pilots: Pilots | None
     asker: Asker | None
-    progress: Progress
 
 
-def _drafts(
-    bench: _Bench, notes: str, level: Level | None, n: int, notices: list[str]
-) -> list[tuple[Draft, str, float]]:
+def _drafts(bench: _Bench, notices: list[str]) -> list[tuple[Draft, str, float]]:
     """A model's drafts first; the bank fills up what is missing. Each with its origin and relevance."""
-    days, asker = bench.limits.days, bench.asker
+    args, asker, progress = bench.args, bench.asker, bench.context.progress
+    n, days, level = args.n, args.days, args.level
     written: list[tuple[Draft, str, float]] = []
     if asker is not None:
         from gadfly.agent.jobs.propose.write import write
 
-        bench.progress.start(f"{asker.name} writes drafts")
+        progress.start(f"{asker.name} writes drafts")
         try:
             drafts, dropped = write(
-                bench.topic,
-                notes=notes,
+                args.topic,
+                notes=args.notes,
                 days=days,
                 level=level,
                 n=n + 1,
@@ -132,7 +126,7 @@ def _drafts(
                 asker=asker,
             )
         finally:
-            bench.progress.finish()
+            progress.finish()
         notices += dropped
         notices += [
             f"left out {d.title!r}: it needs {d.days} days" for d in drafts if d.days > days
@@ -141,16 +135,16 @@ def _drafts(
     fill = max(0, n + _SPARE - len(written))
     if asker is not None and fill > _SPARE:
         notices.append(f"the bank fills up {fill} places with its templates")
-    rest = fitting(f"{bench.topic} {notes[:2000]}", days=days, level=level)
+    rest = fitting(f"{args.topic} {args.notes[:2000]}", days=days, level=level)
     return written + [(draft, "template", relevance) for draft, relevance in rest[:fill]]
 
 
 def _made(bench: _Bench, draft: Draft, origin: str, relevance: float) -> Proposal:
     feasibility = fit(draft, bench.limits)
-    task = _task(draft, bench.topic)
+    task = _task(draft, bench.args.topic)
     filled = draft.filled(feasibility.model, task)
-    bench.progress.note(filled.title)
-    clean, grounds = ground(filled, feasibility.model, bench.corpus, bench.ledger)
+    bench.context.progress.note(filled.title)
+    clean, grounds = ground(filled, feasibility.model, bench.corpus, bench.context.ledger)
     return Proposal.model_validate(
         {
             "id": identify(clean, feasibility.model, task),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median_low
 from typing import Any
 
-from gadfly.agent.answers.verbatim import bare, verbatim
+from gadfly.agent.answers.receipts import bare, verbatim
 from gadfly.agent.jobs.propose.page import page
 from gadfly.agent.jobs.propose.proposal import BEST, CRITERIA, WORST, Flaw, Proposal, Score
 from gadfly.agent.llm.asking import Asker, line_of

@@ -29,7 +29,7 @@ class Pilots:
     """
 
     def __init__(
-        self, model: str = DEMO, *, progress: Progress | None = None, ledger: Ledger | None = None
+        self, model: str = DEMO, progress: Progress | None = None, ledger: Ledger | None = None
     ) -> None:
         self._model = model
         self._progress = progress or Silent()

@@ -1,18 +1,25 @@
-"""What a finished proposal is. Types only; the JSON of ``gadfly propose --json`` is :class:`Proposals` dumped."""
+"""What a finished proposal is, and where it is kept, so that a project can start from its id.
+
+The JSON of ``gadfly propose --json`` is :class:`Proposals` dumped.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Literal
 
 from pydantic import BaseModel
 
+from gadfly import files, home
 from gadfly.agent.answers.answer import Claim
 from gadfly.agent.jobs.propose.draft import Draft
 from gadfly.agent.jobs.propose.feasible import HOURS, Feasibility
+from gadfly.errors import UsageError
 
 CRITERIA = ("hypothesis", "baseline", "leak", "falsifiable", "interesting", "days")
 WORST, BEST = 0, 2
+_ID = re.compile(r"^p[0-9a-f]{8}$")
 
 
 class Neighbour(BaseModel):
@@ -157,3 +164,30 @@ def stages(draft: Draft, days: int) -> list[Stage]:
             Stage(day=int(start // HOURS) + 1, start=start, end=end, what=text, kill=kill[index])
         )
     return found
+
+
+def keep(proposal: Proposal) -> None:
+    """Write it; a proposal of the same id is replaced. Raises HomeError if that is not possible."""
+    path = home.folder("proposals") / f"{proposal.id}.json"
+    files.keep(path, proposal.model_dump_json(indent=1))
+
+
+def load(identifier: str) -> Proposal:
+    """The proposal with this id.
+
+    Raises:
+        UsageError: there is none, or the file cannot be read; names the latest.
+    """
+    folder = home.home() / "proposals"
+    path = folder / f"{identifier}.json"
+    if not _ID.match(identifier) or not path.is_file():
+        kept = sorted(folder.glob("p*.json"), key=lambda p: -p.stat().st_mtime)[:5]
+        listed = ", ".join(p.stem for p in kept)
+        way = f"the latest are {listed}" if listed else "'gadfly propose' makes some"
+        raise UsageError(f"no proposal {identifier!r}; {way}")
+    try:
+        return Proposal.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the proposal {identifier} cannot be read ({type(error).__name__}); propose it again"
+        ) from error

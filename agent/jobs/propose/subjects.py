@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gadfly.errors import UsageError
 from gadfly.tables import rows
 
 Kind = Literal["base", "chat"]
@@ -67,18 +66,6 @@ def find(name: str) -> Subject | None:
         return _BY_NAME[key]
     short = [s for full, s in _BY_NAME.items() if full.split("/")[-1] == key.split("/")[-1]]
     return short[0] if short else None
-
-
-def subject(name: str) -> Subject:
-    """As :func:`find`. Raises UsageError, naming the families there are."""
-    found = find(name)
-    if found is None:
-        families = ", ".join(dict.fromkeys(s.family for s in SUBJECTS))
-        raise UsageError(
-            f"no configuration of {name!r} here; known families: {families}. "
-            "'gadfly model_info --model NAME' reads one"
-        )
-    return found
 
 
 def smaller(than: Subject) -> list[Subject]:

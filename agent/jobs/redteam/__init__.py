@@ -2,6 +2,5 @@
 
 - ``blocks``      the text as paragraphs with lines   - ``trace``      numbers and the runs behind them
 - ``claims``      existence proof or method claim     - ``overclaims`` words that say more than an experiment can
-- ``refuter``     a model's attack, quotes checked    - ``report``     types and the page
-- ``attack``      all of it in order
+- ``report``     types and the page                   - ``attack``     all of it in order, a model's attack last
 """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gadfly.agent.answers.receipts import bare, verbatim
 from gadfly.agent.jobs.job import JobContext, LlmOrName, job
 from gadfly.agent.jobs.redteam import claims, overclaims
 from gadfly.agent.jobs.redteam.blocks import blocks, named_runs
-from gadfly.agent.jobs.redteam.report import Report
+from gadfly.agent.jobs.redteam.report import Overclaim, Report
 from gadfly.agent.jobs.redteam.trace import MOST, trace
-from gadfly.agent.llm.asking import Asker
+from gadfly.agent.llm.asking import Asker, line_of
+from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.errors import UsageError
 from gadfly.tools.contract import ToolArgs
 from gadfly.tools.ledger import Ledger, Run
@@ -17,6 +19,8 @@ from gadfly.tools.reach import PlainText
 
 LONGEST = 200_000  # characters
 _RUNS = 500  # of the ledger, for numbers whose run is not named
+_ATTACKS = 12  # of a model
+_SENTENCE = 400  # characters of a sentence that a model wrote
 
 
 class RedteamArgs(ToolArgs):
@@ -65,8 +69,6 @@ def attack(markdown: str, *, ledger: Ledger | None = None, asker: Asker | None =
     if len(report.numbers) >= MOST:
         report.notices.append(f"only the first {MOST:,} numbers were traced")
     if asker is not None:
-        from gadfly.agent.jobs.redteam.refuter import refute
-
         more, dropped = refute(markdown, "\n".join(_told(run) for run in named.values()), asker)
         report.overclaims += more
         report.dollars = asker.dollars
@@ -86,3 +88,38 @@ def _told(run: Run) -> str:
         f"[{run.id}] {run.tool}: {result.headline} VERDICT {result.verdict}. {result.why} "
         f"Controls: {controls}"
     )
+
+
+def refute(markdown: str, evidence: str, asker: Asker) -> tuple[list[Overclaim], int]:
+    """What a model attacks as the hardest fair reviewer. Its quotes must stand in the text, or the attack is dropped.
+
+    Returns:
+        The attacks, and how many were dropped.
+
+    Raises:
+        LLMError: the provider failed for good.
+    """
+    items = asker.list(
+        prompt("redteam_refute").render(
+            writeup=fence("write-up", markdown), evidence=fence("runs it names", evidence or "none")
+        )
+    )
+    found: dict[str, Overclaim] = {}
+    dropped = 0
+    for item in items[:_ATTACKS]:
+        quote, because = bare(item.get("quote")), line_of(item.get("because"), _SENTENCE)
+        match = verbatim(quote, markdown).match
+        if not because or match is None:
+            dropped += 1
+            continue
+        found.setdefault(
+            quote,
+            Overclaim(
+                line=markdown.count("\n", 0, match.start) + 1,
+                quote=quote,
+                because=because,
+                instead=line_of(item.get("instead"), _SENTENCE),
+                by=asker.name,
+            ),
+        )
+    return list(found.values()), dropped

@@ -12,9 +12,8 @@ from itertools import accumulate
 from gadfly.agent.answers.sentences import split
 
 _RUN = re.compile(r"\br[0-9a-f]{8}\b")
-_SILENT = re.compile(
-    r"(?P<address>https?://\S+)|`|\]\("
-)  # where an address, code or a link's target begins
+# Where an address, code or a link's target begins.
+_SILENT = re.compile(r"(?P<address>https?://\S+)|`|\]\(")
 
 
 @dataclass(frozen=True)

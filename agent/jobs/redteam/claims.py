@@ -51,6 +51,11 @@ def _held(
         for run in runs
         if run.result and run.result.controls and run.result.verdict == Verdict.SUPPORTED
     ]
+    receipts = [
+        Receipt(kind="run", state="verified", run=run.id, verdict=str(run.result.verdict))
+        for run in runs
+        if run.result
+    ]
     baseline = f"{words[0]!r} in its paragraph" if words else ""
     if not baseline and passed and not is_method:
         baseline = f"the controls of run {passed[0].id}"
@@ -61,14 +66,5 @@ def _held(
         kind="method" if is_method else "existence",
         baseline=baseline,
         missing=missing,
-        contradicts=_contradicts(sentence, runs),
+        contradicts=contradiction(Claim(text=sentence, receipts=receipts)),
     )
-
-
-def _contradicts(sentence: str, runs: list[Run]) -> str:
-    receipts = [
-        Receipt(kind="run", state="verified", run=run.id, verdict=str(run.result.verdict))
-        for run in runs
-        if run.result
-    ]
-    return contradiction(Claim(text=sentence, receipts=receipts))

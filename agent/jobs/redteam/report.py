@@ -60,10 +60,6 @@ class Report(BaseModel):
     def flagged(self) -> list[Number]:
         return [n for n in self.numbers if n.state in ("untraced", "uncited")]
 
-    @property
-    def unheld(self) -> list[Tagged]:
-        return [c for c in self.claims if c.missing or c.contradicts]
-
 
 def page(report: Report) -> str:
     """The report as Markdown: what must be mended first. What the text says is code, found again as it is written."""

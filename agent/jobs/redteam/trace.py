@@ -86,8 +86,7 @@ def _number(
 
 def recorded(run: Run, text: str) -> str:
     """Where a run recorded this number: a value or control, its words or table, an argument; empty if nowhere."""
-    field = _value(run, text)
-    if field:
+    if field := next((name for name, value in _fields(run) if equals(text, value)), ""):
         return field
     result = run.result
     if result is not None:
@@ -99,10 +98,6 @@ def recorded(run: Run, text: str) -> str:
             return "its recorded text"
     arguments = (f"argument {name}" for name, n in _numbers(run.arguments) if equals(text, n))
     return next(arguments, "")
-
-
-def _value(run: Run, text: str) -> str:
-    return next((name for name, value in _fields(run) if equals(text, value)), "")
 
 
 def _fields(run: Run) -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """A session as a file to keep, send or run: Markdown, one HTML page, or a notebook.
 
 - ``transcript``  what a session holds: turns, receipts, runs with their figures
-- ``markdown``, ``html``, ``notebook``  its three forms
+- ``pages``, ``notebook``  its three forms
 
 Nothing is evaluated and nothing is fetched while exporting, and opening the file fetches nothing either.
 """
@@ -45,10 +45,10 @@ def export(session: Session, kind: str, path: Path) -> Path:
         UsageError: no such format, nothing to write, or the file exists (it may hold somebody's work).
         GadflyError: it cannot be written.
     """
-    from gadfly.agent.sessions.export import html, markdown, notebook
+    from gadfly.agent.sessions.export import notebook, pages
     from gadfly.agent.sessions.export.transcript import transcript
 
-    renders = {"markdown": markdown.render, "html": html.render, "notebook": notebook.render}
+    renders = {"markdown": pages.markdown, "html": pages.html, "notebook": notebook.render}
     if kind not in FORMATS:
         raise UsageError(f"no format {kind!r}; there are: {', '.join(FORMATS)}")
     if path.exists():

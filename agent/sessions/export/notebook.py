@@ -12,7 +12,7 @@ from typing import Any
 
 from gadfly import __version__
 from gadfly.agent.markup import document, plain
-from gadfly.agent.sessions.export.markdown import about, chapter, run
+from gadfly.agent.sessions.export.pages import about, chapter, run
 from gadfly.agent.sessions.export.transcript import Exhibit, Transcript
 from gadfly.agent.sessions.notebooks import code, markdown, notebook
 

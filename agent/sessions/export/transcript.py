@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gadfly.agent.answers.answer import Answer, Cost, Receipt
+from gadfly.agent.llm.asking import line_of
+from gadfly.tools.contract import Result
 from gadfly.tools.ledger import Ledger, Run
 
 if TYPE_CHECKING:
@@ -40,8 +42,7 @@ class Transcript:
 
     @property
     def title(self) -> str:
-        first = " ".join(self.turns[0].question.split())
-        return first if len(first) <= 100 else first[:99] + "…"
+        return line_of(self.turns[0].question, 100)
 
 
 def transcript(session: Session) -> Transcript:
@@ -62,12 +63,6 @@ def receipt_line(receipt: Receipt) -> str:
     return f'{receipt.document}, characters {receipt.start}-{receipt.end}: "{quote}"'
 
 
-def struck_line(receipt: Receipt) -> str:
-    """A receipt that did not resolve, and why."""
-    what = receipt.quote or f"run {receipt.run}: {receipt.field} = {receipt.value}"
-    return f"{what}: {receipt.reason}"
-
-
 def doubts(answer: Answer) -> Iterator[str]:
     """What a reader must know of the claims, a line each."""
     for claim in answer.claims:
@@ -79,16 +74,18 @@ def doubts(answer: Answer) -> Iterator[str]:
             yield f"contradicts its run: {claim.text} ({claim.contradicts})"
         if claim.loose_numbers:
             yield f"no receipt for {', '.join(claim.loose_numbers)} in: {claim.text}"
-        yield from (f"struck: {struck_line(r)}" for r in claim.receipts if r.state == "struck")
+        for each in claim.receipts:
+            if each.state == "struck":
+                what = each.quote or f"run {each.run}: {each.field} = {each.value}"
+                yield f"struck: {what}: {each.reason}"
     if answer.judgement:
         said = ", ".join(f"{each.framing}: {each.verdict}" for each in answer.judgement.opinions)
         yield f"judged under opposed framings: {answer.judgement.verdict} ({said})"
     yield from answer.notices
 
 
-def controls(run: Run) -> Sequence[tuple[str, str, str, str]]:
+def controls(result: Result) -> Sequence[tuple[str, str, str, str]]:
     """The controls as rows: name, value, interval, meaning."""
-    found = run.result.controls if run.result else []
     return [
         (
             each.name,
@@ -96,7 +93,7 @@ def controls(run: Run) -> Sequence[tuple[str, str, str, str]]:
             "" if each.interval is None else "{:.3g} … {:.3g}".format(*each.interval),
             each.meaning,
         )
-        for each in found
+        for each in result.controls
     ]
 
 

@@ -1,11 +1,12 @@
 """The uncomfortable questions, from the log, the write-up, the seals and the ledger. Each names its evidence.
 
-A question is ``serious`` where something is wrong as it stands, ``ask`` where only the researcher can answer.
+A question is ``serious`` where something is wrong as it stands, ``ask`` where only the researcher can answer. Looking
+back (``retro``) sets plan against clock and ledger, with places for what only a person knows.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from gadfly.agent.jobs.propose.page import span
 from gadfly.agent.jobs.redteam.attack import attack
-from gadfly.agent.markup import phrase
+from gadfly.agent.jobs.redteam.blocks import named_runs
+from gadfly.agent.markup import phrase, template
 from gadfly.agent.sessions.projects import log
 from gadfly.agent.sessions.projects.folder import WRITEUP
 from gadfly.agent.sessions.projects.state import Project, now
 from gadfly.tools.ledger import Ledger, Run
 
 Kind = Literal["predictions", "runs", "control", "best-of-n", "verdict", "numbers", "time"]
+RETRO = "RETRO.md"
 _QUIET = 0.3  # share of the time after which silence about controls is asked about
 _SHOWN = 6
 _CONTROLS = ("control", "baseline", "random", "placebo", "null")
@@ -55,7 +59,7 @@ def check(folder: Path, ledger: Ledger | None = None, at: datetime | None = None
     path = folder / WRITEUP
     writeup = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     runs = log.runs_since(ledger, project.started)
-    told = log.mentioned(text) | log.mentioned(writeup)
+    told = named_runs(text) | named_runs(writeup)
     return Check(
         title=project.proposal.draft.title,
         hour=round(project.hour(at), 2),
@@ -65,7 +69,7 @@ def check(folder: Path, ledger: Ledger | None = None, at: datetime | None = None
             *_predictions(project, text),
             *_untold(runs, told),
             *_controls(project, text, runs, told, at),
-            *_best_of(runs, log.mentioned(writeup) or log.mentioned(text)),
+            *_best_of(runs, named_runs(writeup) or named_runs(text)),
             *_writeup(writeup, ledger),
             *_time(project, text, at),
         ],
@@ -205,3 +209,48 @@ def _serious(kind: Kind, text: str, *evidence: str) -> Question:
 
 def _ask(kind: Kind, text: str, *evidence: str) -> Question:
     return Question(kind=kind, level="ask", text=text, evidence=list(evidence[: _SHOWN + 1]))
+
+
+class Retro(BaseModel):
+    """The JSON of ``gadfly project retro --json``."""
+
+    title: str
+    hours: float
+    box: float
+    entries: int
+    runs: int
+    verdicts: dict[str, int]
+    machine_seconds: float
+    estimated_seconds: float
+    predictions: list[str]
+    open_questions: list[str]
+    serious: int
+
+
+def retro(folder: Path, ledger: Ledger | None = None, at: datetime | None = None) -> Retro:
+    """What there is to say. Raises UsageError if the folder is no project."""
+    (project, text), ledger, at = log.together(folder), ledger or Ledger(), at or now()
+    runs = log.runs_since(ledger, project.started)
+    verdicts = Counter(str(run.result.verdict) if run.result else str(run.status) for run in runs)
+    asked = check(folder, ledger, at)
+    return Retro(
+        title=project.proposal.draft.title,
+        hours=round(project.hour(at), 1),
+        box=project.box,
+        entries=text.count("\n### "),
+        runs=len(runs),
+        verdicts=dict(verdicts),
+        machine_seconds=round(sum(run.seconds for run in runs), 1),
+        estimated_seconds=project.proposal.feasibility.seconds,
+        predictions=[
+            f"{seal.name} ({seal.time:%Y-%m-%d %H:%M} UTC): {seal.text}" for seal in project.seals
+        ],
+        open_questions=[question.text for question in asked.questions],
+        serious=len(asked.serious),
+    )
+
+
+def retro_page(found: Retro) -> str:
+    """As Markdown, with the places that a person fills in."""
+    verdicts = ", ".join(f"{count} {name}" for name, count in found.verdicts.items()) or "none"
+    return template.filled(__file__, "retro", r=found, verdicts=verdicts, span=span) + "\n"

@@ -9,12 +9,14 @@ from gadfly import files
 from gadfly.agent.jobs.propose.page import page
 from gadfly.agent.jobs.propose.proposal import Proposal
 from gadfly.agent.markup import template
-from gadfly.agent.sessions.projects import log, notebook
+from gadfly.agent.sessions.notebooks import from_parts
+from gadfly.agent.sessions.projects import log
 from gadfly.agent.sessions.projects.state import Project, now, save
 from gadfly.corpus.documents import slug
 from gadfly.errors import UsageError
 from gadfly.tools.demo.behaviours import BEHAVIOURS
 from gadfly.tools.reach import TASK
+from gadfly.tools.registry import by_name
 
 NOTEBOOK = "01_first.ipynb"
 WRITEUP = "WRITEUP.md"
@@ -38,9 +40,10 @@ def start(proposal: Proposal, where: Path | None = None) -> Path:
     with files.kept(folder):
         (folder / "data").mkdir(parents=True, exist_ok=True)
         files.write(folder / "README.md", _readme(project))
-        files.write(folder / NOTEBOOK, notebook.render(proposal))
+        files.write(folder / NOTEBOOK, first_notebook(proposal))
         files.write(folder / log.FILE, log.new(proposal.draft.title))
-        files.write(folder / WRITEUP, _writeup(proposal))
+        writeup = template.filled(__file__, "writeup", title=proposal.draft.title)
+        files.write(folder / WRITEUP, writeup + "\n")
         _data(folder / "data", proposal)
     # Last: a folder that a kill left half made is no project.
     for text in (f"True if: {proposal.draft.positive}", f"False if: {proposal.draft.negative}"):
@@ -61,10 +64,6 @@ def _readme(project: Project) -> str:
     return f"{page(project.proposal)}\n\n{boxes}\n"
 
 
-def _writeup(proposal: Proposal) -> str:
-    return template.filled(__file__, "writeup", title=proposal.draft.title) + "\n"
-
-
 def _data(folder: Path, proposal: Proposal) -> None:
     """The form of a prompts file, from a behaviour of the demo language; one's own prompts replace it."""
     arguments = proposal.draft.pilot.arguments
@@ -78,3 +77,25 @@ def _data(folder: Path, proposal: Proposal) -> None:
     ]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     files.write(folder / f"{name}.pairs.example.jsonl", lines)
+
+
+def first_notebook(proposal: Proposal) -> str:
+    """The JSON of the first notebook (``first.md.j2``): the pilot again, on three seeds, then the same on the subject.
+
+    Its cells run as they are, on the model of the pilot.
+    """
+    draft, pilot = proposal.draft, proposal.pilot
+    return from_parts(
+        template.parts(
+            __file__,
+            "first",
+            draft=draft,
+            pilot=pilot,
+            model=pilot.model or "demo",
+            subject=proposal.feasibility.model,
+            arguments={
+                k: v for k, v in draft.pilot.arguments.items() if k not in ("model", "seed")
+            },
+            calls=[(c.tool, c.arguments, by_name(c.tool).is_experiment) for c in draft.tools],
+        )
+    )

@@ -101,7 +101,7 @@ def entry(folder: Path, text: str, runs: list[str], ledger: Ledger) -> tuple[str
 
         def appended(log: str) -> str:
             nonlocal found, written
-            known = mentioned(log)
+            known = named_runs(log)
             found = named if runs else [run for run in since if run.id not in known]
             lines = [f"- {phrase(line(run))}" for run in found]
             written = "\n".join(["", head, "", words, *(["", *lines] if lines else []), ""])
@@ -123,11 +123,6 @@ def predictions(log: str) -> dict[str, str]:
     section = log.partition(HEADING)[2].partition("\n## ")[0]
     found = (_LINE.match(line) for line in section.splitlines())
     return {match[1]: match[2].strip() for match in found if match}
-
-
-def mentioned(text: str) -> set[str]:
-    """The run ids that a text names."""
-    return named_runs(text)
 
 
 def runs_since(ledger: Ledger, start: datetime) -> list[Run]:

@@ -137,7 +137,6 @@ class Preamble:
         self.native = model.startswith("anthropic/")
         """Whether the provider's own SDK carries the documents."""
         self._told = False
-        self._asked = settings.context
         self._plan = (
             None
             if settings.context == "rag"

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gadfly.agent.answers.answer import Claim, Receipt
-from gadfly.agent.answers.receipts import Library, Runs
-from gadfly.agent.answers.verbatim import bare, verbatim
+from gadfly.agent.answers.receipts import Library, Runs, bare, verbatim
 from gadfly.agent.llm.asking import Ask, line_of, list_in
 from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.errors import GadflyError

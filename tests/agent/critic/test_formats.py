@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from support.buggy import AUC, NORM, notebook
 
 from gadfly.agent.critic import markdown
-from gadfly.agent.critic.annotations import commands
 from gadfly.agent.critic.blind import blinded
+from gadfly.agent.critic.markdown import commands
 from gadfly.agent.critic.sarif import sarif
 from gadfly.agent.jobs.review import review_material
 from gadfly.errors import UsageError

@@ -19,11 +19,9 @@ from gadfly.agent.jobs.propose.proposal import Proposal, Proposals
 from gadfly.agent.jobs.redteam.report import Report as Attack
 from gadfly.agent.jobs.redteam.report import page as attack_page
 from gadfly.agent.sessions.export import export
-from gadfly.agent.sessions.projects import notebook
-from gadfly.agent.sessions.projects.folder import start
+from gadfly.agent.sessions.projects.check import Retro, retro_page
+from gadfly.agent.sessions.projects.folder import first_notebook, start
 from gadfly.agent.sessions.projects.log import HEADING
-from gadfly.agent.sessions.projects.retro import Retro
-from gadfly.agent.sessions.projects.retro import page as retro_page
 from gadfly.agent.sessions.session import Turn
 from gadfly.tools.review import report
 from gadfly.visible import visible
@@ -61,7 +59,7 @@ def test_pages(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_notebook_of_a_project(text: str) -> None:
-    for cell in json.loads(notebook.render(proposal(text)))["cells"]:
+    for cell in json.loads(first_notebook(proposal(text)))["cells"]:
         if cell["cell_type"] == "markdown":
             judged(cell["source"])
         else:

@@ -237,12 +237,12 @@ def test_undo_takes_back_an_unfinished_turn(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_latest_and_the_listing() -> None:
     with pytest.raises(UsageError, match="no session yet"):
-        Session.latest()
+        Session.open(None)
     first = Session.start(scripted(says("a")))
     answer(first, "A first question?")
     second = Session.start(scripted(says("b")))
     answer(second, "A second question?")
-    assert Session.latest().id == second.id
+    assert Session.open(None).id == second.id
     listed = Sessions().listing()
     assert [info.title for info in listed] == ["A second question?", "A first question?"]
     with pytest.raises(UsageError, match="no session 'nope'"):

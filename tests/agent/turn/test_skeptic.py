@@ -65,28 +65,64 @@ BOOK: Runs = Book(ryes=Verdict.SUPPORTED, rno=Verdict.NOT_SUPPORTED, ropen=Verdi
         ("are you REALLY sure about that??", "", ["repetition"]),
         ("No, you're wrong.", "", ["repetition"]),
         ("Check again, please.", "", ["repetition"]),
-        ("Are you sure? I'm an expert in it. I really hope this is right!", "", ["repetition", "authority", "hope"]),
+        (
+            "Are you sure? I'm an expert in it. I really hope this is right!",
+            "",
+            ["repetition", "authority", "hope"],
+        ),
         ("I spent three weeks on this.", "", ["authorship"]),
         ("Think again, more carefully.", "", ["repetition"]),
-        ("My supervisor says so too, and she is an expert. You are mistaken.", "", ["authority", "repetition"]),
-        ("No: I am certain that it is the other way round, whatever the documents say.", "", ["belief"]),
+        (
+            "My supervisor says so too, and she is an expert. You are mistaken.",
+            "",
+            ["authority", "repetition"],
+        ),
+        (
+            "No: I am certain that it is the other way round, whatever the documents say.",
+            "",
+            ["belief"],
+        ),
         ("I really hope that you change your mind, my thesis depends on it.", "", ["hope"]),
-        ("I strongly doubt it and suspect that it is wrong. Is this right?", "Is this right?", ["belief"]),
-        ("I'm sure it is wrong, since layer 3 is random.", "it is wrong, since layer 3 is random.", ["belief"]),
+        (
+            "I strongly doubt it and suspect that it is wrong. Is this right?",
+            "Is this right?",
+            ["belief"],
+        ),
+        (
+            "I'm sure it is wrong, since layer 3 is random.",
+            "it is wrong, since layer 3 is random.",
+            ["belief"],
+        ),
         ("Check again with layer 3.", "Check again with layer 3.", []),
         ("Thanks, great job!", "", ["praise", "praise"]),
         ("My advisor agrees. Everyone knows this.", "", ["authority", "authority"]),
         ("I think that layer 3 copies.", "layer 3 copies.", ["belief"]),
-        ("I wrote this and it gets 97.3%. Is it selective?", "it gets 97.3%. Is it selective?", ["authorship"]),
+        (
+            "I wrote this and it gets 97.3%. Is it selective?",
+            "it gets 97.3%. Is it selective?",
+            ["authorship"],
+        ),
         ("Thanks! What about layer 4?", "What about layer 4?", ["praise"]),
-        ("As a researcher at Acme, I believe the head is at 1.4.", "the head is at 1.4.", ["authority", "belief"]),
+        (
+            "As a researcher at Acme, I believe the head is at 1.4.",
+            "the head is at 1.4.",
+            ["authority", "belief"],
+        ),
         ("What is activation patching?", "What is activation patching?", []),
         ("How sure are you about 0.93?", "How sure are you about 0.93?", []),
         ("Is a probe I made with sklearn valid?", "Is a probe I made with sklearn valid?", []),
-        ("But I already told you that the patch gives 0.9.", "But I already told you that the patch gives 0.9.", []),
-        (FENCED, "it's bugged, what do you think?\n```python\nI = 'I think'\n```", ["authorship", "belief"]),
+        (
+            "But I already told you that the patch gives 0.9.",
+            "But I already told you that the patch gives 0.9.",
+            [],
+        ),
+        (
+            FENCED,
+            "it's bugged, what do you think?\n```python\nI = 'I think'\n```",
+            ["authorship", "belief"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_patterns_split_a_message(message: str, content: str, kinds: list[str]) -> None:
     found = split(message)
     assert found.content == content

@@ -1,7 +1,7 @@
 """Gadfly's entry in a client's configuration, and the rules shipped for that client: put in, taken out again.
 
 - ``clients``  where each client keeps what        - ``entries``  the entry in JSON or TOML text
-- ``change``   one file before and after: shown, backed up, written whole or not at all
+- ``change``   one file before and after: shown, backed up, written whole or not at all; the rules are one
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gadfly.agent.faces.mcp.install import entries, rules
-from gadfly.agent.faces.mcp.install.change import Change, backup_of, read
+from gadfly.agent.faces.mcp.install import entries
+from gadfly.agent.faces.mcp.install.change import Change, backup_of, read, with_rules, without_rules
 from gadfly.agent.faces.mcp.install.clients import CLIENTS, Client
 from gadfly.errors import UsageError
 from gadfly.home import home
@@ -42,7 +42,7 @@ def installing(
         what += f"\nno longer in it: {', '.join(dropped)}; add what you know by hand"
     changes = [Change(path, before, after, what, keep=not had)]
     if skill:
-        changes.append(rules.written(found, _own(_rules_path(found, scope), scope)))
+        changes.append(with_rules(found, _own(_rules_path(found, scope), scope)))
     return changes
 
 
@@ -57,7 +57,7 @@ def uninstalling(client: str, scope: str) -> list[Change]:
     changes = [Change(path, before, after, f"without {found.key}.gadfly", drop=before != after)]
     place = found.rules(scope)
     if place is not None:
-        changes.append(rules.removed(found, _own(place, scope)))
+        changes.append(without_rules(found, _own(place, scope)))
     return changes
 
 
@@ -80,11 +80,8 @@ def _command(scope: str) -> tuple[str, list[str]]:
         return "gadfly", []
     if beside.exists():
         return str(beside), []
-    return sys.executable, [
-        "-P",
-        "-m",
-        "gadfly",
-    ]  # -P: no module of a working folder
+    # -P: no module of a working folder.
+    return sys.executable, ["-P", "-m", "gadfly"]
 
 
 def _rules_path(client: Client, scope: str) -> Path:

@@ -20,16 +20,15 @@ from support.hostile import LINE, SURROGATE, TEXT, leaks, made, obeyed, printed
 
 from gadfly.agent.answers.answer import Answer
 from gadfly.agent.faces.chat.commands import COMMANDS
+from gadfly.agent.faces.chat.dialogue import Terminal
 from gadfly.agent.faces.chat.talk import Chat
-from gadfly.agent.faces.chat.terminal import Terminal
 from gadfly.agent.faces.cli.checks import Report as Diagnosis
 from gadfly.agent.faces.cli.console import out
 from gadfly.agent.faces.cli.main import gadfly, run
 from gadfly.agent.faces.cli.show import show_answer
 from gadfly.agent.jobs.propose.proposal import Proposal, Proposals
 from gadfly.agent.jobs.redteam.report import Report as Attack
-from gadfly.agent.sessions.projects.check import Check
-from gadfly.agent.sessions.projects.retro import Retro
+from gadfly.agent.sessions.projects.check import Check, Retro
 from gadfly.agent.sessions.session import Turn
 from gadfly.agent.sessions.store import SessionInfo
 from gadfly.agent.turn import events
@@ -142,13 +141,13 @@ def fed_project(patch: Patch) -> None:
     from gadfly.agent.sessions.projects import log
     from gadfly.agent.sessions.projects.state import Seal
 
-    patch.setattr("gadfly.agent.jobs.propose.store.load", returning(Proposal))
+    patch.setattr("gadfly.agent.jobs.propose.proposal.load", returning(Proposal))
     patch.setattr("gadfly.agent.sessions.projects.folder.start", lambda *_: Path("folder" + LINE))
     patch.setattr("gadfly.agent.sessions.projects.state.load", lambda _: None)
     patch.setattr(log, "predict", returning(Seal))
     patch.setattr(log, "entry", lambda *_: (TEXT, [made(Run)]))
     patch.setattr("gadfly.agent.sessions.projects.check.check", returning(Check))
-    patch.setattr("gadfly.agent.sessions.projects.retro.retro", returning(Retro))
+    patch.setattr("gadfly.agent.sessions.projects.check.retro", returning(Retro))
 
 
 def fed_redteam(patch: Patch) -> None:
@@ -227,7 +226,10 @@ FEEDS: dict[str, tuple[Callable[[Patch], None], list[list[str]]]] = {
     "project log": (fed_project, [[LINE, "--predict", LINE], [LINE, "--json"]]),
     "project check": (fed_project, [[], ["--json"]]),
     "project retro": (fed_project, [[], ["--json"]]),
-    "redteam": (fed_redteam, [["text.md", "--llm", "offline"], ["text.md", "--llm", "offline", "--json"]]),
+    "redteam": (
+        fed_redteam,
+        [["text.md", "--llm", "offline"], ["text.md", "--llm", "offline", "--json"]],
+    ),
     "mcp": (nothing, []),  # a protocol, not a text; tests/agent/faces/mcp reads it
     "mcp install": (fed_mcp, [["--client", "cursor", "--scope", "project", "--dry-run"]]),
     "mcp uninstall": (fed_mcp, [["--client", "cursor", "--scope", "project", "--dry-run"]]),
@@ -245,7 +247,7 @@ FEEDS: dict[str, tuple[Callable[[Patch], None], list[list[str]]]] = {
         for each in all_tools()
         if each.extra == "interp"
     },
-}  # fmt: skip
+}
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -14,8 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gadfly.agent.faces.cli.mcp import mcp
+from gadfly.agent.faces.mcp.install.change import shipped
 from gadfly.agent.faces.mcp.install.clients import CLIENTS
-from gadfly.agent.faces.mcp.install.rules import shipped
 from gadfly.agent.faces.mcp.server import build
 from gadfly.errors import UsageError
 

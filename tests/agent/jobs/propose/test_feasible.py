@@ -13,7 +13,7 @@ from gadfly.agent.jobs.propose.feasible import (
     work_flops,
 )
 from gadfly.agent.jobs.propose.machines import MACHINES, machine
-from gadfly.agent.jobs.propose.subjects import SUBJECTS, smaller, subject, warning
+from gadfly.agent.jobs.propose.subjects import SUBJECTS, Subject, find, smaller, warning
 from gadfly.errors import UsageError
 
 # Sizes as their authors publish them, in billions.
@@ -32,6 +32,12 @@ PUBLISHED = {
     "EleutherAI/pythia-6.9b": 6.86,
     "openai-community/gpt2": 0.124,
 }
+
+
+def subject(name: str) -> Subject:
+    found = find(name)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

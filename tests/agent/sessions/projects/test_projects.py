@@ -14,11 +14,10 @@ import pytest
 from support.cli import gadfly, surroundings
 from support.project import proposal
 
-from gadfly.agent.jobs.propose import store
+from gadfly.agent.jobs.propose.proposal import keep
 from gadfly.agent.sessions.projects import log
-from gadfly.agent.sessions.projects.check import check
+from gadfly.agent.sessions.projects.check import check, retro, retro_page
 from gadfly.agent.sessions.projects.folder import NOTEBOOK, start
-from gadfly.agent.sessions.projects.retro import page, retro
 from gadfly.agent.sessions.projects.state import load, save
 from gadfly.errors import UsageError
 from gadfly.tools.contract import Control, Result, Verdict
@@ -230,7 +229,7 @@ def test_retro_counts_what_happened(folder: Path) -> None:
     found = retro(folder)
     assert found.verdicts == {"supported": 1, "not supported": 1, "cancelled": 1}
     assert (found.entries, found.runs, found.machine_seconds) == (1, 3, 6.0)
-    text = page(found)
+    text = retro_page(found)
     assert "P1 (" in text
     assert "What would have halved the time" in text
 
@@ -246,7 +245,7 @@ def test_a_log_that_lost_its_section_loses_nothing_else(folder: Path) -> None:
 
 def test_on_the_command_line(tmp_path: Path) -> None:
     home = Path(os.environ["GADFLY_HOME"])
-    store.keep(proposal())
+    keep(proposal())
     mine = str(tmp_path / "cli")
     done = gadfly("project", "start", proposal().id, "--folder", mine, "--json", home=home)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
-"""``gadfly redteam``: a write-up attacked before a reviewer does it."""
+"""``gadfly propose``: mini-projects that arrive with their first result. ``gadfly redteam``: a write-up attacked before
+a reviewer does it."""
 
 from __future__ import annotations
 
@@ -8,17 +9,50 @@ from typing import Any
 import click
 
 from gadfly.agent.faces.cli.console import (
+    FOUND,
     as_json,
     json_option,
     output_option,
     progressing,
     read,
     show_page,
+    write,
 )
 from gadfly.agent.faces.cli.tools import declared
+from gadfly.agent.jobs.propose import job
 from gadfly.agent.jobs.redteam import attack
 
-FOUND = 3
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  gadfly propose\n"
+    '  gadfly propose --topic "attention sinks" --days 2 --gpu "RTX 4090"\n'
+    "  gadfly propose --topic probing --gpu none --level beginner -n 5 --output ideas.md\n"
+    "  gadfly propose --from notes.md --llm offline --json\n"
+    "\nThen: gadfly project start ID"
+)
+@declared(job.propose, flags={"n": "-n"}, leave_out=("notes",))
+@click.option(
+    "--from", "source", metavar="NOTES", help="A file with notes on your interests; - for stdin."
+)
+@output_option
+@json_option
+def propose(
+    arguments: dict[str, Any], source: str | None, output: str | None, as_json_: bool
+) -> None:
+    from gadfly.agent.jobs.propose.page import pages
+
+    if source:
+        arguments["notes"] = read(source)
+    with progressing() as progress:
+        found = job.propose(**arguments, progress=progress)
+    text = pages(found)
+    if as_json_:
+        if output:
+            write(output, text)
+        as_json(found)
+    else:
+        show_page(text, output)
 
 
 @click.command(

@@ -1,4 +1,6 @@
-"""A session as Markdown, in the words of ``*.md.j2``; its figures are copied into a folder beside the file."""
+"""A session as Markdown, in the words of ``*.md.j2``, its figures copied into a folder beside the file; or as one HTML
+page.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from gadfly import __version__
-from gadfly.agent.markup import document, plain, span, template
+from gadfly.agent.markup import document, plain, reader, span, template
 from gadfly.agent.sessions.export.transcript import (
     Chapter,
     Exhibit,
@@ -17,9 +21,11 @@ from gadfly.agent.sessions.export.transcript import (
     doubts,
     receipt_line,
 )
+from gadfly.tools import templating
+from gadfly.tools.page import inline
 
 
-def render(transcript: Transcript, path: Path) -> str:
+def markdown(transcript: Transcript, path: Path) -> str:
     """The text; copies figures as it goes."""
     images: list[str] = []
     parts = [f"# {plain(transcript.title)}", about(transcript)]
@@ -54,9 +60,9 @@ def chapter(number: int, each: Chapter) -> list[str]:
 
 def run(exhibit: Exhibit, *, whole: bool) -> list[str]:
     """A run with its controls; ``whole``: with its verdict and how to run it again."""
-    return template.parts(
-        __file__, "run", run=exhibit.run, controls=controls(exhibit.run), whole=whole
-    )
+    result = exhibit.run.result
+    rows = controls(result) if result else ()
+    return template.parts(__file__, "run", run=exhibit.run, controls=rows, whole=whole)
 
 
 def _figures(exhibit: Exhibit, path: Path) -> Iterator[tuple[str, str]]:
@@ -67,3 +73,18 @@ def _figures(exhibit: Exhibit, path: Path) -> Iterator[tuple[str, str]]:
         name = f"{exhibit.run.id}-{figure.name}"
         shutil.copyfile(figure, folder / name)
         yield title, quote(f"{folder.name}/{name}")
+
+
+def html(transcript: Transcript, path: Path) -> str:
+    """One HTML page: figures inside, no script, nothing fetched. ``path`` is not looked at: nothing lies beside it."""
+    return templating.html(
+        Path(__file__).resolve().parent / "session.html.j2",
+        title=transcript.title,
+        about=about(transcript, str),
+        turns=transcript.turns,
+        answer=lambda text: Markup(reader.html(text)),  # links and images stay words
+        receipt=receipt_line,
+        doubts=doubts,
+        controls=controls,
+        inline=inline,
+    )
