@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from gadfly import files, leaving
 from gadfly.agent.faces.door import say, say_json
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError
+from gadfly.visible import as_json as json_text
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gadfly.agent.faces.door.screen import Screen
 
 FOUND = 3  # the exit code of --strict and --fail-on where there is something; 1 and 2 are taken by errors
+_LARGEST = 64_000_000  # bytes of a file
 _STDIN_WAIT = 2.0  # seconds until a pipe that stays silent counts as empty
 
 
@@ -43,9 +46,13 @@ def out() -> Screen:
     return Screen(soft_wrap=not sys.stdout.isatty())
 
 
-def as_json(model: BaseModel | dict[str, Any]) -> None:
-    """One JSON object on stdout."""
-    say_json(model if isinstance(model, dict) else model.model_dump(mode="json"), indent=2)
+def as_json(model: BaseModel | dict[str, Any], output: str | None = None) -> None:
+    """One JSON object on stdout, or in a file."""
+    found = model if isinstance(model, dict) else model.model_dump(mode="json")
+    if output:
+        write(output, f"{json_text(found, 2)}\n")
+    else:
+        say_json(found, indent=2)
 
 
 def line(data: dict[str, Any]) -> None:
@@ -55,12 +62,58 @@ def line(data: dict[str, Any]) -> None:
 
 
 json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON object on stdout.")
-output_option = click.option("-o", "--output", metavar="FILE", help="Write it to FILE.")
+
+
+def _target(_: click.Context, __: click.Parameter, output: str | None) -> str | None:
+    """A file that cannot be written is refused before the work begins."""
+    if output is None:
+        return None
+    path = Path(output)
+    wrong = ""
+    if not output.strip():
+        wrong = "it names no file"
+    elif path.is_dir():
+        wrong = "it is a folder"
+    elif not path.parent.is_dir():
+        wrong = f"there is no folder {name(path.parent)}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        wrong = "it may not be written"
+    if wrong:
+        raise UsageError(f"cannot write {name(output)!r}: {wrong}; name another file")
+    return output
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=_target,
+    help="Write what would be printed to FILE instead.",
+)
+
+
+def apart(output: str | None, sources: Iterable[str]) -> None:
+    """Raises UsageError if ``output`` is one of the files, or lies as code in one of the folders, that are read."""
+    if output is None or not Path(output).exists():
+        return
+    target = Path(output)
+    for source in sources:
+        path = Path(source)
+        same = path.exists() and target.samefile(path)
+        within = path.is_dir() and target.resolve().is_relative_to(path.resolve())
+        if same or (within and target.suffix in (".py", ".ipynb", ".md")):
+            raise UsageError(
+                f"--output {name(output)} would overwrite what is read; name another file"
+            )
 
 
 def read(source: str) -> str:
-    """The text of a file, or of standard input for ``-``. Raises UsageError if it cannot be read."""
+    """The text of a file, or of standard input for ``-``. Raises UsageError if it cannot be read, or is too big."""
     try:
+        if source != "-" and (size := Path(source).stat().st_size) > _LARGEST:
+            raise UsageError(
+                f"cannot read {name(source)}: {size / 1e6:.0f} MB, and at most {_LARGEST // 10**6} MB are read"
+            )
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror or error}") from None

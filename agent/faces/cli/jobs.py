@@ -10,13 +10,13 @@ import click
 
 from gadfly.agent.faces.cli.console import (
     FOUND,
+    apart,
     as_json,
     json_option,
     output_option,
     progressing,
     read,
     show_page,
-    write,
 )
 from gadfly.agent.faces.cli.tools import declared
 from gadfly.agent.jobs.propose import job
@@ -43,16 +43,14 @@ def propose(
     from gadfly.agent.jobs.propose.page import pages
 
     if source:
+        apart(output, [source])
         arguments["notes"] = read(source)
     with progressing() as progress:
         found = job.propose(**arguments, progress=progress)
-    text = pages(found)
     if as_json_:
-        if output:
-            write(output, text)
-        as_json(found)
+        as_json(found, output)
     else:
-        show_page(text, output)
+        show_page(pages(found), output)
 
 
 @click.command(
@@ -72,11 +70,12 @@ def redteam(
 ) -> None:
     from gadfly.agent.jobs.redteam.report import page
 
+    apart(output, [file])
     text = read(file)
     with progressing() as progress:
         report = attack.redteam(text, **arguments, progress=progress)
     if as_json_:
-        as_json(report)
+        as_json(report, output)
     else:
         show_page(page(report), output)
     if strict and report.flagged:

@@ -10,6 +10,7 @@ import click
 
 from gadfly.agent.faces.cli.console import (
     FOUND,
+    apart,
     as_json,
     err,
     json_option,
@@ -107,8 +108,11 @@ def review(
         form, output = output, None
     form = "json" if as_json_ else form or "text"
     if explain or list_rules:
+        if output is not None:
+            raise UsageError("--output takes a review; --explain and --list-rules print")
         _explain(explain, form) if explain else _list(form)
         return
+    apart(output, [*paths, *filter(None, [diff])])
     if rules_only:
         arguments["llm"] = OFFLINE
     with progressing() as progress:

@@ -132,6 +132,59 @@ def test_output_is_a_file_and_once_was_a_format(desk: Path, tmp_path: Path) -> N
     assert "findings" in json.loads((desk / "sarif").read_text())
 
 
+@pytest.mark.parametrize("command", [["review", "x.py"], ["redteam", "x.md"], ["propose"]])
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("", "cannot write '': it names no file"),
+        (".", "cannot write '.': it is a folder"),
+        ("no/such/out", "there is no folder no/such"),
+    ],
+)
+def test_a_target_is_looked_at_before_the_work(
+    command: list[str], output: str, says: str, tmp_path: Path
+) -> None:
+    done = gadfly(*command, "--output", output, home=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert says in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["review", "x.py", "-o", "x.py"],
+        ["review", "x.py", "-o", "link.py"],
+        ["review", ".", "-o", "x.py"],
+        ["review", "--diff", "x.diff", "-o", "x.diff"],
+        ["redteam", "x.md", "-o", "./x.md"],
+        ["propose", "--from", "x.md", "-o", "x.md"],
+    ],
+)
+def test_what_is_read_is_not_written_over(arguments: list[str], tmp_path: Path) -> None:
+    for each in ("x.py", "x.md", "x.diff"):
+        (tmp_path / each).write_text("mine = 1\n")
+    (tmp_path / "link.py").symlink_to("x.py")
+    done = gadfly(*arguments, home=tmp_path / "home", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "would overwrite what is read; name another file" in done.stderr
+    assert {(tmp_path / each).read_text() for each in ("x.py", "x.md", "x.diff")} == {"mine = 1\n"}
+
+
+def test_a_redteam_in_a_file_is_as_it_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text("It reaches 0.97 on two prompts.\n")
+    for more in ([], ["--json"]):
+        asked = ["redteam", "x.md", "--llm", "offline", *more]
+        printed = gadfly(*asked, home=tmp_path / "home", cwd=tmp_path).stdout
+        done = gadfly(*asked, "-o", "out", home=tmp_path / "home", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert (tmp_path / "out").read_text() == printed != ""
+
+
+def test_a_list_of_rules_takes_no_file(tmp_path: Path) -> None:
+    done = gadfly("review", "--list-rules", "-o", "x", home=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2 and "--output takes a review" in done.stderr
+
+
 def test_code_cannot_speak_to_the_workflow(desk: Path, tmp_path: Path) -> None:
     (desk / "norm.py").write_text(
         NORM.replace("keepdim=True)", "keepdim=True)  # ::stop-commands::x ##[error]y")

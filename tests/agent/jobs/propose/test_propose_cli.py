@@ -13,21 +13,12 @@ from gadfly.agent.jobs.propose.proposal import Proposals
 
 
 def test_offline_json_and_pages(ready: Path, tmp_path: Path) -> None:
-    page = tmp_path / "ideas.md"
-    done = gadfly(
-        "propose",
-        "--topic",
-        "steering",
-        "--no-pilot",
-        "-n",
-        "2",
-        "--json",
-        "--output",
-        str(page),
-        home=ready,
-    )
-    assert done.returncode == 0, done.stderr
-    found = Proposals.model_validate_json(done.stdout)
+    page, data = tmp_path / "ideas.md", tmp_path / "ideas.json"
+    asked = ("propose", "--topic", "steering", "--no-pilot", "-n", "2", "--output")
+    for more in ([str(page)], [str(data), "--json"]):
+        done = gadfly(*asked, *more, home=ready)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    found = Proposals.model_validate_json(data.read_text(encoding="utf-8"))
     assert [p.rank for p in found.proposals] == [1, 2]
     assert all(p.origin == "template" and p.grounds.quotes >= 2 for p in found.proposals)
     assert all(p.pilot.state == "not run" for p in found.proposals)
