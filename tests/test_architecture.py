@@ -40,8 +40,9 @@ HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")
 
 
-# By these alone a module is imported that is named by a text: a driver that may be missing, and the folder of rules.
-BY_NAME = {"agent/sessions/postgres.py", "tools/review/registry.py"}
+# By these alone a module is imported that is named by a text: a driver that may be missing, and what lies in a folder
+# of rules or of sources.
+BY_NAME = {"agent/sessions/postgres.py", "tools/review/registry.py", "corpus/sources/resolve.py"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
