@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from gadfly.tools.review.code.flow import Code
-from gadfly.tools.review.code.tree import FUNCTIONS, BrokenCodeError
+from gadfly.tools.review.code.nodes import Function
+from gadfly.tools.review.code.tree import BrokenCodeError
 from gadfly.tools.review.code.watch import OutOfTimeError
 from gadfly.tools.review.findings import Finding, anchored, fingerprint
 from gadfly.tools.review.reading.source import Source
@@ -137,6 +138,6 @@ def _span(node: ast.AST) -> tuple[int, int]:
         above = getattr(first, "decorator_list", None)
         opening = above[0].lineno if above else first.lineno
         stop = max(start, opening - 1) if opening > start else start
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, Function | ast.ClassDef):
             stop = start if stop - start >= _LONGEST_QUOTE else stop
     return start, min(stop, start + _LONGEST_QUOTE - 1)

@@ -16,9 +16,10 @@ from pkgutil import iter_modules
 from typing import NamedTuple
 
 from gadfly.tools.review.code.flow import Code
+from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.findings import Severity
 
-__all__ = ["PAGES", "Check", "Code", "Hit", "Hits", "Page", "Rule", "Says", "rule", "rules"]
+__all__ = ["PAGES", "Check", "Code", "Hit", "Hits", "Page", "Rule", "Says", "kept", "rule", "rules"]
 PAGES = Path(__file__).parent / "rules" / "pages"
 _SECTION = re.compile(r"^## (Says|Wrong|Right|Why|Source)\s*$", re.MULTILINE)
 _SAYS = re.compile(r"^- (?:`([\w-]+)`: )?(.+)\n  Fix: (.+)$", re.MULTILINE)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from gadfly.corpus.tokens import count
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import FUNCTIONS, Function, within
+from gadfly.tools.review.code.nodes import Function
+from gadfly.tools.review.code.walk import within
 
 
 class Anchor(NamedTuple):
@@ -104,7 +105,7 @@ def _callees(code: Code, home: ast.AST) -> list[Function]:
 
 
 def _callers(code: Code, home: ast.AST) -> list[Function]:
-    if not isinstance(home, FUNCTIONS):
+    if not isinstance(home, Function):
         return []
     callers = (code.function(call) for call in code.calls_of(home.name))
     return list(dict.fromkeys(e for e in callers if e is not None and e is not home))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, identifiers, is_attribute
+from gadfly.tools.review.code.nodes import constant, is_attribute
+from gadfly.tools.review.code.walk import identifiers
 from gadfly.tools.review.code.watch import Watched
 
 

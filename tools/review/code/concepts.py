@@ -7,18 +7,15 @@ import ast
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
-    below,
+from gadfly.tools.review.code.nodes import (
+    Function,
     constant,
-    identifiers,
-    inner,
     is_attribute,
     is_binary,
     is_name,
-    returned,
     truth,
 )
+from gadfly.tools.review.code.walk import below, identifiers, inner, returned
 from gadfly.tools.review.code.watch import Watched
 
 MODEL_WORDS = {"model", "lm", "llm", "net", "gpt", "transformer", "network", "models"}
@@ -103,7 +100,7 @@ def grad_switch(code: Code, node: ast.AST) -> ast.AST | None:
 @kept
 def without_grad(code: Code, node: ast.AST) -> bool:
     """Whether a node runs with gradients off, by a decorator, a ``with`` or a switch of the file."""
-    for function in (each for each in code.up(node) if isinstance(each, FUNCTIONS)):
+    for function in (each for each in code.up(node) if isinstance(each, Function)):
         for decorator in function.decorator_list:
             if identifiers(decorator) & NO_GRAD:
                 return True

@@ -16,25 +16,17 @@ from typing import Literal, NamedTuple
 
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
+from gadfly.tools.review.code.nodes import (
     Function,
     Position,
-    Scope,
-    Tree,
-    arm_of,
     end,
-    holds,
-    inner,
     is_attribute,
     parameters,
-    place,
     position,
-    returned,
     said,
-    within,
-    word_set,
 )
+from gadfly.tools.review.code.tree import Scope, Tree, arm_of
+from gadfly.tools.review.code.walk import holds, inner, place, returned, within, word_set
 
 Kind = Literal["assign", "unpack", "for", "with", "param", "aug", "def"]
 MAX_NODES = 900  # of one flow: beyond it everything depends on everything
@@ -175,7 +167,7 @@ class Code(Tree):
         if isinstance(node, ast.comprehension):
             scope = self.parents[node]  # type: ignore[assignment]
         elif isinstance(node, ast.NamedExpr):
-            while not isinstance(scope, (*FUNCTIONS, ast.Module, ast.Lambda)):
+            while not isinstance(scope, Function | ast.Module | ast.Lambda):
                 scope = self.scope(scope)
         scope = self._outer.get(scope, {}).get(target.id, scope)
         self.bindings[scope][target.id].append(Binding(target.id, kind, value, index, at, node))
@@ -204,7 +196,7 @@ class Code(Tree):
             if scope is self.module:
                 return None
             # A comprehension runs where it stands; a function runs later, after later bindings.
-            first = first and not isinstance(scope, (*FUNCTIONS, ast.Lambda, ast.ClassDef))
+            first = first and not isinstance(scope, Function | ast.Lambda | ast.ClassDef)
             scope = self.scope(scope)
 
     def other_arm(self, one: ast.AST, other: ast.AST) -> bool:
@@ -329,7 +321,7 @@ class Code(Tree):
     def arguments(self, parameter: Binding) -> list[ast.AST]:
         """What the callers in this file pass for a parameter."""
         function = self.parents.get(self.parents.get(parameter.node, self.module), self.module)
-        if not isinstance(function, FUNCTIONS) or parameter.part is None:
+        if not isinstance(function, Function) or parameter.part is None:
             return []
         offset = 1 if isinstance(self.parents.get(function), ast.ClassDef) else 0
         out: list[ast.AST] = []
@@ -352,7 +344,7 @@ class Code(Tree):
         """The function of this file that a name stands for."""
         if isinstance(node, ast.Name):
             found = self.binding(node)
-            if found is not None and found.kind == "def" and isinstance(found.value, FUNCTIONS):
+            if found is not None and found.kind == "def" and isinstance(found.value, Function):
                 return found.value
         return None
 

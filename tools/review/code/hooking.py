@@ -9,14 +9,8 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
-    Function,
-    constant,
-    inner,
-    is_attribute,
-    parameters,
-)
+from gadfly.tools.review.code.nodes import Function, constant, is_attribute, parameters
+from gadfly.tools.review.code.walk import inner
 from gadfly.tools.review.code.watch import Watched
 
 _OUTPUT_NAMES = {"output", "out", "outputs", "o", "result"}
@@ -84,7 +78,7 @@ def hooks(code: Code) -> list[Hook]:
 @kept
 def hook_functions(code: Code) -> list[Function]:
     """The hooks that are functions, not lambdas."""
-    found = [each.function for each in hooks(code) if isinstance(each.function, FUNCTIONS)]
+    found = [each.function for each in hooks(code) if isinstance(each.function, Function)]
     return Watched(found, code.watch)
 
 

@@ -13,18 +13,17 @@ from gadfly.tools.review.code.concepts import is_forward, uses_lens
 from gadfly.tools.review.code.flow import Binding, Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
+from gadfly.tools.review.code.nodes import (
     Function,
-    Op,
     constant,
     indices,
     integer,
     is_attribute,
     is_name,
-    returned,
     truth,
 )
+from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.walk import returned
 
 Shape = tuple[str, ...]
 
@@ -132,7 +131,7 @@ def shape(code: Code, node: ast.AST | None, depth: int = 12) -> Shape | None:
 @kept
 def stated_return(code: Code, function: ast.AST) -> Shape | None:
     """The shape that a function's annotation or docstring says it returns."""
-    if not isinstance(function, FUNCTIONS):
+    if not isinstance(function, Function):
         return None
     annotated = _annotation(code, function.returns)
     if annotated:
@@ -179,7 +178,7 @@ def _of_name(code: Code, node: ast.Name, depth: int) -> Shape | None:
         if annotated:
             return annotated
         function = code.scope(found.node)
-        if isinstance(function, FUNCTIONS):
+        if isinstance(function, Function):
             known = _documented(code, function)
             said = known.get(node.id, known.get(""))
             if said:

@@ -1,49 +1,37 @@
 """One parsed module with the indexes that rules ask for: parents, scopes, names, operations.
 
-Values are followed in ``flow``; this file only says what stands where.
+Values are followed in ``flow``; this file only says what stands where. Questions about a node alone are in ``nodes``,
+about what is below it in ``walk``.
 """
 
 from __future__ import annotations
 
 import ast
 import warnings
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeGuard, TypeVar, overload
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeGuard
 
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
+from gadfly.tools.review.code.names import listed
+from gadfly.tools.review.code.nodes import (
+    Comprehension,
+    Function,
+    Loop,
+    is_binary,
+    is_name,
+    position,
+)
+from gadfly.tools.review.code.walk import Node, below, bounds, holds, place
 from gadfly.tools.review.code.watch import Watch, Watched
 
-Node = TypeVar("Node", bound=ast.AST)
-Other = TypeVar("Other", bound=ast.AST)
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-Scope = (
-    ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef | Comprehension
-)
-Loop = ast.For | ast.AsyncFor | ast.While
-SCOPES = (
-    ast.Module,
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.Lambda,
-    ast.ClassDef,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-LOOPS = (ast.For, ast.AsyncFor, ast.While)
+Scope = ast.Module | Function | ast.Lambda | ast.ClassDef | Comprehension
 
 # A call on one of these is a function of its first argument: F.softmax(x, -1) is x.softmax(-1).
 LIBRARIES = listed(
     "torch numpy np F einops scipy sklearn jax jnp math statistics nn pandas pd th nnsight random"
 )
 _SHARED = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
-Position = tuple[int, int]
 
 
 class BrokenCodeError(Exception):
@@ -120,12 +108,12 @@ class Tree:
                 self.idents.add(node.arg)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self.idents.add(node.value[:80])
-            elif isinstance(node, FUNCTIONS):
+            elif isinstance(node, Function):
                 self.functions[node.name].append(node)
                 self.idents.add(node.name)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(node)
-            scope = node if isinstance(node, SCOPES) else scopes[node]
+            scope = node if isinstance(node, Scope) else scopes[node]
             children = _children(node)
             for child in children:
                 self.parents[child] = node
@@ -178,12 +166,12 @@ class Tree:
 
     def times_read(self, name: str, within: ast.AST) -> int:
         """How often a plain name is read below a node."""
-        start, stop = _bounds(within, self._reads.get(name, ()))
+        start, stop = bounds(within, self._reads.get(name, ()))
         return stop - start
 
     def is_written(self, name: str, within: ast.AST) -> bool:
         """Whether a plain name is written below a node."""
-        start, stop = _bounds(within, self._writes.get(name, ()))
+        start, stop = bounds(within, self._writes.get(name, ()))
         return stop > start
 
     def is_read_below(self, name: str, within: ast.AST, line: int | None) -> bool:
@@ -197,8 +185,8 @@ class Tree:
     def calls_any(self, within: ast.AST, *names: str) -> bool:
         """Whether there is a call of one of these names below a node."""
         by_name = self._calls_by_name()
-        bounds = (_bounds(within, by_name.get(name, ())) for name in names)
-        return any(stop > start for start, stop in bounds)
+        found = (bounds(within, by_name.get(name, ())) for name in names)
+        return any(stop > start for start, stop in found)
 
     def up(self, node: ast.AST) -> Iterator[ast.AST]:
         """The ancestors, nearest first."""
@@ -214,7 +202,7 @@ class Tree:
     def function(self, node: ast.AST) -> Function | None:
         """The function that a node stands in."""
         scope: Scope | None = self._scopes.get(node)
-        while scope is not None and not isinstance(scope, FUNCTIONS):
+        while scope is not None and not isinstance(scope, Function):
             scope = self._scopes.get(scope)
         return scope
 
@@ -245,7 +233,7 @@ class Tree:
     def symbol(self, node: ast.AST) -> str:
         """The dotted name of the enclosing functions and classes."""
         chain = [node, *self.up(node)]
-        parts = [each.name for each in chain if isinstance(each, (*FUNCTIONS, ast.ClassDef))]
+        parts = [each.name for each in chain if isinstance(each, Function | ast.ClassDef)]
         return ".".join(reversed(parts))
 
     def unparsed(self, node: ast.AST | None) -> str:
@@ -384,9 +372,9 @@ def _mark_blocks(node: ast.AST, children: list[ast.AST]) -> None:
         arm = arm_of(node)
         for child in children:
             child._arm = arm  # type: ignore[attr-defined]
-    loop = None if isinstance(node, FUNCTIONS) else _loop_of(node)
+    loop = None if isinstance(node, Function) else _loop_of(node)
     for child in children:
-        inside = isinstance(node, LOOPS) and isinstance(child, ast.stmt)
+        inside = isinstance(node, Loop) and isinstance(child, ast.stmt)
         child._loop = node if inside else loop  # type: ignore[attr-defined]
 
 
@@ -398,188 +386,3 @@ def _loop_of(node: ast.AST) -> Loop | None:
 def arm_of(node: ast.AST) -> tuple[ast.If, bool | None] | None:
     """The nearest ``if`` around a node, and whether the node stands in its ``else`` (None: in its test)."""
     return getattr(node, "_arm", None)
-
-
-def place(node: ast.AST) -> int:
-    """Where a node comes in the order of its file; what is below it follows at once."""
-    return node._run[1]  # type: ignore[attr-defined, no-any-return]
-
-
-def holds(node: ast.AST, at: int) -> bool:
-    """Whether what comes at a place of the file's order is a node or stands below it."""
-    _, start, stop = node._run  # type: ignore[attr-defined]
-    return bool(start <= at < stop)
-
-
-def below(node: ast.AST | None, found: Sequence[Node]) -> list[Node]:
-    """Those of some nodes, given in the order of the file, that stand below one (or are it)."""
-    if node is None:
-        return list(found)
-    start, stop = _bounds(node, found)
-    return list(found[start:stop])
-
-
-def _bounds(node: ast.AST, found: Sequence[ast.AST]) -> tuple[int, int]:
-    run = getattr(node, "_run", None)
-    if run is None:  # a node that was made and stands nowhere
-        return 0, 0
-    _, start, stop = run
-    return bisect_left(found, start, key=place), bisect_left(found, stop, key=place)
-
-
-def inner(node: ast.AST, *, nested: bool = True) -> Iterator[ast.AST]:
-    """A node and everything below it in source order; without nested functions if asked."""
-    run: tuple[list[ast.AST], int, int] | None = getattr(node, "_run", None)
-    if run is None:
-        return iter([node])
-    order, start, stop = run
-    return iter(order[start:stop]) if nested else _shallow(order, start, stop)
-
-
-def _shallow(order: list[ast.AST], start: int, stop: int) -> Iterator[ast.AST]:
-    yield order[start]
-    at = start + 1
-    while at < stop:
-        node = order[at]
-        yield node
-        skip = isinstance(node, (*FUNCTIONS, ast.Lambda))
-        at = node._run[2] if skip else at + 1  # type: ignore[attr-defined]
-
-
-def position(node: ast.AST) -> Position:
-    """Where a node begins."""
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
-
-
-def end(node: ast.AST) -> Position:
-    """Where a node ends."""
-    line, column = position(node)
-    return getattr(node, "end_lineno", None) or line, getattr(
-        node, "end_col_offset", None
-    ) or column
-
-
-def identifiers(node: ast.AST | None) -> frozenset[str]:
-    """Names, attributes, keywords and short strings in an expression."""
-    if node is None:
-        return frozenset()
-    known: frozenset[str] | None = getattr(node, "_identifiers", None)
-    if known is None:
-        known = frozenset().union(*map(said, inner(node)))
-        node._identifiers = known  # type: ignore[attr-defined]
-    return known
-
-
-def said(node: ast.AST) -> set[str]:
-    """The identifier, attribute, keyword or short string that one node is."""
-    if isinstance(node, ast.Name):
-        return {node.id}
-    if isinstance(node, ast.Attribute):
-        return {node.attr}
-    if isinstance(node, ast.keyword) and node.arg:
-        return {node.arg}
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return {node.value[:60]}
-    return set()
-
-
-def word_set(node: ast.AST | None) -> frozenset[str]:
-    """All words of all identifiers in an expression."""
-    return frozenset(word for name in identifiers(node) for word in words(name))
-
-
-@overload
-def within(node: ast.AST, one: type[Node], /) -> Iterator[Node]: ...
-@overload
-def within(node: ast.AST, one: type[Node], other: type[Other], /) -> Iterator[Node | Other]: ...
-def within(node: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of these types below a node (or the node itself), in source order."""
-    return (each for each in inner(node) if isinstance(each, kinds))
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """The plain names below a node."""
-    return {each.id for each in inner(node) if isinstance(each, ast.Name)}
-
-
-def named_values(
-    node: ast.AST, *, nested: bool = True
-) -> Iterator[tuple[str, ast.expr, ast.Assign]]:
-    """Every ``name = value`` below a node, with its statement; without nested functions if asked."""
-    for each in inner(node, nested=nested):
-        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
-            yield each.targets[0].id, each.value, each
-
-
-def is_name(node: ast.AST | None, *names: str) -> TypeGuard[ast.Name]:
-    """Whether a node is one of these plain names."""
-    return isinstance(node, ast.Name) and node.id in names
-
-
-def is_attribute(node: ast.AST | None, *names: str) -> TypeGuard[ast.Attribute]:
-    """Whether a node is ``….name`` for one of these names."""
-    return isinstance(node, ast.Attribute) and node.attr in names
-
-
-def is_binary(node: ast.AST | None, *operators: type[ast.operator]) -> TypeGuard[ast.BinOp]:
-    """Whether a node is ``a + b``, ``a - b`` and so on with one of these operators."""
-    return isinstance(node, ast.BinOp) and isinstance(node.op, operators)
-
-
-def constant(node: ast.AST | None) -> object:
-    """The value of a literal, with its sign; None where there is none (or where it is None)."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = constant(node.operand)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return -value
-    return None
-
-
-def integer(node: ast.AST | None) -> int | None:
-    """The value of an integer literal."""
-    value = constant(node)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def truth(node: ast.AST | None) -> bool | None:
-    """The value of a boolean literal."""
-    value = constant(node)
-    return value if isinstance(value, bool) else None
-
-
-def indices(node: ast.Subscript) -> list[ast.expr]:
-    """The comma-separated parts of a subscript."""
-    if isinstance(node.slice, ast.Tuple) and node.slice.elts:
-        return list(node.slice.elts)
-    return [node.slice]
-
-
-def is_full_slice(node: ast.AST) -> bool:
-    """``:``"""
-    return isinstance(node, ast.Slice) and not (node.lower or node.upper or node.step)
-
-
-def parameters(function: Function | ast.Lambda) -> list[str]:
-    """The names of all parameters but * and **."""
-    given = function.args
-    return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
-
-
-def returned(function: Function | ast.Lambda) -> list[ast.AST]:
-    """The expressions that a function returns."""
-    if isinstance(function, ast.Lambda):
-        return [function.body]
-    return [
-        each.value
-        for each in inner(function, nested=False)
-        if isinstance(each, ast.Return) and each.value is not None
-    ]
-
-
-def run_side(node: ast.AST | str | None) -> str | None:
-    """'clean' or 'corrupt' where an expression speaks of exactly one of them."""
-    found = words(node) if isinstance(node, str) else word_set(node)
-    clean, corrupt = bool(found & CLEAN), bool(found & CORRUPT)
-    return None if clean == corrupt else ("clean" if clean else "corrupt")

@@ -7,6 +7,6 @@ right example, why, and the source. Both examples are tests; cases in other idio
 costs little, a false alarm costs the reader's trust.
 
 What rules share is in ``code/``: ``concepts`` (models and values), ``hooking`` (hooks, traces), ``batches``
-(tokenizers, padding), ``shapes`` (axes), ``names`` (words), ``flow`` and ``tree`` (what stands where, and what flowed
-into it).
+(tokenizers, padding), ``shapes`` (axes), ``names`` (words), ``nodes`` (what a node is), ``walk`` (what is below it),
+``tree`` and ``flow`` (what stands where in the file, and what flowed into it).
 """

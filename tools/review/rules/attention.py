@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.shapes import axis, shape
-from gadfly.tools.review.code.tree import (
+from gadfly.tools.review.code.nodes import (
     constant,
     indices,
     integer,
     is_binary,
     is_full_slice,
     truth,
-    word_set,
 )
+from gadfly.tools.review.code.shapes import axis, shape
+from gadfly.tools.review.code.walk import word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

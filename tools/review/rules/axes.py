@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed
+from gadfly.tools.review.code.nodes import integer, is_binary
 from gadfly.tools.review.code.shapes import Shape, dims, shape, stated_return
-from gadfly.tools.review.code.tree import integer, is_binary, returned, word_set
+from gadfly.tools.review.code.walk import returned, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

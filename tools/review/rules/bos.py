@@ -6,22 +6,17 @@ import ast
 
 from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_calls
 from gadfly.tools.review.code.concepts import model_names, uses_lens
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
+from gadfly.tools.review.code.nodes import (
     constant,
-    identifiers,
     indices,
-    inner,
     integer,
     is_attribute,
     is_binary,
-    returned,
-    run_side,
     truth,
-    within,
 )
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side, within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _NO_BOS = listed("gpt2 gpt-neo gpt_neo pythia qwen distilgpt phi opt- bloom olmo gpt-j")
 _ANSWERS = listed(

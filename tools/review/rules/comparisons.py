@@ -8,22 +8,17 @@ from collections.abc import Iterable
 
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
-from gadfly.tools.review.code.tree import (
+from gadfly.tools.review.code.nodes import (
     Position,
     constant,
-    identifiers,
-    inner,
     integer,
     is_binary,
-    names_in,
     position,
     truth,
-    within,
-    word_set,
 )
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _KIND = re.compile(
     r"hook_(resid_pre|resid_mid|resid_post|mlp_out|attn_out|z|q|k|v|pattern|result|embed)\b"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import inner, is_name
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import Comprehension, is_name
+from gadfly.tools.review.code.walk import inner
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("shared-list-in-every-slot", "high")
@@ -81,7 +81,7 @@ def _reads_by_scope(code: Code) -> dict[tuple[ast.AST, str], list[ast.Name]]:
 def _seen_from(code: Code, node: ast.AST) -> ast.AST:
     """The scope of a name; what a comprehension walks over is read where the comprehension stands."""
     scope = code.scope(node)
-    while isinstance(scope, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+    while isinstance(scope, Comprehension):
         scope = code.scope(scope)
     return scope
 

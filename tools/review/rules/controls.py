@@ -5,18 +5,10 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
-from gadfly.tools.review.code.tree import (
-    identifiers,
-    inner,
-    is_binary,
-    parameters,
-    place,
-    within,
-    word_set,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import is_binary, parameters
+from gadfly.tools.review.code.walk import identifiers, inner, place, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("random-control-not-norm-matched", "medium")

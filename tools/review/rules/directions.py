@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import NEGATIVE, POSITIVE, listed, words
-from gadfly.tools.review.code.tree import inner, is_attribute, is_binary, is_name, truth, word_set
+from gadfly.tools.review.code.nodes import is_attribute, is_binary, is_name, truth
+from gadfly.tools.review.code.walk import inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -7,7 +7,8 @@ import re
 
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import constant, is_binary, truth, word_set
+from gadfly.tools.review.code.nodes import constant, is_binary, truth
+from gadfly.tools.review.code.walk import word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _KL_DOC = re.compile(

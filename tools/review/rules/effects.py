@@ -6,7 +6,8 @@ import ast
 
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.names import RIGHT, WRONG, about, listed, words
-from gadfly.tools.review.code.tree import identifiers, indices, is_binary, run_side, word_set
+from gadfly.tools.review.code.nodes import indices, is_binary
+from gadfly.tools.review.code.walk import identifiers, run_side, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -6,10 +6,10 @@ import ast
 from bisect import bisect_left
 from collections import defaultdict
 
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, TEST, TRAIN, listed, words
-from gadfly.tools.review.code.tree import constant, identifiers, inner, is_name, position, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import constant, is_name, position
+from gadfly.tools.review.code.walk import identifiers, inner, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("scored-on-training-data", "high")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from gadfly.tools.review.code.memory import kept
+from gadfly.tools.review.code.nodes import integer, is_attribute, is_binary
 from gadfly.tools.review.code.shapes import axis, shape
-from gadfly.tools.review.code.tree import integer, is_attribute, is_binary, within
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _FLAT = {"flatten", "ravel", "view", "reshape"}
 

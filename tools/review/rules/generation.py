@@ -10,7 +10,8 @@ from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_ca
 from gadfly.tools.review.code.concepts import is_forward, model_names
 from gadfly.tools.review.code.flow import Binding
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import constant, inner, integer, is_attribute, truth
+from gadfly.tools.review.code.nodes import constant, integer, is_attribute, truth
+from gadfly.tools.review.code.walk import inner
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _CHAT = re.compile(r"(?:-it\b|instruct|-chat\b|chat-hf)", re.IGNORECASE)

@@ -7,17 +7,10 @@ import ast
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.hooking import hooked_names, hooks
 from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.nodes import constant, indices, is_attribute, is_binary, is_name
 from gadfly.tools.review.code.shapes import axis, shape
-from gadfly.tools.review.code.tree import (
-    Op,
-    constant,
-    identifiers,
-    indices,
-    inner,
-    is_attribute,
-    is_binary,
-    is_name,
-)
+from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.walk import identifiers, inner
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -6,10 +6,10 @@ import ast
 
 from gadfly.tools.review.code.concepts import is_block
 from gadfly.tools.review.code.hooking import hooks
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import inner, integer, is_attribute, is_name
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import integer, is_attribute, is_name
+from gadfly.tools.review.code.walk import inner
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("hidden-states-off-by-one", "high")

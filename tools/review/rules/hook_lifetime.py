@@ -7,21 +7,9 @@ from collections import defaultdict
 
 from gadfly.tools.review.code.concepts import forwards, forwards_in
 from gadfly.tools.review.code.hooking import Hook, hooks, returns_value, targets_of
-from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
-    Comprehension,
-    Function,
-    below,
-    inner,
-    is_attribute,
-    is_name,
-    named_values,
-    names_in,
-    position,
-    within,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import Comprehension, Function, is_attribute, is_name, position
+from gadfly.tools.review.code.walk import below, inner, named_values, names_in, within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("late-binding-in-hook", "high")
@@ -38,9 +26,9 @@ def late_binding(code: Code) -> Hits:
                 varying |= dict.fromkeys(_varying(code, loop), loop)
         if isinstance(function, ast.Lambda):
             for above in code.up(function):
-                if isinstance(above, FUNCTIONS):
+                if isinstance(above, Function):
                     break
-                if isinstance(above, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                if isinstance(above, Comprehension):
                     names = {
                         each.id
                         for part in above.generators
@@ -80,7 +68,7 @@ def _runs(code: Code, loop: ast.AST) -> bool:
 
 def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> bool:
     """Whether a function made in an iteration is kept beyond it."""
-    if isinstance(loop, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+    if isinstance(loop, Comprehension):
         above = code.parents[function]
         if isinstance(above, ast.Call):  # sorted(key=lambda …), partial(lambda …), immediately used
             return isinstance(above.func, ast.Attribute) and "register" in above.func.attr

@@ -7,17 +7,8 @@ import ast
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.hooking import Hook, hook_functions, hooks, returns_value
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import (
-    inner,
-    is_attribute,
-    is_binary,
-    is_name,
-    named_values,
-    names_in,
-    parameters,
-    within,
-    word_set,
-)
+from gadfly.tools.review.code.nodes import is_attribute, is_binary, is_name, parameters
+from gadfly.tools.review.code.walk import inner, named_values, names_in, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _IN_PLACE = listed(

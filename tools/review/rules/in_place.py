@@ -5,20 +5,18 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.hooking import hooks
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
+from gadfly.tools.review.code.nodes import (
+    Function,
     indices,
-    inner,
     integer,
     is_attribute,
     is_full_slice,
     is_name,
     position,
-    word_set,
 )
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import inner, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _COUNTERS = frozenset(
     {"position", "index", "count", "step", "start", "end", "length", "size", "offset", "i", "n"}
@@ -137,7 +135,7 @@ def cache_edited(code: Code) -> Hits:
         ):
             continue
         scope = code.function(assign) or code.module
-        repeated = code.loops(assign) or isinstance(scope, FUNCTIONS)
+        repeated = code.loops(assign) or isinstance(scope, Function)
         if not repeated:
             continue
         edit = _edits(code, scope).get((assign, target.id))

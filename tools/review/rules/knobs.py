@@ -6,18 +6,10 @@ import ast
 from collections import Counter, defaultdict
 
 from gadfly.tools.review.code.hooking import hooks
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed
-from gadfly.tools.review.code.tree import (
-    Function,
-    inner,
-    integer,
-    is_name,
-    parameters,
-    within,
-    word_set,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import Function, integer, is_name, parameters
+from gadfly.tools.review.code.walk import inner, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _KNOBS = listed(
     "scale alpha coeff coef coefficient strength multiplier temperature normalize "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import METRICS, listed, words
-from gadfly.tools.review.code.tree import inner, is_binary, position, truth, within, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import is_binary, position, truth
+from gadfly.tools.review.code.walk import inner, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 def _sorted_labels(code: Code, node: ast.AST | None) -> bool:

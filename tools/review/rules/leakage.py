@@ -6,18 +6,11 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, listed, words
-from gadfly.tools.review.code.tree import (
-    Op,
-    integer,
-    is_binary,
-    parameters,
-    position,
-    within,
-    word_set,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import integer, is_binary, parameters, position
+from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.walk import within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _FITTED = listed(
     "StandardScaler PCA SelectKBest MinMaxScaler RobustScaler TruncatedSVD "

@@ -6,10 +6,11 @@ import ast
 
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.hooking import hooks
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import Op, constant, integer, is_attribute, within
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import constant, integer, is_attribute
+from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.walk import within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _NORMS = listed("norm ln_f final_layer_norm ln_final final_norm final_layernorm norm_f layernorm")
 _UNEMBEDS = listed("lm_head embed_out unembed get_output_embeddings output_embeddings lm_head_")

@@ -6,7 +6,8 @@ import ast
 from itertools import islice
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import identifiers, inner, is_name, names_in, within, word_set
+from gadfly.tools.review.code.nodes import is_name
+from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

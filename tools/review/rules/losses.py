@@ -5,20 +5,17 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
+from gadfly.tools.review.code.nodes import (
     constant,
-    identifiers,
     indices,
-    inner,
     integer,
     is_attribute,
     is_binary,
     is_name,
-    word_set,
 )
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import identifiers, inner, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("log-of-softmax", "medium")

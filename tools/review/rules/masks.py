@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import constant, integer, is_binary
+from gadfly.tools.review.code.nodes import constant, integer, is_binary
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

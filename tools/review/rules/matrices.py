@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.shapes import axis
-from gadfly.tools.review.code.tree import (
-    Op,
+from gadfly.tools.review.code.nodes import (
     constant,
-    identifiers,
     indices,
     integer,
     is_attribute,
     is_full_slice,
 )
+from gadfly.tools.review.code.shapes import axis
+from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.walk import identifiers
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

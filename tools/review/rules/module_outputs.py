@@ -5,16 +5,8 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.hooking import hooks
-from gadfly.tools.review.code.tree import (
-    identifiers,
-    indices,
-    inner,
-    integer,
-    is_attribute,
-    is_name,
-    returned,
-    within,
-)
+from gadfly.tools.review.code.nodes import indices, integer, is_attribute, is_name
+from gadfly.tools.review.code.walk import identifiers, inner, returned, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

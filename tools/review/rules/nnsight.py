@@ -6,20 +6,10 @@ import ast
 from collections import defaultdict
 
 from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import (
-    FUNCTIONS,
-    identifiers,
-    inner,
-    integer,
-    is_attribute,
-    is_name,
-    named_values,
-    names_in,
-    within,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import Function, integer, is_attribute, is_name
+from gadfly.tools.review.code.walk import identifiers, inner, named_values, names_in, within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 def _tops(code: Code) -> list[Trace]:
@@ -87,7 +77,7 @@ def threads(code: Code) -> Hits:
     if code.mentions("Lock", "RLock", "Semaphore"):
         return
     around = (above for each in _tops(code) for above in code.up(each.block))
-    tracing = {each.name for each in around if isinstance(each, FUNCTIONS)}
+    tracing = {each.name for each in around if isinstance(each, Function)}
     alone = any(
         each.arg == "max_workers" and integer(each.value) == 1 for each in code.all(ast.keyword)
     )

@@ -6,15 +6,8 @@ import ast
 import re
 
 from gadfly.tools.review.code.hooking import touches_model, traces, uses_nnsight
-from gadfly.tools.review.code.tree import (
-    identifiers,
-    inner,
-    integer,
-    is_attribute,
-    names_in,
-    position,
-    within,
-)
+from gadfly.tools.review.code.nodes import integer, is_attribute, position
+from gadfly.tools.review.code.walk import identifiers, inner, names_in, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import identifiers, integer, is_binary, is_name, returned
+from gadfly.tools.review.code.nodes import integer, is_binary, is_name
+from gadfly.tools.review.code.walk import identifiers, returned
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

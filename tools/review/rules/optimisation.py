@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.tree import inner, is_attribute, truth, within, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import is_attribute, truth
+from gadfly.tools.review.code.walk import inner, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "LBFGS", "Adagrad")
 

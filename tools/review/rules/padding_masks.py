@@ -7,8 +7,9 @@ import ast
 from gadfly.tools.review.code.batches import comes_from, is_mask, keyword, padded_batches
 from gadfly.tools.review.code.concepts import from_model, is_forward, is_model, uses_lens
 from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.nodes import constant, integer, is_attribute, is_binary
 from gadfly.tools.review.code.shapes import Shape, dims, shape
-from gadfly.tools.review.code.tree import constant, integer, is_attribute, is_binary, word_set
+from gadfly.tools.review.code.walk import word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -15,10 +15,10 @@ from gadfly.tools.review.code.batches import (
 )
 from gadfly.tools.review.code.concepts import forwards_in, from_model, is_forward, model_names
 from gadfly.tools.review.code.hooking import uses_nnsight
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import indices, integer, is_full_slice, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import indices, integer, is_full_slice
+from gadfly.tools.review.code.walk import word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _ABSOLUTE = ("gpt2", "gpt-neo", "gpt_neo", "distilgpt2", "codegen", "biogpt", "dialogpt")
 

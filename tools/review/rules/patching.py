@@ -7,20 +7,10 @@ from collections import defaultdict
 
 from gadfly.tools.review.code.concepts import is_block
 from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    indices,
-    inner,
-    is_full_slice,
-    is_name,
-    returned,
-    run_side,
-    within,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import constant, indices, is_full_slice, is_name
+from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side, within
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("all-positions-patched", "medium")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.concepts import is_forward
-from gadfly.tools.review.code.tree import identifiers
+from gadfly.tools.review.code.walk import identifiers
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import indices, integer, truth
+from gadfly.tools.review.code.nodes import indices, integer, truth
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

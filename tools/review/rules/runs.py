@@ -6,10 +6,10 @@ import ast
 
 from gadfly.tools.review.code.concepts import is_forward, is_model
 from gadfly.tools.review.code.hooking import runs_in
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, about, listed, words
-from gadfly.tools.review.code.tree import Function, is_name, parameters, run_side, within, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import Function, is_name, parameters
+from gadfly.tools.review.code.walk import run_side, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get_cache cache_run")
 

@@ -6,20 +6,11 @@ import ast
 import re
 
 from gadfly.tools.review.code.hooking import hook_functions, hooks, runs_in
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.nodes import constant, integer, is_attribute
 from gadfly.tools.review.code.shapes import axis
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    inner,
-    integer,
-    is_attribute,
-    returned,
-    within,
-    word_set,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.walk import identifiers, inner, returned, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _HOOK = re.compile(
     r"blocks\.(\d+)\.(hook_resid_pre|hook_resid_post|hook_resid_mid|hook_mlp_out|hook_attn_out|attn\.hook_z)"

@@ -6,7 +6,7 @@ import ast
 import re
 
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.tree import is_binary
+from gadfly.tools.review.code.nodes import is_binary
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _TICKED = re.compile(r"``?([A-Za-z_][\w]*)``?")

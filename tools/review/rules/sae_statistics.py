@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.nodes import constant, integer
 from gadfly.tools.review.code.shapes import dims, shape
-from gadfly.tools.review.code.tree import constant, inner, integer, word_set
+from gadfly.tools.review.code.walk import inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

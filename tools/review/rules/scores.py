@@ -6,7 +6,8 @@ import ast
 
 from gadfly.tools.review.code.concepts import value_kind
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import constant, identifiers, indices, integer, word_set
+from gadfly.tools.review.code.nodes import constant, indices, integer
+from gadfly.tools.review.code.walk import identifiers, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 _SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}

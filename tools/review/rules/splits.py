@@ -5,15 +5,8 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    inner,
-    integer,
-    is_binary,
-    position,
-    word_set,
-)
+from gadfly.tools.review.code.nodes import constant, integer, is_binary, position
+from gadfly.tools.review.code.walk import identifiers, inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

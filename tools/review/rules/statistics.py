@@ -5,17 +5,10 @@ from __future__ import annotations
 import ast
 import re
 
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import (
-    constant,
-    identifiers,
-    is_binary,
-    parameters,
-    within,
-    word_set,
-)
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import constant, is_binary, parameters
+from gadfly.tools.review.code.walk import identifiers, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("mean-std-without-parentheses", "high")

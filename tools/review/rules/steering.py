@@ -7,21 +7,17 @@ from bisect import bisect_right
 
 from gadfly.tools.review.code.hooking import hooks, touches_model, traces
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
-from gadfly.tools.review.code.tree import (
-    identifiers,
+from gadfly.tools.review.code.nodes import (
     indices,
-    inner,
     integer,
     is_attribute,
     is_binary,
     is_full_slice,
     is_name,
-    names_in,
     position,
     truth,
-    within,
-    word_set,
 )
+from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 

@@ -7,10 +7,9 @@ import re
 
 from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
 from gadfly.tools.review.code.concepts import uses_lens
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import constant, is_attribute, truth
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import constant, is_attribute, truth
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("no-generation-prompt", "medium")

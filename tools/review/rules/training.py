@@ -11,10 +11,10 @@ from gadfly.tools.review.code.concepts import (
     is_model,
     without_grad,
 )
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.tree import identifiers, is_attribute
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import is_attribute
+from gadfly.tools.review.code.walk import identifiers
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("backward-without-graph", "high")

@@ -6,10 +6,10 @@ import ast
 from bisect import bisect_left
 
 from gadfly.tools.review.code.concepts import MODEL_WORDS
-from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.tree import holds, inner, is_attribute, place, within, word_set
-from gadfly.tools.review.registry import Code, Hit, Hits, rule
+from gadfly.tools.review.code.nodes import is_attribute
+from gadfly.tools.review.code.walk import holds, inner, place, within, word_set
+from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("weights-edited-and-not-restored", "high")
