@@ -24,10 +24,10 @@ def softmax_axis(code: Code) -> Hits:
         if want and got not in (want, "?"):
             yield Hit(
                 op.node,
-                which=which[0],
+                dim=which[0],
                 axes=_shown(axes),
-                got=got,
-                want=want,
+                axis=got,
+                right_axis=want,
                 repair="softmax(dim=-1)" if axes[-1] == want else f"the axis of {want}",
             )
 
@@ -44,7 +44,7 @@ def argmax_axis(code: Code) -> Hits:
             continue
         got = axes[which[0]]
         if got in ("batch", "pos"):
-            yield Hit(op.node, call=op.name, which=which[0], axes=_shown(axes), got=got)
+            yield Hit(op.node, call=op.name, dim=which[0], axes=_shown(axes), axis=got)
 
 
 @rule("cosine-over-wrong-axis", "high")
@@ -66,7 +66,7 @@ def cosine_axis(code: Code) -> Hits:
         got = axes[number]
         if "d_model" in axes and got not in ("d_model", "?", "1"):
             how = "the default dim=1" if given is None else f"dim={number}"
-            yield Hit(op.node, call=op.name, how=how, axes=_shown(axes), got=got)
+            yield Hit(op.node, call=op.name, dim=how, axes=_shown(axes), axis=got)
 
 
 @rule("normalised-over-wrong-axis", "high")
@@ -123,7 +123,7 @@ def norm_axis(code: Code) -> Hits:
             continue
         got = axes[number]
         if got not in ("d_model", "?"):
-            yield Hit(node, number=number, axes=_shown(axes), got=got)
+            yield Hit(node, dim=number, axes=_shown(axes), axis=got)
 
 
 def _shown(axes: Shape) -> str:
@@ -152,7 +152,7 @@ def mean_of_vector(code: Code) -> Hits:
             continue
         if code.context(op.node) & listed("norm center centre layernorm ln bias score scores"):
             continue
-        yield Hit(op.node, which=which[0], axes=_shown(axes))
+        yield Hit(op.node, dim=which[0], axes=_shown(axes))
 
 
 @rule("returns-other-axes-than-stated", "medium")
@@ -167,7 +167,7 @@ def other_axes(code: Code) -> Hits:
             if got is None or {"?", "n", "1"} & set(got) or len(got) != len(stated):
                 continue
             if set(got) != set(stated) and code.is_call(value, *_REDUCING):
-                yield Hit(value, stated=_shown(stated), got=_shown(got))
+                yield Hit(value, stated=_shown(stated), returned=_shown(got))
 
 
 _REDUCING = frozenset({"sum", "mean", "max", "amax", "norm", "any", "all"})
@@ -192,4 +192,4 @@ def entropy_axis(code: Code) -> Hits:
             continue
         got = axes[which[0]]
         if got not in (want, "?"):
-            yield Hit(op.node, which=which[0], axes=_shown(axes), got=got, want=want)
+            yield Hit(op.node, dim=which[0], axes=_shown(axes), axis=got, right_axis=want)

@@ -46,7 +46,7 @@ def another_hook(code: Code) -> Hits:
             if "cache" in word_set(node.value):
                 read = _kinds(map(constant, inner(node.slice)))
                 if len(read) == 1 and read != at:
-                    yield Hit(node, read=min(read), at=min(at))
+                    yield Hit(node, cached_at=min(read), written_at=min(at))
                     break
 
 
@@ -234,7 +234,7 @@ def on_training_prompts(code: Code) -> Hits:
             and any(code.function(each) is scope for each in idle)
             and "train" not in name
         ):
-            yield Hit(call, idle=idle[0].id, given=given[0].id)
+            yield Hit(call, held_out=idle[0].id, passed=given[0].id)
             return
 
 
@@ -257,7 +257,7 @@ def shuffled_alias(code: Code) -> Hits:
             and words(target.id)
             & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
         ):
-            yield Hit(assign, target=target.id, value=value.id)
+            yield Hit(assign, name=target.id, original=value.id)
 
 
 @kept

@@ -64,7 +64,7 @@ def iterator_twice(code: Code) -> Hits:
             if again and code.other_arm(each, walks[0]):
                 continue
             if around or again:
-                yield Hit(assign, target=target.id, line=getattr(each, "lineno", 0))
+                yield Hit(assign, name=target.id, line=getattr(each, "lineno", 0))
                 break
 
 

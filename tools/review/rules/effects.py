@@ -22,7 +22,7 @@ def recovery(code: Code) -> Hits:
         if zero is None or one is None or base is None or one == base or run_side(above.left):
             continue
         if zero != base:
-            yield Hit(node, zero=zero, base=base)
+            yield Hit(node, zero_run=zero, divisor_run=base)
     for node in code.binary(ast.Sub):
         # a / b - c without parentheses, where a, b - c are the runs
         inside = node.left

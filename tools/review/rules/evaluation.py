@@ -222,9 +222,9 @@ def another_layer(code: Code) -> Hits:
                 _, data = min(found, key=lambda each: each[0])
                 yield Hit(
                     op.node,
-                    given=code.unparsed(given),
-                    data=code.unparsed(data),
-                    slice=code.unparsed(data.slice),
+                    fitted=code.unparsed(given),
+                    scored=code.unparsed(data),
+                    layer=code.unparsed(data.slice),
                 )
                 return
 

@@ -139,7 +139,7 @@ def halves_swapped(code: Code) -> Hits:
             quotient_of_itself = operator is ast.FloorDiv and mine == its
             remainder_of_other = operator is ast.Mod and mine != its
             if quotient_of_itself or remainder_of_other:
-                yield Hit(assign, its=its)
+                yield Hit(assign, axis=its)
                 break
 
 

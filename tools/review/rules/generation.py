@@ -160,7 +160,7 @@ def not_comparable(code: Code) -> Hits:
                 found = _difference(others[number], mine)
                 if found is not None:
                     name, a, b = found
-                    yield Hit(call, name=name, a=a, b=b)
+                    yield Hit(call, setting=name, first=a, second=b)
                     break
                 compared[model, mine] = number + 1
             if (model, mine) not in known:
@@ -214,7 +214,7 @@ def temperature_ignored(code: Code) -> Hits:
         if hot and not lens and sampled is not None and truth(sampled) is False:
             if constant(op.kw[hot[0]]) in (0, 0.0, 1, 1.0, None):
                 continue
-            yield Hit(op.node, hot=hot[0])
+            yield Hit(op.node, setting=hot[0])
 
 
 @rule("prefix-cache-reused", "high")

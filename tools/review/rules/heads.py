@@ -63,7 +63,7 @@ def head_axis(code: Code) -> Hits:
                     yield Hit(
                         node,
                         layout=layout,
-                        place=place,
+                        number=place,
                         repair=f"{hook.value}[:, :, head]"
                         if want == 2
                         else f"{hook.value}[:, head]",
@@ -94,12 +94,12 @@ def head_axis_cached(code: Code) -> Hits:
         if place < len(axes) and axes[place] in ("batch", "pos", "query", "key"):
             yield Hit(
                 node,
-                named=code.unparsed(named[0][1]),
+                index=code.unparsed(named[0][1]),
                 axes=list(axes),
-                place=place,
-                axes2=axes[place],
-                value="head" if unit == "head" else "neuron",
-                value2=axes.index(unit),
+                number=place,
+                axis=axes[place],
+                unit="head" if unit == "head" else "neuron",
+                right_number=axes.index(unit),
             )
 
 
@@ -146,7 +146,7 @@ def grouped_heads(code: Code) -> Hits:
                 found = code.binding(part)
                 over = code.unparsed(found.value) if found and found.value is not None else ""
                 if "num_attention_heads" in over or "n_heads" in over:
-                    yield Hit(node, "index", part=part.id)
+                    yield Hit(node, "index", head=part.id)
 
 
 def _defines_projections(code: Code) -> bool:

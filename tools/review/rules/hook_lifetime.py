@@ -197,7 +197,7 @@ def only_last_removed(code: Code) -> Hits:
         removals = _removals(code).get((scope, target.id), [])
         after = len(below(loops[0], removals)) < len(removals)
         if after and not stored and not removed:
-            yield Hit(assign, target=target.id)
+            yield Hit(assign, name=target.id)
 
 
 @kept

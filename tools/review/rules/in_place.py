@@ -70,7 +70,7 @@ def edited_in_place(code: Code) -> Hits:
                     continue
                 if isinstance(node, ast.Assign) and code.unparsed(node.value) == kept:
                     continue  # the same value is written back
-                yield Hit(where, kept=kept, text=text)
+                yield Hit(where, name=kept, tensor=text)
                 saved.pop(text)
 
 
@@ -140,7 +140,7 @@ def cache_edited(code: Code) -> Hits:
             continue
         edit = _edits(code, scope).get((assign, target.id))
         if edit is not None:
-            yield Hit(edit, target=target.id, store=store.id, value=code.unparsed(value))
+            yield Hit(edit, name=target.id, cache=store.id, item=code.unparsed(value))
 
 
 @kept

@@ -131,7 +131,7 @@ def split_name(code: Code) -> Hits:
             ("train", "val"),
         ):
             if one in mine and other not in mine and other in theirs and one not in theirs:
-                yield Hit(assign, target=target.id, other=other, one=one)
+                yield Hit(assign, name=target.id, source=other, split=one)
                 break
 
 

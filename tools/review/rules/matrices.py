@@ -153,6 +153,6 @@ def weight_axis(code: Code) -> Hits:
             yield Hit(
                 node,
                 name=name,
-                shapes=shapes,
+                layout=shapes,
                 repair=f"{name}[index]" if by_row else f"{name}[:, index]",
             )

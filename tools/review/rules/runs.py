@@ -44,7 +44,7 @@ def swapped(code: Code) -> Hits:
         if op.name == "run_with_hooks" or "patch" in word_set(target):
             continue
         if len(sides) == 1 and given_side is not None and given_side not in sides:
-            yield Hit(assign, sides=next(iter(sides)), other=given_side)
+            yield Hit(assign, side=next(iter(sides)), given=given_side)
     yield from _swapped_arguments(code)
 
 
@@ -63,7 +63,7 @@ def _swapped_arguments(code: Code) -> Hits:
             ):
                 if "base" in words(given.arg or ""):
                     continue
-                yield Hit(given.value, "keyword", arg=given.arg, side=side, mine=mine)
+                yield Hit(given.value, "keyword", parameter=given.arg, given=side, side=mine)
         function = code.definition(call.func)
         if function is None or any(isinstance(each, ast.Starred) for each in call.args):
             continue

@@ -115,7 +115,7 @@ def other_hook(code: Code) -> Hits:
                     used.add((str(number), short if short.startswith("hook_") else f"hook_{short}"))
         if used and _same_place(layer, kind) not in {_same_place(*each) for each in used}:
             there = ", ".join(f"blocks.{a}.{b}" for a, b in sorted(used))
-            yield Hit(op.node, layer=layer, kind=kind, there=there)
+            yield Hit(op.node, layer=layer, hook=kind, fed=there)
 
 
 def _same_place(layer: str, kind: str) -> tuple[str, str]:
@@ -141,7 +141,7 @@ def _spliced_elsewhere(code: Code, layer: str, kind: str) -> Hits:
             for each in inner(value)
         )
         if replaces:
-            yield Hit(pair, "spliced", layer=layer, kind=kind, found=found[0])
+            yield Hit(pair, "spliced", layer=layer, hook=kind, spliced_at=found[0])
 
 
 @kept
@@ -216,7 +216,7 @@ def decoder_norm(code: Code) -> Hits:
         if number is None:
             continue
         if number % 2 != right:
-            yield Hit(op.node, number=number, right=right)
+            yield Hit(op.node, dim=number, right_dim=right)
 
 
 def _linear_decoder(code: Code) -> bool:

@@ -61,7 +61,7 @@ def topk_tokens(code: Code) -> Hits:
         said = words(function.name) if function is not None else frozenset()
         if which[0] in (-1, len(axes) - 1) or not said & listed("topk encode forward activation"):
             continue
-        yield Hit(op.node, which=which[0])
+        yield Hit(op.node, dim=which[0])
 
 
 @rule("bos-among-top-activations", "medium")

@@ -128,4 +128,4 @@ def other_split(code: Code) -> Hits:
             for each in code.flow(node.left)
         )
         if compares and len(above) == 1 and len(under) == 1 and above != under:
-            yield Hit(node, above=min(above), under=min(under))
+            yield Hit(node, counted=min(above), divisor=min(under))

@@ -162,7 +162,7 @@ def leading_space(code: Code) -> Hits:
 
 def _spaceless(node: ast.AST, value: str, repair: str) -> Hit:
     token = repr(f" {value}")
-    return Hit(node, value=repr(value), token=token, repair=repair.format(token))
+    return Hit(node, word=repr(value), token=token, repair=repair.format(token))
 
 
 @rule("space-in-convert-tokens", "high")
