@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.nodes import constant, is_attribute
+from gadfly.tools.review.code.nodes import assigned, constant, is_attribute
 from gadfly.tools.review.code.walk import identifiers
 from gadfly.tools.review.code.watch import Watched
 
@@ -64,13 +64,10 @@ def padding_side(code: Code) -> Padding:
     """Which sides are set or demanded anywhere in the file."""
     sides: set[object] = set()
     for assign in code.all(ast.Assign):
-        if any(is_attribute(t, "padding_side") for t in assign.targets):
-            sides.add(constant(code.value(assign.value)))
-        for target in assign.targets:
-            if isinstance(target, ast.Tuple) and isinstance(assign.value, ast.Tuple):
-                for part, value in zip(target.elts, assign.value.elts, strict=False):
-                    if is_attribute(part, "padding_side"):
-                        sides.add(constant(code.value(value)))
+        pairs = [*assigned(assign), *((each, assign.value) for each in assign.targets[1:])]
+        sides |= {
+            constant(code.value(v)) for each, v in pairs if is_attribute(each, "padding_side")
+        }
     for each in code.all(ast.keyword):
         if each.arg in ("padding_side", "default_padding_side"):
             sides.add(constant(code.value(each.value)))

@@ -247,6 +247,18 @@ class Code(Tree):
                 return self.value(stored[0], depth - 1)
         return node
 
+    def peeled(self, node: ast.AST | None, *names: str) -> ast.AST | None:
+        """The value behind calls of these names: ``x`` of ``x.float().cpu()``."""
+        value = self.value(node)
+        while self.is_call(value, *names):
+            value = self.value(self.op(value).x)
+        return value
+
+    def looped(self, name: ast.AST | None) -> ast.AST | None:
+        """What a loop runs over, of a name that the loop gives its values."""
+        found = self.binding(name) if isinstance(name, ast.Name) else None
+        return found.value if found is not None and found.kind == "for" else None
+
     def flow(self, node: ast.AST | None) -> list[ast.AST]:
         """Every node of an expression and of what flowed into it."""
         if node is None:

@@ -61,6 +61,34 @@ def is_full_slice(node: ast.AST) -> bool:
     return isinstance(node, ast.Slice) and not (node.lower or node.upper or node.step)
 
 
+def is_item_store(node: ast.AST | None) -> TypeGuard[ast.Subscript]:
+    """Whether a node is ``x[i]`` that is written to."""
+    return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+
+
+def assigned(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """What gets which value: of ``a, b = 1, 2`` the two pairs."""
+    target, value = node.targets[0], node.value
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]
+
+
+def both_ways(node: ast.BinOp) -> list[tuple[ast.expr, ast.expr]]:
+    """The two sides of an operation, then the same the other way round."""
+    return [(node.left, node.right), (node.right, node.left)]
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
+    """All that a call is given, by position and by name."""
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
+def is_open(call: ast.Call) -> bool:
+    """Whether a call passes on a dictionary, ``f(**batch)``: what else it is given is not known."""
+    return any(each.arg is None for each in call.keywords)
+
+
 def parameters(function: Function | ast.Lambda) -> list[str]:
     """The names of all parameters but * and **."""
     given = function.args

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from gadfly.tools.review.code.concepts import is_forward, uses_lens
 from gadfly.tools.review.code.flow import Binding, Code
@@ -122,8 +124,6 @@ def shape(code: Code, node: ast.AST | None, depth: int = 12) -> Shape | None:
             return shape(code, node.left, depth - 1)
         case ast.IfExp():
             return shape(code, node.body, depth - 1) or shape(code, node.orelse, depth - 1)
-        case ast.Starred():
-            return None
         case _:
             return None
 
@@ -192,17 +192,13 @@ def _of_name(code: Code, node: ast.Name, depth: int) -> Shape | None:
             stated = _from_text(comment[1])
             if stated:
                 return stated
-    if found.kind == "assign":
-        if isinstance(found.node, ast.AnnAssign):
-            annotated = _annotation(code, found.node.annotation)
-            if annotated:
-                return annotated
+    if found.kind == "assign" and isinstance(found.node, ast.AnnAssign):
+        annotated = _annotation(code, found.node.annotation)
+        if annotated:
+            return annotated
+    if found.kind in ("assign", "aug"):
         return shape(code, found.value, depth)
-    if found.kind == "for":
-        return _of_item(code, found, depth)
-    if found.kind == "aug":
-        return shape(code, found.value, depth)
-    return None
+    return _of_item(code, found, depth) if found.kind == "for" else None
 
 
 @kept
@@ -323,29 +319,46 @@ def _is_scalar(code: Code, node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.BinOp):
         return _is_scalar(code, node.left) and _is_scalar(code, node.right)
-    if isinstance(node, ast.Call):
-        return code.op(node).name in ("int", "item", "to_single_token")
-    if isinstance(node, ast.Name):
-        found = code.binding(node)
-        if found is not None and found.kind == "for":
-            over = found.value
-            return code.is_call(over, "range", "enumerate")
-        if found is not None and found.kind == "assign" and found.value is not None:
-            return found.value is not node and _is_scalar(code, found.value)
-        if found is not None and isinstance(found.node, ast.arg):
-            note = found.node.annotation
-            return is_name(note, "int")
-    return False
+    found = code.binding(node) if isinstance(node, ast.Name) else None
+    if found is None:
+        return code.is_call(node, "int", "item", "to_single_token")
+    if found.kind == "for":
+        return code.is_call(found.value, "range", "enumerate")
+    if found.kind == "assign" and found.value is not None:
+        return found.value is not node and _is_scalar(code, found.value)
+    return isinstance(found.node, ast.arg) and is_name(found.node.annotation, "int")
 
 
 def dims(op: Op, place: int = 0) -> list[int] | None:
     """The axes that an operation is told to work on; None: not told, or not a literal."""
     given = op.arg(place, "dim", "axis")
-    if isinstance(given, ast.Tuple | ast.List):
-        numbers = [integer(each) for each in given.elts]
-        return [n for n in numbers if n is not None] if None not in numbers else None
-    number = integer(given)
-    return None if number is None else [number]
+    parts = given.elts if isinstance(given, ast.Tuple | ast.List) else [given]
+    numbers = [integer(each) for each in parts]
+    return [n for n in numbers if n is not None] if None not in numbers else None
+
+
+class Along(NamedTuple):
+    """An operation along one axis: the axes of its operand, the number of that axis, and its name."""
+
+    axes: Shape
+    dim: int
+    axis: str
+
+    def __str__(self) -> str:
+        return shown(self.axes)
+
+
+def along(code: Code, op: Op, place: int = 0) -> Along | None:
+    """The axis that an operation is told to work along first; None where it or the operand's axes are not known."""
+    which, axes = dims(op, place), shape(code, op.x)
+    if not which or axes is None or not -len(axes) <= which[0] < len(axes):
+        return None
+    return Along(axes, which[0], axes[which[0]])
+
+
+def shown(axes: Shape) -> str:
+    """``[batch, pos]``"""
+    return "[" + ", ".join(axes) + "]"
 
 
 def _of_call(code: Code, node: ast.Call, depth: int) -> Shape | None:
@@ -357,11 +370,9 @@ def _of_call(code: Code, node: ast.Call, depth: int) -> Shape | None:
             return shape(code, op.args[0], depth)
         return shape(code, op.x, depth)
     if op.name in _CREATIONS and op.x is not None:
-        sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
         if op.name == "full" and not isinstance(op.x, ast.Tuple | ast.List):
             return None
-        axes = tuple(_size_axis(code, each) for each in sizes)
-        return axes if any(each != "?" for each in axes) else None
+        return _known(_size_axis(code, each) for each in op.sizes())
     if op.name in _REDUCTIONS:
         return _reduced(code, op, depth)
     if op.name == "topk":
@@ -376,8 +387,7 @@ def _of_call(code: Code, node: ast.Call, depth: int) -> Shape | None:
         return _moved(code, op, depth)
     if op.name in ("reshape", "view") and op.args:
         sizes = op.args[0].elts if isinstance(op.args[0], ast.Tuple) else op.args
-        axes = tuple(_size_axis(code, each) for each in sizes)
-        return axes if any(each != "?" for each in axes) else None
+        return _known(_size_axis(code, each) for each in sizes)
     if op.name == "matmul" and op.args:
         return _matmul(shape(code, op.x, depth), shape(code, op.args[0], depth))
     function = code.definition(node.func)
@@ -391,13 +401,18 @@ def _of_call(code: Code, node: ast.Call, depth: int) -> Shape | None:
     return None
 
 
+def _known(axes: Iterable[str]) -> Shape | None:
+    """The axes, where at least one of them is known."""
+    found = tuple(axes)
+    return found if any(each != "?" for each in found) else None
+
+
 def _size_axis(code: Code, node: ast.AST) -> str:
     found = axis(code.unparsed(node))
     if found == "?" and code.is_call(node, "len"):
-        found = axis(code.unparsed(code.op(node).x))
+        return axis(code.unparsed(code.op(node).x))
     if found == "?" and isinstance(node, ast.Name):
-        value = code.value(node)
-        found = axis(code.unparsed(value)) if value is not node else "?"
+        return axis(code.unparsed(code.value(node)))
     return found
 
 
@@ -426,8 +441,7 @@ def _einops(code: Code, op: Op, depth: int) -> Shape | None:
     if op.name != "einsum" or " " in right.strip():
         if "(" in right or "." in right:
             return None
-        named = tuple(axis(each) for each in right.split())
-        return named if any(each != "?" for each in named) else None
+        return _known(axis(each) for each in right.split())
     # torch.einsum("bqhd,bkhd->bhqk", q, k): single letters, their axes taken from the operands.
     operands = [each for each in (op.x, *op.args) if not isinstance(constant(each), str)]
     known: dict[str, str] = {}
@@ -441,8 +455,7 @@ def _einops(code: Code, op: Op, depth: int) -> Shape | None:
         known |= {k: v for k, v in guess.items() if k in letters}
     if not letters.isalpha():
         return None
-    axes = tuple(known.get(each, "?") for each in letters)
-    return axes if any(each != "?" for each in axes) else None
+    return _known(known.get(each, "?") for each in letters)
 
 
 def _joined(code: Code, op: Op, depth: int) -> Shape | None:
@@ -508,10 +521,6 @@ def _moved(code: Code, op: Op, depth: int) -> Shape | None:
 
 
 def _matmul(left: Shape | None, right: Shape | None) -> Shape | None:
-    if left is None or not left:
+    if not left or right is None:
         return None
-    if right is None:
-        return None
-    if len(right) == 1:
-        return left[:-1]
-    return (*left[:-1], right[-1])
+    return left[:-1] if len(right) == 1 else (*left[:-1], right[-1])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.code.names import listed
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import (
     Comprehension,
     Function,
@@ -57,6 +57,12 @@ class Op(NamedTuple):
             if name in self.kw:
                 return self.kw[name]
         return self.args[position] if 0 <= position < len(self.args) else None
+
+    def sizes(self) -> list[ast.expr]:
+        """The sizes that a new tensor is made with: ``zeros(2, 3)`` and ``zeros((2, 3))``."""
+        if isinstance(self.x, ast.Tuple | ast.List):
+            return self.x.elts
+        return [each for each in (self.x, *self.args) if each is not None]
 
 
 class Tree:
@@ -206,6 +212,25 @@ class Tree:
             scope = self._scopes.get(scope)
         return scope
 
+    def home(self, node: ast.AST) -> Function | ast.Module:
+        """The function that a node stands in, else the module."""
+        return self.function(node) or self.module
+
+    def function_words(self, node: ast.AST) -> frozenset[str]:
+        """The words of the name of the function that a node stands in."""
+        function = self.function(node)
+        return words(function.name) if function is not None else frozenset()
+
+    def target(self, node: ast.AST) -> ast.expr | None:
+        """What the assignment around a node gives a value to; None where no assignment is."""
+        statement = self.statement(node)
+        return statement.targets[0] if isinstance(statement, ast.Assign) else None
+
+    def target_name(self, node: ast.AST) -> str:
+        """The same where it is a plain name, else empty."""
+        target = self.target(node)
+        return target.id if isinstance(target, ast.Name) else ""
+
     def statement(self, node: ast.AST) -> ast.stmt:
         """The smallest statement around a node."""
         if isinstance(node, ast.stmt):
@@ -324,9 +349,9 @@ class Tree:
         return found
 
     @kept
-    def docstring(self, function: ast.AST) -> str:
-        """The docstring of a function or class, empty where there is none."""
-        return ast.get_docstring(function) or ""  # type: ignore[arg-type]
+    def docstring(self, owner: ast.AST | None) -> str:
+        """The docstring of a function, class or module, empty where there is none."""
+        return (ast.get_docstring(owner) or "") if owner is not None else ""  # type: ignore[arg-type]
 
     def mentions(self, *names: str) -> bool:
         """Whether any of these identifiers, attributes, keywords or short strings is in the file."""

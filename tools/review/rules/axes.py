@@ -6,7 +6,7 @@ import ast
 
 from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.nodes import integer, is_binary
-from gadfly.tools.review.code.shapes import Shape, dims, shape, stated_return
+from gadfly.tools.review.code.shapes import along, dims, shape, shown, stated_return
 from gadfly.tools.review.code.walk import returned, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
@@ -15,36 +15,23 @@ from gadfly.tools.review.registry import Code, Hit, Hits, rule
 def softmax_axis(code: Code) -> Hits:
     """A distribution over batch, heads or queries instead of vocabulary or keys."""
     for op in code.ops("softmax", "log_softmax"):
-        which = dims(op)
-        axes = shape(code, op.x)
-        if which is None or axes is None or not -len(axes) <= which[0] < len(axes):
+        found = along(code, op)
+        if found is None:
             continue
-        got = axes[which[0]]
-        want = "vocab" if "vocab" in axes else "key" if "key" in axes and "query" in axes else ""
-        if want and got not in (want, "?"):
-            yield Hit(
-                op.node,
-                dim=which[0],
-                axes=_shown(axes),
-                axis=got,
-                right_axis=want,
-                repair="softmax(dim=-1)" if axes[-1] == want else f"the axis of {want}",
-            )
+        axes, dim, axis = found
+        right = "vocab" if "vocab" in axes else "key" if "key" in axes and "query" in axes else ""
+        if right and axis not in (right, "?"):
+            repair = "softmax(dim=-1)" if axes[-1] == right else f"the axis of {right}"
+            yield Hit(op.node, dim=dim, axes=found, axis=axis, right_axis=right, repair=repair)
 
 
 @rule("argmax-over-wrong-axis", "high")
 def argmax_axis(code: Code) -> Hits:
     """The top token taken over positions or batch."""
     for op in code.ops("argmax", "topk"):
-        place = 1 if op.name == "topk" else 0
-        which, axes = dims(op, place), shape(code, op.x)
-        if which is None or axes is None or "vocab" not in axes:
-            continue
-        if not -len(axes) <= which[0] < len(axes):
-            continue
-        got = axes[which[0]]
-        if got in ("batch", "pos"):
-            yield Hit(op.node, call=op.name, dim=which[0], axes=_shown(axes), axis=got)
+        found = along(code, op, 1 if op.name == "topk" else 0)
+        if found is not None and "vocab" in found.axes and found.axis in ("batch", "pos"):
+            yield Hit(op.node, call=op.name, dim=found.dim, axes=found, axis=found.axis)
 
 
 @rule("cosine-over-wrong-axis", "high")
@@ -63,10 +50,9 @@ def cosine_axis(code: Code) -> Hits:
         number = 1 if given is None else integer(given)
         if axes is None or number is None or not -len(axes) <= number < len(axes):
             continue
-        got = axes[number]
-        if "d_model" in axes and got not in ("d_model", "?", "1"):
-            how = "the default dim=1" if given is None else f"dim={number}"
-            yield Hit(op.node, call=op.name, dim=how, axes=_shown(axes), axis=got)
+        if "d_model" in axes and axes[number] not in ("d_model", "?", "1"):
+            dim = "the default dim=1" if given is None else f"dim={number}"
+            yield Hit(op.node, call=op.name, dim=dim, axes=shown(axes), axis=axes[number])
 
 
 @rule("normalised-over-wrong-axis", "high")
@@ -85,49 +71,29 @@ def norm_axis(code: Code) -> Hits:
             value = code.value(code.op(value).x)
         if isinstance(value, ast.Subscript):
             value = code.value(value.value)
-        if not isinstance(value, ast.Call):
+        if not code.is_call(value, "norm", "vector_norm"):
             continue
         op = code.op(value)
-        if op.name not in ("norm", "vector_norm"):
-            continue
-        base = op.x
-        if not (code.same(base, left) or code.same(code.value(base), code.value(left))):
+        if not (code.same(op.x, left) or code.same(code.value(op.x), code.value(left))):
             continue
         axes = shape(code, left)
         above = code.parents.get(node)
         if isinstance(above, ast.Return):
-            function = code.function(above)
-            stated = stated_return(code, function) if function else None
-            axes = stated or axes
+            axes = stated_return(code, code.home(above)) or axes
         elif isinstance(above, ast.Assign) and axes is None:
-            axes = (
-                shape(code, above.targets[0])
-                if not isinstance(above.targets[0], ast.Name)
-                else None
-            )
+            target = above.targets[0]
+            axes = None if isinstance(target, ast.Name) else shape(code, target)
         if axes is None or "d_model" not in axes or len(axes) < 2:
             continue
         given = op.arg(1, "dim", "axis")
-        if given is None and "numpy" not in code.dotted(op.node.func):
-            given = (
-                op.arg(0, "dim", "axis")
-                if isinstance(op.arg(0), ast.Constant) and op.name != "norm"
-                else None
-            )
-        number = integer(given)
-        if given is None:
-            if not op.args and not op.kw:
-                yield Hit(node, "whole", axes=_shown(axes))
+        if given is None and op.name == "vector_norm" and isinstance(op.arg(0), ast.Constant):
+            given = op.arg(0) if "numpy" not in code.dotted(op.node.func) else None
+        dim = integer(given)
+        if given is None and not op.args and not op.kw:
+            yield Hit(node, "whole", axes=shown(axes))
+        if dim is None or not -len(axes) <= dim < len(axes) or axes[dim] in ("d_model", "?"):
             continue
-        if number is None or not -len(axes) <= number < len(axes):
-            continue
-        got = axes[number]
-        if got not in ("d_model", "?"):
-            yield Hit(node, dim=number, axes=_shown(axes), axis=got)
-
-
-def _shown(axes: Shape) -> str:
-    return "[" + ", ".join(axes) + "]"
+        yield Hit(node, dim=dim, axes=shown(axes), axis=axes[dim])
 
 
 @rule("mean-over-the-vector", "high")
@@ -138,12 +104,11 @@ def mean_of_vector(code: Code) -> Hits:
         which, axes = dims(op), shape(code, op.x)
         if axes is None or len(axes) < 2:
             continue
-        statement = code.statement(op.node)
-        alone = isinstance(statement, ast.Assign) and statement.value is op.node
-        named = alone and word_set(statement.targets[0]) & {"mean", "avg", "average"}  # type: ignore[attr-defined]
         if not op.args and not op.kw and isinstance(op.x, ast.Name) and axes[-1] == "d_model":
+            alone = isinstance(code.parents.get(op.node), ast.Assign)
+            named = alone and word_set(code.target(op.node)) & {"mean", "avg", "average"}
             if named and code.context(op.node) & {"ablate", "ablation", "replace", "reference"}:
-                yield Hit(op.node, "scalar", axes=_shown(axes))
+                yield Hit(op.node, "scalar", axes=shown(axes))
             continue
         if which is None:
             continue
@@ -152,7 +117,7 @@ def mean_of_vector(code: Code) -> Hits:
             continue
         if code.context(op.node) & listed("norm center centre layernorm ln bias score scores"):
             continue
-        yield Hit(op.node, dim=which[0], axes=_shown(axes))
+        yield Hit(op.node, dim=which[0], axes=shown(axes))
 
 
 @rule("returns-other-axes-than-stated", "medium")
@@ -166,30 +131,24 @@ def other_axes(code: Code) -> Hits:
             got = shape(code, value)
             if got is None or {"?", "n", "1"} & set(got) or len(got) != len(stated):
                 continue
-            if set(got) != set(stated) and code.is_call(value, *_REDUCING):
-                yield Hit(value, stated=_shown(stated), returned=_shown(got))
-
-
-_REDUCING = frozenset({"sum", "mean", "max", "amax", "norm", "any", "all"})
+            reduces = code.is_call(value, *listed("sum mean max amax norm any all"))
+            if reduces and set(got) != set(stated):
+                yield Hit(value, stated=shown(stated), returned=shown(got))
 
 
 @rule("entropy-over-wrong-axis", "high")
 def entropy_axis(code: Code) -> Hits:
     """``(p * p.log()).sum(dim)`` over queries or positions."""
     for op in code.ops("sum"):
-        which, axes = dims(op), shape(code, op.x)
-        product = code.value(op.x)
+        found, product = along(code, op), code.value(op.x)
         if isinstance(product, ast.UnaryOp):
             product = product.operand
-        if which is None or axes is None or not is_binary(product, ast.Mult):
+        if found is None or not is_binary(product, ast.Mult) or len(dims(op) or ()) != 1:
             continue
-        if not any(
-            code.op(each).name in ("log", "log2", "log_softmax") for each in code.calls_in(product)
-        ):
+        calls = {code.op(each).name for each in code.calls_in(product)}
+        if not calls & {"log", "log2", "log_softmax"}:
             continue
-        want = "vocab" if "vocab" in axes else "key" if axes[-2:] == ("query", "key") else ""
-        if not want or len(which) != 1 or not -len(axes) <= which[0] < len(axes):
-            continue
-        got = axes[which[0]]
-        if got not in (want, "?"):
-            yield Hit(op.node, dim=which[0], axes=_shown(axes), axis=got, right_axis=want)
+        axes, dim, axis = found
+        right = "vocab" if "vocab" in axes else "key" if axes[-2:] == ("query", "key") else ""
+        if right and axis not in (right, "?"):
+            yield Hit(op.node, dim=dim, axes=found, axis=axis, right_axis=right)

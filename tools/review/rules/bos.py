@@ -13,6 +13,7 @@ from gadfly.tools.review.code.nodes import (
     integer,
     is_attribute,
     is_binary,
+    is_open,
     truth,
 )
 from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side, within
@@ -25,12 +26,15 @@ _ANSWERS = listed(
 )
 
 
+_ONE_TOKEN = "tokenizer.encode(' Paris', add_special_tokens=False), and assert that it is one token"
+
+
 def _adds_no_bos(code: Code) -> bool:
     """Whether every model of the file is one whose tokenizer adds nothing."""
     names = {each.lower() for each in model_names(code)}
-    if not names and "gpt2" in code.text.lower():
-        return True
-    return bool(names) and all(any(part in each for part in _NO_BOS) for each in names)
+    if not names:
+        return "gpt2" in code.text.lower()
+    return all(map(_bosless, names))
 
 
 def _bosless(name: str) -> bool:
@@ -44,11 +48,9 @@ def _model_behind(code: Code, node: ast.AST | None) -> str:
         value = code.value(value.value)
     if not isinstance(value, ast.Call):
         return ""
-    given = [
-        *value.args[:1],
-        *(each.value for each in value.keywords if "name" in (each.arg or "")),
-    ]
-    text = constant(code.value(given[0])) if given else None
+    named = (each.value for each in value.keywords if "name" in (each.arg or ""))
+    given = next(iter([*value.args[:1], *named]), None)
+    text = constant(code.value(given))
     return text if isinstance(text, str) else ""
 
 
@@ -79,37 +81,26 @@ def first_is_bos(code: Code) -> Hits:
             if numbers == [0, 0] and truth(op.kw.get("prepend_bos")) is not False:
                 yield Hit(node, repair="model.to_single_token(' Paris')")
             continue
-        tokenizes = is_tokenizer(code, base.func) or (
-            op.name == "encode" and is_tokenizer(code, op.x)
-        )
-        if not tokenizes or truth(keyword(base, "add_special_tokens")) is False:
+        called = is_tokenizer(code, base.func)
+        if not called and not (op.name == "encode" and is_tokenizer(code, op.x)):
             continue
-        tensors = keyword(base, "return_tensors") is not None
-        first = numbers == [0, 0] if tensors else numbers == [0]
-        if not first:
+        if truth(keyword(base, "add_special_tokens")) is False:
             continue
-        if _bosless(_model_behind(code, base.func if is_tokenizer(code, base.func) else op.x)):
+        if numbers != ([0] if keyword(base, "return_tensors") is None else [0, 0]):
+            continue
+        if _bosless(_model_behind(code, base.func if called else op.x)):
             continue
         if isinstance(code.parents.get(node), ast.Compare):
             continue  # asks whether it is BOS
         text = base.args[0] if base.args else None
-        value = constant(code.value(text))
-        given = words(code.unparsed(text)) if text is not None else frozenset()
-        if given & {"prompt", "prompts", "text", "texts", "batch", "sentence", "sentences"}:
+        given = words(code.unparsed(text))
+        if given & listed("prompt prompts text texts batch sentence sentences"):
             continue
-        single = isinstance(value, str) or isinstance(
-            text, ast.JoinedStr | ast.BinOp | ast.Name | ast.Subscript
-        )
-        context = {
-            w for t in getattr(code.statement(node), "targets", []) for w in words(code.unparsed(t))
-        }
-        function = code.function(node)
-        context |= words(function.name) if function is not None else set()
-        if single and ((context | given) & _ANSWERS or isinstance(value, str)):
-            yield Hit(
-                node,
-                repair="tokenizer.encode(' Paris', add_special_tokens=False), and assert that it is one token",
-            )
+        literal = isinstance(constant(code.value(text)), str)
+        single = isinstance(text, ast.JoinedStr | ast.BinOp | ast.Name | ast.Subscript)
+        said = given | words(code.unparsed(code.target(node))) | code.function_words(node)
+        if literal or (single and said & _ANSWERS):
+            yield Hit(node, repair=_ONE_TOKEN)
 
 
 @rule("double-bos-from-template", "high")
@@ -119,19 +110,18 @@ def double_bos(code: Code) -> Hits:
         return
     for call in [*tokenizer_calls(code), *[op.node for op in code.ops("to_tokens", "trace")]]:
         stated = keyword(call, "prepend_bos")
-        if truth(keyword(call, "add_special_tokens")) is False or (
-            stated is not None and truth(stated) is not True
+        if stated is not None and truth(stated) is not True:
+            continue
+        if truth(keyword(call, "add_special_tokens")) is False or not call.args or is_open(call):
+            continue
+        if {"removeprefix", "replace", "lstrip", "bos_token"} & code.vocab(call.args[0]):
+            continue
+        inside = [code.op(each) for each in code.calls_in(call.args[0])]
+        if any(
+            op.name == "apply_chat_template" and truth(op.kw.get("tokenize")) is False
+            for op in inside
         ):
-            continue
-        if not call.args or any(each.arg is None for each in call.keywords):
-            continue
-        for each in code.calls_in(call.args[0]):
-            inside = code.op(each)
-            if inside.name == "apply_chat_template" and truth(inside.kw.get("tokenize")) is False:
-                if {"removeprefix", "replace", "lstrip", "bos_token"} & code.vocab(call.args[0]):
-                    continue
-                yield Hit(call)
-                break
+            yield Hit(call)
 
 
 @rule("position-without-bos", "high")
@@ -145,28 +135,12 @@ def position_without_bos(code: Code) -> Hits:
             continue
         bare = []
         for node in within(function, ast.Call):
-            op = code.op(node)
-            no_special = truth(keyword(node, "add_special_tokens")) is False and (
-                is_tokenizer(code, node.func) or is_tokenizer(code, op.x)
-            )
-            no_bos = (
-                op.name in ("to_tokens", "to_str_tokens")
-                and truth(keyword(node, "prepend_bos")) is False
-            )
-            tokenize = op.name == "tokenize" and is_tokenizer(code, op.x)
-            bosless = any(
-                each.lower().startswith(("gpt2", "pythia", "gpt-neo", "qwen"))
-                for each in model_names(code)
-            )
-            tokenize = tokenize or (bosless and op.name == "encode" and is_tokenizer(code, op.x))
-            if no_special or no_bos or tokenize:
-                text = words(code.unparsed(node.args[0])) if node.args else frozenset()
-                if op.name == "encode" and text & {"before", "prefix"}:
-                    bare.append(node)
-                if text & listed("prompt text sentence input string prompts") and not text & listed(
-                    "subject needle word target name answer"
-                ):
-                    bare.append(node)
+            text = words(code.unparsed(node.args[0])) if node.args else frozenset()
+            before = code.op(node).name == "encode" and text & {"before", "prefix"}
+            prompt = text & listed("prompt text sentence input string prompts")
+            part = text & listed("subject needle word target name answer")
+            if (before or (prompt and not part)) and _leaves_out_bos(code, node):
+                bare.append(node)
         if not bare:
             continue
         corrected = any(
@@ -178,16 +152,28 @@ def position_without_bos(code: Code) -> Hits:
             yield Hit(bare[0])
 
 
+def _leaves_out_bos(code: Code, call: ast.Call) -> bool:
+    """Whether a call turns a text into tokens without BOS."""
+    op = code.op(call)
+    if truth(keyword(call, "prepend_bos")) is False and op.name in ("to_tokens", "to_str_tokens"):
+        return True
+    if truth(keyword(call, "add_special_tokens")) is False and is_tokenizer(code, call.func):
+        return True
+    if not is_tokenizer(code, op.x):
+        return False
+    starts = ("gpt2", "pythia", "gpt-neo", "qwen")
+    bosless = any(each.lower().startswith(starts) for each in model_names(code))
+    bare = truth(keyword(call, "add_special_tokens")) is False or op.name == "tokenize"
+    return bare or (bosless and op.name == "encode")
+
+
 @kept
 def _sets_no_bos(code: Code) -> bool:
-    if any(
-        each.arg in ("prepend_bos", "default_prepend_bos")
-        and truth(each.value) is False
-        and isinstance(code.parents.get(each), ast.Call)
-        and code.op(code.parents[each]).name not in ("to_tokens", "to_str_tokens")  # type: ignore[arg-type]
-        for each in code.all(ast.keyword)
-    ):
-        return True
+    for each in code.all(ast.keyword):
+        if each.arg in ("prepend_bos", "default_prepend_bos") and truth(each.value) is False:
+            call = code.parents.get(each)
+            if isinstance(call, ast.Call) and not code.is_call(call, "to_tokens", "to_str_tokens"):
+                return True
     # The model is run on ids that were made without BOS as well: then both agree.
     return any(
         truth(keyword(call, "add_special_tokens")) is False
@@ -199,15 +185,13 @@ def _sets_no_bos(code: Code) -> bool:
 @rule("bos-on-one-side-only", "high")
 def one_sided_bos(code: Code) -> Hits:
     """Two prompts that are compared by position, one with BOS and one without."""
-    seen: dict[ast.AST, tuple[bool, str, ast.AST]] = {}
+    seen: dict[ast.AST, tuple[bool, str]] = {}
     for op in code.ops("to_tokens"):
         given = op.node.args[0] if op.node.args else None
         side = run_side(given)
         if side is None:
             continue
-        stated = truth(op.kw.get("prepend_bos"))
-        home = code.function(op.node) or code.module
-        with_bos = stated is not False
-        earlier = seen.setdefault(home, (with_bos, side, op.node))
+        with_bos = truth(op.kw.get("prepend_bos")) is not False
+        earlier = seen.setdefault(code.home(op.node), (with_bos, side))
         if earlier[1] != side and earlier[0] != with_bos:
             yield Hit(op.node)

@@ -11,9 +11,11 @@ from gadfly.tools.review.code.hooking import hooked_names, hooks, runs_in
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, listed, words
 from gadfly.tools.review.code.nodes import (
     Position,
+    both_ways,
     constant,
     integer,
     is_binary,
+    is_name,
     position,
     truth,
 )
@@ -75,12 +77,9 @@ def _moving(code: Code) -> frozenset[ast.AST]:
 
 
 def _names_a_layer(code: Code, pair: ast.Tuple) -> bool:
-    for loop in code.loops(pair):
-        if isinstance(loop, ast.For) and "layer" in word_set(loop.target):
-            names = names_in(loop.target)
-            if names & names_in(pair.elts[0]):
-                return True
-    return False
+    targets = [loop.target for loop in code.loops(pair) if isinstance(loop, ast.For)]
+    named = names_in(pair.elts[0])
+    return any("layer" in word_set(each) and names_in(each) & named for each in targets)
 
 
 def _names_one_layer(code: Code, node: ast.AST) -> bool:
@@ -107,13 +106,8 @@ def processed(code: Code) -> Hits:
             call = call.func.value  # .eval(), .to(…)
         name = code.dotted(call.func)
         if name.endswith("HookedTransformer.from_pretrained"):
-            off = [
-                k
-                for k in call.keywords
-                if k.arg in ("center_unembed", "fold_ln", "center_writing_weights")
-                and truth(k.value) is False
-            ]
-            if not off:
+            processing = ("center_unembed", "fold_ln", "center_writing_weights")
+            if not any(k.arg in processing and truth(k.value) is False for k in call.keywords):
                 lens.add(assign.targets[0].id)
         elif name.endswith("from_pretrained") and ("ForCausalLM" in name or "LMHeadModel" in name):
             raw.add(assign.targets[0].id)
@@ -122,17 +116,15 @@ def processed(code: Code) -> Hits:
     places: list[tuple[ast.AST, ast.AST | None, ast.AST | None]] = [
         (node, node.left, node.right) for node in code.binary(ast.Sub)
     ]
-    places += [
-        (op.node, op.x, op.arg(0)) for op in code.ops("allclose", "assert_close", "mse_loss")
-    ]
+    compared = code.ops("allclose", "assert_close", "mse_loss")
+    places += [(op.node, op.x, op.arg(0)) for op in compared]
     for place, left, right in places:
-        names = [_runs_of(code, each) for each in (left, right)]
-        if (names[0] & lens and names[1] & raw) or (names[0] & raw and names[1] & lens):
+        one, other = _runs_of(code, left), _runs_of(code, right)
+        if (one & lens and other & raw) or (one & raw and other & lens):
             kinds = code.vocab(left) | code.vocab(right)
-            if {"log_softmax", "softmax", "argmax", "log_probs"} & kinds:
-                continue
-            yield Hit(place)
-            return
+            if not {"log_softmax", "softmax", "argmax", "log_probs"} & kinds:
+                yield Hit(place)
+                return
 
 
 def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
@@ -147,12 +139,10 @@ def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
 def other_gradient(code: Code) -> Hits:
     """Attribution patching: (clean - corrupted) goes with the gradient of the corrupted run."""
     for node in code.binary(ast.Mult):
-        for difference, gradient in ((node.left, node.right), (node.right, node.left)):
-            seen = code.value(difference)
-            if not is_binary(seen, ast.Sub):
+        for factor, gradient in both_ways(node):
+            difference, said = code.value(factor), word_set(gradient)
+            if not is_binary(difference, ast.Sub):
                 continue
-            difference = seen
-            said = word_set(gradient)
             if not said & {"grad", "grads", "gradient", "gradients"}:
                 continue
             base, to = word_set(difference.right), word_set(difference.left)
@@ -165,22 +155,13 @@ def other_gradient(code: Code) -> Hits:
 def best_seed(code: Code) -> Hits:
     """max over seeds, with no mean or spread."""
     for op in code.ops("max"):
-        if (
-            not isinstance(op.node.func, ast.Name)
-            and op.name == "max"
-            and not isinstance(op.x, ast.Name)
-        ):
+        if not isinstance(op.node.func, ast.Name) and not isinstance(op.x, ast.Name):
             continue
-        given = op.x
-        seeded = False
-        if isinstance(given, ast.GeneratorExp | ast.ListComp):
-            seeded = "seed" in word_set(given.generators[0].target)
-        elif isinstance(given, ast.Name):
-            value = code.value(given)
-            if isinstance(value, ast.ListComp):
-                seeded = "seed" in word_set(value.generators[0].target)
-            seeded = seeded or given.id in _appended_by_seed(code)
-        scope = code.function(op.node) or code.module
+        made = code.value(op.x) if isinstance(op.x, ast.Name) else op.x
+        seeded = is_name(op.x, *_appended_by_seed(code))
+        if isinstance(made, ast.ListComp) or (made is op.x and isinstance(made, ast.GeneratorExp)):
+            seeded = seeded or "seed" in word_set(made.generators[0].target)
+        scope = code.home(op.node)
         spread = code.calls_any(scope, "mean", "std", "median", "stdev", "sem")
         validated = _has_validation(code, scope)
         if seeded and not spread and not validated and op.kw.get("key") is None:
@@ -219,22 +200,12 @@ def on_training_prompts(code: Code) -> Hits:
         name = words(code.dotted(call.func).rsplit(".", 1)[-1])
         if not name & listed("evaluate eval accuracy score rate success effect test auc"):
             continue
-        if "eval" in name and len(call.args) == 0:
-            continue
-        given = [
-            a
-            for a in call.args
-            if isinstance(a, ast.Name) and "train" in words(a.id) and not words(a.id) & _TESTS
-        ]
-        scope = code.function(call)
-        target = word_set(getattr(code.statement(call), "targets", [None])[0])
-        if (
-            given
-            and "train" not in target
-            and any(code.function(each) is scope for each in idle)
-            and "train" not in name
-        ):
-            yield Hit(call, held_out=idle[0].id, passed=given[0].id)
+        names = (each.id for each in call.args if isinstance(each, ast.Name))
+        given = [each for each in names if "train" in words(each) and not words(each) & _TESTS]
+        stated = "train" in name | word_set(code.target(call))
+        here = any(code.function(each) is code.function(call) for each in idle)
+        if given and here and not stated:
+            yield Hit(call, held_out=idle[0].id, passed=given[0])
             return
 
 
@@ -250,13 +221,9 @@ def shuffled_alias(code: Code) -> Hits:
         target = assign.targets[0]
         if not (isinstance(target, ast.Name) and isinstance(value, ast.Name)):
             continue
-        last = _last_shuffles(code).get((code.function(assign), target.id))
-        if (
-            last is not None
-            and last > position(assign)
-            and words(target.id)
-            & {"shuffled", "shuf", "permuted", "perm", "control", "random", "null"}
-        ):
+        last = _last_shuffles(code).get((code.function(assign), target.id), (0, 0))
+        control = words(target.id) & listed("shuffled shuf permuted perm control random null")
+        if control and last > position(assign):
             yield Hit(assign, name=target.id, original=value.id)
 
 

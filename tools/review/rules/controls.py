@@ -6,7 +6,7 @@ import ast
 from collections import Counter, defaultdict
 
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed, words
-from gadfly.tools.review.code.nodes import is_binary, parameters
+from gadfly.tools.review.code.nodes import Function, is_binary, parameters
 from gadfly.tools.review.code.walk import identifiers, inner, place, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -17,14 +17,12 @@ def random_control(code: Code) -> Hits:
     yield from _random_in_place(code)
     yield from _random_beside(code)
     for assign in code.all(ast.Assign):
-        target = assign.targets[0]
-        if not isinstance(target, ast.Name) or not words(target.id) & listed(
-            "random rand control rnd"
-        ):
+        name, value = code.target_name(assign), assign.value
+        said = words(name)
+        if not said & listed("random rand control rnd"):
             continue
-        if words(target.id) & {"state", "seed", "generator", "idx", "indices", "baseline_acc"}:
+        if said & {"state", "seed", "generator", "idx", "indices"}:
             continue
-        value = assign.value
         while code.is_call(value, "to", "float", "cuda"):
             inside = code.op(value).x
             if not isinstance(inside, ast.expr) or inside is value:
@@ -33,25 +31,17 @@ def random_control(code: Code) -> Hits:
         if not isinstance(value, ast.Call):
             continue
         op = code.op(value)
-        if op.name in ("rand", "rand_like") and words(target.id) & listed(
-            "direction vector vec dir"
-        ):
+        if op.name in ("rand", "rand_like") and said & listed("direction vector vec dir"):
             yield Hit(assign, "positive")
             continue
         if op.name not in ("randn_like", "randn", "standard_normal"):
             continue
-        if not words(target.id) & {"direction", "vector", "vec", "dir", "control"} and not (
-            op.x is not None and word_set(op.x) & VECTOR_WORDS
-        ):
+        if not (said & listed("direction vector vec dir control") or word_set(op.x) & VECTOR_WORDS):
             continue
-        scope = code.function(assign) or code.module
-        rescaled = target.id in _normed(code, scope)
-        if rescaled or {"normalize", "unit"} & {
-            w for n in _called_with(code, target.id) for w in words(n)
-        }:
+        used_by = {w for each in _calls_by_argument(code).get(name, ()) for w in words(each)}
+        if name in _normed(code, code.home(assign)) or {"normalize", "unit"} & used_by:
             continue
-        normed = any(target.id not in names for names in _normed_vectors(code))
-        if normed:
+        if any(name not in names for names in _normed_vectors(code)):
             yield Hit(assign)
 
 
@@ -62,19 +52,16 @@ def _random_in_place(code: Code) -> Hits:
         if function is None or code.loops(op.node) == []:
             continue
         said = word_set(op.x) | frozenset(word for each in op.args for word in word_set(each))
-        vectors = {each for each in parameters(function) if words(each) & VECTOR_WORDS}
-        if not vectors & set(identifiers(op.node)) or not said & VECTOR_WORDS:
+        vectors = _vectors(function)
+        if not vectors & identifiers(op.node) or not said & VECTOR_WORDS:
             continue
         if {"norm", "normalize", "normalise", "vector_norm", "unit"} & identifiers(function):
             continue
-        statement = code.statement(op.node)
-        target = getattr(statement, "targets", [None])[0]
-        name = target.id if isinstance(target, ast.Name) else ""
+        name, above = code.target_name(op.node), code.parents.get(op.node)
         scales = _scales(code, function)
-        above = code.parents.get(op.node)
         scaled = set(scales.get(name, ()))
-        if is_binary(above, ast.Mult):
-            scaled |= {code.unparsed(above.left)} if above.right is op.node else set()
+        if is_binary(above, ast.Mult) and above.right is op.node:
+            scaled.add(code.unparsed(above.left))
         if any(scaled & scales.get(each, set()) for each in vectors):
             yield Hit(_last_use(code, name, function) or op.node, "same")
 
@@ -98,17 +85,16 @@ def _random_beside(code: Code) -> Hits:
                 value = code.value(given)
                 if not code.is_call(value, "randn_like", "randn"):
                     continue
-                like = identifiers(value) & {
-                    each for each in parameters(function) if words(each) & VECTOR_WORDS
-                }
+                like = identifiers(value) & _vectors(function)
                 text = code.unparsed(call.func)
                 own = given.id if isinstance(given, ast.Name) else ""
                 if any(named[text, number, name] > (name == own) for name in like):
                     yield Hit(value, "measured")
 
 
-def _called_with(code: Code, name: str) -> set[str]:
-    return _calls_by_argument(code).get(name, set())
+def _vectors(function: Function) -> set[str]:
+    """The parameters of a function that are called like vectors."""
+    return {each for each in parameters(function) if words(each) & VECTOR_WORDS}
 
 
 @kept

@@ -6,8 +6,8 @@ import ast
 import re
 
 from gadfly.tools.review.code.concepts import value_kind
-from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.nodes import constant, is_binary, truth
+from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.nodes import both_ways, constant, is_binary, is_open, truth
 from gadfly.tools.review.code.walk import word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
@@ -43,9 +43,7 @@ def kl_reduction(code: Code) -> Hits:
         said = constant(code.value(reduction)) if reduction is not None else "mean"
         if op.kw.get("size_average") is not None or (op.name == "kl_div" and len(op.args) > 1):
             continue
-        if any(each.arg is None for each in op.node.keywords):
-            continue
-        if said == "mean":
+        if said == "mean" and not is_open(op.node):
             yield Hit(op.node)
 
 
@@ -53,48 +51,35 @@ def kl_reduction(code: Code) -> Hits:
 def kl_direction(code: Code) -> Hits:
     """The docstring says KL(p || q), the call computes KL(q || p)."""
     for op in code.ops("kl_div"):
-        if op.args:
-            yield from _against_doc(
-                code, op.node, code.value(op.args[0]), code.value(op.x), op.args[0], op.x
-            )
+        if op.args and op.x is not None:
+            yield from _against_doc(code, op.node, op.args[0], op.x)
     for node in code.binary(ast.Mult):
-        for weight, difference in ((node.left, node.right), (node.right, node.left)):
-            if is_binary(difference, ast.Sub):
-                names = [_log_name(code, each) for each in (difference.left, difference.right)]
-                mine = _log_name(code, weight)
-                if mine is None or None in names:
-                    continue
-                if not all(
-                    value_kind(code, each) == "log"
-                    or {"log", "logp", "logprobs", "logprob"} & word_set(each)
-                    for each in (difference.left, difference.right)
-                ):
-                    continue
-                if names[0] == names[1]:
-                    continue
-                if mine == names[0]:
-                    yield from _against_doc(
-                        code,
-                        node,
-                        difference.left,
-                        difference.right,
-                        difference.left,
-                        difference.right,
-                    )
-                elif mine == names[1]:
-                    yield Hit(node)
+        for weight, difference in both_ways(node):
+            if not is_binary(difference, ast.Sub):
+                continue
+            p, q = difference.left, difference.right
+            mine, first, second = (_log_name(code, each) for each in (weight, p, q))
+            if None in (mine, first, second) or first == second:
+                continue
+            if not (_is_log(code, p) and _is_log(code, q)):
+                continue
+            if mine == first:
+                yield from _against_doc(code, node, p, q)
+            elif mine == second:
+                yield Hit(node)
+
+
+def _is_log(code: Code, node: ast.AST) -> bool:
+    said = {"log", "logp", "logprobs", "logprob"} & word_set(node)
+    return bool(said) or value_kind(code, node) == "log"
 
 
 def _log_name(code: Code, node: ast.AST) -> str | None:
     """The distribution that p, p.log(), p.exp() or log_p is about."""
     if isinstance(node, ast.Call):
         op = code.op(node)
-        if (
-            op.name in ("log", "exp", "clamp", "clamp_min", "float", "log_softmax", "softmax")
-            and op.x is not None
-        ):
-            return _log_name(code, op.x)
-        return None
+        kept = listed("log exp clamp clamp_min float log_softmax softmax")
+        return _log_name(code, op.x) if op.name in kept and op.x is not None else None
     if isinstance(node, ast.Subscript):
         return _log_name(code, node.value)
     if isinstance(node, ast.Name):
@@ -107,25 +92,14 @@ def _log_name(code: Code, node: ast.AST) -> str | None:
     return None
 
 
-def _against_doc(
-    code: Code,
-    place: ast.AST,
-    p: ast.AST | None,
-    q: ast.AST | None,
-    p_name: ast.AST | None,
-    q_name: ast.AST | None,
-) -> Hits:
-    function = code.function(place)
-    if function is None:
+def _against_doc(code: Code, place: ast.AST, p: ast.expr, q: ast.expr) -> Hits:
+    """Whether the docstring states the divergence of ``p`` from ``q`` the other way round."""
+    stated = _KL_DOC.search(code.docstring(code.function(place)))
+    if stated is None:
         return
-    said = _KL_DOC.search(ast.get_docstring(function) or "")
-    if said is None:
-        return
-    one, other = words(said[1]), words(said[2])
-    if one == other:
-        return
-    mine = word_set(p_name) | word_set(code.value(p))
-    theirs = word_set(q_name) | word_set(code.value(q))
-    one, other = one - other, other - one
-    if mine & other and theirs & one and not mine & one and not theirs & other:
-        yield Hit(place, "stated", p=said[1], q=said[2])
+    first, second = words(stated[1]), words(stated[2])
+    first, second = first - second, second - first
+    mine = word_set(p) | word_set(code.value(p))
+    theirs = word_set(q) | word_set(code.value(q))
+    if mine & second and theirs & first and not mine & first and not theirs & second:
+        yield Hit(place, "stated", p=stated[1], q=stated[2])

@@ -30,36 +30,28 @@ def scored_on_train(code: Code) -> Hits:
                 data, model = inside.arg(0), inside.x
         if data is None or model is None:
             continue
-        function_ = code.function(call)
-        if function_ is not None and function_.name.startswith("test_"):
+        function = code.function(call)
+        if function is not None and function.name.startswith("test_"):
             continue  # a unit test
-        fits = _fits_of(code, model, call)
-        if len(fits) != 1:
+        fit = _fit_of(code, model, call)
+        if fit is None or not fit.args:
             continue
-        fitted = fits[0].args[0] if fits[0].args else None
-        if fitted is None:
-            continue
-        context = _context_words(code, call)
-        same = code.same(fitted, data) and _same_binding(code, fitted, data)
-        subset = isinstance(data, ast.Subscript) and code.same(fitted, data.value)
-        claims_test = bool(context & (TEST | {"heldout", "val", "held", "generalization"}))
-        honest = bool(context & {"train", "training", "fit", "in", "sample", "insample", "resub"})
-        if same and not honest:
-            function = code.function(call)
-            others = _names_of_tests(code)
-            knows_test = function is not None and _speaks_of_tests(code, function)
-            if word_set(data) & TRAIN and _scores_test_too(code, function or code.module):
+        fitted, context = fit.args[0], _context_words(code, call)
+        if context & listed("train training fit in sample insample resub"):
+            continue  # says that it is the training score
+        if code.same(fitted, data) and _same_binding(code, fitted, data):
+            if word_set(data) & TRAIN and _scores_test_too(code, code.home(call)):
                 continue  # the training score beside the test score
+            claims_test = context & (TEST | {"heldout", "val", "held", "generalization"})
+            knows_test = function is not None and _speaks_of_tests(code, function)
             folds = code.mentions("KFold", "StratifiedKFold", "cross_val_score")
             shown_only = isinstance(code.statement(call), ast.Expr | ast.Assert)
-            if claims_test or knows_test or not (others or folds or shown_only):
+            if claims_test or knows_test or not (_names_of_tests(code) or folds or shown_only):
                 yield Hit(call)
-        elif (
-            subset
-            and not honest
-            and word_set(data.slice if isinstance(data, ast.Subscript) else None) & TEST
+        elif (isinstance(data, ast.Subscript) and code.same(fitted, data.value)) and (
+            word_set(data.slice) & TEST
         ):
-            yield Hit(fits[0], "overlap")
+            yield Hit(fit, "overlap")
 
 
 @kept
@@ -74,13 +66,14 @@ def _speaks_of_tests(code: Code, function: ast.AST) -> bool:
     return any("test" in words(each) for each in identifiers(function))
 
 
-def _fits_of(code: Code, model: ast.AST, before: ast.AST) -> list[ast.Call]:
+def _fit_of(code: Code, model: ast.AST, before: ast.AST) -> ast.Call | None:
+    """The last call of ``fit`` on a model before a place."""
     value = code.value(model)
     if code.is_call(value, "fit"):
-        return [value]
+        return value
     found = _fits(code).get((code.function(before), code.unparsed(model)), [])
     upto = bisect_left(found, position(before), key=position)
-    return found[upto - 1 : upto] if upto else []
+    return found[upto - 1] if upto else None
 
 
 @kept
@@ -101,10 +94,7 @@ def _same_binding(code: Code, one: ast.AST, other: ast.AST) -> bool:
 
 def _context_words(code: Code, node: ast.AST) -> frozenset[str]:
     """Words of the names, keys and text around an expression that say what it is."""
-    statement = code.statement(node)
-    found: set[str] = set()
-    for target in getattr(statement, "targets", []):
-        found |= word_set(target)
+    found = set(word_set(code.target(node)) | code.function_words(node))
     for above in code.up(node):
         if isinstance(above, ast.keyword) and above.arg:
             found |= words(above.arg)
@@ -112,16 +102,11 @@ def _context_words(code: Code, node: ast.AST) -> frozenset[str]:
             for key, value in zip(above.keys, above.values, strict=True):
                 if any(each is node for each in inner(value)):
                     found |= words(str(constant(key)))
-        if isinstance(above, ast.JoinedStr | ast.Call) and not isinstance(above, ast.stmt):
-            for each in inner(above):
-                text = constant(each)
-                if isinstance(text, str):
-                    found |= words(text)
+        if isinstance(above, ast.JoinedStr | ast.Call):
+            texts = map(constant, inner(above))
+            found |= {word for text in texts if isinstance(text, str) for word in words(text)}
         if isinstance(above, ast.stmt):
             break
-    function = code.function(node)
-    if function is not None:
-        found |= words(function.name)
     return frozenset(found)
 
 
@@ -132,9 +117,9 @@ def chosen_on_test(code: Code) -> Hits:
     if code.mentions("cv_results_", "cv_results", "mean_test_score"):
         return
     for assign in code.all(ast.Assign):
-        value: ast.AST = assign.value
+        value: ast.AST | None = assign.value
         while code.is_call(value, "int", "item"):
-            value = code.op(value).x or ast.Pass()
+            value = code.op(value).x
         if isinstance(value, ast.Subscript):
             value = value.value
         if not isinstance(value, ast.Call):
@@ -147,25 +132,19 @@ def chosen_on_test(code: Code) -> Hits:
         target_words = word_set(assign.targets[0])
         if not target_words & listed("best chosen selected top optimal star layer head"):
             continue
-        key = op.kw.get("key")
-        parts = [each for each in (op.x, key) if each is not None]
-        direct = frozenset().union(*(word_set(each) for each in parts))
-        fed = frozenset().union(*(_scored_on(code, each) for each in parts))
-        if (direct | fed) & {"val", "dev", "validation", "valid", "tune"}:
-            continue
-        if not ((direct | fed) & {"test"}):
-            continue
-        yield Hit(assign)
+        parts = [each for each in (op.x, op.kw.get("key")) if each is not None]
+        said = {w for each in parts for w in word_set(each) | _scored_on(code, each)}
+        if "test" in said and not said & (_SPLIT_WORDS - {"test", "train"}):
+            yield Hit(assign)
 
 
 def _best_so_far(code: Code) -> Hits:
     """``if score > best: best, best_layer = score, layer`` where the score is of the test rows."""
     for test in code.all(ast.If):
         compare = test.test
-        if not (
-            isinstance(compare, ast.Compare)
-            and isinstance(compare.ops[0], ast.Gt | ast.Lt | ast.GtE | ast.LtE)
-        ):
+        if not isinstance(compare, ast.Compare):
+            continue
+        if not isinstance(compare.ops[0], ast.Gt | ast.Lt | ast.GtE | ast.LtE):
             continue
         stored = {
             each.id
@@ -178,31 +157,23 @@ def _best_so_far(code: Code) -> Hits:
         score = [each for each in sides if each not in kept]
         if len(kept) != 1 or not code.loops(test) or len(stored) < 2:
             continue
-        fed = _scored_on(code, score[0]) | (_SPLIT_WORDS & word_set(code.value(score[0])))
-        if "test" in fed | word_set(score[0]) and not fed & listed(
-            "val dev validation valid train tune"
-        ):
-            yield Hit(_score_call(code, score[0]), "best-so-far")
+        value = code.value(score[0])
+        fed = _scored_on(code, score[0]) | (_SPLIT_WORDS & word_set(value))
+        if "test" in fed | word_set(score[0]) and not fed & (_SPLIT_WORDS - {"test"}):
+            yield Hit(value if isinstance(value, ast.Call) else score[0], "best-so-far")
 
 
-_SPLIT_WORDS = frozenset({"test", "val", "dev", "validation", "valid", "train", "tune"})
-
-
-def _score_call(code: Code, node: ast.AST) -> ast.AST:
-    value = code.value(node)
-    return value if isinstance(value, ast.Call) else node
+_SPLIT_WORDS = listed("test val dev validation valid train tune")
 
 
 def _scored_on(code: Code, node: ast.AST) -> frozenset[str]:
     """Words of the data that scores in a container were computed on."""
     found: set[str] = set()
     for each in code.flow(node):
-        if isinstance(each, ast.Call) and (
-            code.op(each).name in METRICS or code.op(each).name in ("score", "evaluate", "accuracy")
-        ):
+        if code.is_call(each, *METRICS, "score", "evaluate", "accuracy"):
             for argument in each.args:
                 found |= word_set(argument)
-    return frozenset(found & (TEST | {"val", "dev", "validation", "valid", "train", "tune"}))
+    return frozenset(found & (TEST | _SPLIT_WORDS))
 
 
 @rule("fitted-on-another-layer", "high")
@@ -210,9 +181,8 @@ def another_layer(code: Code) -> Hits:
     """``fit(train[-1])`` and ``score(test[layer])`` in a loop over layers."""
     for op in code.ops("fit"):
         given = op.arg(0, "X")
-        if not (isinstance(given, ast.Subscript) and constant(given.slice) is not None):
-            continue
-        if isinstance(constant(given.slice), str):
+        fixed = constant(given.slice) if isinstance(given, ast.Subscript) else None
+        if fixed is None or isinstance(fixed, str):
             continue
         for loop in code.loops(op.node):
             scored = _scored_items(code, loop)
@@ -220,12 +190,8 @@ def another_layer(code: Code) -> Hits:
             found = [scored[each] for each in wanted if each in scored]
             if found:
                 _, data = min(found, key=lambda each: each[0])
-                yield Hit(
-                    op.node,
-                    fitted=code.unparsed(given),
-                    scored=code.unparsed(data),
-                    layer=code.unparsed(data.slice),
-                )
+                texts = [code.unparsed(each) for each in (given, data, data.slice)]
+                yield Hit(op.node, fitted=texts[0], scored=texts[1], layer=texts[2])
                 return
 
 

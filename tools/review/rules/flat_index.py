@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from gadfly.tools.review.code.nodes import integer, is_attribute, is_binary
+from gadfly.tools.review.code.nodes import assigned, integer, is_attribute, is_binary
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.walk import within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
@@ -31,12 +31,9 @@ def _flat_source(code: Code, node: ast.AST) -> ast.AST | None:
 
 def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
     """How the first and the last size of a two-dimensional tensor are written, and their axes."""
-    texts = {code.unparsed(tensor)}
     value = code.value(tensor)
-    texts.add(code.unparsed(value))
-    for each in code.flow(tensor)[:120]:
-        if isinstance(each, ast.Name):
-            texts.add(each.id)
+    texts = {code.unparsed(tensor), code.unparsed(value)}
+    texts |= {each.id for each in code.flow(tensor)[:120] if isinstance(each, ast.Name)}
     first: set[str] = set()
     last: set[str] = set()
     for text in texts:
@@ -47,18 +44,14 @@ def _sizes(code: Code, tensor: ast.AST) -> tuple[set[str], set[str], str, str]:
         first.add(one)
         last.add(other)
     if code.is_call(value, "zeros", "empty", "ones", "full"):
-        op = code.op(value)
-        sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
-        sizes = [each for each in sizes if each is not None]
+        sizes = code.op(value).sizes()
         if len(sizes) == 2:
             first.add(code.unparsed(sizes[0]))
             last.add(code.unparsed(sizes[1]))
     axes = shape(code, tensor)
-    if axes is not None and len(axes) == 2:
-        return first - last, last - first, axes[0], axes[1]
-    if axes is not None:
+    if axes is not None and len(axes) != 2:
         return set(), set(), "?", "?"
-    return first - last, last - first, "?", "?"
+    return first - last, last - first, *(axes or ("?", "?"))
 
 
 @kept
@@ -120,21 +113,20 @@ def halves_swapped(code: Code) -> Hits:
     """``layer = i % n_heads; head = i // n_heads``."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value
-        pairs: list[tuple[ast.expr, ast.expr, type[ast.operator]]] = []
+        parts: list[tuple[ast.expr, ast.expr | None, type[ast.operator]]] = [
+            (name, part.right, type(part.op))
+            for name, part in assigned(assign)
+            if isinstance(part, ast.BinOp)
+        ]
         if isinstance(target, ast.Tuple) and len(target.elts) == 2:
-            if isinstance(value, ast.Tuple) and len(value.elts) == 2:
-                for name, part in zip(target.elts, value.elts, strict=True):
-                    if isinstance(part, ast.BinOp):
-                        pairs.append((name, part.right, type(part.op)))
-            elif code.is_call(value, "divmod"):
+            if code.is_call(value, "divmod"):
                 size = code.op(value).arg(0)
-                if size is not None:
-                    pairs = [(target.elts[0], size, ast.FloorDiv), (target.elts[1], size, ast.Mod)]
-        elif isinstance(target, ast.Name) and isinstance(value, ast.BinOp):
-            pairs = [(target, value.right, type(value.op))]
-        for name, size, operator in pairs:
+                parts = [(target.elts[0], size, ast.FloorDiv), (target.elts[1], size, ast.Mod)]
+        elif not isinstance(target, ast.Name):
+            continue
+        for name, size, operator in parts:
             mine, its = axis(code.unparsed(name)), axis(code.unparsed(size))
-            if mine not in ("layer", "head", "pos") or its not in ("layer", "head", "pos"):
+            if not {mine, its} <= {"layer", "head", "pos"}:
                 continue
             quotient_of_itself = operator is ast.FloorDiv and mine == its
             remainder_of_other = operator is ast.Mod and mine != its
@@ -147,16 +139,12 @@ def _counts_the_rows(code: Code, place: ast.AST, divisor: ast.AST) -> bool:
     """``row = i // len(texts)`` and then ``texts[row]``: the divisor is the size of the first axis."""
     if not (code.is_call(divisor, "len") and divisor.args):
         return False
-    statement = code.statement(place)
-    if not isinstance(statement, ast.Assign):
-        return False
-    target = statement.targets[0]
-    first = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
     if not isinstance(place, ast.Call) and not is_binary(place, ast.FloorDiv):
         return False
-    scope = code.function(place) or code.module
+    target = code.target(place)
+    first = target.elts[0] if isinstance(target, ast.Tuple) and len(target.elts) == 2 else target
     text = code.unparsed(divisor.args[0])
-    return isinstance(first, ast.Name) and (text, first.id) in _indexed(code, scope)
+    return isinstance(first, ast.Name) and (text, first.id) in _indexed(code, code.home(place))
 
 
 @kept

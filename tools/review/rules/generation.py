@@ -10,7 +10,7 @@ from gadfly.tools.review.code.batches import is_tokenizer, keyword, tokenizer_ca
 from gadfly.tools.review.code.concepts import is_forward, model_names
 from gadfly.tools.review.code.flow import Binding
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import constant, integer, is_attribute, truth
+from gadfly.tools.review.code.nodes import arguments, constant, integer, is_attribute, truth
 from gadfly.tools.review.code.walk import inner
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
@@ -28,17 +28,13 @@ def no_template(code: Code) -> Hits:
         return
     if not any(_CHAT.search(each) for each in names):
         return
-    if code.uses_text("chat_template", "template", "render", "format_prompt") or any(
-        t in code.text for t in _TEMPLATES
-    ):
+    if code.uses_text("chat_template", "template", "render", "format_prompt"):
+        return
+    if any(each in code.text for each in _TEMPLATES):
         return
     generates = [op for op in code.ops("generate") if isinstance(op.node.func, ast.Attribute)]
     for call in tokenizer_calls(code) if generates else ():
-        if any(
-            call in code.flow(a)
-            for op in generates
-            for a in [*op.node.args, *(k.value for k in op.node.keywords)]
-        ):
+        if any(call in code.flow(each) for op in generates for each in arguments(op.node)):
             yield Hit(call)
             return
 
@@ -51,22 +47,18 @@ def values_decoded(code: Code) -> Hits:
     ):
         if not op.node.args or not (is_tokenizer(code, op.x) or op.name.startswith("to_")):
             continue
-        given = code.value(op.node.args[0])
         item = op.node.args[0]
-        if isinstance(item, ast.Name):
-            walked = code.binding(item)
-            if walked is not None and walked.kind == "for" and walked.value is not None:
-                given = code.value(code.walked(walked))
-        values = is_attribute(given, "values")
-        base = given.value if isinstance(given, ast.Attribute | ast.Subscript) else None
-        if isinstance(given, ast.Subscript) and integer(given.slice) == 0:
-            values = True
-        if isinstance(op.node.args[0], ast.Name):
-            found = code.binding(op.node.args[0])
-            if found is not None and found.kind == "unpack" and found.part == 0:
-                values, base = True, found.value if isinstance(found.value, ast.expr) else None
-        source = code.value(base)
-        if values and code.is_call(source, "topk", "sort", "max"):
+        found = code.binding(item) if isinstance(item, ast.Name) else None
+        given = code.value(item)
+        if found is not None and found.kind == "for":
+            given = code.value(code.walked(found))
+        base: ast.AST | None = None
+        if found is not None and found.kind == "unpack" and found.part == 0:
+            base = found.value
+        elif isinstance(given, ast.Attribute | ast.Subscript):
+            first = isinstance(given, ast.Subscript) and integer(given.slice) == 0
+            base = given.value if first or is_attribute(given, "values") else None
+        if code.is_call(code.value(base), "topk", "sort", "max"):
             yield Hit(op.node)
 
 
@@ -84,31 +76,31 @@ def softmax_then_temperature(code: Code) -> Hits:
 @rule("prompt-in-scored-text", "high")
 def prompt_scored(code: Code) -> Hits:
     """The decoded sequence still holds the prompt when it is searched or scored."""
-    for node in code.all(ast.Compare, ast.Call):
-        subject: ast.AST | None = None
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-            subject = node.comparators[0]
-        elif isinstance(node, ast.Call):
-            op = code.op(node)
-            if op.name in ("count", "startswith", "find", "findall", "search") and isinstance(
-                node.func, ast.Attribute
-            ):
-                subject = (
-                    node.args[1]
-                    if op.name in ("findall", "search") and len(node.args) > 1
-                    else node.func.value
-                )
-            elif isinstance(node.func, ast.Name) and words(node.func.id) & listed(
-                "score judge classify sentiment refusal toxicity refused is"
-            ):
-                subject = node.args[0] if node.args else None
+    nodes: list[ast.Compare | ast.Call] = code.all(ast.Compare, ast.Call)
+    for node in nodes:
+        subject = _searched(code, node)
         if subject is None or isinstance(subject, ast.Constant):
             continue
         decode = _decoded_generation(code, subject)
-        if decode is None:
-            continue
-        yield Hit(decode)
-        return
+        if decode is not None:
+            yield Hit(decode)
+            return
+
+
+def _searched(code: Code, node: ast.Compare | ast.Call) -> ast.AST | None:
+    """The text that something is looked for in, or that is scored."""
+    if isinstance(node, ast.Compare):
+        return node.comparators[0] if isinstance(node.ops[0], ast.In | ast.NotIn) else None
+    judges = listed("score judge classify sentiment refusal toxicity refused is")
+    if isinstance(node.func, ast.Name) and words(node.func.id) & judges:
+        return node.args[0] if node.args else None
+    if isinstance(node.func, ast.Attribute):
+        name = code.op(node).name
+        if name in ("findall", "search") and len(node.args) > 1:
+            return node.args[1]
+        if name in ("count", "startswith", "find", "findall", "search"):
+            return node.func.value
+    return None
 
 
 def _decoded_generation(code: Code, node: ast.AST) -> ast.Call | None:
@@ -129,11 +121,7 @@ def _decoded_generation(code: Code, node: ast.AST) -> ast.Call | None:
             return None
         if isinstance(each, ast.Constant) and each.value in ("assistant", "inputs_embeds"):
             return None
-    if found is None or not generates:
-        return None
-    if code.uses_text("encoder", "t5", "seq2seq"):
-        return None
-    return found
+    return found if generates and not code.uses_text("encoder", "t5", "seq2seq") else None
 
 
 @rule("generations-not-comparable", "medium")
@@ -145,7 +133,7 @@ def not_comparable(code: Code) -> Hits:
             for each in inner(scope, nested=False)
             if isinstance(each, ast.Call)
             and is_attribute(each.func, "generate")
-            and (code.function(each) or code.module) is scope
+            and code.home(each) is scope
             and not isinstance(code.parents.get(each), ast.withitem)
             and not any(k.arg is None and not _is_batch(code, k.value) for k in each.keywords)
         ]
@@ -187,11 +175,11 @@ def _difference(one: _Settings, other: _Settings) -> tuple[str, object, object] 
 
 
 def _setting(call: ast.Call, name: str) -> object:
-    for each in call.keywords:
-        if each.arg == name:
-            value = constant(each.value)
-            return value if value is not None else "varies"
-    return {"do_sample": False}.get(name)
+    given = keyword(call, name)
+    if given is None:
+        return False if name == "do_sample" else None
+    value = constant(given)
+    return value if value is not None else "varies"
 
 
 def _is_batch(code: Code, node: ast.AST) -> bool:
@@ -211,33 +199,30 @@ def temperature_ignored(code: Code) -> Hits:
         sampled = op.kw.get("do_sample")
         hot = [name for name in ("temperature", "top_p", "top_k") if name in op.kw]
         lens = code.mentions("HookedTransformer", "vllm", "SamplingParams")
-        if hot and not lens and sampled is not None and truth(sampled) is False:
-            if constant(op.kw[hot[0]]) in (0, 0.0, 1, 1.0, None):
-                continue
+        if not hot or lens or truth(sampled) is not False:
+            continue
+        if constant(op.kw[hot[0]]) not in (0, 0.0, 1, 1.0, None):
             yield Hit(op.node, setting=hot[0])
 
 
 @rule("prefix-cache-reused", "high")
 def cache_reused(code: Code) -> Hits:
     """One past_key_values handed to several runs."""
-    if code.mentions(
-        "deepcopy", "crop", "batch_select_indices", "from_legacy_cache", "StaticCache"
-    ):
+    if code.mentions(*listed("deepcopy crop batch_select_indices from_legacy_cache StaticCache")):
         return
     seen: dict[Binding, ast.Call] = {}
     for call in code.all(ast.Call):
         given = keyword(call, "past_key_values")
-        if not isinstance(given, ast.Name) or not (
-            is_forward(code, call) or code.op(call).name == "generate"
-        ):
+        if not isinstance(given, ast.Name):
+            continue
+        if not (is_forward(code, call) or code.op(call).name == "generate"):
             continue
         found = code.binding(given)
         if found is None or found.kind not in ("assign", "unpack"):
             continue
-        rebinds = len(code.bindings[code.scope(found.node)].get(given.id, ())) > 1
+        if len(code.bindings[code.scope(found.node)].get(given.id, ())) > 1:
+            continue  # made anew
         loops = [each for each in code.loops(call) if each not in code.up(found.node)]
-        if rebinds:
-            continue
         if loops or found in seen:
             yield Hit(call)
         seen[found] = call

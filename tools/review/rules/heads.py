@@ -5,69 +5,45 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.concepts import uses_lens
-from gadfly.tools.review.code.hooking import hooked_names, hooks
+from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import constant, indices, is_attribute, is_binary, is_name
 from gadfly.tools.review.code.shapes import axis, shape
 from gadfly.tools.review.code.tree import Op
-from gadfly.tools.review.code.walk import identifiers, inner
+from gadfly.tools.review.code.walk import identifiers, inner, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
 @rule("head-index-on-wrong-axis", "high")
 def head_axis(code: Code) -> Hits:
     """``z[:, head]`` is a position; ``pattern[:, :, head]`` a query."""
-    by_name = {
-        "z": 2,
-        "q": 2,
-        "k": 2,
-        "v": 2,
-        "result": 2,
-        "pattern": 1,
-        "patterns": 1,
-        "attn_scores": 1,
-    }
     for hook in hooks(code):
-        if hook.kind != "lens" or not uses_lens(code):
+        right = _head_axis(code, hook) if hook.kind == "lens" and uses_lens(code) else None
+        if right is None:
             continue
-        names = hooked_names(code, hook.function)
-        want: int | None = None
-        for text in sorted(names):
-            for short, place in (
-                ("hook_z", 2),
-                ("hook_v", 2),
-                ("hook_q", 2),
-                ("hook_k", 2),
-                ("hook_result", 2),
-                ("hook_pattern", 1),
-                ("attn_scores", 1),
-            ):
-                if short in text:
-                    want = place
-        if want is None:
-            want = by_name.get(hook.value)
-        if want is None:
-            continue
-        for node in inner(hook.function):
-            if not (isinstance(node, ast.Subscript) and is_name(node.value, hook.value)):
+        layout = "[batch, pos, head, d_head]" if right == 2 else "[batch, head, query, key]"
+        repair = f"{hook.value}[:, :, head]" if right == 2 else f"{hook.value}[:, head]"
+        for node in within(hook.function, ast.Subscript):
+            parts = indices(node)
+            if not is_name(node.value, hook.value) or any(constant(e) is Ellipsis for e in parts):
                 continue
-            for place, part in enumerate(indices(node)):
-                if not isinstance(part, ast.Name) or axis(part.id) != "head" or part.id == "h":
-                    continue
-                if any(constant(each) is Ellipsis for each in indices(node)):
-                    continue
-                if place != want:
-                    layout = (
-                        "[batch, pos, head, d_head]" if want == 2 else "[batch, head, query, key]"
-                    )
-                    yield Hit(
-                        node,
-                        layout=layout,
-                        number=place,
-                        repair=f"{hook.value}[:, :, head]"
-                        if want == 2
-                        else f"{hook.value}[:, head]",
-                    )
+            for number, part in enumerate(parts):
+                named = isinstance(part, ast.Name) and axis(part.id) == "head" and part.id != "h"
+                if named and number != right:
+                    yield Hit(node, layout=layout, number=number, repair=repair)
+
+
+def _head_axis(code: Code, hook: Hook) -> int | None:
+    """The axis of the heads in an activation, by the name of its hook point or of the parameter."""
+    by_point = dict.fromkeys(("hook_z", "hook_v", "hook_q", "hook_k", "hook_result"), 2)
+    by_point |= {"hook_pattern": 1, "attn_scores": 1}
+    names = sorted(hooked_names(code, hook.function))
+    found = [by_point[point] for name in names for point in by_point if point in name]
+    if found:
+        return found[-1]
+    if hook.value in ("pattern", "patterns", "attn_scores"):
+        return 1
+    return 2 if hook.value in ("z", "q", "k", "v", "result") else None
 
 
 @rule("head-index-into-cached-activation", "high")
@@ -77,27 +53,26 @@ def head_axis_cached(code: Code) -> Hits:
     for node in code.all(ast.Subscript):
         parts = indices(node)
         named = [
-            (n, each)
-            for n, each in enumerate(parts)
-            if isinstance(each, ast.Name)
-            and axis(each.id) in ("head", "d_mlp")
-            and len(each.id) > 1
+            (number, each.id, axis(each.id))
+            for number, each in enumerate(parts)
+            if isinstance(each, ast.Name) and len(each.id) > 1
         ]
+        named = [each for each in named if each[2] in ("head", "d_mlp")]
         if len(named) != 1 or any(constant(e) is Ellipsis for e in parts):
             continue
-        place, unit = named[0][0], axis(code.unparsed(named[0][1]))
+        number, name, unit = named[0]
         if unit == "head" and id(node) in inside:
             continue
         axes = shape(code, node.value)
         if axes is None or axes.count(unit) != 1 or not {"d_head", "query", "d_mlp"} & set(axes):
             continue
-        if place < len(axes) and axes[place] in ("batch", "pos", "query", "key"):
+        if number < len(axes) and axes[number] in ("batch", "pos", "query", "key"):
             yield Hit(
                 node,
-                index=code.unparsed(named[0][1]),
+                index=name,
                 axes=list(axes),
-                number=place,
-                axis=axes[place],
+                number=number,
+                axis=axes[number],
                 unit="head" if unit == "head" else "neuron",
                 right_number=axes.index(unit),
             )
@@ -109,15 +84,15 @@ def grouped_heads(code: Code) -> Hits:
     counted = ("num_key_value_heads", "n_key_value_heads", "n_kv_heads", "num_kv_heads")
     if not code.mentions("k_proj", "v_proj", *counted):
         return
-    defined = _defines_projections(code)
+    # A model's own file knows how many heads its keys have.
+    defined = any(each.endswith((".k_proj", ".v_proj")) for each in code.attributes)
     for call in code.all(ast.Call):
         op = code.op(call)
         if not defined and op.name in ("view", "reshape", "unflatten", "rearrange"):
-            if not {"k_proj", "v_proj"} & code.vocab(op.x):
+            vocab, text = code.vocab(op.x), code.unparsed(op.x)
+            if not {"k_proj", "v_proj"} & vocab or {"q_proj", "o_proj"} & vocab:
                 continue
-            if {"q_proj", "o_proj"} & code.vocab(op.x) or "self.k_proj" in code.unparsed(op.x):
-                continue
-            if "self.v_proj" in code.unparsed(op.x):
+            if "self.k_proj" in text or "self.v_proj" in text:
                 continue  # a model's own class knows its heads
             sizes = [*op.args, *op.kw.values()]
             if frozenset().union(*map(code.vocab, sizes)) & set(counted):
@@ -125,33 +100,22 @@ def grouped_heads(code: Code) -> Hits:
             if any(_all_heads(code, each) for each in sizes):
                 yield Hit(call)
         if op.name in ("repeat", "tile") and op.x is not None and code.mentions(*counted):
-            mine = words(code.unparsed(op.x))
-            counts = code.flow_words(op.args[1] if len(op.args) > 1 else None)
-            if mine & {"k", "v", "key", "value", "keys", "values"} and counts & listed(
-                "rep group groups kv"
-            ):
+            mine = words(code.unparsed(op.x)) & listed("k v key value keys values")
+            if mine and code.flow_words(op.arg(1)) & listed("rep group groups kv"):
                 yield Hit(call, "tiled")
     yield from _weight_slices(code)
     for node in code.all(ast.Subscript):
-        if not isinstance(node.value, ast.Name):
-            continue
-        parts = indices(node)
-        source = code.value(node.value)
+        source = code.value(node.value) if isinstance(node.value, ast.Name) else None
         if not code.is_call(source, "view", "reshape"):
             continue
         if not {"num_key_value_heads", "n_kv_heads", "num_kv_heads"} & identifiers(source):
             continue
-        for part in parts:
+        for part in indices(node):
             if isinstance(part, ast.Name) and axis(part.id) == "head" and "kv" not in part.id:
                 found = code.binding(part)
-                over = code.unparsed(found.value) if found and found.value is not None else ""
+                over = code.unparsed(found.value) if found is not None else ""
                 if "num_attention_heads" in over or "n_heads" in over:
                     yield Hit(node, "index", head=part.id)
-
-
-def _defines_projections(code: Code) -> bool:
-    """A model's own file knows how many heads its keys have."""
-    return any(each.endswith((".k_proj", ".v_proj")) for each in code.attributes)
 
 
 def _weight_slices(code: Code) -> Hits:
@@ -163,15 +127,15 @@ def _weight_slices(code: Code) -> Hits:
         first = indices(node)[0]
         if not (isinstance(first, ast.Slice) and isinstance(first.lower, ast.BinOp)):
             continue
-        names = {each for each in identifiers(first.lower) if axis(each) == "head"}
+        names = _head_names(first.lower)
         flow = code.flow(first.lower)
-        divided = any(is_binary(e, ast.FloorDiv) and _is_head(e.left) for e in flow)
+        divided = any(is_binary(e, ast.FloorDiv) and _head_names(e.left) for e in flow)
         if names and not divided and not any("kv" in each or "key_value" in each for each in names):
             yield Hit(node, "rows")
 
 
-def _is_head(node: ast.AST) -> bool:
-    return any(axis(each) == "head" for each in identifiers(node))
+def _head_names(node: ast.AST) -> set[str]:
+    return {each for each in identifiers(node) if axis(each) == "head"}
 
 
 def _all_heads(code: Code, node: ast.AST) -> bool:
@@ -190,52 +154,40 @@ def heads_split(code: Code) -> Hits:
     for op in code.ops("view", "reshape"):
         sizes = op.args[0].elts if op.args and isinstance(op.args[0], ast.Tuple) else op.args
         axes = [_size(code, each) for each in sizes]
-        if len(axes) == 4 and axes[1] == "head" and axes[2] == "pos":
-            vocab = code.vocab(op.x)
-            if (
-                listed("q_proj k_proj v_proj c_attn hidden_states W_Q o_proj") & vocab
-                or (shape(code, op.x) or ("",))[-1] == "d_model"
-                or _three_axes(code, op, sizes)
-            ):
-                if {"transpose", "permute", "swapaxes"} & {
-                    code.op(each).name for each in code.calls_in(op.x)
-                }:
-                    continue
-                yield Hit(op.node)
+        if len(axes) != 4 or axes[1:3] != ["head", "pos"]:
+            continue
+        if any(code.is_call(e, "transpose", "permute", "swapaxes") for e in code.calls_in(op.x)):
+            continue
+        if (
+            listed("q_proj k_proj v_proj c_attn hidden_states W_Q o_proj") & code.vocab(op.x)
+            or (shape(code, op.x) or ("",))[-1] == "d_model"
+            or _three_axes(code, op, sizes)
+        ):
+            yield Hit(op.node)
     for op in code.ops("rearrange"):
         text = constant(op.args[0]) if op.args else None
         if not isinstance(text, str) or "(" not in text:
             continue
         for group in text.replace("->", " ").split("(")[1:]:
             names = group.split(")")[0].split()
-            if (
-                len(names) == 2
-                and axis(names[1]) == "head"
-                and (axis(names[0]) == "d_head" or names[0] in ("d", "dh", "e", "d_h"))
-            ):
+            if len(names) != 2 or axis(names[1]) != "head":
+                continue
+            if axis(names[0]) == "d_head" or names[0] in ("d", "dh", "e", "d_h"):
                 yield Hit(op.node, "interleaved")
                 break
 
 
 def _size(code: Code, node: ast.AST) -> str:
-    found = axis(code.unparsed(node))
-    if found == "?" and isinstance(node, ast.Subscript):
-        text = code.unparsed(node)
-        if text.endswith("shape[1]"):
-            return "pos"
-    return found
+    text = code.unparsed(node)
+    return "pos" if text.endswith("shape[1]") else axis(text)
 
 
 def _three_axes(code: Code, op: Op, sizes: list[ast.expr]) -> bool:
     """Whether the sizes are those of ``b, s, d = x.shape`` in that order."""
     for assign in code.all(ast.Assign):
         target, value = assign.targets[0], assign.value
-        if (
-            isinstance(target, ast.Tuple)
-            and len(target.elts) == 3
-            and is_attribute(value, "shape")
-            and code.same(value.value, op.x)
-        ):
-            names = [code.unparsed(each) for each in target.elts]
-            return [code.unparsed(sizes[0]), code.unparsed(sizes[2])] == names[:2]
+        if not (is_attribute(value, "shape") and code.same(value.value, op.x)):
+            continue
+        if isinstance(target, ast.Tuple) and len(target.elts) == 3:
+            return code.same(sizes[0], target.elts[0]) and code.same(sizes[2], target.elts[1])
     return False

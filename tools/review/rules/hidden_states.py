@@ -7,7 +7,7 @@ import ast
 from gadfly.tools.review.code.concepts import is_block
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.nodes import integer, is_attribute, is_name
+from gadfly.tools.review.code.nodes import integer, is_attribute, is_item_store, is_name
 from gadfly.tools.review.code.walk import inner
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -19,43 +19,39 @@ def off_by_one(code: Code) -> Hits:
     for call in code.all(ast.Call):
         if not is_attribute(call.func, "register_forward_hook"):
             continue
-        site = code.value(call.func.value)
-        if not (isinstance(site, ast.Subscript) and call.args):
+        site = _block(code, call.func.value)
+        if site is None or not call.args or not isinstance(site.slice, ast.Name | ast.Constant):
             continue
         layer = code.unparsed(site.slice)
-        if not isinstance(site.slice, ast.Name | ast.Constant):
-            continue
-        if not code.unparsed(site.value).endswith(("layers", ".h", "blocks")):
-            continue
         for entry in _entries(code, call.args[0]):
             if code.unparsed(entry.slice) == layer:
                 yield Hit(entry, repair=f"hidden_states[{layer} + 1]")
                 break
     # A vector read at hidden_states[layer], added by a hook on layers[layer] in another function.
     for node in code.all(ast.Subscript):
-        base = code.value(node.value)
-        if not is_attribute(base, "hidden_states"):
+        if not _is_states(code, node.value):
             continue
         if not isinstance(node.slice, ast.Name | ast.Constant) or integer(node.slice) in (-1, 0):
             continue
         text = code.unparsed(node.slice)
-        said = words(text)
-        if not (said & {"layer", "l"} or integer(node.slice) is not None):
-            continue
-        if text in _hooked_layers(code):
+        numbered = words(text) & {"layer", "l"} or integer(node.slice) is not None
+        if numbered and text in _hooked_layers(code):
             yield Hit(node, repair=f"hidden_states[{text} + 1]")
+
+
+def _block(code: Code, node: ast.AST | None) -> ast.Subscript | None:
+    """``layers[i]`` behind an expression."""
+    value = code.value(node)
+    if not isinstance(value, ast.Subscript):
+        return None
+    return value if code.unparsed(value.value).endswith(("layers", ".h", "blocks")) else None
 
 
 @kept
 def _hooked_layers(code: Code) -> frozenset[str]:
     """The indices of the blocks that a forward hook is put on."""
-    sites = (code.value(op.x) for op in code.ops("register_forward_hook"))
-    return frozenset(
-        code.unparsed(site.slice)
-        for site in sites
-        if isinstance(site, ast.Subscript)
-        and code.unparsed(site.value).endswith(("layers", ".h", "blocks"))
-    )
+    sites = (_block(code, op.x) for op in code.ops("register_forward_hook"))
+    return frozenset(code.unparsed(site.slice) for site in sites if site is not None)
 
 
 def _beside_output(code: Code) -> Hits:
@@ -65,32 +61,24 @@ def _beside_output(code: Code) -> Hits:
         for hook in hooks(code)
         if hook.kind == "forward"
         for each in inner(hook.function)
-        if isinstance(each, ast.Subscript)
-        and isinstance(each.ctx, ast.Store)
-        and isinstance(each.value, ast.Name)
-        and each.value.id != hook.value
+        if is_item_store(each) and isinstance(each.value, ast.Name) and each.value.id != hook.value
     }
     if not outputs or not any(is_block(code, op.x) for op in code.ops("register_forward_hook")):
         return
-    pairs = [
-        (each.left, each.right) for each in code.all(ast.BinOp) if isinstance(each.op, ast.Sub)
-    ]
-    pairs += [
-        (op.x, op.args[0])
-        for op in code.ops("allclose", "assert_close", "mse_loss", "cosine_similarity", "equal")
-        if op.x is not None and op.args
-    ]
+    pairs = [(each.left, each.right) for each in code.binary(ast.Sub)]
+    compared = code.ops("allclose", "assert_close", "mse_loss", "cosine_similarity", "equal")
+    pairs += [(op.x, op.args[0]) for op in compared if op.x is not None and op.args]
     for pair in pairs:
         for one, other in (pair, pair[::-1]):
-            state, kept = _outermost(code, one), _outermost(code, other)
-            if (
-                state is not None
-                and kept is not None
-                and getattr(code.value(state.value), "attr", "") == "hidden_states"
-                and is_name(kept.value, *outputs)
-                and code.same(state.slice, kept.slice)
-            ):
+            state, output = _outermost(code, one), _outermost(code, other)
+            if state is None or output is None or not code.same(state.slice, output.slice):
+                continue
+            if is_name(output.value, *outputs) and _is_states(code, state.value):
                 yield Hit(state, repair="hidden_states[layer + 1]")
+
+
+def _is_states(code: Code, node: ast.AST) -> bool:
+    return is_attribute(code.value(node), "hidden_states")
 
 
 def _outermost(code: Code, node: ast.AST) -> ast.Subscript | None:
@@ -116,8 +104,7 @@ def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
         each
         for each in code.flow(node)
         if isinstance(each, ast.Subscript)
-        and isinstance(code.value(each.value), ast.Attribute)
-        and getattr(code.value(each.value), "attr", "") == "hidden_states"
+        and _is_states(code, each.value)
         and not isinstance(each.slice, ast.Slice)
     ]
 
@@ -126,47 +113,36 @@ def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
 def last_is_normed(code: Code) -> Hits:
     """Differences of neighbouring hidden states that include the normalised last one."""
     for node in code.binary(ast.Sub):
-        left, right = node.left, node.right
-        while isinstance(left, ast.Subscript) and isinstance(left.value, ast.Subscript):
-            left = left.value
-        while isinstance(right, ast.Subscript) and isinstance(right.value, ast.Subscript):
-            right = right.value
-        if not (isinstance(left, ast.Subscript) and isinstance(right, ast.Subscript)):
+        left, right = _first_subscript(node.left), _first_subscript(node.right)
+        if left is None or right is None or not isinstance(right.slice, ast.Name):
             continue
-        bases = [code.value(each.value) for each in (left, right)]
-        if not all(is_attribute(b, "hidden_states") for b in bases):
+        if not (_is_states(code, left.value) and _is_states(code, right.value)):
             continue
-        if code.unparsed(left.slice) != f"{code.unparsed(right.slice)} + 1":
+        if code.unparsed(left.slice) != f"{right.slice.id} + 1":
             continue
-        index = right.slice
-        if not isinstance(index, ast.Name):
-            continue
-        found = code.binding(index)
-        over = code.unparsed(found.value) if found is not None and found.value is not None else ""
-        if "- 2" in over:
-            continue
-        if ("len(" in over and "- 1" in over) or (
-            "- 1" not in over
-            and any(
-                each in over for each in ("n_layers", "num_hidden_layers", "num_layers", "layers)")
-            )
-        ):
+        found = code.binding(right.slice)
+        over = code.unparsed(found.value) if found is not None else ""
+        counts = ("n_layers", "num_hidden_layers", "num_layers", "layers)")
+        lengths = ("len(",) if "- 1" in over else counts
+        if "- 2" not in over and any(each in over for each in lengths):
             yield Hit(node)
+
+
+def _first_subscript(node: ast.AST) -> ast.Subscript | None:
+    """``x[i]`` of ``x[i][:, -1]``."""
+    while isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript):
+        node = node.value
+    return node if isinstance(node, ast.Subscript) else None
 
 
 @rule("normed-state-called-residual", "medium")
 def called_residual(code: Code) -> Hits:
     """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
     for node in code.all(ast.Subscript):
-        base = code.value(node.value)
-        if not is_attribute(base, "hidden_states") or integer(node.slice) != -1:
+        if not _is_states(code, node.value) or integer(node.slice) != -1:
             continue
-        function = code.function(node)
-        document = (ast.get_docstring(function) or "").lower() if function is not None else ""
-        said = code.context(node)
-        if (
-            said & {"resid", "residual", "prenorm"}
-            or "before the final norm" in document
-            or "residual stream after the last" in document
-        ):
+        document = code.docstring(code.function(node)).lower()
+        stated = ("before the final norm", "residual stream after the last")
+        said = code.context(node) & {"resid", "residual", "prenorm"}
+        if said or any(each in document for each in stated):
             yield Hit(node)

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from gadfly.tools.review.code.concepts import forwards, forwards_in
 from gadfly.tools.review.code.hooking import Hook, hooks, returns_value, targets_of
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.nodes import Comprehension, Function, is_attribute, is_name, position
 from gadfly.tools.review.code.walk import below, inner, named_values, names_in, within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
@@ -19,29 +20,19 @@ def late_binding(code: Code) -> Hits:
         ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
     )
     for function in functions:
-        loops = code.loops(function)
         varying: dict[str, ast.AST] = {}
-        for loop in loops:
+        for loop in code.loops(function):
             if isinstance(loop, ast.For):
                 varying |= dict.fromkeys(_varying(code, loop), loop)
-        if isinstance(function, ast.Lambda):
-            for above in code.up(function):
-                if isinstance(above, Function):
-                    break
-                if isinstance(above, Comprehension):
-                    names = {
-                        each.id
-                        for part in above.generators
-                        for each in inner(part.target)
-                        if isinstance(each, ast.Name)
-                    }
-                    varying |= dict.fromkeys(names, above)
-        if not varying:
-            continue
-        late = code.free_names(function) & set(varying)
+        for above in code.up(function) if isinstance(function, ast.Lambda) else ():
+            if isinstance(above, Function):
+                break
+            if isinstance(above, Comprehension):
+                for part in above.generators:
+                    varying |= dict.fromkeys(names_in(part.target), above)
+        late = code.free_names(function) & set(varying) if varying else set()
         if late and _outlives(code, function, varying[min(late)]):
-            name = min(late)
-            yield Hit(function, name=name)
+            yield Hit(function, name=min(late))
 
 
 @kept
@@ -58,12 +49,8 @@ def _varying(code: Code, loop: ast.For) -> frozenset[str]:
 @kept
 def _runs(code: Code, loop: ast.AST) -> bool:
     """Whether a model is run in a loop, or its hooks are taken off there."""
-    return bool(
-        forwards_in(code, loop)
-        or code.ops_in(
-            loop, "run_with_hooks", "generate", "remove", "reset_hooks", "hooks", "clear"
-        )
-    )
+    ends = ("run_with_hooks", "generate", "remove", "reset_hooks", "hooks", "clear")
+    return bool(forwards_in(code, loop)) or code.calls_any(loop, *ends)
 
 
 def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> bool:
@@ -75,29 +62,25 @@ def _outlives(code: Code, function: Function | ast.Lambda, loop: ast.AST) -> boo
         return isinstance(loop, ast.ListComp | ast.DictComp) and isinstance(
             above, ast.Tuple | ast.ListComp | ast.DictComp | ast.List
         )
-    uses: list[ast.AST] = [function]
-    if not isinstance(function, ast.Lambda):
-        uses = [*code.reads(function.name, loop)]
     if _runs(code, loop):
         return False
-    for use in uses:
-        for above in code.up(use):
-            if isinstance(above, ast.stmt):
-                if isinstance(above, ast.Assign) and any(
-                    isinstance(target, ast.Subscript | ast.Attribute) for target in above.targets
-                ):
-                    return True
-                if isinstance(above, ast.AugAssign):
-                    return True
-                break
-            if isinstance(above, ast.Call):
-                name = code.op(above).name
-                if name in ("append", "extend", "add_hook", "add", "insert") or name.startswith(
-                    "register_"
-                ):
-                    return True
-                if name in ("sorted", "max", "min", "map", "filter", "partial", "sort"):
-                    break
+    if isinstance(function, ast.Lambda):
+        return _is_kept(code, function)
+    return any(_is_kept(code, use) for use in code.reads(function.name, loop))
+
+
+def _is_kept(code: Code, use: ast.AST) -> bool:
+    """Whether a function goes where it is used into a list, an item, an attribute or a hook."""
+    for above in code.up(use):
+        if isinstance(above, ast.Assign):
+            return any(isinstance(each, ast.Subscript | ast.Attribute) for each in above.targets)
+        if isinstance(above, ast.stmt):
+            return isinstance(above, ast.AugAssign)
+        name = code.op(above).name if isinstance(above, ast.Call) else ""
+        if name in listed("append extend add_hook add insert") or name.startswith("register_"):
+            return True
+        if name in listed("sorted max min map filter partial sort"):
+            return False
     return False
 
 
@@ -110,10 +93,8 @@ def never_removed(code: Code) -> Hits:
         if not isinstance(call.func, ast.Attribute):
             continue
         lens = call.func.attr == "add_hook" and code.mentions("HookedTransformer")
-        if not lens and call.func.attr not in (
-            "register_forward_hook",
-            "register_forward_pre_hook",
-        ):
+        torch = is_attribute(call.func, "register_forward_hook", "register_forward_pre_hook")
+        if not lens and not torch:
             continue
         if any(each.arg in ("is_permanent", "always_call") for each in call.keywords):
             continue
@@ -127,17 +108,12 @@ def never_removed(code: Code) -> Hits:
         loops = code.loops(call)
         runs_in_loop = any(_runs_or_calls_one(code, loop) - {call} for loop in loops)
         given = call.args[1:2] if lens else call.args[:1]
-        targets = targets_of(code, given[0] if given else None)
-        edits = [each for each in targets if each in _editing(code)]
-        if not edits:
+        if _editing(code).isdisjoint(targets_of(code, given[0] if given else None)):
             continue
         function = code.function(call)
-        repeated = function is not None and (
-            len(code.calls_of(function.name)) > 1
-            or any(
-                code.loops(each) or isinstance(code.scope(each), Comprehension)
-                for each in code.calls_of(function.name)
-            )
+        calls = code.calls_of(function.name) if function is not None else []
+        repeated = len(calls) > 1 or any(
+            code.loops(each) or isinstance(code.scope(each), Comprehension) for each in calls
         )
         runs_after = _last_runs(code).get(function, 0) > call.lineno
         if runs_in_loop or (repeated and runs_after):
@@ -181,23 +157,16 @@ def _changes(hook: Hook) -> bool:
 def only_last_removed(code: Code) -> Hits:
     """One name for the handles of a loop, removed once after it."""
     for assign in code.all(ast.Assign):
-        target, value = assign.targets[0], assign.value
-        if not (
-            isinstance(target, ast.Name)
-            and isinstance(value, ast.Call)
-            and isinstance(value.func, ast.Attribute)
-            and value.func.attr.startswith("register_forward")
-        ):
+        name, value, loops = code.target_name(assign), assign.value, code.loops(assign)
+        if not (name and loops and isinstance(value, ast.Call)):
             continue
-        loops = code.loops(assign)
-        if not loops:
+        if not getattr(value.func, "attr", "").startswith("register_forward"):
             continue
-        removed, stored = _in_loop(code, target.id, loops[0])
-        scope = code.function(assign) or code.module
-        removals = _removals(code).get((scope, target.id), [])
+        removed, stored = _in_loop(code, name, loops[0])
+        removals = _removals(code).get((code.home(assign), name), [])
         after = len(below(loops[0], removals)) < len(removals)
         if after and not stored and not removed:
-            yield Hit(assign, name=target.id)
+            yield Hit(assign, name=name)
 
 
 @kept
@@ -217,5 +186,5 @@ def _removals(code: Code) -> dict[tuple[ast.AST, str], list[ast.Call]]:
     found: dict[tuple[ast.AST, str], list[ast.Call]] = defaultdict(list)
     for op in code.ops("remove"):
         if isinstance(op.x, ast.Name):
-            found[code.function(op.node) or code.module, op.x.id].append(op.node)
+            found[code.home(op.node), op.x.id].append(op.node)
     return found

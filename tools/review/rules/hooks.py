@@ -25,33 +25,28 @@ def _views_and_copies(code: Code, hook: Hook) -> tuple[set[str], set[str]]:
     for node in inner(hook.function, nested=False):
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
             continue
-        names = [each.id for each in within(node.targets[0], ast.Name)]
         if isinstance(node.targets[0], ast.Subscript):
             continue
-        value = node.value
+        names, value = names_in(node.targets[0]), node.value
         read = names_in(value)
         if not read & (views | copies):
             continue
-        fresh = any(
-            isinstance(each, ast.BinOp)
-            or (isinstance(each, ast.Call) and not isinstance(each.func, ast.Name))
-            or (isinstance(each, ast.Call) and code.op(each).name.endswith("_like"))
-            for each in inner(value)
-            if not _is_test(code, each)
-        )
-        if fresh:
-            copies |= set(names)
-            views -= set(names)
+        if any(_is_fresh(code, each) for each in inner(value)):
+            copies |= names
+            views -= names
         elif read & views:
-            views |= set(names)
-            copies -= set(names)
+            views |= names
+            copies -= names
         else:
-            copies |= set(names)
+            copies |= names
     return views, copies
 
 
-def _is_test(code: Code, node: ast.AST) -> bool:
-    return code.is_call(node, "isinstance", "type", "len")
+def _is_fresh(code: Code, node: ast.AST) -> bool:
+    """Whether a part of an expression makes a new tensor."""
+    if not isinstance(node, ast.Call) or code.is_call(node, "isinstance", "type", "len"):
+        return isinstance(node, ast.BinOp)
+    return not isinstance(node.func, ast.Name) or code.op(node).name.endswith("_like")
 
 
 @rule("hook-without-effect", "high")
@@ -67,72 +62,54 @@ def no_effect(code: Code) -> Hits:
             continue
         views, copies = _views_and_copies(code, hook)
         last: ast.stmt | None = None
-        rescued = False
         for node in inner(function, nested=False):
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                for target in targets:
-                    base = target
-                    while isinstance(base, ast.Subscript | ast.Attribute):
-                        base = base.value
-                    if not isinstance(base, ast.Name):
-                        continue
-                    if isinstance(target, ast.Attribute):
-                        rescued = True  # stores something elsewhere: a recording hook
-                    elif isinstance(target, ast.Subscript):
-                        if base.id in copies:
-                            last = node
-                        else:
-                            rescued = True  # writes into the activation, or into a store
-                    elif isinstance(node, ast.AugAssign):
-                        if base.id in copies:
-                            last = node
-                        elif base.id in views:
-                            rescued = True
-                        else:
-                            rescued = True
-                    elif base.id in copies and _edits(code, node, hook, views | copies):
-                        last = node
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                rescued = True
-            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-                call = node.value
-                if is_attribute(call.func, *_IN_PLACE):
-                    base_node: ast.AST = call.func.value
-                    chained = False
-                    while isinstance(base_node, ast.Subscript | ast.Attribute | ast.Call):
-                        if isinstance(base_node, ast.Call):
-                            chained = True
-                            base_node = base_node.func
-                        else:
-                            base_node = base_node.value
-                    if isinstance(base_node, ast.Name) and (base_node.id in copies or chained):
-                        last = node
-                    else:
-                        rescued = True
-                elif is_name(call.func, "print"):
-                    continue
-                else:
-                    rescued = (
-                        True  # append(...), writer.add(...), edit(output): may keep or change it
-                    )
-        if last is not None and not rescued:
-            yield Hit(last)
+            effect = _effect(code, node, views, copies)
+            if effect is True:
+                break
+            if effect is False and isinstance(node, ast.stmt):
+                last = node
+        else:
+            if last is not None:
+                yield Hit(last)
 
 
-def _edits(code: Code, node: ast.AST, hook: Hook, known: set[str]) -> bool:
+def _effect(code: Code, node: ast.AST, views: set[str], copies: set[str]) -> bool | None:
+    """Whether what a statement of a hook does may be seen outside: False where it only edits a copy, else None."""
+    if isinstance(node, ast.Global | ast.Nonlocal):
+        return True
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        call = node.value
+        if is_attribute(call.func, *_IN_PLACE):
+            base, chained = call.func.value, False
+            while isinstance(base, ast.Subscript | ast.Attribute | ast.Call):
+                chained = chained or isinstance(base, ast.Call)
+                base = base.func if isinstance(base, ast.Call) else base.value
+            return not (isinstance(base, ast.Name) and (base.id in copies or chained))
+        # append(...), writer.add(...), edit(output): may keep or change it
+        return None if is_name(call.func, "print") else True
+    if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        return None
+    effects: set[bool] = set()
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        name = _base(target)
+        if not name:
+            continue
+        if isinstance(target, ast.Attribute):
+            effects.add(True)  # stores something elsewhere: a recording hook
+        elif isinstance(target, ast.Subscript) or isinstance(node, ast.AugAssign):
+            effects.add(name not in copies)  # writes into the activation, or into a store
+        elif name in copies and _edits(code, node):
+            effects.add(False)
+    return max(effects, default=None)
+
+
+def _edits(code: Code, node: ast.Assign | ast.AnnAssign) -> bool:
     """A statement that changes an activation, not one that measures it."""
-    value = getattr(node, "value", None)
-    if value is None:
-        return False
-    for each in inner(value):
-        if is_binary(each, ast.Add, ast.Sub, ast.Mult):
-            return True
-        if code.is_call(
-            each, *listed("zeros_like masked_fill where expand_as randn_like cat index_add")
-        ):
-            return True
-    return False
+    makers = listed("zeros_like masked_fill where expand_as randn_like cat index_add")
+    return node.value is not None and any(
+        is_binary(each, ast.Add, ast.Sub, ast.Mult) or code.is_call(each, *makers)
+        for each in inner(node.value)
+    )
 
 
 @rule("hook-edits-copy", "high")
@@ -142,24 +119,17 @@ def edits_copy(code: Code) -> Hits:
         assigned = named_values(function, nested=False)
         clones = [name for name, value, _ in assigned if code.is_call(value, "clone", "deepcopy")]
         for name in dict.fromkeys(clones):
+            body = list(inner(function, nested=False))
             writes = [
                 each
-                for each in inner(function, nested=False)
+                for each in body
                 if isinstance(each, ast.Assign | ast.AugAssign)
-                and _base(each.targets[0] if isinstance(each, ast.Assign) else each.target) == name
-                and isinstance(
-                    each.targets[0] if isinstance(each, ast.Assign) else each.target, ast.Subscript
-                )
+                for target in [each.targets[0] if isinstance(each, ast.Assign) else each.target]
+                if isinstance(target, ast.Subscript) and _base(target) == name
             ]
-            if not writes:
-                continue
-            reads = [
-                each
-                for each in inner(function, nested=False)
-                if is_name(each, name) and isinstance(each.ctx, ast.Load)
-            ]
-            targets = {id(t) for w in writes for t in inner(w) if isinstance(t, ast.Name)}
-            if all(id(each) in targets for each in reads) and returns_value(function):
+            reads = [e for e in body if is_name(e, name) and isinstance(e.ctx, ast.Load)]
+            targets = {id(each) for write in writes for each in inner(write)}
+            if writes and all(id(e) in targets for e in reads) and returns_value(function):
                 yield Hit(writes[-1], name=name)
 
 
@@ -206,9 +176,7 @@ def detached(code: Code) -> Hits:
         for node in inner(function):
             if not code.is_call(node, "detach"):
                 continue
-            statement = code.statement(node)
-            target = getattr(statement, "targets", [None])[0]
-            name = target.id if isinstance(target, ast.Name) else ""
+            name = code.target_name(node)
             tracked = any(
                 code.is_call(each, "requires_grad_", "retain_grad")
                 and (code.unparsed(code.op(each).x) == name or node in inner(each))

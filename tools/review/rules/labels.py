@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import METRICS, listed, words
-from gadfly.tools.review.code.nodes import is_binary, position, truth
+from gadfly.tools.review.code.nodes import integer, is_binary, position, truth
 from gadfly.tools.review.code.walk import inner, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -169,3 +169,26 @@ def _walked(code: Code, scope: ast.AST) -> tuple[frozenset[str], frozenset[str]]
         ):
             ordered.add(each.value.id)
     return frozenset(dropped), frozenset(ordered)
+
+
+@rule("labels-used-as-rows", "high")
+def labels_as_rows(code: Code) -> Hits:
+    """``acts[y]`` and ``acts[1 - y]`` with labels 0 and 1 pick rows 0 and 1."""
+    by_base: dict[str, list[ast.Subscript]] = {}
+    for node in code.all(ast.Subscript):
+        if isinstance(node.ctx, ast.Load):
+            by_base.setdefault(code.unparsed(node.value), []).append(node)
+    for nodes in by_base.values():
+        for node in nodes:
+            part = node.slice
+            if not (is_binary(part, ast.Sub) and integer(part.left) == 1):
+                continue
+            name = part.right
+            if not (
+                isinstance(name, ast.Name) and words(name.id) & {"labels", "label", "y", "targets"}
+            ):
+                continue
+            plain = [each for each in nodes if code.same(each.slice, name)]
+            if plain:
+                yield Hit(plain[0])
+                return

@@ -1,4 +1,4 @@
-"""The attention mask: dropped, or not applied where pad tokens are averaged or scored."""
+"""The attention mask: dropped, inverted, or not applied where pad tokens are averaged or scored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 from gadfly.tools.review.code.batches import comes_from, is_mask, keyword, padded_batches
 from gadfly.tools.review.code.concepts import from_model, is_forward, is_model, uses_lens
-from gadfly.tools.review.code.names import words
+from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import constant, integer, is_attribute, is_binary
 from gadfly.tools.review.code.shapes import Shape, dims, shape
 from gadfly.tools.review.code.walk import word_set
@@ -171,3 +171,39 @@ def _merged_positions(code: Code, node: ast.AST | None) -> Shape | None:
     )
     inside = shape(code, op.x) if merges else None
     return inside if inside is not None and len(inside) == 3 and inside[1] == "pos" else None
+
+
+@rule("mask-inverted", "high")
+def inverted(code: Code) -> Hits:
+    """masked_fill(attention_mask, …) fills the real tokens."""
+    for op in code.ops("masked_fill", "masked_fill_"):
+        mask, filled = op.arg(0, "mask"), code.unparsed(op.arg(1, "value"))
+        if _keeps_real(code, mask) and (
+            "inf" in filled or filled in ("0", "0.0", "-100", "-10000.0") or "1e" in filled
+        ):
+            yield Hit(op.node, repair="masked_fill(attention_mask == 0, …)")
+    for assign in code.all(ast.Assign):
+        target = assign.targets[0]
+        if (
+            isinstance(target, ast.Subscript)
+            and constant(assign.value) in (-100, 0, 0.0)
+            and _keeps_real(code, target.slice)
+        ):
+            yield Hit(assign, repair="x[attention_mask == 0] = …")
+
+
+def _keeps_real(code: Code, node: ast.AST | None) -> bool:
+    """``attention_mask``, ``attention_mask.bool()`` or ``attention_mask == 1``."""
+    value = code.value(node)
+    if isinstance(value, ast.Compare):
+        one = isinstance(value.ops[0], ast.Eq) and integer(value.comparators[0]) == 1
+        return one and _keeps_real(code, value.left)
+    while code.is_call(value, *listed("bool to unsqueeze long type")):
+        value = code.value(code.op(value).x)
+    if isinstance(value, ast.Subscript) and not isinstance(constant(value.slice), str):
+        value = code.value(value.value)
+    if isinstance(value, ast.Attribute):
+        return value.attr == "attention_mask" and "config" not in code.unparsed(value)
+    if isinstance(value, ast.Subscript):
+        return constant(value.slice) == "attention_mask"
+    return False

@@ -8,20 +8,18 @@ import re
 from gadfly.tools.review.code.batches import is_tokenizer, tokenizer_calls
 from gadfly.tools.review.code.concepts import uses_lens
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import constant, is_attribute, truth
+from gadfly.tools.review.code.nodes import arguments, constant, is_attribute, is_open, truth
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
 @rule("no-generation-prompt", "medium")
 def generation_prompt(code: Code) -> Hits:
     """A chat that ends with the user, generated from without the assistant's header."""
-    if not any(op.name == "generate" for op in code.ops("generate")):
+    if not code.ops("generate"):
         return
     for op in code.ops("apply_chat_template"):
         given = op.kw.get("add_generation_prompt")
-        if op.kw.get("continue_final_message") is not None or any(
-            k.arg is None for k in op.node.keywords
-        ):
+        if op.kw.get("continue_final_message") is not None or is_open(op.node):
             continue
         if given is not None and truth(given) is not False:
             continue
@@ -43,7 +41,7 @@ def _fed(code: Code) -> frozenset[ast.AST]:
     return frozenset(
         each
         for call in code.ops("generate")
-        for argument in [*call.node.args, *(k.value for k in call.node.keywords)]
+        for argument in arguments(call.node)
         for each in code.calls_in(argument)
     )
 
