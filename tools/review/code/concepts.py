@@ -29,9 +29,7 @@ NO_GRAD = {"no_grad", "inference_mode"}
 def is_model(code: Code, node: ast.AST | None) -> bool:
     """Whether an expression is a whole language model."""
     if isinstance(node, ast.Attribute):
-        if is_name(node.value, "self"):
-            return bool(words(node.attr) & MODEL_WORDS)
-        return False
+        return is_name(node.value, "self") and bool(words(node.attr) & MODEL_WORDS)
     if not isinstance(node, ast.Name):
         return False
     if words(node.id) & MODEL_WORDS and not words(node.id) & {"name", "names", "config", "id"}:
@@ -100,14 +98,10 @@ def grad_switch(code: Code, node: ast.AST) -> ast.AST | None:
 @kept
 def without_grad(code: Code, node: ast.AST) -> bool:
     """Whether a node runs with gradients off, by a decorator, a ``with`` or a switch of the file."""
-    for function in (each for each in code.up(node) if isinstance(each, Function)):
-        for decorator in function.decorator_list:
-            if identifiers(decorator) & NO_GRAD:
-                return True
-    for _, item in code.withs(node):
-        if identifiers(item.context_expr) & NO_GRAD:
-            return True
-    return _switched_off(code)
+    functions = (each for each in code.up(node) if isinstance(each, Function))
+    around = [each for function in functions for each in function.decorator_list]
+    around += [item.context_expr for _, item in code.withs(node)]
+    return any(identifiers(each) & NO_GRAD for each in around) or _switched_off(code)
 
 
 @kept
@@ -157,13 +151,9 @@ def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
         return None
     if isinstance(value, ast.Call):
         op = code.op(value)
-        if op.name in ("log_softmax", "logsigmoid"):
+        if op.name in ("log_softmax", "logsigmoid", "log"):
             return "log"
-        if op.name in ("softmax", "sigmoid"):
-            return "prob"
-        if op.name == "log":
-            return "log"
-        if op.name == "exp":
+        if op.name in ("softmax", "sigmoid", "exp"):
             return "prob"
         if op.name in listed(
             "float to detach cpu clamp view reshape flatten double squeeze clamp_min gather "
@@ -172,11 +162,8 @@ def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
             return value_kind(code, op.x, depth - 1)
         function = code.definition(value.func)
         if function is not None:
-            kinds = {
-                value_kind(code, each.value, depth - 1)
-                for each in inner(function, nested=False)
-                if isinstance(each, ast.Return)
-            }
+            returns = (e for e in inner(function, nested=False) if isinstance(e, ast.Return))
+            kinds = {value_kind(code, each.value, depth - 1) for each in returns}
             return kinds.pop() if len(kinds) == 1 else None
         kind = _forward_kind(code, value.func, depth)
         if kind is not None:
@@ -190,12 +177,8 @@ def value_kind(code: Code, node: ast.AST | None, depth: int = 6) -> str | None:
         return value_kind(code, value.left, depth - 1)
     if isinstance(value, ast.Name):
         found = code.binding(value)
-        if (
-            found is not None
-            and found.kind == "unpack"
-            and isinstance(found.value, ast.GeneratorExp)
-        ):
-            return value_kind(code, found.value.elt, depth - 1)
+        made = found.value if found is not None and found.kind == "unpack" else None
+        return value_kind(code, made.elt, depth - 1) if isinstance(made, ast.GeneratorExp) else None
     return None
 
 
@@ -215,13 +198,17 @@ def _forward_kind(code: Code, node: ast.AST, depth: int) -> str | None:
     return None
 
 
+def are_blocks(node: ast.AST | None) -> bool:
+    """The list of a model's blocks: ``….layers``, ``….h``, ``….blocks``."""
+    return is_attribute(node, "layers", "h", "blocks")
+
+
 @kept
 def is_block(code: Code, node: ast.AST | None) -> bool:
     """A block of the model: ``layers[i]``, or the variable of a loop over them."""
-    if isinstance(node, ast.Name):
-        found = code.binding(node)
-        if found is not None and found.kind == "for":
-            return bool(identifiers(found.value) & {"layers", "h", "blocks"})
+    over = code.looped(node)
+    if over is not None:
+        return bool(identifiers(over) & {"layers", "h", "blocks"})
     value = code.value(node)
     return isinstance(value, ast.Subscript) and code.unparsed(value.value).endswith(
         ("layers", ".h", "blocks")

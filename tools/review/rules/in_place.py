@@ -9,20 +9,19 @@ from gadfly.tools.review.code.concepts import MODEL_WORDS
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import (
-    Function,
+    assigned,
     indices,
     integer,
     is_attribute,
-    is_full_slice,
+    is_item_store,
     is_name,
     position,
 )
 from gadfly.tools.review.code.walk import holds, inner, place, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
-_COUNTERS = frozenset(
-    {"position", "index", "count", "step", "start", "end", "length", "size", "offset", "i", "n"}
-)
+_COUNTERS = listed("position index count step start end length size offset i n")
+_IN_PLACE = ("add_", "mul_", "sub_", "zero_", "copy_", "fill_")
 
 
 @rule("stored-activation-edited-in-place", "high")
@@ -35,45 +34,36 @@ def edited_in_place(code: Code) -> Hits:
         saved: dict[str, tuple[str, ast.AST]] = {}  # base text -> (where it was kept, statement)
         for node in inner(scope, nested=False):
             if isinstance(node, ast.Assign):
-                target, value = node.targets[0], node.value
-                base = _shared(code, value)
-                before = word_set(target) & listed(
-                    "before orig original clean old pre baseline unpatched unedited stored saved"
-                )
-                copied = isinstance(target, ast.Subscript) and isinstance(
-                    target.slice, ast.Slice | ast.Tuple
-                )
-                if (
-                    base
-                    and before
-                    and not copied
-                    and isinstance(target, ast.Name | ast.Subscript | ast.Attribute)
-                ) and (not is_name(target, base)):
+                target, base = node.targets[0], _shared(code, node.value)
+                if base and _keeps_before(target) and not is_name(target, base):
                     saved[base] = (code.unparsed(target), node)
                     continue
                 if isinstance(target, ast.Name):
                     saved.pop(target.id, None)
             edited = _edited(node)
-            if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)) and (
-                node.func.attr in ("add_", "mul_", "sub_", "zero_", "copy_", "fill_")
-            ):
-                edited = node.func.value
-                edited = _whole(edited)
+            if isinstance(node, ast.Call) and is_attribute(node.func, *_IN_PLACE):
+                edited = _whole(node.func.value)
             if isinstance(edited, ast.Name) and words(edited.id) & _COUNTERS:
                 continue  # a number: adding to it makes a new one
-            text = code.unparsed(edited) if edited is not None else ""
-            if text in saved and position(node) > position(saved[text][1]):
-                kept, where = saved[text]
-                if _block(code, where) is not _block(code, node) and not isinstance(
-                    _block(code, where), ast.Module
-                ):
-                    continue  # another invoke: other rows of the batch
-                if code.unparsed(edited) == kept:
-                    continue
-                if isinstance(node, ast.Assign) and code.unparsed(node.value) == kept:
-                    continue  # the same value is written back
-                yield Hit(where, name=kept, tensor=text)
+            text = code.unparsed(edited)
+            if text not in saved or position(node) <= position(saved[text][1]):
+                continue
+            name, where = saved[text]
+            if _block(code, where) not in (_block(code, node), code.module):
+                continue  # another invoke: other rows of the batch
+            written_back = isinstance(node, ast.Assign) and code.unparsed(node.value) == name
+            if text != name and not written_back:
+                yield Hit(where, name=name, tensor=text)
                 saved.pop(text)
+
+
+def _keeps_before(target: ast.AST) -> bool:
+    """Whether a name, attribute or item is for the value before an edit."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice | ast.Tuple):
+        return False  # a copy
+    before = listed("before orig original clean old pre baseline unpatched unedited stored saved")
+    plain = isinstance(target, ast.Name | ast.Subscript | ast.Attribute)
+    return plain and bool(word_set(target) & before)
 
 
 def _edited(node: ast.AST) -> ast.AST | None:
@@ -110,15 +100,11 @@ def _shared(code: Code, node: ast.AST) -> str | None:
     if isinstance(node, ast.Subscript):
         parts = indices(node)
         base = _shared(code, node.value)
-        if base and all(
-            is_full_slice(each) or isinstance(each, ast.Slice) or integer(each) is not None
-            for each in parts
-        ):
-            return (
-                code.unparsed(node) if base.endswith(".output") and integer(parts[0]) == 0 else base
-            )
-        if base and base.split(".")[-1] == "output":
-            return base
+        plain = all(isinstance(e, ast.Slice) or integer(e) is not None for e in parts)
+        if base and plain:
+            first = base.endswith(".output") and integer(parts[0]) == 0
+            return code.unparsed(node) if first else base
+        return base if base and base.split(".")[-1] == "output" else None
     return None
 
 
@@ -126,23 +112,18 @@ def _shared(code: Code, node: ast.AST) -> str | None:
 def cache_edited(code: Code) -> Hits:
     """A tensor taken out of a cache, edited in place, while the cache is used again."""
     for assign in code.all(ast.Assign):
-        target, value = assign.targets[0], assign.value
-        if not isinstance(target, ast.Name) or not isinstance(value, ast.Subscript):
+        name, value = code.target_name(assign), assign.value
+        if not (name and isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name)):
             continue
-        store = value.value
-        if not isinstance(store, ast.Name) or not words(store.id) & {"cache", "caches"}:
+        cache, scope = value.value.id, code.home(assign)
+        if not words(cache) & {"cache", "caches"}:
             continue
-        if not all(
-            is_full_slice(each) or not isinstance(each, ast.Compare) for each in indices(value)
-        ):
+        if any(isinstance(each, ast.Compare) for each in indices(value)):
             continue
-        scope = code.function(assign) or code.module
-        repeated = code.loops(assign) or isinstance(scope, Function)
-        if not repeated:
-            continue
-        edit = _edits(code, scope).get((assign, target.id))
-        if edit is not None:
-            yield Hit(edit, name=target.id, cache=store.id, item=code.unparsed(value))
+        if code.loops(assign) or scope is not code.module:
+            edit = _edits(code, scope).get((assign, name))
+            if edit is not None:
+                yield Hit(edit, name=name, cache=cache, item=code.unparsed(value))
 
 
 @kept
@@ -157,38 +138,26 @@ def _edits(code: Code, scope: ast.AST) -> dict[tuple[ast.AST, str], ast.AST]:
     return found
 
 
-_ROWS = frozenset({"mask", "idxs", "idx", "indices", "rows", "keep", "positions"})
-
-
 @rule("write-into-indexed-copy", "high")
 def indexed_copy(code: Code) -> Hits:
     """``x[mask][:, 3] = 0`` writes into a temporary copy."""
     for node in code.all(ast.Subscript):
-        if not isinstance(node.ctx, ast.Store) or not isinstance(node.value, ast.Subscript):
-            continue
-        first = node.value
-        parts = indices(first)
-        if (
-            isinstance(first.value, ast.Subscript)
-            and len(parts) == 1
-            and not isinstance(parts[0], ast.Compare)
-        ):
-            parts = indices(first)
-        copies = any(
-            isinstance(each, ast.Compare | ast.List)
-            or (isinstance(each, ast.UnaryOp) and isinstance(each.op, ast.Invert))
-            or (isinstance(each, ast.Name) and words(each.id) & _ROWS and _tensor_like(code, each))
-            for each in parts
-        )
-        if copies:
+        inside = indices(node.value) if isinstance(node.value, ast.Subscript) else []
+        if is_item_store(node) and any(_picks_rows(code, each) for each in inside):
             yield Hit(node)
 
 
-def _tensor_like(code: Code, name: ast.Name) -> bool:
-    value = code.value(name)
-    if isinstance(value, ast.Compare):
-        return True
-    return code.is_call(value, *listed("tensor nonzero arange where randperm topk array argsort"))
+def _picks_rows(code: Code, index: ast.AST) -> bool:
+    """Whether an index is a mask or a list of rows: what it takes out is a copy."""
+    if isinstance(index, ast.UnaryOp):
+        return isinstance(index.op, ast.Invert)
+    if isinstance(index, ast.Name):
+        if not words(index.id) & listed("mask idxs idx indices rows keep positions"):
+            return False
+        value = code.value(index)
+        makers = listed("tensor nonzero arange where randperm topk array argsort")
+        return isinstance(value, ast.Compare) or code.is_call(value, *makers)
+    return isinstance(index, ast.Compare | ast.List)
 
 
 @rule("weights-edited-and-not-restored", "high")
@@ -251,16 +220,11 @@ def state_dict_alias(code: Code) -> Hits:
     for assign in code.all(ast.Assign):
         if not code.loops(assign):
             continue
-        pairs = [(assign.targets[0], assign.value)]
-        if isinstance(assign.targets[0], ast.Tuple) and isinstance(assign.value, ast.Tuple):
-            pairs = list(zip(assign.targets[0].elts, assign.value.elts, strict=False))
-        for target, value in pairs:
-            if not (isinstance(target, ast.Name) and isinstance(value, ast.Call)):
+        owners = MODEL_WORDS | {"probe", "sae", "module", "autoencoder"}
+        for target, value in assigned(assign):
+            if not (isinstance(target, ast.Name) and code.is_call(value, "state_dict")):
                 continue
-            owner = code.op(value).x
-            if code.op(value).name != "state_dict" or value.args:
-                continue
-            if not word_set(owner) & (MODEL_WORDS | {"probe", "sae", "module", "autoencoder"}):
+            if value.args or not word_set(code.op(value).x) & owners:
                 continue
             back = _first_loads(code).get(target.id)
             if back is not None and not holds(code.loops(assign)[0], place(back)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 
+from gadfly.tools.review.code.batches import keyword
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.names import VECTOR_WORDS, listed
 from gadfly.tools.review.code.nodes import Function, integer, is_name, parameters
@@ -16,6 +17,13 @@ _KNOBS = listed(
     "normalise normalized attention_mask mask direction vector position positions pos "
     "seed eps epsilon head layer threshold steering_vector steering scaling lam center "
     "centre token_pos noise std beta magnitude"
+)
+_DRAWS = listed(
+    "randn randn_like permutation randperm choice shuffle standard_normal normal sample"
+)
+_MANY = listed(
+    "seeds trials repeats n_random n_controls bootstrap permutations n_perm random controls perm "
+    "boot null"
 )
 _MADE = listed(
     "scaled normed unit normalized_vector vec_norm shuffled y_shuffled y_perm "
@@ -32,15 +40,12 @@ def knob_unused(code: Code) -> Hits:
 
 
 def _idle_parameters(code: Code, function: Function) -> Hits:
-    arguments = function.args
+    given = function.args
     if _is_stub(function) or isinstance(code.parents.get(function), ast.ClassDef):
         return
-    hooked = _values(code).get(function, set())
-    names = parameters(function)
-    dictated = (
-        hooked or "hook" in names or arguments.kwarg is not None or arguments.vararg is not None
-    )
-    if dictated and not any(_passed(code, function.name, name) for name in names):
+    hooked, names = _values(code).get(function, set()), parameters(function)
+    dictated = hooked or "hook" in names or given.kwarg or given.vararg
+    if dictated and _partials(code).get(function.name, set()).isdisjoint(names):
         return
     if not code.calls_of(function.name):
         return
@@ -51,7 +56,7 @@ def _idle_parameters(code: Code, function: Function) -> Hits:
     if mentioned & {"locals", "vars"}:
         return
     inside = Counter(each.arg for each in within(function, ast.arg))
-    for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
         name = each.arg
         if name in _KNOBS - hooked and name not in mentioned and inside[name] == 1:
             if _handed_over(code, function.name):
@@ -64,9 +69,8 @@ def _idle_values(code: Code, function: Function) -> Hits:
         if name not in _KNOBS | _MADE or len(found) != 1:
             continue
         node = found[0].node
-        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
-            continue
-        if not code.is_used(name, function):
+        plain = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if plain and not code.is_used(name, function):
             yield Hit(node, "value", name=name)
 
 
@@ -80,21 +84,14 @@ def _values(code: Code) -> dict[ast.AST, set[str]]:
 
 
 def _is_stub(function: Function) -> bool:
-    body = [
-        each
-        for each in function.body
-        if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
-    ]
-    if function.decorator_list and any(
-        "overload" in ast.dump(each) or "abstract" in ast.dump(each)
-        for each in function.decorator_list
-    ):
+    decorators = " ".join(map(ast.dump, function.decorator_list))
+    if "overload" in decorators or "abstract" in decorators:
         return True
-    return not body or all(isinstance(each, ast.Pass | ast.Raise) for each in body)
-
-
-def _passed(code: Code, function: str, name: str) -> bool:
-    return name in _partials(code).get(function, ())
+    return all(
+        isinstance(each, ast.Pass | ast.Raise)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        for each in function.body
+    )
 
 
 @kept
@@ -130,16 +127,13 @@ def loop_unused(code: Code) -> Hits:
         names = list(within(loop.target, ast.Name))
         if len(names) != 1 or names[0].id not in knobs:
             continue
-        name = names[0].id
-        used = [each for statement in loop.body for each in inner(statement) if is_name(each, name)]
-        work = [each for s in loop.body for each in inner(s) if isinstance(each, ast.Call)]
+        name, body = names[0].id, [each for part in loop.body for each in inner(part)]
+        works = any(isinstance(each, ast.Call) for each in body)
         stores = any(
             isinstance(each, ast.Assign | ast.AugAssign) or code.is_call(each, "append")
-            for s in loop.body
-            for each in inner(s)
+            for each in body
         )
-        only_shown = used and all(_only_shown(code, each) for each in used)
-        if work and stores and (not used or only_shown):
+        if works and stores and all(_only_shown(code, e) for e in body if is_name(e, name)):
             yield Hit(loop, name=name)
 
 
@@ -161,46 +155,25 @@ def _only_shown(code: Code, name: ast.AST) -> bool:
 @rule("seed-not-varied", "high")
 def seed_fixed(code: Code) -> Hits:
     """A constant seed inside a loop over seeds or random controls."""
+    repeats = {"seed", "trial", "repeat", "rep", "run"}
     for call in code.all(ast.Call):
-        op = code.op(call)
-        seeds = [each.value for each in call.keywords if each.arg == "random_state"]
-        if (
-            op.name in ("manual_seed", "seed", "default_rng", "set_seed", "RandomState")
-            and call.args
-        ):
-            seeds.append(call.args[0])
-        if not seeds or integer(seeds[0]) is None:
+        sets_seed = code.is_call(call, *listed("manual_seed seed default_rng set_seed"))
+        makes_state = code.is_call(call, "RandomState")
+        seed = keyword(call, "random_state")
+        if seed is None and call.args and (sets_seed or makes_state):
+            seed = call.args[0]
+        loop = next(iter(code.loops(call)), None)
+        if integer(seed) is None or not isinstance(loop, ast.For):
             continue
-        loops = code.loops(call)
-        if not loops or not isinstance(loops[0], ast.For):
+        draws = code.calls_any(loop, *_DRAWS)
+        over, repeated = word_set(loop.iter), bool(word_set(loop.target) & repeats)
+        many = repeated or bool(over & _MANY)
+        varied = many if sets_seed else repeated
+        idle = _is_idle(code, loop) and draws and "range" in over
+        if not ((many and draws) or varied or idle):
             continue
-        target = word_set(loops[0].target)
-        draws = code.calls_any(
-            loops[0],
-            *listed(
-                "randn randn_like permutation randperm choice shuffle standard_normal normal sample"
-            ),
-        )
-        over = word_set(loops[0].iter)
-        many = bool(
-            target & {"seed", "trial", "repeat", "rep", "run"}
-            or over
-            & listed(
-                "seeds trials repeats n_random n_controls bootstrap permutations n_perm random "
-                "controls perm boot null"
-            )
-        )
-        varied = (
-            target & {"seed", "trial", "repeat", "rep", "run"}
-            if op.name not in ("manual_seed", "seed", "default_rng", "set_seed")
-            else many
-        )
-        idle = _is_idle(code, loops[0])
-        if (many and draws) or varied or (idle and draws and "range" in over):
-            if code.is_used(
-                next(iter([e.id for e in within(loops[0].target, ast.Name)] or ["_"])), call
-            ):
-                continue
+        first = next((each.id for each in within(loop.target, ast.Name)), "_")
+        if not code.is_used(first, call):
             yield Hit(call)
 
 

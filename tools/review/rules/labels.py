@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import METRICS, listed, words
-from gadfly.tools.review.code.nodes import integer, is_binary, position, truth
+from gadfly.tools.review.code.nodes import assigned, integer, is_binary, is_name, position, truth
 from gadfly.tools.review.code.walk import inner, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -15,15 +15,12 @@ def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
     value = code.value(node)
     if isinstance(value, ast.Call):
         op = code.op(value)
-        if op.name in ("array", "tensor", "asarray", "numpy", "long", "float", "astype", "to"):
+        if op.name in listed("array tensor asarray numpy long float astype to"):
             return _sorted_labels(code, op.x)
-        if op.name in ("concatenate", "cat", "concat", "hstack") and isinstance(
-            op.x, ast.List | ast.Tuple
-        ):
-            made = [code.op(each).name for each in op.x.elts if isinstance(each, ast.Call)]
-            return len(made) == 2 and {n.removesuffix("_like") for n in made} == {"ones", "zeros"}
-        if op.name == "repeat" and op.x is not None:
-            return False
+        joins = op.name in ("concatenate", "cat", "concat", "hstack")
+        parts = op.x.elts if joins and isinstance(op.x, ast.List | ast.Tuple) else []
+        made = [code.op(each).name for each in parts if isinstance(each, ast.Call)]
+        return len(made) == 2 and {n.removesuffix("_like") for n in made} == {"ones", "zeros"}
     if is_binary(value, ast.Add):
         return all(
             is_binary(each, ast.Mult)
@@ -41,23 +38,14 @@ def sorted_labels(code: Code) -> Hits:
         if truth(op.kw.get("shuffle")) is False and op.args and _sorted_labels(code, op.args[0]):
             yield Hit(op.node, repair="shuffle=True, stratify=y")
     for op in code.ops("KFold"):
-        if truth(op.kw.get("shuffle")) is True or (len(op.args) >= 1 and truth(op.args[0]) is True):
+        if truth(op.arg(0, "shuffle")) is True or code.mentions("permutation", "randperm"):
             continue
-        here = code.function(op.node) or code.module
-        if (
-            _has_sorted_labels(code, here)
-            and "permutation" not in code.idents
-            and "randperm" not in code.idents
-        ):
+        if _has_sorted_labels(code, code.home(op.node)):
             yield Hit(op.node, repair="StratifiedKFold(n, shuffle=True, random_state=seed)")
     if code.mentions("randperm", "permutation", "shuffle", "sample", "choice"):
         return
     for assign in code.all(ast.Assign):
-        value = assign.value
-        pairs = [(assign.targets[0], value)]
-        if isinstance(value, ast.Tuple) and isinstance(assign.targets[0], ast.Tuple):
-            pairs = list(zip(assign.targets[0].elts, value.elts, strict=False))
-        for target, part in pairs:
+        for target, part in assigned(assign):
             if (
                 isinstance(part, ast.Subscript)
                 and isinstance(part.slice, ast.Slice)
@@ -93,10 +81,8 @@ def shuffled_apart(code: Code) -> Hits:
                     seen.append((code.unparsed(base), node))
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 op = code.op(node.value)
-                if op.name == "shuffle":
-                    data = node.value.args[0] if node.value.args else None
-                    if data is not None:
-                        seen.append((code.unparsed(data), node))
+                if op.name == "shuffle" and node.value.args:
+                    seen.append((code.unparsed(node.value.args[0]), node))
             elif code.is_call(node, "seed", "manual_seed"):
                 seen.clear()  # re-seeding before each shuffle gives the same order
         labels = {"y", "label", "labels", "targets", "target", "answers"}
@@ -112,10 +98,8 @@ def shuffled_apart(code: Code) -> Hits:
 def split_name(code: Code) -> Hits:
     """``X_test = acts[train_idx]``; ``test_acc = clf.score(X_train, y_train)``."""
     for assign in code.all(ast.Assign):
-        target, value = assign.targets[0], assign.value
-        if not isinstance(target, ast.Name):
-            continue
-        mine = words(target.id)
+        name, value = code.target_name(assign), assign.value
+        mine = words(name)
         if code.is_call(value, "float", "round", "item"):
             value = code.op(value).x or value
         if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Name | ast.Attribute):
@@ -124,14 +108,10 @@ def split_name(code: Code) -> Hits:
             theirs = frozenset().union(*(word_set(each) for each in value.args))
         else:
             continue
-        for one, other in (
-            ("train", "test"),
-            ("test", "train"),
-            ("val", "train"),
-            ("train", "val"),
-        ):
-            if one in mine and other not in mine and other in theirs and one not in theirs:
-                yield Hit(assign, name=target.id, source=other, split=one)
+        for pair in ("train test", "test train", "val train", "train val"):
+            split, source = pair.split()
+            if split in mine - theirs and source in theirs - mine:
+                yield Hit(assign, name=name, source=source, split=split)
                 break
 
 
@@ -141,13 +121,8 @@ def shuffled_loader(code: Code) -> Hits:
     for op in code.ops("DataLoader"):
         if truth(op.kw.get("shuffle")) is not True or not isinstance(op.x, ast.Name):
             continue
-        statement = code.statement(op.node)
-        target = getattr(statement, "targets", [None])[0]
-        if not isinstance(target, ast.Name):
-            continue
-        scope = code.function(op.node) or code.module
-        dropped, ordered = _walked(code, scope)
-        if target.id in dropped and op.x.id in ordered:
+        dropped, ordered = _walked(code, code.home(op.node))
+        if code.target_name(op.node) in dropped and op.x.id in ordered:
             yield Hit(op.node)
 
 
@@ -183,12 +158,8 @@ def labels_as_rows(code: Code) -> Hits:
             part = node.slice
             if not (is_binary(part, ast.Sub) and integer(part.left) == 1):
                 continue
-            name = part.right
-            if not (
-                isinstance(name, ast.Name) and words(name.id) & {"labels", "label", "y", "targets"}
-            ):
-                continue
-            plain = [each for each in nodes if code.same(each.slice, name)]
-            if plain:
+            name = part.right.id if isinstance(part.right, ast.Name) else ""
+            plain = [each for each in nodes if is_name(each.slice, name)]
+            if plain and words(name) & {"labels", "label", "y", "targets"}:
                 yield Hit(plain[0])
                 return

@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TRAIN, listed, words
+from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, listed, words
 from gadfly.tools.review.code.nodes import integer, is_binary, parameters, position
 from gadfly.tools.review.code.tree import Op
 from gadfly.tools.review.code.walk import within, word_set
@@ -23,17 +23,14 @@ def _is_fitted_transform(code: Code, call: ast.Call) -> bool:
     op = code.op(call)
     if op.name != "fit_transform" and not (op.name == "transform" and _fitted_on_same(code, op)):
         return False
-    names = {code.op(each).name for each in code.calls_in(op.x)}
-    return bool(names & _FITTED) or bool(
-        word_set(op.x) & {"scaler", "pca", "vectorizer", "selector"}
-    )
+    named = word_set(op.x) & {"scaler", "pca", "vectorizer", "selector"}
+    return bool(named) or any(code.is_call(each, *_FITTED) for each in code.calls_in(op.x))
 
 
 def _fitted_on_same(code: Code, op: Op) -> bool:
     """``PCA().fit(x)`` in the chain or above, on the very rows that are transformed."""
     made, data = code.value(op.x), op.arg(0, "X")
-    fit = code.op(made) if isinstance(made, ast.Call) else None
-    if fit is not None and fit.name == "fit" and code.same(fit.arg(0, "X"), data):
+    if code.is_call(made, "fit") and code.same(code.op(made).arg(0, "X"), data):
         return True
     key = (code.function(op.node), code.unparsed(op.x))
     return data is not None and code.unparsed(data) in _fitted_rows(code).get(key, ())
@@ -69,7 +66,7 @@ def _split_points(code: Code) -> Iterator[tuple[ast.AST, ast.expr]]:
         if isinstance(node.ctx, ast.Store) or isinstance(node.slice, ast.Tuple):
             continue
         said = word_set(node.slice)
-        if said & TRAIN and said & {"train", "training", "tr"} and isinstance(node.value, ast.Name):
+        if said & {"train", "training", "tr"} and isinstance(node.value, ast.Name):
             yield node, node.value
 
 
@@ -127,20 +124,13 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
     above = node.left
     if not (is_binary(node, ast.Div) and is_binary(above, ast.Sub)):
         return False
-    mean, spread = code.value(above.right), node.right
-    spread_value = code.value(spread)
-    while isinstance(spread_value, ast.BinOp):
-        spread_value = code.value(spread_value.left)
-    if not (isinstance(mean, ast.Call) and isinstance(spread_value, ast.Call)):
+    mean, spread = code.value(above.right), code.value(node.right)
+    while isinstance(spread, ast.BinOp):
+        spread = code.value(spread.left)
+    if not (code.is_call(mean, "mean") and code.is_call(spread, "std", "norm")):
         return False
-    one, other = code.op(mean), code.op(spread_value)
-    return (
-        one.name == "mean"
-        and other.name in ("std", "norm")
-        and integer(one.arg(0, "dim", "axis")) == 0
-        and code.same(one.x, above.left)
-        and code.same(other.x, above.left)
-    )
+    of_rows = integer(code.op(mean).arg(0, "dim", "axis")) == 0
+    return of_rows and all(code.same(code.op(each).x, above.left) for each in (mean, spread))
 
 
 @rule("test-data-refits-the-scaler", "high")
@@ -148,8 +138,6 @@ def refit_on_test(code: Code) -> Hits:
     """``scaler.fit_transform(X_test)``"""
     for op in code.ops("fit_transform"):
         given = op.arg(0, "X")
-        if given is None:
-            continue
         said = words(code.unparsed(given))
         if said & {"test", "te", "val", "heldout", "eval"} and not said & {"train", "retrieval"}:
             yield Hit(op.node)
@@ -175,10 +163,6 @@ def _class_keeps_statistics(code: Code, node: ast.AST, base: ast.AST) -> bool:
         return False
     if function.name in ("fit", "__init__", "fit_transform") or not isinstance(base, ast.Name):
         return False
-    kept = {name for name in code.attributes if name.startswith("self.")}
-    means = {"self.mean", "self.mu", "self.mean_", "self.mu_"} & kept
-    return (
-        bool(means)
-        and base.id in parameters(function)
-        and not means & {code.unparsed(each) for each in within(function, ast.Attribute)}
-    )
+    means = {"self.mean", "self.mu", "self.mean_", "self.mu_"} & set(code.attributes)
+    read = {code.unparsed(each) for each in within(function, ast.Attribute)}
+    return bool(means) and base.id in parameters(function) and not means & read

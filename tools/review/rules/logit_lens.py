@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.code.concepts import uses_lens
+from gadfly.tools.review.code.concepts import are_blocks, uses_lens
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import constant, integer, is_attribute
-from gadfly.tools.review.code.tree import Op
+from gadfly.tools.review.code.nodes import constant, integer, is_attribute, truth
 from gadfly.tools.review.code.walk import within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -21,9 +20,8 @@ def _is_norm(code: Code, node: ast.AST | None) -> bool:
         return node.attr in _NORMS
     if isinstance(node, ast.Name):
         value = code.value(node)
-        if isinstance(value, ast.Attribute):
-            return value.attr in _NORMS
-        return bool(words(node.id) & {"norm", "ln", "layernorm"})
+        named = bool(words(node.id) & {"norm", "ln", "layernorm"})
+        return value.attr in _NORMS if isinstance(value, ast.Attribute) else named
     return False
 
 
@@ -44,21 +42,16 @@ def _is_unembed(code: Code, node: ast.AST | None) -> bool:
 def norm_twice(code: Code) -> Hits:
     """The last entry of hidden_states is already normalised."""
     for call in code.all(ast.Call):
-        if not (_is_norm(code, call.func) and call.args):
-            continue
-        given = call.args[0]
-        entry = _entry(code, given)
-        if entry is None:
-            continue
-        kind = entry[0]
-        if kind == "last":
+        entry = _entry(code, call.args[0]) if _is_norm(code, call.func) and call.args else ""
+        if entry == "last":
             yield Hit(call)
-        elif kind == "all" and not _excepted(code, call):
+        elif entry == "all" and not _excepted(code, call):
             yield Hit(call, "all")
     for op in code.ops("project_on_vocab"):
-        flow = code.flow(op.args[0] if op.args else None)
-        if any(isinstance(each, ast.Call) and _is_norm(code, each.func) for each in flow) or any(
-            is_attribute(each, "ln_final") for each in flow
+        if any(
+            is_attribute(each, "ln_final")
+            or (isinstance(each, ast.Call) and _is_norm(code, each.func))
+            for each in code.flow(op.arg(0))
         ):
             yield Hit(op.node, "called", repair="model.project_on_vocab(hidden)")
     for op in code.ops("ln_final"):
@@ -67,51 +60,39 @@ def norm_twice(code: Code) -> Hits:
             inside = code.op(call)
             if code.function(call) is not code.function(op.node):
                 continue
-            if inside.name in ("accumulated_resid", "decompose_resid", "apply_ln_to_stack") and (
-                inside.name == "apply_ln_to_stack" or _true(inside, "apply_ln")
-            ):
+            scaled = inside.name in ("accumulated_resid", "decompose_resid") and (
+                truth(inside.kw.get("apply_ln")) is True
+            )
+            if scaled or inside.name == "apply_ln_to_stack":
                 yield Hit(op.node, "called", repair="drop ln_final, or apply_ln=False")
                 break
 
 
-def _true(op: Op, name: str) -> bool:
-    value = op.kw.get(name)
-    return isinstance(value, ast.Constant) and value.value is True
-
-
-def _entry(code: Code, node: ast.AST) -> tuple[str, ast.AST] | None:
-    """Whether an expression is the last entry of hidden_states, or each of them in a loop."""
+def _entry(code: Code, node: ast.AST) -> str:
+    """Whether an expression is the "last" entry of hidden_states, or "all" of them in a loop; else empty."""
     current: ast.AST | None = node
     for _ in range(8):
         if isinstance(current, ast.Subscript):
-            base = code.value(current.value)
-            if is_attribute(base, "hidden_states"):
-                if integer(current.slice) == -1:
-                    return "last", current
-                return None
+            if is_attribute(code.value(current.value), "hidden_states"):
+                return "last" if integer(current.slice) == -1 else ""
             current = current.value
         elif isinstance(current, ast.Call):
             current = code.op(current).x
         elif isinstance(current, ast.Name):
             found = code.binding(current)
-            if found is None or found.value is None:
-                return None
+            if found is None:
+                return ""
             if found.kind == "for":
-                over: ast.AST | None = found.value
-                if code.is_call(over, "enumerate"):
-                    if found.part != 1:
-                        return None
+                over = found.value
+                if code.is_call(over, "enumerate") and found.part == 1:
                     over = code.op(over).x
-                over = code.value(over)
-                if is_attribute(over, "hidden_states"):
-                    return "all", found.node
-                return None
+                return "all" if is_attribute(code.value(over), "hidden_states") else ""
             if found.kind != "assign":
-                return None
+                return ""
             current = found.value
         else:
-            return None
-    return None
+            return ""
+    return ""
 
 
 def _excepted(code: Code, call: ast.Call) -> bool:
@@ -142,18 +123,14 @@ def lens_without_norm(code: Code) -> Hits:
         if "lm_head.weight" in right or right.endswith("W_U") or "embed_out.weight" in right:
             places.append((node, node.left))
     for place, given in places:
-        vocab = code.vocab(given)
-        if vocab & (_NORMS | {"apply_ln", "apply_ln_to_stack", "LayerNorm", "RMSNorm", "ln"}):
-            continue
         if any(
-            ("norm" in each.lower() and each != "normalize") or each.startswith("ln")
-            for each in vocab
+            ("norm" in each.lower() and each != "normalize") or each.startswith(("ln", "apply_ln"))
+            for each in code.vocab(given)
         ):
             continue
         if any(_is_norm(code, each.func) for each in code.calls_in(given)):
             continue
-        residual = _residual(code, given)
-        if residual:
+        if _residual(code, given):
             yield Hit(place)
 
 
@@ -164,12 +141,10 @@ def _residual(code: Code, node: ast.AST) -> bool:
             base = code.value(each.value)
             if is_attribute(base, "hidden_states"):
                 return integer(each.slice) != -1
-            if (
-                isinstance(base, ast.Name | ast.Attribute)
-                and "cache" in code.unparsed(base).lower()
-            ):
+            named = isinstance(base, ast.Name | ast.Attribute)
+            if named and "cache" in code.unparsed(base).lower():
                 text = " ".join(code.vocab(each.slice))
-                if "resid_post" in text or "resid_pre" in text or "resid_mid" in text:
+                if any(point in text for point in ("resid_post", "resid_pre", "resid_mid")):
                     return True
     recorded = _recording(code)
     for each in code.flow(node)[:150]:
@@ -177,8 +152,7 @@ def _residual(code: Code, node: ast.AST) -> bool:
             found = code.binding(each)
             if found is not None and found.kind == "param":
                 return True
-    entry = _entry(code, node)
-    return entry is not None and entry[0] == "all"
+    return _entry(code, node) == "all"
 
 
 @kept
@@ -189,12 +163,11 @@ def _recording(code: Code) -> frozenset[ast.AST]:
 
 def _on_block(code: Code, site: ast.AST | None) -> bool:
     """Whether a hook sits on whole decoder blocks."""
-    if isinstance(site, ast.Name):
-        found = code.binding(site)
-        if found is not None and found.kind == "for":
-            return is_attribute(found.value, "layers", "h", "blocks")
-        site = code.value(site)
-    return isinstance(site, ast.Subscript) and is_attribute(site.value, "layers", "h", "blocks")
+    over = code.looped(site)
+    if over is not None:
+        return are_blocks(over)
+    value = code.value(site) if isinstance(site, ast.Name) else site
+    return isinstance(value, ast.Subscript) and are_blocks(value.value)
 
 
 @rule("attribution-without-norm-scale", "medium")
@@ -210,15 +183,11 @@ def attribution(code: Code) -> Hits:
             one, other = node.left, node.right
         else:
             op = code.op(node)
-            if op.name not in ("einsum", "matmul", "dot", "einops"):
+            factors = [e for e in (op.x, *op.args) if e is not None and constant(e) is None]
+            if op.name not in ("einsum", "matmul", "dot", "einops") or len(factors) != 2:
                 continue
-            given = [
-                each for each in (op.x, *op.args) if each is not None and constant(each) is None
-            ]
-            if len(given) != 2:
-                continue
-            one, other = given
-        if not {"W_U"} & code.vocab(other) or "W_U" in code.vocab(one):
+            one, other = factors
+        if "W_U" not in code.vocab(other) or "W_U" in code.vocab(one):
             continue
         reads = {
             text
@@ -226,9 +195,6 @@ def attribution(code: Code) -> Hits:
             if isinstance(each, ast.Subscript) and "cache" in code.unparsed(each.value).lower()
             for text in code.vocab(each.slice)
         }
-        if any(text in _COMPONENTS or "hook_z" in text or "_out" in text for text in reads):
+        if any(text in ("z", "result") or "hook_z" in text or "_out" in text for text in reads):
             yield Hit(node)
             return
-
-
-_COMPONENTS = frozenset({"z", "result", "attn_out", "mlp_out"})

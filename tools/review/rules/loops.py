@@ -6,7 +6,7 @@ import ast
 from itertools import islice
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import Comprehension, is_name
+from gadfly.tools.review.code.nodes import Comprehension, is_item_store, is_name
 from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -19,25 +19,19 @@ def return_in_loop(code: Code) -> Hits:
         if not isinstance(last, ast.Return) or last.value is None or loop.orelse:
             continue
         names = names_in(last.value)
-        grows = any(
-            (isinstance(each, ast.AugAssign) and is_name(each.target, *names))
-            or (
-                isinstance(each, ast.Subscript)
-                and isinstance(each.ctx, ast.Store)
-                and is_name(each.value, *names)
-            )
-            or (
-                code.is_call(each, "append", "extend", "update", "add")
-                and is_name(code.op(each).x, *names)
-            )
-            for statement in loop.body
-            for each in inner(statement)
-        )
-        exits = any(
-            isinstance(each, ast.Continue | ast.Break) for s in loop.body for each in inner(s)
-        )
-        if grows and not exits:
+        body = [each for statement in loop.body for each in inner(statement)]
+        exits = any(isinstance(each, ast.Continue | ast.Break) for each in body)
+        if not exits and any(is_name(_grown(code, each), *names) for each in body):
             yield Hit(last)
+
+
+def _grown(code: Code, node: ast.AST) -> ast.AST | None:
+    """What is added to: ``x`` of ``x += 1``, ``x[i] = 1`` and ``x.append(1)``."""
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    if is_item_store(node):
+        return node.value
+    return code.op(node).x if code.is_call(node, "append", "extend", "update", "add") else None
 
 
 @rule("result-of-last-batch-only", "medium")
@@ -45,36 +39,31 @@ def last_batch(code: Code) -> Hits:
     """A value assigned in every batch and read only after the loop."""
     for loop in code.for_loops():
         said = word_set(loop.target) | word_set(loop.iter)
-        if not said & listed("batch batches loader dataloader prompts texts chunks") or code.loops(
-            loop
-        ):
+        if not said & listed("batch batches loader dataloader prompts texts chunks"):
             continue
         if said & {"epoch", "epochs", "step", "steps"} or any(within(loop, ast.Break)):
             continue
+        if code.loops(loop):
+            continue
         scope = code.scope(loop)
         for statement in loop.body:
-            if not (
-                isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-            ):
+            if not isinstance(statement, ast.Assign):
                 continue
-            name = statement.targets[0].id
-            if words(name) & {"loss", "last", "final", "prev", "previous", "total", "best"}:
+            name, made = code.target_name(statement), statement.value
+            if not name or words(name) & listed("loss last final prev previous total best"):
                 continue
             every = code.bindings[scope].get(name, ())
             bound = list(islice((each for each in every if each.node is not statement), 2))
-            if bound and not (len(bound) == 1 and _starts_a_sum(code, bound[0].value)):
-                continue
-            if (
-                not code.is_used(name, loop)
-                and code.is_read_below(name, scope, loop.end_lineno)
-                and isinstance(statement.value, ast.Call | ast.Subscript | ast.BinOp)
+            # One that is made of zeros is what the loop was meant to add to.
+            if len(bound) > 1 or (
+                bound and not code.is_call(bound[0].value, "zeros", "zeros_like")
             ):
+                continue
+            read_after = code.is_read_below(name, scope, loop.end_lineno)
+            if not read_after or code.is_used(name, loop):
+                continue
+            if isinstance(made, ast.Call | ast.Subscript | ast.BinOp):
                 yield Hit(statement, name=name)
-
-
-def _starts_a_sum(code: Code, node: ast.AST | None) -> bool:
-    """``torch.zeros(…)``: a value that the loop was meant to add to."""
-    return code.is_call(node, "zeros", "zeros_like")
 
 
 @rule("sum-overwritten-in-every-batch", "high")
@@ -106,24 +95,15 @@ def shared_list(code: Code) -> Hits:
     """``[[]] * n_layers``: one list, n times."""
     for node in code.binary(ast.Mult):
         for side in (node.left, node.right):
-            if isinstance(side, ast.List) and len(side.elts) == 1:
-                item = side.elts[0]
-                mutable = isinstance(item, ast.List | ast.Dict | ast.Set) or (
-                    code.is_call(item, "list", "dict", "set")
-                )
-                empty = not (
-                    getattr(item, "elts", None)
-                    or getattr(item, "args", None)
-                    or getattr(item, "keys", None)
-                )
-                above = code.parents.get(node)
-                if (
-                    mutable
-                    and empty
-                    and not isinstance(above, ast.Call)
-                    and not _only_read(code, above)
-                ):
-                    yield Hit(node)
+            if not (isinstance(side, ast.List) and len(side.elts) == 1):
+                continue
+            item, above = side.elts[0], code.parents.get(node)
+            made = code.is_call(item, "list", "dict", "set")
+            mutable = made or isinstance(item, ast.List | ast.Dict | ast.Set)
+            if not mutable or any(getattr(item, part, None) for part in ("elts", "args", "keys")):
+                continue
+            if not isinstance(above, ast.Call) and not _only_read(code, above):
+                yield Hit(node)
     for op in code.ops("fromkeys"):
         value = op.arg(1)
         if isinstance(value, ast.List | ast.Dict | ast.Set):
@@ -137,17 +117,11 @@ def iterator_twice(code: Code) -> Hits:
         target, value = assign.targets[0], assign.value
         if not isinstance(target, ast.Name):
             continue
-        lazy = isinstance(value, ast.GeneratorExp) or (
-            isinstance(value, ast.Call) and is_name(value.func, "zip", "map", "filter", "enumerate")
-        )
-        lazy = lazy or (isinstance(value, ast.Call) and _is_generator(code, value))
         scope = code.scope(target)
-        if not lazy or len(code.bindings[scope].get(target.id, ())) != 1:
+        if not _is_lazy(code, value) or len(code.bindings[scope].get(target.id, ())) != 1:
             continue
         uses = _reads_by_scope(code).get((scope, target.id), [])
-        walks = [
-            each for each in uses if isinstance(code.parents.get(each), ast.For | ast.comprehension)
-        ]
+        walks = [e for e in uses if isinstance(code.parents.get(e), ast.For | ast.comprehension)]
         home = code.loops(assign)
         for each in walks:
             above = code.parents[each]
@@ -192,22 +166,24 @@ def _only_read(code: Code, node: ast.AST | None) -> bool:
         if not isinstance(slot, ast.Subscript):
             continue
         above = code.parents.get(slot)
-        grows = isinstance(above, ast.Attribute) or (
-            isinstance(above, ast.Subscript) and not isinstance(above.ctx, ast.Load)
-        )
-        if (
-            grows
-            or isinstance(above, ast.AugAssign)
-            or isinstance(code.parents.get(above or use), ast.comprehension)
-        ):
+        if isinstance(above, ast.Attribute | ast.AugAssign):
+            return False
+        if isinstance(above, ast.Subscript) and not isinstance(above.ctx, ast.Load):
+            return False
+        if isinstance(code.parents.get(above or use), ast.comprehension):
             return False
     return bool(uses)
 
 
 @kept
-def _is_generator(code: Code, call: ast.Call) -> bool:
-    """Whether a function of this file yields; a context manager's yield is another matter."""
-    function = code.definition(call.func)
+def _is_lazy(code: Code, node: ast.AST) -> bool:
+    """A generator, ``zip(…)``, or a call of a function of this file that yields; a context manager yields to another
+    end."""
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.GeneratorExp)
+    if is_name(node.func, "zip", "map", "filter", "enumerate"):
+        return True
+    function = code.definition(node.func)
     return (
         function is not None
         and not function.decorator_list

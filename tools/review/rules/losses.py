@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from gadfly.tools.review.code.batches import keyword
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import (
@@ -22,18 +23,13 @@ from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 def log_softmax(code: Code) -> Hits:
     """log(softmax(x)) is -inf where the softmax underflows."""
     for op in code.ops("log", "log2"):
-        value = code.value(op.x)
-        picked = False
+        given = value = code.value(op.x)
         while isinstance(value, ast.Subscript):
-            picked = True
             value = code.value(value.value)
-        if not code.is_call(value, "softmax"):
-            continue
-        if picked and "double" in identifiers(value):
-            continue
-        if "math" in code.dotted(op.node.func) or "np" in code.dotted(op.node.func):
-            continue
-        yield Hit(op.node)
+        precise = value is not given and "double" in identifiers(value)
+        name = code.dotted(op.node.func)
+        if code.is_call(value, "softmax") and not precise and not ("math" in name or "np" in name):
+            yield Hit(op.node)
 
 
 @rule("loss-on-wrong-scale", "high")
@@ -73,10 +69,8 @@ def unshifted(code: Code) -> Hits:
         logits = _bare_logits(code, op.x)
         if tokens is None or logits is None:
             continue
-        given = [logits.args[0]] if logits.args else []
-        given += [
-            each.value for each in logits.keywords if each.arg in ("input_ids", "input", None)
-        ]
+        named = (each for each in logits.keywords if each.arg in ("input_ids", "input", None))
+        given = [*logits.args[:1], *(each.value for each in named)]
         same = any(
             code.same(each, tokens)
             or code.same(code.value(each), code.value(tokens))
@@ -92,15 +86,13 @@ def unshifted(code: Code) -> Hits:
             yield Hit(op.node, "continuation")
     for call in code.all(ast.Call):
         if (is_forward(code, call) and call.args) or is_model(code, call.func):
-            labels = next((each.value for each in call.keywords if each.arg == "labels"), None)
-            ids = next((each.value for each in call.keywords if each.arg == "input_ids"), None)
-            ids = ids or (call.args[0] if call.args else None)
-            if _cut(labels) == "1:" and _cut(ids) == ":-1":
+            ids = keyword(call, "input_ids") or (call.args[0] if call.args else None)
+            if _cut(keyword(call, "labels")) == "1:" and _cut(ids) == ":-1":
                 yield Hit(call, "twice")
     for op in code.ops("cross_entropy", "gather"):
         target = op.arg(1, "index") if op.name == "gather" else op.arg(0, "target")
         first = {_cut(each) for each in code.flow(op.x)[:150]}
-        second = {_cut(each) for each in code.flow(target)[:150]} if target is not None else set()
+        second = {_cut(each) for each in code.flow(target)[:150]}
         if "1:" in first and ":-1" in second and not (":-1" in first or "1:" in second):
             yield Hit(op.node, "wrong-way")
 
@@ -132,33 +124,29 @@ def _bare_tokens(code: Code, node: ast.AST) -> ast.AST | None:
         if code.is_call(current, *_RESHAPES):
             current = code.op(current).x
         elif isinstance(current, ast.Subscript):
-            parts = indices(current)
             if constant(current.slice) in ("input_ids", "tokens"):
                 return current
-            if all(
-                constant(each) is None or constant(each) is Ellipsis for each in parts
-            ) and not any(
-                isinstance(each, ast.Slice) and (each.lower or each.upper) for each in parts
-            ):
-                if not all(isinstance(each, ast.Slice | ast.Constant) for each in parts):
-                    return None
-                current = current.value
-            else:
+            if not all(_takes_all(each) for each in indices(current)):
                 return None
+            current = current.value
         elif isinstance(current, ast.Name):
             value = code.value(current)
             if isinstance(value, ast.Subscript) or code.is_call(value, *_RESHAPES):
                 return _bare_tokens(code, value)
-            return (
-                current
-                if words(current.id) & {"tokens", "ids", "toks", "input", "inputs", "token"}
-                else None
-            )
+            named = words(current.id) & listed("tokens ids toks input inputs token")
+            return current if named else None
         elif isinstance(current, ast.Attribute):
             return current if current.attr == "input_ids" else None
         else:
             return None
     return None
+
+
+def _takes_all(index: ast.AST) -> bool:
+    """``:``, ``...`` or ``None``"""
+    if isinstance(index, ast.Slice):
+        return not (index.lower or index.upper)
+    return isinstance(index, ast.Constant) and index.value in (None, Ellipsis)
 
 
 def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
@@ -187,25 +175,15 @@ def mean_of_exp(code: Code) -> Hits:
     for op in code.ops("exp"):
         if op.x is None or "loss" not in code.flow_words(op.x) | word_set(op.x):
             continue
-        loops = code.loops(op.node)
-        comprehension = any(
-            isinstance(each, ast.ListComp | ast.GeneratorExp) for each in code.up(op.node)
-        )
-        if not loops and not comprehension:
-            continue
-        context = code.context(op.node)
-        statement = code.statement(op.node)
-        stays = (
-            isinstance(statement, ast.AugAssign)
-            or any(code.is_call(each, "append") for each in code.up(op.node))
-            or comprehension
-        )
+        above = list(code.up(op.node))
+        listing = any(isinstance(each, ast.ListComp | ast.GeneratorExp) for each in above)
+        kept = any(isinstance(e, ast.AugAssign) or code.is_call(e, "append") for e in above)
         function = code.function(op.node)
-        averages = function is not None and (
-            code.calls_any(function, "mean", "fmean")
-            or _last_division(code, function) > op.node.lineno
-        )
-        if stays and averages and context & {"perplexity", "ppl", "perplexities"}:
+        if function is None or not (listing or (code.loops(op.node) and kept)):
+            continue
+        averages = code.calls_any(function, "mean", "fmean")
+        averages = averages or _last_division(code, function) > op.node.lineno
+        if averages and code.context(op.node) & {"perplexity", "ppl", "perplexities"}:
             yield Hit(op.node)
 
 
@@ -221,19 +199,13 @@ def _starts_at_prompt_end(code: Code, node: ast.AST) -> bool:
     if not isinstance(node, ast.Subscript) or value_kind(code, node.value) not in ("log", "logit"):
         return False
     for part in indices(node)[:2]:
-        if not (
-            isinstance(part, ast.Slice) and isinstance(part.lower, ast.Name) and part.upper is None
-        ):
+        if not (isinstance(part, ast.Slice) and isinstance(part.lower, ast.Name)) or part.upper:
             continue
-        start = code.value(part.lower)
+        start, counted = code.value(part.lower), None
         if code.is_call(start, "len") and start.args:
-            counted: ast.AST | None = start.args[0]
-        elif isinstance(start, ast.Subscript) and code.unparsed(start).endswith(
-            ("shape[1]", "shape[-1]")
-        ):
-            counted = start.value
-        else:
-            continue
+            counted = start.args[0]
+        elif code.unparsed(start).endswith(("shape[1]", "shape[-1]")):
+            counted = getattr(start, "value", None)
         if code.flow_words(counted) & {"prompt", "context", "prefix", "question"}:
             return True
     return False

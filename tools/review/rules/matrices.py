@@ -5,13 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import (
-    constant,
-    indices,
-    integer,
-    is_attribute,
-    is_full_slice,
-)
+from gadfly.tools.review.code.nodes import indices, integer, is_attribute, is_full_slice
 from gadfly.tools.review.code.shapes import axis
 from gadfly.tools.review.code.tree import Op
 from gadfly.tools.review.code.walk import identifiers
@@ -34,13 +28,18 @@ def _decomposed(code: Code, name: ast.expr) -> tuple[Op, int | None] | None:
     return None
 
 
+def _row_or_column(parts: list[ast.expr]) -> tuple[bool, bool]:
+    """Whether indices take rows of a matrix, and whether they take columns."""
+    row = len(parts) == 1 or (len(parts) == 2 and is_full_slice(parts[1]))
+    return row, len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
+
+
 @rule("singular-vectors-wrong-axis", "high")
 def singular_vectors(code: Code) -> Hits:
     """Rows of V, columns of Vh, columns of components_."""
     for node in code.all(ast.Subscript):
         parts = indices(node)
-        column = len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
-        row = len(parts) == 1 or (len(parts) == 2 and is_full_slice(parts[1]))
+        row, column = _row_or_column(parts)
         if is_attribute(node.value, "components_") and column:
             yield Hit(node, "components")
             continue
@@ -60,36 +59,31 @@ def singular_vectors(code: Code) -> Hits:
         elif op.name in ("eigh", "eig") and part == 1 and row and not _is_transposed(code, node):
             if len(parts) == 1 and not isinstance(parts[0], ast.Slice | ast.Name):
                 yield Hit(node, "eigenvectors")
-        elif op.name == "eigh" and part == 1 and column and len(parts) == 2:
-            k = parts[1]
-            start = integer(k) == 0 or (
-                isinstance(k, ast.Slice)
-                and k.lower is None
-                and k.upper is not None
-                and (integer(k.upper) or 1) > 0
-                and not k.step
-                and not (isinstance(k.upper, ast.UnaryOp))
-            )
+        elif op.name == "eigh" and part == 1 and column and _takes_first(parts[1]):
             text = code.lines[node.lineno - 1].lower()
-            if start and not any(
-                each in text for each in ("small", "null", "bottom", "flip", "least")
-            ):
-                scope = code.function(node) or code.module
-                if not (identifiers(scope) & {"flip", "argsort", "flipud", "fliplr", "descending"}):
-                    yield Hit(node, "ascending")
+            meant = any(each in text for each in ("small", "null", "bottom", "flip", "least"))
+            turned = listed("flip argsort flipud fliplr descending")
+            if not meant and not identifiers(code.home(node)) & turned:
+                yield Hit(node, "ascending")
+
+
+def _takes_first(index: ast.expr) -> bool:
+    """``0`` or ``:k``"""
+    if not isinstance(index, ast.Slice):
+        return integer(index) == 0
+    if index.lower or index.step or index.upper is None:
+        return False
+    return (integer(index.upper) or 1) > 0 and not isinstance(index.upper, ast.UnaryOp)
 
 
 @rule("conv1d-weight-is-transposed", "high")
 def conv1d(code: Code) -> Hits:
     """GPT-2's c_proj.weight is [in, out]: heads are its rows."""
     for node in code.all(ast.Subscript):
-        value = code.value(node.value)
-        if not is_attribute(value, "weight"):
-            continue
-        owner = value.value
+        value, parts = code.value(node.value), indices(node)
+        owner = value.value if is_attribute(value, "weight") else None
         if not (is_attribute(owner, "c_proj") and "attn" in code.unparsed(owner)):
             continue
-        parts = indices(node)
         if len(parts) != 2 or not is_full_slice(parts[0]) or not isinstance(parts[1], ast.Slice):
             continue
         if any(axis(each) == "head" for each in identifiers(parts[1].lower)):
@@ -105,13 +99,9 @@ def _is_transposed(code: Code, node: ast.AST) -> bool:
 def correlation_diagonal(code: Code) -> Hits:
     """``np.corrcoef(a, b)[0, 0]`` is always 1."""
     for node in code.all(ast.Subscript):
-        value = code.value(node.value)
-        if not code.is_call(value, "corrcoef", "cov"):
-            continue
         numbers = [integer(each) for each in indices(node)]
-        if (
-            code.op(value).name == "corrcoef" and len(numbers) == 2 and numbers[0] is not None
-        ) and (numbers[0] == numbers[1]):
+        diagonal = len(numbers) == 2 and numbers[0] is not None and numbers[0] == numbers[1]
+        if diagonal and code.is_call(code.value(node.value), "corrcoef"):
             yield Hit(node)
 
 
@@ -137,22 +127,14 @@ def weight_axis(code: Code) -> Hits:
             by_row, by_column = name in rows, name in columns
         else:
             continue
-        row = len(parts) == 1 or (len(parts) == 2 and is_full_slice(parts[1]))
-        column = len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
+        row, column = _row_or_column(parts)
         which = parts[0] if row else parts[-1]
-        is_slice = isinstance(which, ast.Slice)
         said = words(code.unparsed(which))
-        if is_slice and name == "o_proj":
-            said = frozenset({"token"} if "head" in said else ())
-        elif is_slice or constant(which) is Ellipsis:
-            continue
-        if not said & things or "layer" in said:
-            continue
-        if (row and by_column) or (column and by_row):
-            shapes = "one row per" if by_row else "one column per"
-            yield Hit(
-                node,
-                name=name,
-                layout=shapes,
-                repair=f"{name}[index]" if by_row else f"{name}[:, index]",
-            )
+        if isinstance(which, ast.Slice):
+            picks = name == "o_proj" and "head" in said
+        else:
+            picks = bool(said & things) and "layer" not in said
+        if picks and ((row and by_column) or (column and by_row)):
+            layout = "one row per" if by_row else "one column per"
+            repair = f"{name}[index]" if by_row else f"{name}[:, index]"
+            yield Hit(node, name=name, layout=layout, repair=repair)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from gadfly.tools.review.code.hooking import hooks
+from gadfly.tools.review.code.concepts import are_blocks
+from gadfly.tools.review.code.hooking import hooks, uses_nnsight
 from gadfly.tools.review.code.nodes import indices, integer, is_attribute, is_name
 from gadfly.tools.review.code.walk import identifiers, inner, returned, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
@@ -15,9 +16,8 @@ def mixed_heads(code: Code) -> Hits:
     """Heads cut out of the attention module's output, where o_proj has already mixed them."""
     for hook in hooks(code):
         site = code.value(hook.site)
-        if hook.kind != "forward" or not isinstance(site, ast.Attribute):
-            continue
-        if site.attr not in ("self_attn", "attn", "attention", "self_attention"):
+        attention = is_attribute(site, "self_attn", "attn", "attention", "self_attention")
+        if hook.kind != "forward" or not attention:
             continue
         for node in inner(hook.function):
             if _cuts_heads(code, node):
@@ -35,19 +35,12 @@ def mixed_heads(code: Code) -> Hits:
 def _cuts_heads(code: Code, node: ast.AST) -> bool:
     if code.is_call(node, "view", "reshape", "unflatten"):
         text = " ".join(code.unparsed(each) for each in node.args)
-        return bool(
-            {"n_heads", "num_heads", "n_head", "num_attention_heads"} & identifiers(node)
-        ) and any(each in text for each in ("head_dim", "d_head", "-1", "head_size"))
-    if isinstance(node, ast.Subscript):
-        parts = indices(node)
-        last = parts[-1]
-        return (
-            len(parts) >= 2
-            and isinstance(last, ast.Slice)
-            and last.lower is not None
-            and bool({"head_dim", "d_head", "head_size", "hd", "dh"} & identifiers(last.lower))
-        )
-    return False
+        counts = {"n_heads", "num_heads", "n_head", "num_attention_heads"} & identifiers(node)
+        return bool(counts) and any(e in text for e in ("head_dim", "d_head", "-1", "head_size"))
+    parts = indices(node) if isinstance(node, ast.Subscript) else []
+    if len(parts) < 2 or not isinstance(parts[-1], ast.Slice):
+        return False
+    return bool(identifiers(parts[-1].lower) & {"head_dim", "d_head", "head_size", "hd", "dh"})
 
 
 @rule("block-output-zero", "medium")
@@ -61,45 +54,31 @@ def block_output_zero(code: Code) -> Hits:
         found = identifiers(hook.function)
         if found & {"isinstance", "is_tuple", "torch_is_tensor", "is_tensor", "type"}:
             continue
-        for node in inner(hook.function):
-            if (
-                isinstance(node, ast.Subscript)
-                and is_name(node.value, hook.value)
-                and integer(node.slice) == 0
-            ):
+        for node in within(hook.function, ast.Subscript):
+            if is_name(node.value, hook.value) and integer(node.slice) == 0:
                 yield Hit(node, "hook")
                 break
+    if not uses_nnsight(code) or code.mentions("isinstance") or code.uses_text("vllm"):
+        return
     for subscript in code.all(ast.Subscript):
         base = subscript.value
-        if not is_attribute(base, "output"):
+        if not is_attribute(base, "output") or integer(subscript.slice) != 0:
             continue
-        if integer(subscript.slice) != 0 or not code.imports_from("nnsight", "nnterp"):
-            continue
-        if not _returns_tensor(code, base.value):
-            continue
-        if code.mentions("isinstance") or code.uses_text("vllm"):
-            continue
-        yield Hit(subscript)
+        if _returns_tensor(code, base.value):
+            yield Hit(subscript)
 
 
 def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
+    """Whether a module is a block or an MLP."""
     if isinstance(site, ast.Attribute):
         return site.attr in ("mlp", "feed_forward", "ffn")
     if isinstance(site, ast.Subscript):
-        site = site.value
-        return is_attribute(site, "layers", "h", "blocks")
-    if isinstance(site, ast.Name):
-        found = code.binding(site)
-        if found is None:
-            return False
-        if found.kind == "for" and isinstance(found.value, ast.AST):
-            over: ast.AST | None = found.value
-            if code.is_call(over, "enumerate"):
-                over = code.op(over).x
-            return is_attribute(over, "layers", "h", "blocks")
-        value = code.value(site)
-        return value is not site and _returns_tensor(code, value)
-    return False
+        return are_blocks(site.value)
+    over = code.looped(site)
+    if over is not None:
+        return are_blocks(code.op(over).x if code.is_call(over, "enumerate") else over)
+    value = code.value(site)
+    return isinstance(site, ast.Name) and value is not site and _returns_tensor(code, value)
 
 
 @rule("hook-drops-the-tuple", "high")
@@ -119,11 +98,6 @@ def drops_tuple(code: Code) -> Hits:
             continue
         for value in values:
             seen = code.value(value)
-            if isinstance(seen, ast.Call | ast.BinOp | ast.Name) and not isinstance(
-                seen, ast.Tuple
-            ):
-                if is_name(seen, hook.value):
-                    continue
-                if code.is_call(seen, "tuple", "type", "replace"):
-                    continue
+            whole = is_name(seen, hook.value) or code.is_call(seen, "tuple", "type", "replace")
+            if isinstance(seen, ast.Call | ast.BinOp | ast.Name) and not whole:
                 yield Hit(value)

@@ -6,19 +6,25 @@ import ast
 import re
 from collections import defaultdict
 
+from gadfly.tools.review.code.concepts import are_blocks
 from gadfly.tools.review.code.hooking import Trace, touches_model, traces, uses_nnsight
-from gadfly.tools.review.code.names import listed
-from gadfly.tools.review.code.nodes import Function, integer, is_attribute, is_name, position
+from gadfly.tools.review.code.nodes import (
+    Function,
+    integer,
+    is_attribute,
+    is_name,
+    is_open,
+    position,
+)
 from gadfly.tools.review.code.walk import identifiers, inner, named_values, names_in, within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
+_OUTPUTS = ("output", "layers_output", "mlps_output", "attentions_output")
+
 
 def _tops(code: Code) -> list[Trace]:
-    return (
-        [each for each in traces(code) if each.kind in ("trace", "generate")]
-        if uses_nnsight(code)
-        else []
-    )
+    found = traces(code) if uses_nnsight(code) else []
+    return [each for each in found if each.kind in ("trace", "generate")]
 
 
 @rule("missing-save", "high")
@@ -29,11 +35,9 @@ def missing_save(code: Code) -> Hits:
         if any(each in sessions or code.is_call(each, "session") for each in code.up(trace.block)):
             continue
         saved = _saved_in(code, trace.block)
-        scope = code.function(trace.block) or code.module
+        scope = code.home(trace.block)
         for name, value, node in named_values(trace.block):
-            if not touches_model(code, value) or _saves(code, value):
-                continue
-            if "trace" in {code.op(c).name for c in within(value, ast.Call)}:
+            if not touches_model(code, value) or code.calls_any(value, "save", "trace"):
                 continue
             if name in saved or code.is_rebound(name, scope, node):
                 continue
@@ -47,27 +51,19 @@ def _saved_in(code: Code, block: ast.AST) -> frozenset[str]:
     return frozenset().union(*(identifiers(op.x) for op in code.ops_in(block, "save")))
 
 
-def _saves(code: Code, node: ast.AST) -> bool:
-    return code.calls_any(node, "save")
-
-
 @rule("edit-not-written-back", "high")
 def not_written_back(code: Code) -> Hits:
     """hidden = layer.output; hidden = hidden + v: the model never sees it."""
     for trace in _tops(code):
-        views: dict[str, ast.AST] = {}
+        views: set[str] = set()
         for name, value, node in named_values(trace.block):
-            if is_attribute(value, "output", "input") or (
-                isinstance(value, ast.Subscript)
-                and is_attribute(
-                    value.value, *listed("output layers_output mlps_output attentions_output")
-                )
+            item = value.value if isinstance(value, ast.Subscript) else None
+            if is_attribute(value, "output", "input") or is_attribute(item, *_OUTPUTS):
+                views.add(name)
+            elif (name in views and isinstance(value, ast.BinOp) and name in names_in(value)) and (
+                not code.is_read_below(name, code.home(trace.block), node.end_lineno)
             ):
-                views[name] = node
-            elif name in views and isinstance(value, ast.BinOp) and name in names_in(value):
-                scope = code.function(trace.block) or code.module
-                if not code.is_read_below(name, scope, node.end_lineno):
-                    yield Hit(node, name=name)
+                yield Hit(node, name=name)
 
 
 @rule("trace-shared-between-threads", "high")
@@ -94,13 +90,11 @@ def attention_off(code: Code) -> Hits:
     """nnterp needs enable_attention_probs=True."""
     if not code.imports_from("nnterp") or code.mentions("enable_attention_probs"):
         return
-    loads = list(code.ops("StandardizedTransformer"))
+    loads = code.ops("StandardizedTransformer")
+    if not loads or any(is_open(op.node) for op in loads):
+        return
     for node in code.all(ast.Attribute):
-        if (
-            node.attr == "attention_probabilities"
-            and loads
-            and not any(each.arg is None for op in loads for each in op.node.keywords)
-        ):
+        if node.attr == "attention_probabilities":
             yield Hit(node)
             return
 
@@ -113,10 +107,8 @@ def same_prompt(code: Code) -> Hits:
     for each in tops:
         by_block[each.block].append(each)
     for trace in tops:
-        for node in inner(trace.block):
-            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)):
-                continue
-            if not touches_model(code, node.targets[0]):
+        for node in within(trace.block, ast.Assign):
+            if not isinstance(node.value, ast.Name) or not touches_model(code, node.targets[0]):
                 continue
             found = code.binding(node.value)
             if found is None or found.value is None or not touches_model(code, found.value):
@@ -150,28 +142,27 @@ def unbounded(code: Code) -> Hits:
         return
     blocks: list[ast.With | ast.For] = code.all(ast.With, ast.For)
     for node in blocks:
-        heads: list[ast.AST] = (
-            [i.context_expr for i in node.items] if isinstance(node, ast.With) else [node.iter]
-        )
-        endless = False
-        for each in heads:
-            if isinstance(each, ast.Subscript) and is_attribute(each.value, "iter"):
-                endless = isinstance(each.slice, ast.Slice) and each.slice.upper is None
-            elif isinstance(each, ast.Call) and is_attribute(each.func, "all"):
-                endless = isinstance(each.func.value, ast.Name) and not each.args
-        if not endless:
-            continue
+        heads = [i.context_expr for i in node.items] if isinstance(node, ast.With) else [node.iter]
         above = code.parents.get(node)
-        body = getattr(above, "body", [])
-        if node in body and isinstance(above, ast.With):
-            rest = [
-                each
-                for each in body[body.index(node) + 1 :]
-                if not isinstance(each, ast.Pass)
-                and not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
-            ]
-            if rest:
-                yield Hit(rest[0])
+        if not isinstance(above, ast.With) or not any(map(_is_endless, heads)):
+            continue
+        rest = (
+            each
+            for each in above.body[above.body.index(node) + 1 :]
+            if not isinstance(each, ast.Pass)
+            and not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        )
+        if (first := next(rest, None)) is not None:
+            yield Hit(first)
+
+
+def _is_endless(node: ast.AST) -> bool:
+    """``tracer.iter[n:]`` or ``tracer.all()``"""
+    if isinstance(node, ast.Subscript) and is_attribute(node.value, "iter"):
+        return isinstance(node.slice, ast.Slice) and node.slice.upper is None
+    if isinstance(node, ast.Call) and is_attribute(node.func, "all"):
+        return isinstance(node.func.value, ast.Name) and not node.args
+    return False
 
 
 @rule("read-out-of-order", "high")
@@ -184,26 +175,18 @@ def out_of_order(code: Code) -> Hits:
         last: tuple[int, ast.AST] | None = None
         for statement in statements:
             if isinstance(statement, ast.For):
-                over = statement.iter
-                backward = isinstance(over, ast.Call) and (
-                    code.op(over).name == "reversed"
-                    or (
-                        code.op(over).name == "range"
-                        and len(over.args) == 3
-                        and (integer(over.args[2]) or 1) < 0
-                    )
+                step = (
+                    code.op(over).arg(1) if code.is_call(over := statement.iter, "range") else None
                 )
-                if (
-                    backward
-                    and touches_model(code, statement)
-                    and "grad" not in identifiers(statement)
-                    and _indexes(code, statement)
+                backward = code.is_call(over, "reversed") or (integer(step) or 1) < 0
+                if (backward and "grad" not in identifiers(statement)) and (
+                    touches_model(code, statement) and _indexes(code, statement)
                 ):
                     yield Hit(statement, repair="go through the layers forwards")
                 last = None
                 continue
             for place, node in sorted(
-                _order(code, statement), key=lambda pair: _evaluated(code, pair[1])
+                _order(statement), key=lambda pair: _evaluated(code, pair[1])
             ):
                 if last is not None and place < last[0]:
                     yield Hit(node, repair="access earlier layers first, or use a second invoke")
@@ -218,34 +201,27 @@ def _evaluated(code: Code, node: ast.AST) -> tuple[int, int, int]:
     return (1 if target else 0, *position(node))
 
 
-def _order(code: Code, statement: ast.AST) -> list[tuple[int, ast.AST]]:
+def _order(statement: ast.AST) -> list[tuple[int, ast.AST]]:
+    """The outputs that a statement reads or writes, with the place of their module in the model."""
     found: list[tuple[int, ast.AST]] = []
     for each in inner(statement):
-        text = ""
-        if is_attribute(each, "output") and isinstance(each.value, ast.Subscript):
-            base = each.value
-            if is_attribute(base.value, "h", "layers", "blocks"):
-                number = integer(base.slice)
-                if number is not None and number >= 0:
-                    found.append((number, each))
-        elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Attribute):
-            if each.value.attr == "layers_output":
-                number = integer(each.slice)
-                if number is not None and number >= 0:
-                    found.append((number, each))
-        elif is_attribute(each, "output") and isinstance(each.value, ast.Attribute):
-            text = each.value.attr
-            if text == "lm_head":
-                found.append((10_000, each))
+        number: int | None = None
+        base = each.value if is_attribute(each, "output") else None
+        if isinstance(base, ast.Subscript) and are_blocks(base.value):
+            number = integer(base.slice)
+        elif is_attribute(base, "lm_head"):
+            number = 10_000
+        elif isinstance(each, ast.Subscript) and is_attribute(each.value, "layers_output"):
+            number = integer(each.slice)
+        if number is not None and number >= 0:
+            found.append((number, each))
     return found
 
 
 def _indexes(code: Code, loop: ast.For) -> bool:
     names = names_in(loop.target)
     return any(
-        is_attribute(
-            each.value, "h", "layers", "blocks", "layers_output", "mlps_output", "attentions_output"
-        )
+        (are_blocks(each.value) or is_attribute(each.value, *_OUTPUTS[1:]))
         and names_in(each.slice) & names
         for each in within(loop, ast.Subscript)
     )
@@ -257,22 +233,14 @@ def gradient_order(code: Code) -> Hits:
     if not uses_nnsight(code):
         return
     for block in code.all(ast.With):
-        if not any(
-            isinstance(item.context_expr, ast.Call)
-            and is_attribute(item.context_expr.func, "backward")
-            for item in block.items
-        ):
+        calls = [item.context_expr for item in block.items]
+        if not any(isinstance(e, ast.Call) and is_attribute(e.func, "backward") for e in calls):
             continue
-        for loop in inner(block):
-            if not isinstance(loop, ast.For) or "grad" not in identifiers(loop):
-                continue
-            text = code.unparsed(loop.iter)
-            if "reversed" in text or "[::-1]" in text or re.search(r"-1\)*$", text):
-                continue
-            if any(
-                "reversed" in code.unparsed(each) or "[::-1]" in code.unparsed(each)
-                for each in code.flow(loop.iter)[:40]
-                if isinstance(each, ast.Call | ast.Subscript)
-            ):
-                continue
-            yield Hit(loop)
+        for loop in within(block, ast.For):
+            flow = code.flow(loop.iter)[:40]
+            parts = [loop.iter, *(e for e in flow if isinstance(e, ast.Call | ast.Subscript))]
+            text = " ".join(map(code.unparsed, parts))
+            backward = "reversed" in text or "[::-1]" in text
+            counts_down = re.search(r"-1\)*$", code.unparsed(loop.iter))
+            if "grad" in identifiers(loop) and not backward and not counts_down:
+                yield Hit(loop)

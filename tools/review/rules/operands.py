@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from gadfly.tools.review.code.batches import keyword
 from gadfly.tools.review.code.concepts import is_forward
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import integer, is_binary, is_name
@@ -17,13 +18,10 @@ def same_operands(code: Code) -> Hits:
     for node in code.binary(ast.Sub, ast.Div):
         if not isinstance(node.left, ast.Call | ast.Subscript | ast.Name | ast.Attribute):
             continue
-        if isinstance(node.left, ast.Call) and "rand" in code.unparsed(node.left):
-            continue
-        if isinstance(code.statement(node), ast.Assert):
+        if isinstance(code.statement(node), ast.Assert) or not code.same(node.left, node.right):
             continue  # a check that nothing changes where nothing should
-        if code.is_call(node.left, *listed("time perf_counter next pop sample")):
-            continue
-        if code.same(node.left, node.right):
+        drawn = isinstance(node.left, ast.Call) and "rand" in code.unparsed(node.left)
+        if not drawn and not code.is_call(node.left, *listed("time perf_counter next pop sample")):
             yield Hit(node)
     for op in code.ops(
         *listed("cosine_similarity kl_div allclose assert_close mse_loss pearsonr spearmanr")
@@ -63,13 +61,11 @@ def column_against_row(code: Code) -> Hits:
         if not (isinstance(value, ast.Call) and is_name(value.func, *heads)):
             continue
         labels = code.value(right)
-        if isinstance(right, ast.Name | ast.Subscript) and words(code.unparsed(right)) & listed(
-            "y labels label targets target"
-        ):
-            if {"unsqueeze", "None", "view", "reshape"} & code.vocab(
-                labels
-            ) or "None" in code.unparsed(right):
-                continue
+        text = code.unparsed(right)
+        named = words(text) & listed("y labels label targets target")
+        if not named or not isinstance(right, ast.Name | ast.Subscript) or "None" in text:
+            continue
+        if not {"unsqueeze", "None", "view", "reshape"} & code.vocab(labels):
             yield Hit(node)
 
 
@@ -93,29 +89,22 @@ _PURE = listed(
 @rule("result-thrown-away", "high")
 def thrown_away(code: Code) -> Hits:
     """``x.masked_fill(mask, 0)`` as a statement: nothing changes."""
-    if not code.imports_from(
-        "torch", "transformers", "transformer_lens", "nnsight", "nnterp", "sae_lens"
-    ):
+    libraries = listed("torch transformers transformer_lens nnsight nnterp sae_lens")
+    if not code.imports_from(*libraries):
         return
     for statement in code.all(ast.Expr):
         call = statement.value
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+        if not (code.is_call(call, *_PURE) and isinstance(call.func, ast.Attribute)):
             continue
-        op = code.op(call)
-        if op.name not in _PURE or not isinstance(
-            call.func.value, ast.Name | ast.Subscript | ast.Attribute
-        ):
+        op, owner = code.op(call), call.func.value
+        if not isinstance(owner, ast.Name | ast.Subscript | ast.Attribute):
             continue
-        if any(
-            isinstance(above, ast.With | ast.Try) and _expects(code, above)
-            for above in code.up(call)
-        ):
+        around = (each for each in code.up(call) if isinstance(each, ast.With | ast.Try))
+        if any(_expects(code, each) for each in around) or "distributed" in code.dotted(call.func):
             continue
-        if "distributed" in code.dotted(call.func):
-            continue
-        if "out" in op.kw or is_name(call.func.value, "self"):
+        if "out" in op.kw or is_name(owner, "self"):
             continue  # self.relu(x) may well be an in-place module
-        method = isinstance(code.op(call).x, ast.AST) and op.x is call.func.value
+        method = op.x is owner
         block = getattr(code.parents.get(statement), "body", [])
         if len(block) == 1 or (block and block[-1] is statement and not method):
             continue  # the last line of a notebook's cell or a bare probe of an error
@@ -138,38 +127,31 @@ def bare_cosine(code: Code) -> Hits:
             "sin schedule lr rotary rope embedding angle"
         ):
             continue
-        vocab = identifiers(function)
-        if any(
-            "norm" in each.lower() or "unit" in each.lower() or "cosine_sim" in each.lower()
-            for each in vocab - {function.name}
-        ):
+        vocab = identifiers(function) - {function.name}
+        divided = ("norm", "unit", "cosine_sim")
+        if any(part in each.lower() for each in vocab for part in divided):
             continue
-        if {"cosine", "cosine_similarity", "CosineSimilarity", "sqrt", "normalise"} & (
-            vocab - {function.name}
-        ):
+        if {"cosine", "CosineSimilarity", "sqrt"} & vocab:
             continue
         for value in returned(function):
             shown = code.value(value)
-            product = is_binary(shown, ast.MatMult)
-            product = product or code.is_call(shown, "dot", "matmul", "einsum")
-            if product:
+            if is_binary(shown, ast.MatMult) or code.is_call(shown, "dot", "matmul", "einsum"):
                 yield Hit(value)
+
+
+_HALF = listed("bfloat16 float16 half")
 
 
 @rule("half-precision-difference", "medium")
 def half_precision(code: Code) -> Hits:
     """Logits of a bf16 model subtracted without an upcast."""
-    half = any(
-        each.arg in ("torch_dtype", "dtype")
-        and ({"bfloat16", "float16", "half"} & identifiers(each.value))
-        and isinstance(code.parents.get(each), ast.Call)
-        and "from_pretrained" in code.dotted(code.parents[each].func)  # type: ignore[attr-defined]
-        for each in code.all(ast.keyword)
-    ) or any(
-        {"bfloat16", "half"} & {op.name} and "from_pretrained" in code.vocab(op.x)
-        for op in code.ops("bfloat16", "half")
-    )
-    if not half:
+    casts = code.ops("bfloat16", "half")
+    loads = [call for call in code.all(ast.Call) if "from_pretrained" in code.dotted(call.func)]
+    if not any("from_pretrained" in code.vocab(op.x) for op in casts) and not any(
+        _HALF & identifiers(keyword(call, name))
+        for call in loads
+        for name in ("torch_dtype", "dtype")
+    ):
         return
     for node in code.binary(ast.Sub):
         if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):
@@ -191,11 +173,9 @@ def half_sum(code: Code) -> Hits:
     """A running sum kept in bf16 or fp16."""
     seen: set[tuple[ast.AST, str]] = set()
     for node in code.all(ast.AugAssign):
-        if (
-            not isinstance(node.op, ast.Add)
-            or not isinstance(node.target, ast.Name)
-            or not code.loops(node)
-        ):
+        if not (isinstance(node.op, ast.Add) and isinstance(node.target, ast.Name)):
+            continue
+        if not code.loops(node):
             continue
         scope, name = code.scope(node), node.target.id
         if (scope, name) in seen:
@@ -205,9 +185,5 @@ def half_sum(code: Code) -> Hits:
             if each.kind == "assign" and isinstance(each.value, ast.Call):
                 op = code.op(each.value)
                 kind = op.kw.get("dtype")
-                if (
-                    op.name in ("zeros", "zeros_like")
-                    and kind is not None
-                    and identifiers(kind) & {"bfloat16", "float16", "half"}
-                ):
+                if op.name in ("zeros", "zeros_like") and identifiers(kind) & _HALF:
                     yield Hit(each.node)

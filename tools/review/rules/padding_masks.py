@@ -6,7 +6,7 @@ import ast
 
 from gadfly.tools.review.code.batches import comes_from, is_mask, keyword, padded_batches
 from gadfly.tools.review.code.concepts import from_model, is_forward, is_model, uses_lens
-from gadfly.tools.review.code.names import listed, words
+from gadfly.tools.review.code.names import listed
 from gadfly.tools.review.code.nodes import constant, integer, is_attribute, is_binary
 from gadfly.tools.review.code.shapes import Shape, dims, shape
 from gadfly.tools.review.code.walk import word_set
@@ -23,17 +23,11 @@ def mean_over_padding(code: Code) -> Hits:
         which = dims(op)
         axes = shape(code, op.x)
         merged = _merged_positions(code, op.x)
-        if (
-            merged is not None
-            and which in ([0], None)
-            and op.name in ("mean", "sum")
-            and not _uses_mask(code, op.x)
-        ):
+        if merged is not None and which in ([0], None) and op.name in ("mean", "sum"):
             which, axes = [1], merged
-        if which is None or axes is None:
+        if which is None or axes is None or _uses_mask(code, op.x):
             continue
-        reduced = [axes[n] for n in which if -len(axes) <= n < len(axes)]
-        if "pos" not in reduced or _uses_mask(code, op.x):
+        if "pos" not in [axes[n] for n in which if -len(axes) <= n < len(axes)]:
             continue
         if op.name != "mean" and axes[-1] not in ("d_model", "feature"):
             continue
@@ -45,8 +39,7 @@ def _uses_mask(code: Code, node: ast.AST) -> bool:
     for each in code.flow(node):
         if isinstance(each, ast.BinOp | ast.Subscript):
             side = each.right if isinstance(each, ast.BinOp) else each.slice
-            found = {word for name in code.vocab(side) for word in words(name)}
-            if "mask" in found or "length" in found or "lengths" in found:
+            if code.flow_words(side) & {"mask", "length", "lengths"}:
                 return True
         if code.is_call(each, "masked_fill", "where"):
             return True
@@ -64,21 +57,18 @@ def masked_mean(code: Code) -> Hits:
             and any(is_mask(code, side) for side in (product.left, product.right))
         ):
             yield Hit(op.node)
-    for node in code.all(ast.BinOp):
-        if not isinstance(node.op, ast.Div) or not isinstance(node.right, ast.Call):
+    for node in code.binary(ast.Div):
+        above = code.value(node.left)
+        if not (code.is_call(node.right, "sum") and code.is_call(above, "sum")):
             continue
-        below, above = code.op(node.right), code.value(node.left)
-        if below.name != "sum" or below.args or below.kw or not is_mask(code, below.x):
+        upper, below = code.op(above), code.op(node.right)
+        if below.args or below.kw or not is_mask(code, below.x):
             continue
-        if not code.is_call(above, "sum"):
+        if not isinstance(upper.x, ast.BinOp):
             continue
-        upper = code.op(above)
-        if integer(upper.arg(0, "dim", "axis")) in (1, -2, -1) and _has_mask(code, upper.x):
+        masked = is_mask(code, upper.x.left) or is_mask(code, upper.x.right)
+        if masked and integer(upper.arg(0, "dim", "axis")) in (1, -2, -1):
             yield Hit(node, "whole-batch")
-
-
-def _has_mask(code: Code, node: ast.AST | None) -> bool:
-    return isinstance(node, ast.BinOp) and (is_mask(code, node.left) or is_mask(code, node.right))
 
 
 @rule("attention-mask-dropped", "high")
@@ -88,18 +78,13 @@ def mask_dropped(code: Code) -> Hits:
     if not batches or uses_lens(code):
         return
     for call in code.all(ast.Call):
-        generating = is_attribute(call.func, "generate")
-        target = (
-            call.func.value if generating and isinstance(call.func, ast.Attribute) else call.func
-        )
-        if not (is_forward(code, call) or (generating and is_model(code, target))):
+        generates = is_attribute(call.func, "generate") and is_model(code, call.func.value)
+        if not (generates or is_forward(code, call)):
             continue
         if _faked_mask(code, call) and comes_from(code, call, batches):
             yield Hit(call, "ones")
             continue
-        if any(
-            each.arg is None or each.arg in ("attention_mask", "mask") for each in call.keywords
-        ):
+        if any(each.arg in (None, "attention_mask", "mask") for each in call.keywords):
             continue
         if len(call.args) > 1 or any(isinstance(each, ast.Starred) for each in call.args):
             continue
@@ -131,9 +116,9 @@ def pad_in_loss(code: Code) -> Hits:
         labels = keyword(call, "labels")
         if labels is None or not is_forward(code, call):
             continue
-        if (comes_from(code, labels, batches) and "input_ids" in code.vocab(labels)) and (
-            not ({"where", "masked_fill", "ignore_index"} & code.vocab(labels))
-        ):
+        vocab = code.vocab(labels)
+        cleared = {"where", "masked_fill", "ignore_index"} & vocab
+        if comes_from(code, labels, batches) and "input_ids" in vocab and not cleared:
             yield Hit(call)
 
 
@@ -184,11 +169,8 @@ def inverted(code: Code) -> Hits:
             yield Hit(op.node, repair="masked_fill(attention_mask == 0, …)")
     for assign in code.all(ast.Assign):
         target = assign.targets[0]
-        if (
-            isinstance(target, ast.Subscript)
-            and constant(assign.value) in (-100, 0, 0.0)
-            and _keeps_real(code, target.slice)
-        ):
+        cleared = isinstance(target, ast.Subscript) and constant(assign.value) in (-100, 0, 0.0)
+        if cleared and _keeps_real(code, getattr(target, "slice", None)):
             yield Hit(assign, repair="x[attention_mask == 0] = …")
 
 
@@ -198,8 +180,7 @@ def _keeps_real(code: Code, node: ast.AST | None) -> bool:
     if isinstance(value, ast.Compare):
         one = isinstance(value.ops[0], ast.Eq) and integer(value.comparators[0]) == 1
         return one and _keeps_real(code, value.left)
-    while code.is_call(value, *listed("bool to unsqueeze long type")):
-        value = code.value(code.op(value).x)
+    value = code.peeled(value, *listed("bool to unsqueeze long type"))
     if isinstance(value, ast.Subscript) and not isinstance(constant(value.slice), str):
         value = code.value(value.value)
     if isinstance(value, ast.Attribute):

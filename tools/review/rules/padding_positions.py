@@ -40,20 +40,15 @@ def last_position(code: Code) -> Hits:
             return
     for node in code.all(ast.Subscript):
         parts = indices(node)
-        if len(parts) < 2 or integer(parts[1]) != -1:
+        if len(parts) < 2 or integer(parts[1]) != -1 or isinstance(node.ctx, ast.Store):
             continue
         if not (is_full_slice(parts[0]) or isinstance(parts[0], ast.Name)):
             continue
-        if isinstance(node.ctx, ast.Store):
+        if word_set(node.value) & {"mask", "ids", "tokens"}:
             continue
-        if _recorded(code, node):
+        batched = comes_from(code, node.value, batches) and from_model(code, node.value)
+        if batched or _recorded(code, node):
             yield Hit(node)
-            continue
-        if not comes_from(code, node.value, batches):
-            continue
-        if not from_model(code, node.value) or word_set(node.value) & {"mask", "ids", "tokens"}:
-            continue
-        yield Hit(node)
 
 
 @kept
@@ -78,7 +73,7 @@ def _recorded(code: Code, node: ast.Subscript) -> bool:
         "hidden act acts activation activations resid value states cache store stored "
         "recorded captured recorder saved"
     )
-    if not word_set(base) & kept or word_set(base) & {"mask", "ids", "tokens"}:
+    if not word_set(base) & kept:
         return False
     runs = _first_run(code, function) < node.lineno
     return runs and code.mentions("register_forward_hook") and not from_model(code, base)
@@ -107,16 +102,13 @@ def mask_sum_under_left(code: Code) -> Hits:
     nnsight = uses_nnsight(code) and not side.right and bool(padded_batches(code))
     if side.right or not (side.left or nnsight):
         return
-    for node in code.all(ast.BinOp):
-        if not (isinstance(node.op, ast.Sub) and integer(node.right) == 1):
-            continue
+    for node in code.binary(ast.Sub):
         left = code.value(node.left)
-        if not code.is_call(left, "sum"):
+        if integer(node.right) != 1 or not code.is_call(left, "sum"):
             continue
         op = code.op(left)
-        if integer(op.arg(0, "dim", "axis")) not in (1, -1) or not is_mask(code, code.value(op.x)):
-            continue
-        yield Hit(node)
+        if integer(op.arg(0, "dim", "axis")) in (1, -1) and is_mask(code, code.value(op.x)):
+            yield Hit(node)
 
 
 @rule("position-from-unpadded-prompt", "medium")
@@ -132,16 +124,12 @@ def position_from_unpadded(code: Code) -> Hits:
         parts = indices(node)
         if len(parts) < 2 or not comes_from(code, node.value, batches):
             continue
-        if not from_model(code, node.value) or isinstance(parts[1], ast.Slice):
+        if isinstance(parts[1], ast.Slice) or integer(parts[1]) is not None:
             continue
-        if integer(parts[1]) is not None:
+        if not from_model(code, node.value) or comes_from(code, parts[1], batches):
             continue
-        flow = code.flow(parts[1])
-        if any(each in batches for each in flow):
-            continue
-        bare = _counts_tokens(code, flow, "len", "index")
-        vocab = code.vocab(parts[1])
-        if bare and not ({"attention_mask", "pad", "offset", "n_pad", "padding"} & vocab):
+        padded = listed("attention_mask pad offset n_pad padding") & code.vocab(parts[1])
+        if not padded and _counts_tokens(code, code.flow(parts[1]), "len", "index"):
             yield Hit(node)
 
 
@@ -151,12 +139,10 @@ def _cut_by_bare_length(code: Code, batches: Batches) -> Hits:
         last = indices(node)[-1]
         if not (isinstance(last, ast.Slice) and last.lower is not None and last.upper is None):
             continue
-        flow = code.flow(last.lower)
-        if any(each in batches for each in flow) or not comes_from(code, node.value, batches):
+        if comes_from(code, last.lower, batches) or not comes_from(code, node.value, batches):
             continue
         generated = any(code.is_call(each, "generate") for each in code.flow(node.value))
-        counted = _counts_tokens(code, flow, "len")
-        if generated and counted:
+        if generated and _counts_tokens(code, code.flow(last.lower), "len"):
             yield Hit(node, "continuation")
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from gadfly.tools.review.code.concepts import is_block
 from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.nodes import constant, indices, is_full_slice, is_name
+from gadfly.tools.review.code.nodes import (
+    constant,
+    indices,
+    is_full_slice,
+    is_item_store,
+    is_name,
+)
 from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side, within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
@@ -20,43 +27,37 @@ def all_positions(code: Code) -> Hits:
         function = hook.function
         if hook.kind == "pre":
             continue
-        whole: ast.AST | None = None
-        for node in returned(function):
-            if _whole_cache(code, node, hook.value):
-                whole = node
-        for node in within(function, ast.Assign):
-            if isinstance(node.targets[0], ast.Subscript):
-                target = node.targets[0]
-                if (
-                    is_name(target.value, hook.value)
-                    and all(is_full_slice(e) or constant(e) is Ellipsis for e in indices(target))
-                    and _whole_cache(code, node.value, hook.value)
-                ):
-                    whole = node
-        if whole is None:
-            whole = _kept_from_another_run(code, hook)
-            if whole is not None and is_block(code, hook.site) and hook.site is not None:
-                yield Hit(
-                    whole, repair="patch one position: h[:, position] = kept[layer][:, position]"
-                )
-            continue
-        names = hooked_names(code, function)
-        if any("resid" in each for each in names):
-            yield Hit(
-                whole,
-                repair="patch one position: resid[:, position] = cache[hook.name][:, position]",
-            )
+        whole: list[ast.AST] = [e for e in returned(function) if _whole_cache(code, e)]
+        whole += [
+            node
+            for node in within(function, ast.Assign)
+            if _replaces_all(node.targets[0], hook.value) and _whole_cache(code, node.value)
+        ]
+        other = None if whole else _kept_from_another_run(code, hook)
+        if other is not None and is_block(code, hook.site):
+            kept = "h[:, position] = kept[layer][:, position]"
+            yield Hit(other, repair=f"patch one position: {kept}")
+        elif whole and any("resid" in each for each in hooked_names(code, function)):
+            cached = "resid[:, position] = cache[hook.name][:, position]"
+            yield Hit(whole[-1], repair=f"patch one position: {cached}")
+
+
+def _replaces_all(target: ast.AST, name: str = "") -> bool:
+    """``h[:]`` or ``h[...]``, of this name or of any."""
+    return (
+        isinstance(target, ast.Subscript)
+        and (not name or is_name(target.value, name))
+        and all(is_full_slice(each) or constant(each) is Ellipsis for each in indices(target))
+    )
 
 
 def _kept_from_another_run(code: Code, hook: Hook) -> ast.AST | None:
     """``h[:] = kept[i]``, where a second hook filled ``kept`` with the outputs of blocks."""
     fillers = _fillers(code)
-    for node in inner(hook.function):
-        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)):
-            continue
-        target, value = node.targets[0], node.value
+    for node in within(hook.function, ast.Assign):
+        value = node.value
         if (
-            all(is_full_slice(each) or constant(each) is Ellipsis for each in indices(target))
+            _replaces_all(node.targets[0])
             and isinstance(value, ast.Subscript)
             and isinstance(value.value, ast.Name)
             and fillers.get(value.value.id, set()) - {hook.function}
@@ -72,25 +73,20 @@ def _fillers(code: Code) -> dict[str, set[ast.AST]]:
     found: dict[str, set[ast.AST]] = defaultdict(set)
     for hook in hooks(code):
         for each in inner(hook.function) if hook.kind == "forward" else ():
-            if (
-                isinstance(each, ast.Subscript)
-                and isinstance(each.ctx, ast.Store)
-                and isinstance(each.value, ast.Name)
-                and each.value.id != hook.value
-            ):
-                found[each.value.id].add(hook.function)
+            name = each.value if is_item_store(each) else None
+            if isinstance(name, ast.Name) and name.id != hook.value:
+                found[name.id].add(hook.function)
     return found
 
 
-def _whole_cache(code: Code, node: ast.AST, value: str) -> bool:
+def _whole_cache(code: Code, node: ast.AST | None) -> bool:
+    """A whole activation out of a cache, not a part of it."""
     if code.is_call(node, "to", "clone"):
-        inside = code.op(node).x
-        return inside is not None and _whole_cache(code, inside, value)
+        return _whole_cache(code, code.op(node).x)
     return (
         isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Name)
         and "cache" in words(node.value.id)
-        and not isinstance(node.slice, ast.Slice)
         and not any(isinstance(each, ast.Slice) for each in indices(node))
     )
 
@@ -127,62 +123,41 @@ def mean_without_axis(code: Code) -> Hits:
     """``z[:, :, head] = z[:, :, head].mean()``: one number for every coordinate."""
     for hook in hooks(code):
         for node in within(hook.function, ast.Assign):
-            value = node.value
-            if not code.is_call(value, "mean"):
-                continue
-            op = code.op(value)
-            if op.args or op.kw or op.x is None or not isinstance(node.targets[0], ast.Subscript):
-                continue
-            if code.same(node.targets[0], op.x):
-                yield Hit(node)
+            target, value = node.targets[0], node.value
+            if code.is_call(value, "mean") and isinstance(target, ast.Subscript):
+                op = code.op(value)
+                if not op.args and not op.kw and code.same(target, op.x):
+                    yield Hit(node)
 
 
 @rule("noise-redrawn-every-run", "high")
 def noise_redrawn(code: Code) -> Hits:
     """A corruption hook that draws new noise on every forward pass of a comparison."""
-    restores = any(
-        {"restore", "restored", "patch", "patched", "recover"} & words(name)
-        for name in code.idents
-        if len(name) < 40
-    )
-    if not restores:
+    restoring = {"restore", "restored", "patch", "patched", "recover"}
+    if not any(restoring & words(name) for name in code.idents if len(name) < 40):
         return
     for hook in hooks(code):
-        draws = [
-            call
-            for call in inner(hook.function)
-            if code.is_call(call, "randn", "randn_like", "normal", "normal_", "standard_normal")
-        ]
+        body = list(inner(hook.function))
+        draws = [each for each in body if code.is_call(each, *_DRAWS)]
+        seeded = [each for each in body if code.is_call(each, "manual_seed", "default_rng", "seed")]
         if not draws:
             continue
-        seeded = [
-            each
-            for each in inner(hook.function)
-            if code.is_call(each, "manual_seed", "default_rng", "seed")
-        ]
-        guarded = any(isinstance(code.parents.get(each), ast.BoolOp) for each in seeded) or any(
-            isinstance(above, ast.If)
-            for each in seeded
-            for above in code.up(each)
-            if above is not hook.function
-        )
-        if seeded and not guarded:
-            continue
-        drawn_once = (
-            any(
-                isinstance(above, ast.If) and any(within(above.test, ast.Compare, ast.UnaryOp))
-                for call in draws
-                for above in code.up(call)
-                if above is not hook.function
-            )
-            and not seeded
-        )
-        if drawn_once:
-            continue
-        corrupts = {"noise", "corrupt", "corrupted", "std", "sigma", "eps"} & {
-            word for name in identifiers(hook.function) for word in words(name)
-        }
-        owner = code.function(hook.function)
-        if not corrupts and not (owner and words(owner.name) & {"noise", "corrupt"}):
-            continue
-        yield Hit(seeded[0] if seeded else draws[0])
+        if seeded:
+            guarded = any(isinstance(code.parents.get(each), ast.BoolOp) for each in seeded)
+            if not guarded and not any(_tests(code, seeded)):
+                continue
+        elif any(any(within(each.test, ast.Compare, ast.UnaryOp)) for each in _tests(code, draws)):
+            continue  # drawn once
+        said = {word for name in identifiers(hook.function) for word in words(name)}
+        corrupts = said & {"noise", "corrupt", "corrupted", "std", "sigma", "eps"}
+        if corrupts or code.function_words(hook.function) & {"noise", "corrupt"}:
+            yield Hit((seeded or draws)[0])
+
+
+_DRAWS = ("randn", "randn_like", "normal", "normal_", "standard_normal")
+
+
+def _tests(code: Code, calls: Sequence[ast.AST]) -> Iterator[ast.If]:
+    """The ``if`` statements around some calls."""
+    above = (each for call in calls for each in code.up(call))
+    return (each for each in above if isinstance(each, ast.If))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
 from gadfly.tools.review.code.hooking import runs_in
 from gadfly.tools.review.code.names import CLEAN, CORRUPT, RIGHT, WRONG, about, listed, words
-from gadfly.tools.review.code.nodes import Function, indices, is_binary, is_name, parameters
-from gadfly.tools.review.code.walk import identifiers, run_side, within, word_set
+from gadfly.tools.review.code.nodes import indices, is_binary, is_name, parameters
+from gadfly.tools.review.code.walk import identifiers, names_in, run_side, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 _RUNS = listed("run_with_cache run_with_hooks to_tokens forward trace invoke get_cache cache_run")
@@ -33,57 +34,41 @@ def swapped(code: Code) -> Hits:
         op = code.op(value)
         run = op.name in _RUNS or is_model(code, value.func) or "tokenizer" in words(op.name)
         helper = code.definition(value.func)
-        if helper is not None:
-            run = run or _runs_inside(code, helper)
-        if not run or not value.args:
+        run = run or (helper is not None and _runs_inside(code, helper))
+        if not run or not value.args or op.name == "run_with_hooks":
             continue
-        target, given = assign.targets[0], value.args[0]
-        names = [each.id for each in within(target, ast.Name)]
-        sides = {run_side(name) for name in names} - {None}
-        given_side = run_side(given)
-        if op.name == "run_with_hooks" or "patch" in word_set(target):
-            continue
-        if len(sides) == 1 and given_side is not None and given_side not in sides:
-            yield Hit(assign, side=next(iter(sides)), given=given_side)
+        target, given = assign.targets[0], run_side(value.args[0])
+        sides = {run_side(name) for name in names_in(target)} - {None}
+        if len(sides) == 1 and given not in (None, *sides) and "patch" not in word_set(target):
+            yield Hit(assign, side=min(filter(None, sides)), given=given)
     yield from _swapped_arguments(code)
 
 
 def _swapped_arguments(code: Code) -> Hits:
     """A call that hands two arguments over in each other's place."""
-    pairs = ((CLEAN, CORRUPT),)
     for call in code.all(ast.Call):
         for given in call.keywords:
-            side = run_side(given.value)
-            mine = run_side(given.arg) if given.arg else None
-            if (
-                mine
-                and side
-                and mine != side
-                and isinstance(given.value, ast.Name | ast.Attribute | ast.Subscript)
-            ):
-                if "base" in words(given.arg or ""):
-                    continue
+            side, mine = run_side(given.value), run_side(given.arg)
+            if not (side and mine) or side == mine or "base" in words(given.arg or ""):
+                continue
+            if isinstance(given.value, ast.Name | ast.Attribute | ast.Subscript):
                 yield Hit(given.value, "keyword", parameter=given.arg, given=side, side=mine)
         function = code.definition(call.func)
         if function is None or any(isinstance(each, ast.Starred) for each in call.args):
             continue
         names = parameters(function)
-        matches: list[tuple[int, int]] = []
-        for n, argument in enumerate(call.args[: len(names)]):
+        places: list[tuple[int, int]] = []  # of an argument, and of the parameter of its name
+        other_side = 0
+        for number, (argument, name) in enumerate(zip(call.args, names, strict=False)):
             text = argument.id if isinstance(argument, ast.Name) else ""
-            if len(text) < 3 or text == names[n]:
+            if len(text) < 3 or text == name:
                 continue
             if text in names[: len(call.args)]:
-                matches.append((n, names.index(text)))
-            else:
-                for one, other in pairs:
-                    if about(text, one) and about(names[n], other) and not about(text, other):
-                        matches.append((n, -1))
-                    if about(text, other) and about(names[n], one) and not about(text, one):
-                        matches.append((n, -1))
-        crossed = any((b, a) in matches for a, b in matches if b >= 0)
-        both = sum(b == -1 for _, b in matches) >= 2
-        if crossed or both:
+                places.append((number, names.index(text)))
+                continue
+            for one, other in ((CLEAN, CORRUPT), (CORRUPT, CLEAN)):
+                other_side += about(text, one) and about(name, other) and not about(text, other)
+        if other_side >= 2 or any((b, a) in places for a, b in places):
             yield Hit(call, "arguments", function=function.name, names=", ".join(names))
 
 
@@ -91,33 +76,23 @@ def _swapped_arguments(code: Code) -> Hits:
 def same_run(code: Code) -> Hits:
     """Clean activations patched into the clean run: nothing changes."""
     for op in code.ops("run_with_hooks"):
-        given = op.arg(0, "input")
-        side = run_side(given)
-        fwd = op.arg(1, "fwd_hooks")
+        side, fwd = run_side(op.arg(0, "input")), op.arg(1, "fwd_hooks")
         if side is None or fwd is None:
             continue
-        functions = _hook_functions(code, fwd)
+        pairs = (each for each in code.flow(fwd) if isinstance(each, ast.Tuple))
+        functions = [
+            f for pair in pairs if len(pair.elts) == 2 for f in runs_in(code, pair.elts[1])
+        ]
         bound = _bound_caches(code, fwd)
-        sources: list[str] = []
+        sides: set[str | None] = set()
         for function in functions:
             for node in within(function, ast.Subscript):
                 if "cache" in word_set(node.value):
-                    name = node.value
-                    text = code.unparsed(name)
-                    if is_name(name, *parameters(function)):
-                        text = bound.get(name.id, text)
-                    sources.append(text)
-        sides = {run_side(text) for text in sources} - {None}
-        if sides == {side}:
+                    text = code.unparsed(node.value)
+                    own = is_name(node.value, *parameters(function))
+                    sides.add(run_side(bound.get(text, text) if own else text))
+        if sides - {None} == {side}:
             yield Hit(op.node, side=side)
-
-
-def _hook_functions(code: Code, node: ast.AST) -> list[Function | ast.Lambda]:
-    found: list[Function | ast.Lambda] = []
-    for each in code.flow(node):
-        if isinstance(each, ast.Tuple) and len(each.elts) == 2:
-            found += runs_in(code, each.elts[1])
-    return found
 
 
 def _bound_caches(code: Code, node: ast.AST) -> dict[str, str]:
@@ -134,12 +109,9 @@ def _bound_caches(code: Code, node: ast.AST) -> dict[str, str]:
 @rule("recovery-baseline-swapped", "high")
 def recovery(code: Code) -> Hits:
     """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
-    for node in code.binary(ast.Div):
-        above, below = _bare(code, node.left), _bare(code, node.right)
-        if not (is_binary(above, ast.Sub) and is_binary(below, ast.Sub)):
-            continue
+    for node, above, below in _quotients(code):
         zero, one, base = run_side(above.right), run_side(below.left), run_side(below.right)
-        if zero is None or one is None or base is None or one == base or run_side(above.left):
+        if None in (zero, one, base) or one == base or run_side(above.left):
             continue
         if zero != base:
             yield Hit(node, zero_run=zero, divisor_run=base)
@@ -152,70 +124,51 @@ def recovery(code: Code) -> Hits:
             yield Hit(node, "parentheses")
 
 
-def _bare(code: Code, node: ast.AST) -> ast.AST | None:
-    value = code.value(node)
-    if code.is_call(value, *listed("abs item max clamp float")):
-        return _bare(code, code.op(value).x or value) if code.op(value).x is not value else value
-    return value
+def _quotients(code: Code) -> Iterator[tuple[ast.BinOp, ast.BinOp, ast.BinOp]]:
+    """Every ``(a - b) / (c - d)`` with its two differences."""
+    around = listed("abs item max clamp float")
+    for node in code.binary(ast.Div):
+        above, below = code.peeled(node.left, *around), code.peeled(node.right, *around)
+        if is_binary(above, ast.Sub) and is_binary(below, ast.Sub):
+            yield node, above, below
 
 
 @rule("recovered-is-lost", "high")
-def recovered(code: Code) -> Hits:
+def recovered_is_lost(code: Code) -> Hits:
     """(patched - clean) / (ablated - clean), called recovered: it is the share that is lost."""
-    for node in code.binary(ast.Div):
-        above, below = _bare(code, node.left), _bare(code, node.right)
-        if not (is_binary(above, ast.Sub) and is_binary(below, ast.Sub)):
-            continue
+    full = listed("clean original orig full base baseline")
+    for node, above, below in _quotients(code):
         if not code.same(above.right, below.right) or run_side(above.left):
             continue
-        full = word_set(above.right)
-        if not full & _FULL or word_set(above.left) & _FULL:
+        if not word_set(above.right) & full or word_set(above.left) & full:
             continue
         around = code.parents.get(node)
         if is_binary(around, ast.Sub) and around.right is node:
             continue  # 1 - …
         said = code.called(node)
-        if said & {"recovered", "recovery", "recover", "faithfulness"} and not said & {
-            "lost",
-            "error",
-        }:
+        recovered = said & {"recovered", "recovery", "recover", "faithfulness"}
+        if recovered and not said & {"lost", "error"}:
             yield Hit(node)
-
-
-_FULL = frozenset({"clean", "original", "orig", "full", "base", "baseline"})
 
 
 @rule("logit-difference-sign", "high")
 def logit_sign(code: Code) -> Hits:
     """A logit difference that subtracts the right answer from the wrong one."""
     for node in code.binary(ast.Sub):
-        function = code.function(node)
-        statement = code.statement(node)
-        names = word_set(statement.targets[0]) if isinstance(statement, ast.Assign) else frozenset()
-        if function is not None:
-            names |= words(function.name)
+        names = word_set(code.target(node)) | code.function_words(node)
         if not ({"diff", "difference", "ld", "metric", "score", "margin"} & names):
             continue
-        if names & WRONG - {"s", "false", "bad"}:
+        if names & WRONG - {"s", "false", "bad"} or (code.function(node) and "loss" in names):
             continue
         left, right = _picked(code, node.left), _picked(code, node.right)
         if left is None or right is None:
             continue
         left_wrong = about(left, WRONG - {"s"}) and not about(left, RIGHT)
         right_right = about(right, RIGHT) and not about(right, WRONG)
-        if not (left_wrong and right_right):
-            continue
-        text = (ast.get_docstring(function) or "").lower() if function is not None else ""
-        if (
-            "incorrect -" in text
-            or "wrong -" in text
-            or "incorrect minus" in text
-            or "wrong minus" in text
-        ):
-            continue
-        if code.function(node) and "loss" in names:
-            continue
-        yield Hit(node)
+        text = code.docstring(code.function(node)).lower()
+        stated = ("incorrect -", "wrong -", "incorrect minus", "wrong minus")
+        if left_wrong and right_right and not any(each in text for each in stated):
+            yield Hit(node)
 
 
 def _picked(code: Code, node: ast.AST) -> str | None:
@@ -240,12 +193,10 @@ def _picked(code: Code, node: ast.AST) -> str | None:
 def probability_difference(code: Code) -> Hits:
     """A logit difference taken of softmax probabilities."""
     for node in code.binary(ast.Sub):
-        if not (isinstance(node.left, ast.Subscript) and isinstance(node.right, ast.Subscript)):
+        left, right, said = node.left, node.right, code.context(node)
+        if not (isinstance(left, ast.Subscript) and isinstance(right, ast.Subscript)):
             continue
-        if not code.same(node.left.value, node.right.value):
+        if "logit" not in said or said & {"prob", "probs", "probability"}:
             continue
-        said = code.context(node)
-        if ("logit" in said and not said & {"prob", "probs", "probability"}) and (
-            value_kind(code, node.left.value) == "prob"
-        ):
+        if code.same(left.value, right.value) and value_kind(code, left.value) == "prob":
             yield Hit(node)

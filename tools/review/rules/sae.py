@@ -7,7 +7,14 @@ import re
 
 from gadfly.tools.review.code.hooking import hook_functions, hooks, runs_in
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import constant, integer, is_attribute, is_binary
+from gadfly.tools.review.code.nodes import (
+    arguments,
+    constant,
+    indices,
+    integer,
+    is_attribute,
+    is_binary,
+)
 from gadfly.tools.review.code.shapes import axis
 from gadfly.tools.review.code.walk import identifiers, inner, returned, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
@@ -40,10 +47,9 @@ def decoder_bias(code: Code) -> Hits:
         transposed = is_attribute(weight, "T", "mT")
         if transposed and not identifiers(weight) & {"dec_w", "decoder_weight", "dec_weight"}:
             continue  # W_dec.T encodes or compares
-        statement = code.statement(node)
+        statement, names = code.statement(node), code.called(node)
         if identifiers(statement) & biases:
             continue
-        function, names = code.function(node), code.called(node)
         if names & {"aux", "auxk", "dead", "residual", "error"}:
             continue  # an auxiliary loss reconstructs what is left over
         if not names & listed(
@@ -51,14 +57,9 @@ def decoder_bias(code: Code) -> Hits:
             "forward rec recons"
         ):
             continue
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if (
-            isinstance(target, ast.Name)
-            and function is not None
-            and target.id in _added_to_a_bias(code, function, frozenset(biases))
-        ):
-            continue
-        yield Hit(statement)
+        function, name = code.function(node), code.target_name(node)
+        if function is None or name not in _added_to_a_bias(code, function, frozenset(biases)):
+            yield Hit(statement)
 
 
 @kept
@@ -76,14 +77,9 @@ def other_hook(code: Code) -> Hits:
     trained: set[tuple[str, str]] = set()
     for call in code.all(ast.Call):
         name = code.dotted(call.func)
-        if not name.endswith("from_pretrained") or "SAE" not in name:
-            continue
-        for each in [*call.args, *(k.value for k in call.keywords)]:
-            for part in code.flow(each)[:20]:
-                text = constant(part)
-                found = _HOOK.search(text) if isinstance(text, str) else None
-                if found:
-                    trained.add((found[1], found[2]))
+        if name.endswith("from_pretrained") and "SAE" in name:
+            parts = (part for each in arguments(call) for part in code.flow(each)[:20])
+            trained |= {found for part in parts if (found := _hook_point(part)) is not None}
     if len(trained) != 1:
         return
     layer, kind = next(iter(trained))
@@ -92,30 +88,26 @@ def other_hook(code: Code) -> Hits:
         if op.x is None or not word_set(op.x) & {"sae"}:
             continue
         used: set[tuple[str, str]] = set()
-        nodes = code.flow(op.args[0] if op.args else None)
-        for part in nodes:
-            text = constant(part)
-            found = _HOOK.search(text) if isinstance(text, str) else None
-            if found:
-                used.add((found[1], found[2]))
-            if (
-                isinstance(part, ast.Subscript)
-                and isinstance(part.slice, ast.Tuple)
-                and len(part.slice.elts) >= 2
-            ):
-                short, number = (
-                    constant(part.slice.elts[0]),
-                    integer(code.value(part.slice.elts[1])),
-                )
-                if (
-                    isinstance(short, str)
-                    and number is not None
-                    and "cache" in code.unparsed(part.value).lower()
-                ):
-                    used.add((str(number), short if short.startswith("hook_") else f"hook_{short}"))
+        for part in code.flow(op.arg(0)):
+            named = _hook_point(part)
+            if named is not None:
+                used.add(named)
+            if not (isinstance(part, ast.Subscript) and len(indices(part)) >= 2):
+                continue
+            short, number = constant(indices(part)[0]), integer(code.value(indices(part)[1]))
+            cached = "cache" in code.unparsed(part.value).lower()
+            if isinstance(short, str) and number is not None and cached:
+                used.add((str(number), f"hook_{short.removeprefix('hook_')}"))
         if used and _same_place(layer, kind) not in {_same_place(*each) for each in used}:
             there = ", ".join(f"blocks.{a}.{b}" for a, b in sorted(used))
             yield Hit(op.node, layer=layer, hook=kind, fed=there)
+
+
+def _hook_point(node: ast.AST) -> tuple[str, str] | None:
+    """The layer and the hook that a text names."""
+    text = constant(node)
+    found = _HOOK.search(text) if isinstance(text, str) else None
+    return (found[1], found[2]) if found else None
 
 
 def _same_place(layer: str, kind: str) -> tuple[str, str]:
@@ -165,15 +157,13 @@ def without_error(code: Code) -> Hits:
             for each in within(function, ast.Assign)
             if isinstance(each.targets[0], ast.Subscript) and constant(each.value) in (0, 0.0)
         ]
-        if not zeroed:
+        if not zeroed or isinstance(code.parents.get(zeroed[0]), ast.If):
+            continue
+        if _decoding(code) - {function}:
             continue
         for value in returned(function):
-            bare = code.is_call(value, "decode")
-            if code.is_call(value, "to"):
-                inside = code.op(value).x
-                bare = code.is_call(inside, "decode")
-            others = _decoding(code) - {function}
-            if bare and not others and not isinstance(code.parents.get(zeroed[0]), ast.If):
+            inside = code.op(value).x if code.is_call(value, "to") else value
+            if code.is_call(inside, "decode"):
                 yield Hit(value)
 
 
@@ -187,36 +177,20 @@ def decoder_norm(code: Code) -> Hits:
             continue
         for value in values:
             for call in code.calls_in(value):
-                op = code.op(call)
-                if op.name not in ("empty", "randn", "zeros", "rand"):
-                    continue
-                sizes = op.x.elts if isinstance(op.x, ast.Tuple | ast.List) else [op.x, *op.args]
-                axes = [axis(code.unparsed(each)) if each is not None else "?" for each in sizes]
-                if len(axes) == 2 and axes == ["feature", "d_model"]:
-                    layouts[name] = 1
-                elif len(axes) == 2 and axes == ["d_model", "feature"]:
-                    layouts[name] = 0
+                if code.is_call(call, "empty", "randn", "zeros", "rand"):
+                    axes = [axis(code.unparsed(each)) for each in code.op(call).sizes()]
+                    if sorted(axes) == ["d_model", "feature"]:
+                        layouts[name] = axes.index("d_model")
     if code.imports_from("sae_lens"):
         layouts.setdefault("W_dec", 1)
     for op in code.ops("norm", "normalize"):
-        text = code.unparsed(op.x)
-        name = text.removesuffix(".data").rsplit(".", 1)[-1]
-        given = op.arg(1 if op.name == "norm" or op.name == "normalize" else 0, "dim", "axis")
-        number = integer(given)
-        if (
-            name == "weight"
-            and ".decoder.weight" in text.removesuffix(".data")
-            and _linear_decoder(code)
-        ):
+        text = code.unparsed(op.x).removesuffix(".data")
+        right = layouts.get(text.rsplit(".", 1)[-1])
+        if text.endswith(".decoder.weight") and _linear_decoder(code):
             right = 0
-        elif name in layouts:
-            right = layouts[name]
-        else:
-            continue
-        if number is None:
-            continue
-        if number % 2 != right:
-            yield Hit(op.node, dim=number, right_dim=right)
+        dim = integer(op.arg(1, "dim", "axis"))
+        if right is not None and dim is not None and dim % 2 != right:
+            yield Hit(op.node, dim=dim, right_dim=right)
 
 
 def _linear_decoder(code: Code) -> bool:
@@ -235,9 +209,8 @@ _SCALES = {"norm", "scale", "factor", "scaling", "normalization", "normalisation
 @rule("documented-scaling-not-applied", "high")
 def documented_scaling(code: Code) -> Hits:
     """The docstring names a stored scale that the code never reads."""
-    texts: list[tuple[ast.AST, str]] = [(code.module, ast.get_docstring(code.module) or "")]
-    texts += [(each, ast.get_docstring(each) or "") for each in code.defs()]
-    for owner, text in texts:
+    for owner in (code.module, *code.defs()):
+        text = code.docstring(owner)
         for found in _TICKED.finditer(text):
             name = found[1]
             if not words(name) & _SCALES or len(words(name)) < 2:
@@ -247,31 +220,27 @@ def documented_scaling(code: Code) -> Hits:
                 r"scaled|normali[sz]ed|divided|multiplied|centred|centered|subtracted", sentence
             ):
                 continue
-            if name in code.idents or any(
-                name in each for each in code.idents if each != text[:80] and len(each) < 40
-            ):
+            short = (each for each in code.idents if each != text[:80] and len(each) < 40)
+            if name in code.idents or any(name in each for each in short):
                 continue
             place = _first_use_of_activations(code, owner)
-            if place is None:
-                continue
-            yield Hit(place, name=name)
-            return
+            if place is not None:
+                yield Hit(place, name=name)
+                return
+
+
+_LOADS = ("float", "to", "load", "cat")
 
 
 def _first_use_of_activations(code: Code, owner: ast.AST) -> ast.AST | None:
     for call in code.all(ast.Call):
         if owner is not code.module and owner not in code.up(call):
             continue
-        if code.op(call).name in ("encode", "sae", "encoder"):
-            given = call.args[-1] if call.args else None
-            for each in code.flow(given):
-                value = code.parents.get(each)
-                if (
-                    isinstance(each, ast.Call)
-                    and isinstance(value, ast.Assign)
-                    and code.op(each).name in ("float", "to", "load", "cat")
-                ):
-                    return value
+        if code.is_call(call, "encode", "sae", "encoder"):
+            for each in code.calls_in(call.args[-1]) if call.args else ():
+                above = code.parents.get(each)
+                if isinstance(above, ast.Assign) and code.is_call(each, *_LOADS):
+                    return above
             return code.statement(call)
     return None
 
@@ -284,13 +253,10 @@ def scaled_one_way(code: Code) -> Hits:
         if not (isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords):
             continue
         name = words(code.unparsed(call.func))
-        if not name & {"sae", "autoencoder", "transcoder", "dictionary"} or name & {
-            "encode",
-            "encoder",
-        }:
+        if not name & {"sae", "autoencoder", "transcoder", "dictionary"}:
             continue
         given = code.value(call.args[0])
-        if not is_binary(given, ast.Div, ast.Mult):
+        if name & {"encode", "encoder"} or not is_binary(given, ast.Div, ast.Mult):
             continue
         if words(code.unparsed(given.right)) & (_SCALES - {"mean", "std"}):
             yield Hit(back)

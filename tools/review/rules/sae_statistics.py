@@ -17,16 +17,12 @@ def l0_mean(code: Code) -> Hits:
     for op in code.ops("mean"):
         if op.args or op.kw or op.x is None:
             continue
-        base = code.value(op.x)
-        while code.is_call(base, "float", "to", "double"):
-            base = code.value(code.op(base).x)
+        base = code.peeled(op.x, "float", "to", "double")
         if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
             continue
-        document = code.context(op.node, doc=True)
-        statement = code.statement(op.node)
-        if isinstance(statement, ast.Assign):
-            document = word_set(statement.targets[0])
-        if document & {"l0", "L0"} or {"l", "0"} <= document:
+        target = code.target(op.node)
+        said = code.context(op.node, doc=True) if target is None else word_set(target)
+        if said & {"l0", "L0"} or {"l", "0"} <= said:
             yield Hit(op.node)
 
 
@@ -36,9 +32,7 @@ def counted_per_token(code: Code) -> Hits:
     for op in code.ops("sum", "mean", "any"):
         if integer(op.arg(0, "dim", "axis")) != -1 or op.x is None:
             continue
-        base = code.value(op.x)
-        while code.is_call(base, *listed("float to double int long")):
-            base = code.value(code.op(base).x)
+        base = code.peeled(op.x, *listed("float to double int long"))
         if not (isinstance(base, ast.Compare) and constant(base.comparators[0]) in (0, 0.0)):
             continue
         if not any(code.op(each).name == "encode" for each in code.calls_in(base.left)):
@@ -57,11 +51,9 @@ def topk_tokens(code: Code) -> Hits:
         which, axes = dims(op, 1), shape(code, op.x)
         if which is None or axes is None or axes[-1] != "feature" or len(axes) < 2:
             continue
-        function = code.function(op.node)
-        said = words(function.name) if function is not None else frozenset()
-        if which[0] in (-1, len(axes) - 1) or not said & listed("topk encode forward activation"):
-            continue
-        yield Hit(op.node, dim=which[0])
+        said = code.function_words(op.node) & listed("topk encode forward activation")
+        if said and which[0] not in (-1, len(axes) - 1):
+            yield Hit(op.node, dim=which[0])
 
 
 @rule("bos-among-top-activations", "medium")
@@ -86,11 +78,9 @@ def bos_on_top(code: Code) -> Hits:
 @rule("bos-in-the-statistics", "medium")
 def bos_counted(code: Code) -> Hits:
     """Explained variance or norms over all positions, BOS included."""
-    if (
-        code.uses_text("bos")
-        or not code.imports_from("sae_lens")
-        or not code.mentions("run_with_cache")
-    ):
+    if code.uses_text("bos") or not code.imports_from("sae_lens"):
+        return
+    if not code.mentions("run_with_cache"):
         return
     if any(integer(each.lower) == 1 for each in code.all(ast.Slice)):
         return
