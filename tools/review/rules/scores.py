@@ -21,30 +21,11 @@ def auc_hard(code: Code) -> Hits:
     ):
         call = op.node
         score = op.arg(0, "y_score", "y_pred", "y_prob")
-        truth_ = op.kw.get("y_true", call.args[0] if call.args else None)
-        value = code.value(score)
-        hard = False
-        if isinstance(value, ast.Call):
-            inside = code.op(value)
-            hard = inside.name == "predict" and not (
-                isinstance(score, ast.Name)
-                and words(score.id) & {"score", "scores", "prob", "probs"}
-            )
-            if inside.name in ("astype", "int", "long", "round", "numpy", "float", "cpu"):
-                base = code.value(inside.x)
-                hard = (
-                    inside.name == "round"
-                    or isinstance(base, ast.Compare)
-                    or code.is_call(base, "predict", "round")
-                )
-            if inside.name == "argmax":
-                hard = True
-        elif isinstance(value, ast.Compare):
-            hard = True
-        if hard:
+        if _is_class(code, score):
             yield Hit(call, call=op.name)
             continue
-        first = code.value(truth_)
+        value = code.value(score)
+        first = code.value(op.kw.get("y_true", call.args[0] if call.args else None))
         first = first.value if isinstance(first, ast.Subscript) else first
         if code.is_call(first, *_SCORES) and len(call.args) >= 2:
             yield Hit(call, "arguments", call=op.name)
@@ -59,6 +40,21 @@ def auc_hard(code: Code) -> Hits:
             yield Hit(call, "column")
 
 
+def _is_class(code: Code, score: ast.AST | None) -> bool:
+    """Whether a score is a predicted class, true or false, or rounded."""
+    value = code.value(score)
+    if not isinstance(value, ast.Call):
+        return isinstance(value, ast.Compare)
+    name = code.op(value).name
+    if name == "predict":
+        said = words(score.id) if isinstance(score, ast.Name) else frozenset()
+        return not said & {"score", "scores", "prob", "probs"}
+    if name in ("astype", "int", "long", "numpy", "float", "cpu"):
+        base = code.value(code.op(value).x)
+        return isinstance(base, ast.Compare) or code.is_call(base, "predict", "round")
+    return name in ("round", "argmax")
+
+
 @rule("metric-arguments-swapped", "medium")
 def metric_swapped(code: Code) -> Hits:
     """precision_score(y_pred, y_true): precision and recall change places."""
@@ -68,15 +64,12 @@ def metric_swapped(code: Code) -> Hits:
         call = op.node
         if len(call.args) < 2:
             continue
-        first, second = code.value(call.args[0]), code.value(call.args[1])
-        predicted = code.is_call(first, "predict")
-        predicted = predicted or bool(
-            isinstance(call.args[0], ast.Name)
-            and words(call.args[0].id) & {"pred", "preds", "predicted", "predictions"}
-            and word_set(call.args[1]) & {"true", "y", "label", "labels", "target", "targets"}
-        )
-        again = code.is_call(second, "predict")
-        if predicted and not again:
+        first, second = call.args[:2]
+        said = words(first.id) if isinstance(first, ast.Name) else frozenset()
+        named = said & {"pred", "preds", "predicted", "predictions"}
+        labels = word_set(second) & listed("true y label labels target targets")
+        predicted = code.is_call(code.value(first), "predict") or (named and labels)
+        if predicted and not code.is_call(code.value(second), "predict"):
             yield Hit(call, call=op.name)
 
 
@@ -84,14 +77,9 @@ def metric_swapped(code: Code) -> Hits:
 def threshold(code: Code) -> Hits:
     """A threshold read off the test set's own curve."""
     for op in code.ops("precision_recall_curve", "roc_curve"):
-        said = frozenset().union(*(word_set(each) for each in op.node.args), frozenset())
-        if not said & {"test", "te", "heldout"} | ({"test"} & words(code.unparsed(op.node))):
-            names = {
-                word
-                for each in op.node.args
-                for name in identifiers(each)
-                for word in (name.lower(),)
-            }
+        said = {word for each in op.node.args for word in word_set(each)}
+        if not said & {"test", "te", "heldout"} and "test" not in words(code.unparsed(op.node)):
+            names = {name.lower() for each in op.node.args for name in identifiers(each)}
             if not any(name.endswith("te") or "test" in name for name in names):
                 continue
         for assign in code.all(ast.Assign):
@@ -108,9 +96,9 @@ def threshold(code: Code) -> Hits:
 def always_positive(code: Code) -> Hits:
     """``sigmoid(x) > 0`` is always true."""
     for node in code.all(ast.Compare):
-        if (
-            isinstance(node.ops[0], ast.Gt | ast.GtE) and constant(node.comparators[0]) in (0, 0.0)
-        ) and (value_kind(code, node.left) == "prob"):
+        zero = constant(node.comparators[0]) in (0, 0.0)
+        above_zero = zero and isinstance(node.ops[0], ast.Gt | ast.GtE)
+        if above_zero and value_kind(code, node.left) == "prob":
             yield Hit(node)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, TEST, TRAIN, listed, words
-from gadfly.tools.review.code.nodes import constant, integer, is_binary, position
+from gadfly.tools.review.code.nodes import assigned, constant, integer, is_binary, position
+from gadfly.tools.review.code.tree import Op
 from gadfly.tools.review.code.walk import identifiers, inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
@@ -27,30 +28,28 @@ def token_rows(code: Code) -> Hits:
             if not isinstance(each, ast.Call):
                 continue
             inside = code.op(each)
-            numbers = [integer(a) for a in inside.args]
-            merged = inside.name == "flatten" and numbers in ([0, 1], [0, -2])
-            if inside.name == "flatten" and integer(inside.kw.get("end_dim")) == 1:
-                merged = True
-            if inside.name in ("reshape", "view") and len(inside.args) == 2 and numbers[0] == -1:
-                merged = bool(word_set(inside.args[1]) & {"d", "model", "hidden", "dim", "shape"})
-            if inside.name in ("reshape", "view") and len(inside.args) == 2:
-                product = inside.args[0]
-                if is_binary(product, ast.Mult):
-                    merged = bool(
-                        word_set(product) & {"seq", "len", "t", "s", "pos", "length", "tokens"}
-                    )
-            if inside.name == "rearrange" and inside.args:
-                text = constant(inside.args[0])
-                merged = isinstance(text, str) and text.split("->")[-1].strip().startswith("(")
-                source = text.split("->")[0] if isinstance(text, str) else ""
-                merged = merged and any(
-                    w in source.split() for w in ("s", "seq", "pos", "t", "tokens", "position")
-                )
-            if merged and code.flow_words(inside.x) & listed(
-                "hidden acts activations resid residual states cache activation act"
-            ):
+            if _merges_positions(inside) and code.flow_words(inside.x) & _ACTIVATIONS:
                 yield Hit(op.node)
                 break
+
+
+_ACTIVATIONS = listed("hidden acts activations resid residual states cache activation act")
+
+
+def _merges_positions(op: Op) -> bool:
+    """Whether an operation makes one axis of the batch and the positions."""
+    if op.name == "flatten":
+        numbers = [integer(each) for each in op.args]
+        return numbers in ([0, 1], [0, -2]) or integer(op.kw.get("end_dim")) == 1
+    if op.name in ("reshape", "view") and len(op.args) == 2:
+        rows, size = op.args
+        if is_binary(rows, ast.Mult):
+            return bool(word_set(rows) & listed("seq len t s pos length tokens"))
+        return integer(rows) == -1 and bool(word_set(size) & listed("d model hidden dim shape"))
+    text = constant(op.arg(0)) if op.name == "rearrange" else None
+    if not isinstance(text, str) or not text.split("->")[-1].strip().startswith("("):
+        return False
+    return bool(set(text.split("->")[0].split()) & listed("s seq pos t tokens position"))
 
 
 def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
@@ -65,15 +64,10 @@ def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
         over = code.unparsed(loops[0].iter)
         names = identifiers(loops[0].target)
         lengths = ("shape[", "size(", "seq_len", "len(ids", "len(tokens", "n_tokens")
-        if (
-            index & names
-            and over.startswith(("range", "enumerate"))
-            and any(w in over for w in lengths)
-        ):
-            return bool(
-                code.flow_words(each.value)
-                & {"hidden", "acts", "resid", "cache", "activations", "states"}
-            )
+        counts = over.startswith(("range", "enumerate")) and any(w in over for w in lengths)
+        if index & names and counts:
+            activations = listed("hidden acts resid cache activations states")
+            return bool(code.flow_words(each.value) & activations)
     return False
 
 
@@ -82,22 +76,12 @@ def drawn_apart(code: Code) -> Hits:
     """Two independent samples of one pool, or overlapping slices."""
     for scope in code.scopes():
         drawn: dict[str, dict[str, ast.AST]] = {}
-        cut: dict[str, dict[str, tuple[int | None, int | None, ast.AST]]] = {}
+        cut: dict[str, dict[str, tuple[int, int | None, ast.AST]]] = {}
         for node in inner(scope, nested=False):
             if not isinstance(node, ast.Assign):
                 continue
-            pairs: list[tuple[ast.expr, ast.expr]] = [(node.targets[0], node.value)]
-            if isinstance(node.value, ast.Tuple) and isinstance(node.targets[0], ast.Tuple):
-                pairs = list(zip(node.targets[0].elts, node.value.elts, strict=False))
-            for target, value in pairs:
-                said = word_set(target)
-                side = (
-                    "train"
-                    if said & {"train", "training"}
-                    else "test"
-                    if said & {"test", "heldout"}
-                    else ""
-                )
+            for target, value in assigned(node):
+                side = _side(target)
                 if not side or not isinstance(target, ast.Name):
                     continue
                 pool_name = _pool(code, value)
@@ -114,45 +98,42 @@ def drawn_apart(code: Code) -> Hits:
                         if code.op(value).name == "sample" and not value.args:
                             pool = value.func.value
                         drawn.setdefault(code.unparsed(pool), {})[side] = node
-                if (
-                    isinstance(value, ast.Subscript)
-                    and isinstance(value.slice, ast.Slice)
-                    and value.slice.step is None
-                ):
-                    low = value.slice.lower
-                    high = value.slice.upper
-                    a = 0 if low is None else integer(code.value(low))
-                    b = None if high is None else integer(code.value(high))
-                    if (low is not None and a is None) or (high is not None and b is None):
-                        continue
-                    cut.setdefault(code.unparsed(value.value), {})[side] = (a, b, node)
+                part = value.slice if isinstance(value, ast.Subscript) else None
+                if not isinstance(part, ast.Slice) or part.step is not None:
+                    continue
+                a = 0 if part.lower is None else integer(code.value(part.lower))
+                b = None if part.upper is None else integer(code.value(part.upper))
+                if a is not None and (part.upper is None or b is not None):
+                    cut.setdefault(code.unparsed(value.value), {})[side] = (a, b, node)  # type: ignore[attr-defined]
         for sides in drawn.values():
             if len(sides) == 2:
-                yield Hit(
-                    sides["test"], repair="draw once, then cut the sample in two disjoint parts"
-                )
+                repair = "draw once, then cut the sample in two disjoint parts"
+                yield Hit(sides["test"], repair=repair)
         for parts in cut.values():
             if len(parts) < 2:
                 continue
             (a, b, _), (c, d, node) = parts["train"], parts["test"]
-            if None in (a, c) or (a or 0) < 0 or (c or 0) < 0 or (b or 0) < 0 or (d or 0) < 0:
+            if min(a, c, b or 0, d or 0) < 0:
                 continue
-            if (b is None or (c or 0) < b) and (d is None or (a or 0) < d):
+            if (b is None or c < b) and (d is None or a < d):
                 yield Hit(node, repair="make the slices disjoint")
+
+
+def _side(target: ast.AST) -> str:
+    said = word_set(target)
+    if said & {"train", "training"}:
+        return "train"
+    return "test" if said & {"test", "heldout"} else ""
 
 
 def _pool(code: Code, node: ast.AST) -> str:
     """The name that rows are drawn or cut from."""
+    pool: ast.AST | None = None
     if code.is_call(node, "sample", "choices", "choice"):
-        first = node.args[0] if node.args else None
-        return first.id if isinstance(first, ast.Name) else ""
-    if (
-        isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Slice)
-        and isinstance(node.value, ast.Name)
-    ):
-        return node.value.id
-    return ""
+        pool = node.args[0] if node.args else None
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        pool = node.value
+    return pool.id if isinstance(pool, ast.Name) else ""
 
 
 @rule("split-unpacked-in-wrong-order", "high")
@@ -164,17 +145,11 @@ def wrong_order(code: Code) -> Hits:
             continue
         if code.op(value).name not in SPLITS or len(value.args) != 2 or len(target.elts) != 4:
             continue
-        sides = [
-            "train"
-            if word_set(each) & TRAIN
-            else "test"
-            if word_set(each) & (TEST | {"val"})
-            else ""
-            for each in target.elts
-        ]
-        if sides in (
-            ["train", "train", "test", "test"],
-            ["test", "train", "test", "train"],
-            ["test", "test", "train", "train"],
+        train = [bool(word_set(each) & TRAIN) for each in target.elts]
+        test = [bool(word_set(each) & (TEST | {"val"})) for each in target.elts]
+        if all(a or b for a, b in zip(train, test, strict=True)) and train in (
+            [True, True, False, False],
+            [False, True, False, True],
+            [False, False, True, True],
         ):
             yield Hit(assign)

@@ -50,11 +50,9 @@ def fvu(code: Code) -> Hits:
         vocab = code.flow_words(below) | code.flow_words(node.right)
         if not re.search(r"pow\(2\)|\*\* 2|square|norm", text) or "sum" not in text + "norm":
             continue
-        if {"mean", "var", "std", "mu", "centred", "centered", "total", "tss", "center"} & vocab:
+        if listed("mean var std mu centred centered total tss center") & vocab:
             continue
-        if is_binary(below, ast.Sub):
-            continue
-        if "-" in text.replace("-1", "").replace("-2", ""):
+        if is_binary(below, ast.Sub) or "-" in text.replace("-1", "").replace("-2", ""):
             continue
         above_flow = code.unparsed(_accumulated(code, node.left))
         if "-" not in above_flow.replace("-1", "").replace("-2", "") and not listed(
@@ -128,25 +126,18 @@ def bootstrap(code: Code) -> Hits:
         function = code.function(op.node)
         if function is not None and "replace" in parameters(function):
             continue  # a library's own resampling
-        said = words(function.name) if function is not None else frozenset()
-        said |= frozenset().union(
-            *(word_set(t) for t in getattr(code.statement(op.node), "targets", [])), frozenset()
-        )
+        said = code.function_words(op.node) | word_set(code.target(op.node))
         for loop in code.loops(op.node):
-            said |= word_set(loop.target if isinstance(loop, ast.For) else None) | word_set(
-                loop.iter if isinstance(loop, ast.For) else None
-            )
-        if not said & {"bootstrap", "boot", "resample", "resampled", "bootstraps"}:
+            if isinstance(loop, ast.For):
+                said |= word_set(loop.target) | word_set(loop.iter)
+        if not said & listed("bootstrap boot resample resampled bootstraps"):
             continue
-        full = bool(
-            code.unparsed(op.arg(0, "size", "k") or op.x).startswith("len(")
-        ) or op.name in ("permutation", "randperm")
+        permutes = op.name in ("permutation", "randperm")
+        full = permutes or code.unparsed(op.arg(0, "size", "k") or op.x).startswith("len(")
         replace = op.kw.get("replace", op.arg(1) if op.name == "choice" else None)
-        without = op.name in ("permutation", "randperm", "sample") or (
-            replace is not None and constant(replace) is False
-        )
-        if op.name == "sample" and ("replace" in op.kw or "frac" in op.kw):
-            without = constant(op.kw.get("replace")) is not True
+        without = permutes or truth(replace) is False
+        if op.name == "sample":
+            without = truth(op.kw.get("replace")) is not True
         if without and full and not said & {"null", "perm", "permutation"}:
             yield Hit(op.node)
 
@@ -155,22 +146,16 @@ def bootstrap(code: Code) -> Hits:
 def argsort_smallest(code: Code) -> Hits:
     """``x.argsort()[:k]`` under a name that says top."""
     for node in code.all(ast.Subscript):
-        order = code.value(node.value)
-        if not isinstance(order, ast.Call):
+        order, piece = code.value(node.value), indices(node)[-1]
+        if not code.is_call(order, "argsort", "sorted"):
             continue
         op = code.op(order)
-        if op.name not in ("argsort", "sorted") or op.x is None:
+        if op.x is None or (order is not node.value and op.name == "sorted"):
             continue
-        if order is not node.value and op.name == "sorted":
+        if not isinstance(piece, ast.Slice) or piece.lower or piece.step or piece.upper is None:
             continue
-        piece = indices(node)[-1]
-        if not (isinstance(piece, ast.Slice) and piece.lower is None and piece.upper is not None):
-            continue
-        if isinstance(piece.upper, ast.UnaryOp) or piece.step is not None:
-            continue
-        if truth(op.arg(9, "descending", "reverse")) is not False and (
-            "descending" in op.kw or "reverse" in op.kw
-        ):
+        down = op.kw.get("descending", op.kw.get("reverse"))
+        if isinstance(piece.upper, ast.UnaryOp) or (down is not None and truth(down) is not False):
             continue
         ranking = op.kw.get("key", op.x) if op.name == "sorted" else op.x
         if any(isinstance(each, ast.USub) for each in ast.walk(ranking)):
@@ -188,25 +173,15 @@ def rank_from_argsort(code: Code) -> Hits:
     """``argsort(x)[token]`` is the token at a rank, not the rank of a token."""
     for node in code.all(ast.Subscript):
         value = code.value(node.value)
-        if not code.is_call(value, "argsort"):
-            continue
-        ordered = code.op(value).x
-        inside = code.value(ordered)
-        if code.is_call(inside, "argsort"):
+        ordered = code.op(value).x if code.is_call(value, "argsort") else None
+        if ordered is None or code.is_call(code.value(ordered), "argsort"):
             continue
         unpacked = code.binding(ordered) if isinstance(ordered, ast.Name) else None
         if unpacked is not None and unpacked.kind == "unpack" and unpacked.part == 1:
             continue  # the positions that sort() returns
-        statement = code.statement(node)
-        names = {w for t in getattr(statement, "targets", []) for w in words(code.unparsed(t))}
-        function = code.function(node)
-        if isinstance(statement, ast.Return) and function is not None:
-            names |= words(function.name)
         last = indices(node)[-1]
-        token = bool(
-            words(code.unparsed(last)) & {"token", "target", "answer", "id", "tok", "correct"}
-        )
-        if names & {"rank", "ranks"} and token and not isinstance(last, ast.Slice):
+        token = words(code.unparsed(last)) & listed("token target answer id tok correct")
+        if code.called(node) & {"rank", "ranks"} and token and not isinstance(last, ast.Slice):
             yield Hit(node)
 
 
@@ -228,10 +203,8 @@ def p_value_swapped(code: Code) -> Hits:
         if not code.is_call(call, *tests):
             continue
         for name, place in found:
-            said = words(name)
-            if (place == 1 and said & r_words and not said & p_words) or (
-                place == 0 and said & p_words and not said & r_words
-            ):
+            right, other = (p_words, r_words) if place == 1 else (r_words, p_words)
+            if place in (0, 1) and words(name) & other and not words(name) & right:
                 yield Hit(assign)
                 break
 
@@ -240,7 +213,6 @@ def p_value_swapped(code: Code) -> Hits:
 def sorted_apart(code: Code) -> Hits:
     """``pearsonr(np.sort(a), np.sort(b))``: the pairs are gone."""
     for op in code.ops("pearsonr", "spearmanr", "kendalltau", "corrcoef"):
-        pair = [op.x, *op.args[:1]]
-        values = [code.value(each) for each in pair]
-        if len(values) == 2 and all(code.is_call(each, "sort", "sorted") for each in values):
+        values = [code.value(each) for each in (op.x, op.arg(0))]
+        if all(code.is_call(each, "sort", "sorted") for each in values):
             yield Hit(op.node)

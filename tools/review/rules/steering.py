@@ -13,12 +13,15 @@ from gadfly.tools.review.code.nodes import (
     is_attribute,
     is_binary,
     is_full_slice,
+    is_item_store,
     is_name,
     position,
     truth,
 )
 from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
+
+_REGISTERS = ("register_forward_hook", "register_forward_pre_hook", "add_hook")
 
 
 @rule("vector-added-twice", "high")
@@ -37,13 +40,8 @@ def added_twice(code: Code) -> Hits:
             elif is_binary(node, ast.Add):
                 added.append((_vector_text(code, node.right), node))
         for n, (text, node) in enumerate(added):
-            for other_text, other in added[:n]:
-                if (
-                    text
-                    and text == other_text
-                    and not code.other_arm(node, other)
-                    and not _returns_between(code, other, node)
-                ):
+            for other in (each for same, each in added[:n] if text and same == text):
+                if not code.other_arm(node, other) and not _returns_between(code, other, node):
                     yield Hit(node, vector=text)
                     break
     for trace in traces(code):
@@ -66,13 +64,7 @@ def added_twice(code: Code) -> Hits:
             edits[what] = statement
     seen: dict[tuple[str, str, object], ast.AST] = {}
     for call in code.all(ast.Call):
-        if not (
-            is_attribute(
-                call.func, "register_forward_hook", "register_forward_pre_hook", "add_hook"
-            )
-        ):
-            continue
-        if not call.args:
+        if not is_attribute(call.func, *_REGISTERS) or not call.args:
             continue
         statement = code.statement(call)
         key = (code.unparsed(call.func.value), code.unparsed(call), code.parents.get(statement))
@@ -88,14 +80,11 @@ def _whole(node: ast.AST) -> ast.AST:
 
 
 def _vector_text(code: Code, node: ast.AST) -> str:
-    names = names_in(node)
-    said = {w for each in names for w in words(each)}
+    """The text of what is added, where it is called like a vector; else empty."""
+    said = {w for each in names_in(node) for w in words(each)}
     if not said & (VECTOR_WORDS | {"steering", "noise", "bias", "delta"}):
         return ""
-    text = code.unparsed(node)
-    for tail in (".to(output)", ".to(resid)"):
-        text = text.removesuffix(tail)
-    return text
+    return code.unparsed(node).removesuffix(".to(output)").removesuffix(".to(resid)")
 
 
 def _returns_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
@@ -123,14 +112,11 @@ def first_step_only(code: Code) -> Hits:
     for trace in traces(code):
         if trace.kind != "generate":
             continue
-        tokens = next(
-            (k.value for k in trace.call.keywords if k.arg in ("max_new_tokens", "max_length")),
-            None,
-        )
+        named = (k for k in trace.call.keywords if k.arg in ("max_new_tokens", "max_length"))
+        tokens = next((each.value for each in named), None)
         if tokens is None or integer(tokens) == 1:
             continue
-        iterates = any(is_attribute(each, "iter", "all", "next") for each in inner(trace.block))
-        if iterates:
+        if any(is_attribute(each, "iter", "all", "next") for each in inner(trace.block)):
             continue
         for node in inner(trace.block):
             target: ast.AST | None = None
@@ -140,18 +126,13 @@ def first_step_only(code: Code) -> Hits:
                 target = node.target
             elif isinstance(node, ast.Call) and is_attribute(node.func, "steer"):
                 target = node.func
-            if target is None or not _module_value(code, target):
-                continue
-            yield Hit(node)
-            break
+            text = code.unparsed(target)
+            if any(each in text for each in _MODULE_VALUES):
+                yield Hit(node)
+                break
 
 
-def _module_value(code: Code, node: ast.AST) -> bool:
-    text = code.unparsed(node)
-    return any(
-        each in text
-        for each in listed(".output .input layers_output mlps_output attentions_output .steer")
-    )
+_MODULE_VALUES = listed(".output .input layers_output mlps_output attentions_output .steer")
 
 
 @rule("position-under-kv-cache", "high")
@@ -178,32 +159,30 @@ def kv_cache(code: Code) -> Hits:
         ):
             continue  # knows the cached step
         for node in inner(function):
-            if isinstance(node, ast.Subscript) and len(indices(node)) >= 2:
-                part = indices(node)[1]
-                if (
-                    isinstance(part, ast.Slice)
-                    and part.upper is None
-                    and isinstance(part.lower, ast.Name | ast.Attribute | ast.BinOp)
-                    and (
-                        isinstance(node.ctx, ast.Store)
-                        or isinstance(code.parents.get(node), ast.AugAssign)
-                    )
-                    and _prompt_position(code, part.lower, function)
-                ):
-                    yield Hit(node)
-                    break
-            if isinstance(node, ast.Compare) and len(node.comparators) == 1:
-                sides = [node.left, node.comparators[0]]
-                length = [each for each in sides if _is_length(code, each)]
-                other = [each for each in sides if not _is_length(code, each)]
-                if (
-                    length
-                    and other
-                    and isinstance(other[0], ast.Name | ast.Attribute)
-                    and _prompt_position(code, other[0], function)
-                ):
-                    yield Hit(node)
-                    break
+            if _cuts_from_prompt(code, node) or _compares_prompt(code, node):
+                yield Hit(node)
+                break
+
+
+def _cuts_from_prompt(code: Code, node: ast.AST) -> bool:
+    """``resid[:, start:] += v``"""
+    part = indices(node)[1] if isinstance(node, ast.Subscript) and len(indices(node)) >= 2 else None
+    if not isinstance(part, ast.Slice) or part.upper is not None:
+        return False
+    written = is_item_store(node) or isinstance(code.parents.get(node), ast.AugAssign)
+    named = isinstance(part.lower, ast.Name | ast.Attribute | ast.BinOp)
+    return written and named and _is_prompt_position(part.lower)
+
+
+def _compares_prompt(code: Code, node: ast.AST) -> bool:
+    """``resid.shape[1] > prompt_length``"""
+    if not isinstance(node, ast.Compare) or len(node.comparators) != 1:
+        return False
+    sides = [node.left, node.comparators[0]]
+    others = [each for each in sides if not _is_length(code, each)]
+    if len(others) != 1 or not isinstance(others[0], ast.Name | ast.Attribute):
+        return False
+    return _is_prompt_position(others[0])
 
 
 def _is_length(code: Code, node: ast.AST) -> bool:
@@ -215,12 +194,9 @@ def _is_length(code: Code, node: ast.AST) -> bool:
     return code.unparsed(value).endswith((".shape[1]", ".size(1)", ".shape[-2]", ".size(-2)"))
 
 
-def _prompt_position(code: Code, node: ast.AST, function: ast.AST) -> bool:
-    said = word_set(node)
-    return bool(
-        said
-        & listed("start prompt pos position n_prompt from begin instruction offset prefix after")
-    )
+def _is_prompt_position(node: ast.AST | None) -> bool:
+    said = listed("start prompt pos position n_prompt from begin instruction offset prefix after")
+    return bool(word_set(node) & said)
 
 
 @rule("norm-of-the-whole-batch", "medium")
@@ -228,21 +204,12 @@ def batch_norm(code: Code) -> Hits:
     """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
     for hook in hooks(code):
         for node in inner(hook.function):
-            if not code.is_call(node, "norm"):
+            if not code.is_call(node, "norm") or not is_binary(code.parents.get(node), ast.Mult):
                 continue
             op = code.op(node)
             if op.args or op.kw or not isinstance(op.x, ast.Name):
                 continue
-            activation = op.x.id == hook.value or any(
-                is_name(each, hook.value) for each in code.flow(op.x)
-            )
-            sized = code.parents.get(node)
-            if (
-                activation
-                and is_binary(sized, ast.Mult)
-                and not any(
-                    isinstance(each, ast.Subscript) and len(indices(each)) > 1
-                    for each in code.flow(op.x)
-                )
-            ):
+            flow = code.flow(op.x)
+            cut = any(isinstance(e, ast.Subscript) and len(indices(e)) > 1 for e in flow)
+            if not cut and any(is_name(each, hook.value) for each in flow):
                 yield Hit(node)
