@@ -184,6 +184,21 @@ class B(metaclass=M):
     reviewed("y = " + "+".join(["x"] * 3000))
 
 
+CIRCLES = [
+    "x = (x - mean) / std\nz = (z - z.mean(0)) / x",
+    "x = x[0]\ny = x.log()",
+    "pos_minus_neg = pos_minus_neg.float()\nPCA().fit(pos_minus_neg)",
+    "h = h[0]\nkeep = {}\n\ndef hook(module, args, output):\n    keep[0] = output\n\n"
+    "model.layers[0].register_forward_hook(hook)\ndiff = h[1] - keep[1]",
+    "a = abs(a)\nb = abs(b)\nrecovered = a / b",
+]
+
+
+@pytest.mark.parametrize("text", CIRCLES)
+def test_a_name_that_is_made_of_itself_ends_the_walk(text: str, reviewed: Reviewed) -> None:
+    assert not reviewed(text)
+
+
 def test_anchors_hold_the_function_and_its_neighbours() -> None:
     text = (
         "import torch\n\ndef leaf(x):\n    return x\n\ndef middle(x):\n    y = leaf(x)\n    return y\n\n"

@@ -30,7 +30,7 @@ from gadfly.tools.review.code.walk import holds, inner, place, returned, within,
 
 Kind = Literal["assign", "unpack", "for", "with", "param", "aug", "def"]
 MAX_NODES = 900  # of one flow: beyond it everything depends on everything
-MAX_CALLS = 20  # of a chain
+LONGEST_CHAIN = 20  # steps from value to value: x = x.float() may lead in a circle
 MAX_IN_ONE = 3_000  # nodes of one expression in it: a table of data says nothing more
 _ABOVE = (0, 0)
 _STORES = {"append", "extend", "add", "insert", "setdefault", "update", "appendleft"}
@@ -251,7 +251,7 @@ class Code(Tree):
     def peeled(self, node: ast.AST | None, *names: str) -> ast.AST | None:
         """The value behind calls of these names: ``x`` of ``x.float().cpu()``."""
         value = self.value(node)
-        for _ in range(MAX_CALLS):  # x = x.float() may lead in a circle
+        for _ in range(LONGEST_CHAIN):
             if not self.is_call(value, *names):
                 break
             value = self.value(self.op(value).x)

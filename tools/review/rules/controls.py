@@ -17,17 +17,14 @@ def random_control(code: Code) -> Hits:
     yield from _random_in_place(code)
     yield from _random_beside(code)
     for assign in code.all(ast.Assign):
-        name, value = code.target_name(assign), assign.value
-        said = words(name)
+        name, said = code.target_name(assign), words(code.target_name(assign))
+        value: ast.expr | None = assign.value
         if not said & listed("random rand control rnd"):
             continue
         if said & {"state", "seed", "generator", "idx", "indices"}:
             continue
-        while code.is_call(value, "to", "float", "cuda"):
-            inside = code.op(value).x
-            if not isinstance(inside, ast.expr) or inside is value:
-                break
-            value = inside
+        while code.is_call(value, "to", "float", "cuda") and code.op(value).x is not None:
+            value = code.op(value).x
         if not isinstance(value, ast.Call):
             continue
         op = code.op(value)

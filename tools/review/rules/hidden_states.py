@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from gadfly.tools.review.code.concepts import is_block
+from gadfly.tools.review.code.flow import LONGEST_CHAIN
 from gadfly.tools.review.code.hooking import hooks
 from gadfly.tools.review.code.names import words
 from gadfly.tools.review.code.nodes import integer, is_attribute, is_item_store, is_name
@@ -85,7 +86,7 @@ def _outermost(code: Code, node: ast.AST) -> ast.Subscript | None:
     """The first subscript of a chain: ``states[i]`` of ``states[i][:, -1].float()``."""
     found: ast.Subscript | None = None
     current = code.value(node)
-    while True:
+    for _ in range(LONGEST_CHAIN):
         if isinstance(current, ast.Subscript):
             found, current = current, current.value
             if isinstance(current, ast.Name):
@@ -96,7 +97,8 @@ def _outermost(code: Code, node: ast.AST) -> ast.Subscript | None:
         elif isinstance(current, ast.Call) and code.op(current).x is not current:
             current = code.op(current).x
         else:
-            return found
+            break
+    return found
 
 
 def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:

@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
+from gadfly.tools.review.code.flow import LONGEST_CHAIN
 from gadfly.tools.review.code.names import CROSS_VALIDATION, SPLITS, listed, words
 from gadfly.tools.review.code.nodes import integer, is_binary, parameters, position
 from gadfly.tools.review.code.tree import Op
@@ -125,8 +126,8 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
     if not (is_binary(node, ast.Div) and is_binary(above, ast.Sub)):
         return False
     mean, spread = code.value(above.right), code.value(node.right)
-    while isinstance(spread, ast.BinOp):
-        spread = code.value(spread.left)
+    for _ in range(LONGEST_CHAIN):
+        spread = code.value(spread.left) if isinstance(spread, ast.BinOp) else spread
     if not (code.is_call(mean, "mean") and code.is_call(spread, "std", "norm")):
         return False
     of_rows = integer(code.op(mean).arg(0, "dim", "axis")) == 0

@@ -6,6 +6,7 @@ import ast
 
 from gadfly.tools.review.code.batches import keyword
 from gadfly.tools.review.code.concepts import is_forward, is_model, value_kind
+from gadfly.tools.review.code.flow import LONGEST_CHAIN
 from gadfly.tools.review.code.names import listed, words
 from gadfly.tools.review.code.nodes import (
     constant,
@@ -24,8 +25,8 @@ def log_softmax(code: Code) -> Hits:
     """log(softmax(x)) is -inf where the softmax underflows."""
     for op in code.ops("log", "log2"):
         given = value = code.value(op.x)
-        while isinstance(value, ast.Subscript):
-            value = code.value(value.value)
+        for _ in range(LONGEST_CHAIN):
+            value = code.value(value.value) if isinstance(value, ast.Subscript) else value
         precise = value is not given and "double" in identifiers(value)
         name = code.dotted(op.node.func)
         if code.is_call(value, "softmax") and not precise and not ("math" in name or "np" in name):
