@@ -175,9 +175,8 @@ def out_of_order(code: Code) -> Hits:
         last: tuple[int, ast.AST] | None = None
         for statement in statements:
             if isinstance(statement, ast.For):
-                step = (
-                    code.op(over).arg(1) if code.is_call(over := statement.iter, "range") else None
-                )
+                over = statement.iter
+                step = code.op(over).arg(1) if code.is_call(over, "range") else None
                 backward = code.is_call(over, "reversed") or (integer(step) or 1) < 0
                 if (backward and "grad" not in identifiers(statement)) and (
                     touches_model(code, statement) and _indexes(code, statement)

@@ -169,8 +169,8 @@ def inverted(code: Code) -> Hits:
             yield Hit(op.node, repair="masked_fill(attention_mask == 0, …)")
     for assign in code.all(ast.Assign):
         target = assign.targets[0]
-        cleared = isinstance(target, ast.Subscript) and constant(assign.value) in (-100, 0, 0.0)
-        if cleared and _keeps_real(code, getattr(target, "slice", None)):
+        index = target.slice if isinstance(target, ast.Subscript) else None
+        if constant(assign.value) in (-100, 0, 0.0) and _keeps_real(code, index):
             yield Hit(assign, repair="x[attention_mask == 0] = …")
 
 

@@ -98,13 +98,15 @@ def drawn_apart(code: Code) -> Hits:
                         if code.op(value).name == "sample" and not value.args:
                             pool = value.func.value
                         drawn.setdefault(code.unparsed(pool), {})[side] = node
-                part = value.slice if isinstance(value, ast.Subscript) else None
+                if not isinstance(value, ast.Subscript):
+                    continue
+                part = value.slice
                 if not isinstance(part, ast.Slice) or part.step is not None:
                     continue
                 a = 0 if part.lower is None else integer(code.value(part.lower))
                 b = None if part.upper is None else integer(code.value(part.upper))
                 if a is not None and (part.upper is None or b is not None):
-                    cut.setdefault(code.unparsed(value.value), {})[side] = (a, b, node)  # type: ignore[attr-defined]
+                    cut.setdefault(code.unparsed(value.value), {})[side] = (a, b, node)
         for sides in drawn.values():
             if len(sides) == 2:
                 repair = "draw once, then cut the sample in two disjoint parts"
