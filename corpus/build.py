@@ -18,7 +18,7 @@ from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.manifest import Work
 from gadfly.corpus.models import SyncReport
-from gadfly.corpus.progress import Progress, Silent
+from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError
 
@@ -100,8 +100,7 @@ def build(
     find = resolve or partial(real.resolve, refresh=refresh)
     progress = progress or Silent()
     built = Built(asked=len(works))
-    progress.start("fetching works", len(works))
-    try:
+    with running(progress, "fetching works", len(works)):
         for work in works:
             source = WorkSource(work, find)
             report = corpus.sync([source], again=refresh)
@@ -109,8 +108,6 @@ def build(
             if work.id in built.failures:
                 progress.note(f"left out {work.title}: {built.failures[work.id]}")
             progress.advance()
-    finally:
-        progress.finish()
     _summarise(corpus, works, built)
     return built
 

@@ -7,6 +7,7 @@ holds what was tried and not only what worked.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from gadfly import __version__
 from gadfly.corpus.progress import Progress, Silent
-from gadfly.errors import Cancelled, GadflyError, ModelError, ToolInputError
+from gadfly.errors import Cancelled, GadflyError, MissingExtraError, ModelError, ToolInputError
 from gadfly.leaving import Ended
 from gadfly.tools.base import ArgsT, Declaration, ExperimentArgs, Result, ResultT, ToolArgs
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gadfly.corpus import Corpus
     from gadfly.tools.model import LocalModel
 
+_PARTS = {"interp": ("torch", "transformers", "nnterp", "matplotlib", "safetensors", "sklearn")}
 _VERSIONED = ("torch", "transformers", "nnsight", "nnterp", "numpy")
 
 
@@ -75,6 +77,8 @@ def execute(
     context = RunContext(run_id, ledger, progress or Silent())
     if not tool.is_experiment:
         return tool.function(args, context)
+    if tool.extra is not None:
+        _check_extra(tool.name, tool.extra)
     started, clock = now(), time.monotonic()
 
     def record(status: Status, result: Result | None = None, error: str | None = None) -> None:
@@ -140,6 +144,13 @@ def _problem(tool: Declaration[Any, Any], item: Any) -> str:
         given = repr(item["input"])
         message += f" (got {given if len(given) <= 80 else given[:79] + '…'})"
     return f"{place}: {message}" if place else message
+
+
+def _check_extra(need: str, extra: str) -> None:
+    """Raises MissingExtraError, before the work, where a part of an extra is not there."""
+    for name in _PARTS.get(extra, ()):
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError(f"{need} ({name} is missing)", extra)
 
 
 def _environment() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
 from gadfly.corpus.models import SyncReport
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError
 
@@ -91,8 +91,7 @@ class Writer:
     def _read(self, source: Source, progress: Progress, report: SyncReport) -> None:
         hashes = self.store.hashes(source.name)
         seen: set[str] = set()
-        progress.start(f"reading {source.name}")
-        try:
+        with running(progress, f"reading {source.name}"):
             for document in source.documents():
                 document = self._unique(document, source.name)
                 if document.id in seen:
@@ -110,8 +109,6 @@ class Writer:
                     else:
                         report.added += 1
                 progress.advance()
-        finally:
-            progress.finish()
         report.removed += self.store.remove(set(hashes) - seen)
 
     def _unique(self, document: Document, source: str) -> Document:
@@ -123,18 +120,13 @@ class Writer:
         return document.model_copy(update={"id": identifier, "source": source})
 
     def _cut_again(self, progress: Progress) -> None:
-        every = [each.id for each in self.store.documents()]
-        if every:
-            progress.start("cutting documents into passages", len(every))
-        try:
-            for identifier in every:
-                document = self.store.document(identifier)
-                if document is not None:
-                    self.store.write(document, chunks.chunks(document))
-                progress.advance()
-        finally:
-            if every:
-                progress.finish()
+        if every := [each.id for each in self.store.documents()]:
+            with running(progress, "cutting documents into passages", len(every)):
+                for identifier in every:
+                    document = self.store.document(identifier)
+                    if document is not None:
+                        self.store.write(document, chunks.chunks(document))
+                    progress.advance()
         self.store.put("chunker", chunks.VERSION)
 
     def _embed(self, progress: Progress, report: SyncReport) -> None:
@@ -158,8 +150,7 @@ class Writer:
         if not pending:
             self.vectors.count()  # makes Chroma's folder, so that an empty index is not due for ever
             return
-        progress.start("embedding passages", pending)
-        try:
+        with running(progress, "embedding passages", pending):
             while rows := self.store.pending(_PAGE):
                 windows = [
                     chunks.views(row["title"], json.loads(row["heading"]), row["text"])
@@ -175,8 +166,6 @@ class Writer:
                 self.store.mark_embedded(ids)
                 report.embedded += len(rows)
                 progress.advance(len(rows))
-        finally:
-            progress.finish()
 
 
 def vector_kind(embedder: Embedder) -> str:

@@ -388,7 +388,7 @@ PAIR = {
         ({**HEAD, "heads": ["one"]}, "is not LAYER.HEAD"),
         ({**HEAD, "heads": None}, "which head"),
         ({**HEAD, "layers": [1]}, "layers is for component"),
-        ({**HEAD, "behaviour": "nonsense"}, "unknown behaviour 'nonsense'"),
+        ({**HEAD, "behaviour": "nonsense"}, "unknown task 'nonsense'"),
         ({**HEAD, "behaviour": None}, "give data: a file"),
         ({**HEAD, "behaviour": None, "pairs": []}, "pairs is empty"),
         ({**HEAD, "behaviour": None, "pairs": [{"clean": "a"}]}, "record 1: no 'corrupt'"),

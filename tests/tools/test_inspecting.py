@@ -118,7 +118,7 @@ def test_activations_are_written_and_are_the_models() -> None:
         ({"texts": []}, "texts is empty"),
         ({"texts": ["a"], "position": "first"}, "position is 'first'"),
         ({"texts": [" "]}, "a prompt is empty"),
-        ({"behaviour": "telepathy"}, "unknown behaviour"),
+        ({"behaviour": "telepathy"}, "unknown task"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments: dict[str, Any], says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from gadfly.agent.faces.cli.tools import command_for
-from gadfly.errors import ToolInputError
+from gadfly.errors import MissingExtraError, ToolInputError
 from gadfly.tools import records
 from gadfly.tools.answered import Answered, AnsweredArgs
 from gadfly.tools.contract import Tool
@@ -214,6 +215,17 @@ def test_a_copy_of_a_record_is_no_more_evidence() -> None:
 def test_texts_without_a_verdict_keep_their_copies() -> None:
     args = ACTIVATIONS.args.model_validate({"data": [{"text": "a"}] * 3})
     assert len(of(Text, args)) == 3 and args.noticed == []
+
+
+@pytest.mark.parametrize("part", ["matplotlib", "sklearn", "safetensors"])
+def test_a_missing_part_of_the_extra_is_told_before_the_work(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, part, None)
+    with pytest.raises(
+        MissingExtraError, match=rf"lens \({part} is missing\) needs the \[interp\]"
+    ):
+        LENS(data="task:truth", model="/no/such/model")
 
 
 def test_steer_takes_one_task() -> None:

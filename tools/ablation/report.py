@@ -112,7 +112,8 @@ def _prompts(args: AblateArgs) -> tuple[list[PromptPair], list[str], list[str]]:
             notes.append("some reference prompts are measured as well")
     if not reference:
         raise ToolInputError(
-            "no reference prompts: the corrupt prompts are all measured; give reference"
+            "no reference prompts: every corrupt prompt is a clean one too, and is measured; give others as reference "
+            "(--reference '[\"a prompt\", ...]')"
         )
     return pairs, list(dict.fromkeys(reference)), notes
 

@@ -41,7 +41,7 @@ def patch(args: PatchArgs, context: Context) -> PatchResult:
     Every cell is exact. See ``engine`` for how many cells share one forward, ``verdict`` for the rules.
 
     Raises:
-        ToolInputError: pairs whose lengths differ, answers of several tokens, an unknown behaviour or layer.
+        ToolInputError: pairs whose lengths differ, answers of several tokens, an unknown task or layer.
         ModelError: the model cannot be loaded or fails its self-check.
     """
     from gadfly.tools.patching.report import run

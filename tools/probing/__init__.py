@@ -33,7 +33,7 @@ def probe(args: ProbeArgs, context: Context) -> ProbeResult:
     Decodable is not used: a probe shows that information is there, not that the model reads it.
 
     Raises:
-        ToolInputError: one label or more than two, too few groups, an unknown behaviour or position.
+        ToolInputError: one label or more than two, too few groups, an unknown task or position.
         ModelError: the model cannot be loaded or fails its self-check.
     """
     from gadfly.tools.probing.report import run

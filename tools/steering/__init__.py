@@ -34,7 +34,7 @@ def steer(args: SteerArgs, context: Context) -> SteerResult:
     The effect is read at the largest dose that neutral text survives. See ``verdict`` for the rules.
 
     Raises:
-        ToolInputError: an unknown behaviour or layer, a vector of another size, targets of several tokens.
+        ToolInputError: an unknown task or layer, a vector of another size, targets of several tokens.
         ModelError: the model cannot be loaded or fails its self-check.
     """
     from gadfly.tools.steering.report import run

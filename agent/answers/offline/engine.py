@@ -9,7 +9,7 @@ from gadfly.agent.answers.answer import Answer, Cost
 from gadfly.agent.answers.offline.experiment import claims, plan
 from gadfly.agent.answers.offline.extract import Excerpt, choose, parts
 from gadfly.agent.answers.receipts import quote_marker, verify
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.errors import Cancelled, GadflyError, MissingExtraError
 from gadfly.tools.contract import Result
 from gadfly.tools.ledger import Ledger
@@ -33,10 +33,9 @@ def answer(
 ) -> Answer:
     """Answer from quotes and one fitting experiment, or say that the corpus has nothing."""
     started = time.monotonic()
-    progress.start("Searching the corpus")
-    found = [corpus.search(part, k=_PASSAGES) for part in parts(question)]
-    quoted = _quotes(found, corpus)
-    progress.finish()
+    with running(progress, "Searching the corpus"):
+        found = [corpus.search(part, k=_PASSAGES) for part in parts(question)]
+        quoted = _quotes(found, corpus)
     result, notices = _experiment(question, model, progress) if experiments else (None, [])
     preface = "" if quoted else _nothing(found[0])
     checked = verify(_compose(quoted, result, model), corpus, Ledger(), given=question)

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,10 +75,13 @@ def diagnose(*, deep: bool = False) -> Report:
     checks = [_check(name, _seen(look)) for name, look in _LOOKS.items()]
     if deep:
         checks = [_deep(check) for check in checks]
-    ok: set[str] = {check.name for check in checks if check.state == "ok"}
     settings = [_setting(each) for each in ALL]
     return Report(
-        version=__version__, home=str(home()), checks=checks, settings=settings, works=_works(ok)
+        version=__version__,
+        home=str(home()),
+        checks=checks,
+        settings=settings,
+        works=_works({check.name: check.state for check in checks}),
     )
 
 
@@ -98,7 +101,8 @@ def _setting(setting: Setting) -> SettingLine:
     return SettingLine(**told, value=value, source=source, wrong=wrong)
 
 
-def _works(ok: set[str]) -> list[str]:
+def _works(states: Mapping[str, str]) -> list[str]:
+    ok = {name for name, state in states.items() if state == "ok"}
     works = ["search with quotes, code review by rules, project templates"]
     if "extras" in ok:
         where = "a GPU" if "gpu" in ok else "the CPU (small models)"
@@ -106,7 +110,8 @@ def _works(ok: set[str]) -> list[str]:
     if "key" in ok:
         works.append("free questions and the chat: gadfly ask, gadfly chat")
     else:
-        works.append("gadfly ask by the offline engine (quotes and experiments, no free text)")
+        asked = "gadfly ask --llm offline" if states["key"] == "broken" else "gadfly ask"
+        works.append(f"{asked} by the offline engine (quotes and experiments, no free text)")
     if {"sandbox", "key", "extras"} <= ok:
         works.append("Python in the sandbox, where no tool fits")
     return works

@@ -18,7 +18,7 @@ from gadfly.agent.jobs.propose.pilot import Pilots, unpiloted
 from gadfly.agent.jobs.propose.proposal import Proposal, Proposals, identify, keep, stages
 from gadfly.agent.jobs.propose.rank import ranked
 from gadfly.agent.llm.asking import Asker
-from gadfly.corpus.progress import Progress
+from gadfly.corpus.progress import Progress, running
 from gadfly.corpus.words import words
 from gadfly.tools.contract import ToolArgs
 from gadfly.tools.reach import ModelName, PlainText
@@ -114,8 +114,7 @@ def _drafts(bench: _Bench, notices: list[str]) -> list[tuple[Draft, str, float]]
     if asker is not None:
         from gadfly.agent.jobs.propose.write import write
 
-        progress.start(f"{asker.name} writes drafts")
-        try:
+        with running(progress, f"{asker.name} writes drafts"):
             drafts, dropped = write(
                 args.topic,
                 notes=args.notes,
@@ -125,8 +124,6 @@ def _drafts(bench: _Bench, notices: list[str]) -> list[tuple[Draft, str, float]]
                 corpus=bench.corpus,
                 asker=asker,
             )
-        finally:
-            progress.finish()
         notices += dropped
         notices += [
             f"left out {d.title!r}: it needs {d.days} days" for d in drafts if d.days > days
@@ -189,12 +186,9 @@ def _task(draft: Draft, topic: str) -> str:
 def _attacked(made: list[Proposal], asker: Asker, progress: Progress) -> list[Proposal]:
     from gadfly.agent.jobs.propose.opposed import attack
 
-    progress.start("The red team reads", len(made))
     done: list[Proposal] = []
-    try:
+    with running(progress, "The red team reads", len(made)):
         for proposal in made:
             done.append(attack(proposal, asker))
             progress.advance()
-    finally:
-        progress.finish()
     return done

@@ -76,6 +76,7 @@ def test_a_named_model_without_its_key_is_broken_not_a_traceback(
     check = of("key")
     assert check.state == "broken"
     assert "OPENAI_API_KEY" in check.found
+    assert any(each.startswith("gadfly ask --llm offline") for each in diagnose().works)
 
 
 def test_the_packaged_corpus_is_not_papers(ready: Path, tmp_path: Path) -> None:

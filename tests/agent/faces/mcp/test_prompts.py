@@ -8,7 +8,7 @@ import pytest
 from mcp import Client
 from support.mcp import ERAS, TOOLS, refusal, talk
 
-from gadfly.agent.faces.mcp.prompts import ARGUMENTS, TITLES
+from gadfly.agent.faces.mcp.prompts import ARGUMENTS, TITLES, taken
 from gadfly.agent.faces.mcp.server import build
 
 
@@ -35,8 +35,8 @@ def test_all_are_listed_with_titles_and_arguments(mode: str) -> None:
 
 @pytest.mark.parametrize("name", TITLES)
 def test_each_names_receipts_and_renders_without_what_is_optional(name: str) -> None:
-    needed = {"explain_paper": {"document": "guide/a"}, "plan_experiment": {"question": "why?"}}
-    text = rendered(name, needed.get(name, {}))
+    needed = {each: "guide/a" for each in taken(name) if ARGUMENTS[each].default is None}
+    text = rendered(name, needed)
     assert "Receipts:" in text and "{{" not in text
 
 
