@@ -70,7 +70,7 @@ def compare(
     """Both sweeps; the largest differences of effects and of clean logits, and seconds of the quickest round of each.
 
     Raises:
-        UsageError: an unknown task.
+        UsageError: an unknown behaviour.
         GadflyError: the peer failed.
     """
     import torch
