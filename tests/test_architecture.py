@@ -28,7 +28,6 @@ FLOOR = {
     "background",
     "errors",
     "files",
-    "home",
     "leaving",
     "settings",
     "surroundings",

@@ -12,7 +12,7 @@ from support.cli import gadfly
 
 from gadfly import settings
 from gadfly.errors import UsageError
-from gadfly.home import home
+from gadfly.settings import home
 
 ROOT = Path(__file__).parents[1]
 

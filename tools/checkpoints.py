@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import MissingExtraError, ModelError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 
 # name -> the module and its function that gives the folder, as scripts import it
 BUILT_IN = {

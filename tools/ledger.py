@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from gadfly import home
+from gadfly import settings
 from gadfly.errors import LedgerError
 from gadfly.tools.base import Result
 
@@ -78,7 +78,7 @@ class Ledger:
     number of processes and threads may use one ledger."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._folder = path if path is not None else home.home() / "ledger"
+        self._folder = path if path is not None else settings.home() / "ledger"
 
     def artifacts(self, run_id: str) -> Path:
         """The run's artifact folder, created."""
@@ -142,8 +142,8 @@ class Ledger:
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        if self._folder == home.home() / "ledger":
-            home.folder("ledger")
+        if self._folder == settings.home() / "ledger":
+            settings.folder("ledger")
         path = self._folder / "ledger.sqlite"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

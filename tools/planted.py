@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gadfly.home import folder
+from gadfly.settings import folder
 
 VERSION = 1
 _BOS = 1

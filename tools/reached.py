@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from gadfly.home import expanded, home
+from gadfly.settings import expanded, home
 from gadfly.tools.checkpoints import BUILT_IN, cached
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.reach import TASK, Names, declared

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from gadfly.errors import ToolInputError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.tools.base import ExperimentArgs
 from gadfly.tools.checkpoints import tokenizer_of
 from gadfly.tools.reach import TASK, Names

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from gadfly import home
+from gadfly import settings
 from gadfly.corpus.index.database import fold_at_the_end
 from gadfly.errors import HomeError, UsageError
 from gadfly.settings import CHECKPOINTS
@@ -133,7 +133,7 @@ class File:
     """One SQLite file of the data folder; what it does for :class:`Sessions`, ``Postgres`` does too."""
 
     def __init__(self) -> None:
-        self.path = home.folder("sessions") / "sessions.sqlite"
+        self.path = settings.folder("sessions") / "sessions.sqlite"
         with self._guarded():
             self._db = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
             self._db.row_factory = sqlite3.Row

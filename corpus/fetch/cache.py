@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gadfly import files, home
+from gadfly import files, settings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cache:
     """Nothing is created before something is stored; a folder that cannot be written stores nothing."""
 
     def __init__(self, folder: Callable[[], Path] | Path | None = None) -> None:
-        self._folder = folder if folder is not None else lambda: home.home() / "fetched"
+        self._folder = folder if folder is not None else lambda: settings.home() / "fetched"
 
     def get(self, key: str) -> tuple[Facts, bytes] | None:
         """The entry of a key, if it is whole."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from gadfly import home
+from gadfly import settings
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import answerable
 from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
@@ -57,7 +57,7 @@ class Corpus:
             HomeError: the folder cannot be written.
             CorpusError: the file is damaged or of another version; the message has the way out.
         """
-        folder = path if path is not None else home.folder("corpus")
+        folder = path if path is not None else settings.folder("corpus")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

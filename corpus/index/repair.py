@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from gadfly import home
+from gadfly import settings
 from gadfly.corpus.index import FILE, Corpus
 from gadfly.corpus.models import SyncReport
 from gadfly.corpus.packaged import packaged_sources
@@ -26,7 +26,7 @@ def rebuild(progress: Progress | None = None, path: Path | None = None) -> SyncR
     Raises:
         IndexBusyError: another process is writing it.
     """
-    folder = path if path is not None else home.folder("corpus")
+    folder = path if path is not None else settings.folder("corpus")
     try:
         return Corpus.open(folder).rebuild(progress)
     except CorpusError as damage:

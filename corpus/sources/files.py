@@ -23,7 +23,7 @@ from gadfly.corpus.readers.report import Report
 from gadfly.corpus.sources.base import About, from_markdown
 from gadfly.corpus.sources.html import from_page, from_pdf
 from gadfly.errors import CorpusError, MissingExtraError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}

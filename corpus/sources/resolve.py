@@ -18,7 +18,7 @@ from gadfly.corpus.sources.base import Origin, Source
 from gadfly.corpus.sources.files import FilesSource
 from gadfly.corpus.sources.html import WebSource
 from gadfly.errors import CorpusError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 
 _BARE = re.compile(r"(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,10}/\S*", re.IGNORECASE)
 

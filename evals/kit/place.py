@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gadfly import __version__, files, home, settings
+from gadfly import __version__, files, settings
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -95,7 +95,7 @@ def own_home(*, words_only: bool = True) -> Iterator[Path]:
     Args:
         words_only: search by words, unless the environment names an embedder: vectors take minutes to make.
     """
-    place = home.folder("evals", "home")
+    place = settings.folder("evals", "home")
     words = {settings.EMBEDDER: "none"} if words_only else {}
     with settings.instead({settings.HOME: str(place), **words}):
         yield place

@@ -192,13 +192,13 @@ def measure(
     Raises:
         UsageError: the corpus is not there, or there is no such mode.
     """
-    from gadfly import home
+    from gadfly import settings
 
     modes: list[Any] = known(mode, MODES, "mode")
     documents = corpus / "docs"
     if not documents.is_dir():
         raise UsageError(f"no such folder: {documents}; give --corpus")
-    held = Corpus.open(index or home.folder("evals", "retrieval"))
+    held = Corpus.open(index or settings.folder("evals", "retrieval"))
     for notice in held.sync([FilesSource(documents)], _Lines()).notices:
         print(notice, file=sys.stderr)
     asked = read_questions(questions or corpus / "questions_dev.jsonl")

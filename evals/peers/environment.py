@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gadfly import files
 from gadfly.errors import GadflyError, MissingExtraError
-from gadfly.home import folder
+from gadfly.settings import folder
 
 _MARK = "ready"
 

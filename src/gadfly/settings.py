@@ -1,4 +1,5 @@
-"""Every setting of Gadfly: what it means, what it takes, its default, and where its value comes from.
+"""Every setting of Gadfly: what it means, what it takes, its default, and where its value comes from; and the folder
+that the first of them names, where all data are.
 
 A setting is an environment variable; some can be written into ``config.toml`` of the data folder too, where the
 variable wins. Everything reads through :class:`Setting`; ``gadfly doctor`` shows each with its value.
@@ -23,7 +24,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from gadfly.errors import UsageError
+from gadfly.errors import HomeError, UsageError
 
 FILE = "config.toml"
 # Who logs in where, with or without a scheme before it; a password may hold a slash.
@@ -173,6 +174,26 @@ def home() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("gadfly", appauthor=False)
+
+
+def folder(*parts: str) -> Path:
+    """A folder below :func:`home`, created if missing and checked to be writable.
+
+    Raises:
+        HomeError: if it cannot be created or written.
+    """
+    path = home().joinpath(*parts)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(_unwritable(path, error.strerror or str(error))) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise HomeError(_unwritable(path, "permission denied"))
+    return path
+
+
+def _unwritable(path: Path, reason: str) -> str:
+    return f"cannot write to {path} ({reason}); set {HOME.variable} to a folder you can write to"
 
 
 def _config() -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gadfly import home
+from gadfly import settings
 from gadfly.errors import GadflyError, MissingExtraError, UsageError
 from gadfly.evals.bench import __main__ as bench
 from gadfly.evals.bench import peer_patch, peer_steer
@@ -21,7 +21,7 @@ from gadfly.evals.peers.environment import PYVENE, REPENG, TRANSFORMER_LENS, Pee
 from gadfly.evals.peers.running import SCRIPTS, ask
 
 # Where the benchmark makes them, by this shell's own settings: a test gets a data folder of its own.
-MADE = home.home() / "peers"
+MADE = settings.home() / "peers"
 
 
 @pytest.fixture

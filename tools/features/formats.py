@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import ToolInputError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.tools.arrays import Tensor
 
 CONFIG, WEIGHTS, SCALER = "cfg.json", "sae_weights.safetensors", "activation_scaler.json"

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gadfly.corpus.progress import Progress
 from gadfly.errors import UsageError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.reach import FolderContent, InRepository, LocalPath, PathBelow, PlainText
 from gadfly.tools.review.config import Config, from_folder

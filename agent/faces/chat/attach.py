@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gadfly.agent.llm.choose import redacted
 from gadfly.errors import CorpusError, UsageError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 
 MOST_CHARACTERS = 150_000  # of one file; a turn takes 200,000 in all
 _AT = re.compile(r'(?<!\S)@(?:"([^"\n]+)"|(\S+))')

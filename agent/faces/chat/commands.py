@@ -17,7 +17,7 @@ from gadfly.agent.faces.chat import lines
 from gadfly.agent.faces.chat.dialogue import Dialogue
 from gadfly.agent.turn.settings import Window
 from gadfly.errors import UsageError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.visible import name as seen
 
 Words = Sequence[str]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly import leaving
-from gadfly.home import folder
+from gadfly.settings import folder
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession

@@ -20,8 +20,7 @@ from gadfly import __version__
 from gadfly.agent.llm.choose import KEYS, roles
 from gadfly.agent.llm.facts import facts
 from gadfly.errors import GadflyError
-from gadfly.home import home
-from gadfly.settings import ALL, API_BASE, FILE, Setting
+from gadfly.settings import ALL, API_BASE, FILE, Setting, home
 from gadfly.tables import table
 
 Part = Literal["key", "corpus", "gpu", "weights", "extras", "sandbox"]

@@ -161,13 +161,13 @@ def run(arguments: list[str] | None = None) -> None:
 
 def _unforeseen(error: Exception) -> str:
     """A mistake of Gadfly's own: one line for the user, the traceback in a file for who mends it, keys left out."""
-    from gadfly import files, home
+    from gadfly import files, settings
     from gadfly.agent.llm.choose import redacted
 
     text = redacted("".join(traceback.format_exception(error)))
     line = redacted(f"{type(error).__name__}: {error}")
     try:
-        path = home.folder("errors") / "last.txt"
+        path = settings.folder("errors") / "last.txt"
         files.write(path, text.encode("utf-8", "backslashreplace"))
         where = f"the traceback is in {path}"
     except (GadflyError, OSError):

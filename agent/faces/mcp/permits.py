@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.tools.contract import Tool, ToolArgs
 from gadfly.tools.reach import ON_HUB, SENDS, declared
 from gadfly.tools.reached import home_ground, reached

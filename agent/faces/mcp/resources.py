@@ -17,7 +17,7 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import Completion, CompletionArgument, CompletionContext, Resource
 
 from gadfly.errors import GadflyError
-from gadfly.home import home
+from gadfly.settings import home
 from gadfly.tools.checkpoints import BUILT_IN
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from gadfly import files, home
+from gadfly import files, settings
 from gadfly.agent.answers.answer import Claim
 from gadfly.agent.jobs.propose.draft import Draft
 from gadfly.agent.jobs.propose.feasible import HOURS, Feasibility
@@ -168,7 +168,7 @@ def stages(draft: Draft, days: int) -> list[Stage]:
 
 def keep(proposal: Proposal) -> None:
     """Write it; a proposal of the same id is replaced. Raises HomeError if that is not possible."""
-    path = home.folder("proposals") / f"{proposal.id}.json"
+    path = settings.folder("proposals") / f"{proposal.id}.json"
     files.keep(path, proposal.model_dump_json(indent=1))
 
 
@@ -178,7 +178,7 @@ def load(identifier: str) -> Proposal:
     Raises:
         UsageError: there is none, or the file cannot be read; names the latest.
     """
-    folder = home.home() / "proposals"
+    folder = settings.home() / "proposals"
     path = folder / f"{identifier}.json"
     if not _ID.match(identifier) or not path.is_file():
         kept = sorted(folder.glob("p*.json"), key=lambda p: -p.stat().st_mtime)[:5]

@@ -18,8 +18,7 @@ from gadfly.agent.faces.mcp.install import entries
 from gadfly.agent.faces.mcp.install.change import Change, backup_of, read, with_rules, without_rules
 from gadfly.agent.faces.mcp.install.clients import CLIENTS, Client
 from gadfly.errors import UsageError
-from gadfly.home import home
-from gadfly.settings import HOME
+from gadfly.settings import HOME, home
 
 
 def installing(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from gadfly.home import expanded
+from gadfly.settings import expanded
 from gadfly.tables import table
 
 Form = Literal["json", "toml"]

@@ -16,7 +16,7 @@ from support.chat import recorded
 
 from gadfly.agent.faces.chat import attach, prompt
 from gadfly.agent.faces.chat.completing import ChatCompleter
-from gadfly.home import home
+from gadfly.settings import home
 
 ENTER, ESC_ENTER = "\r", "\x1b\r"
 

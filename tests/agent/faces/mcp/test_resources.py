@@ -14,7 +14,7 @@ from support.mcp import ERAS, PIXEL, TOOLS, refusal, talk
 
 from gadfly.agent.faces.mcp import resources
 from gadfly.agent.faces.mcp.server import build
-from gadfly.home import home
+from gadfly.settings import home
 
 CARD = "techniques/activation-patching"
 
