@@ -21,9 +21,8 @@ from gadfly.agent.llm.prompting import fence, prompt
 from gadfly.background import side_by_side
 from gadfly.corpus.progress import Progress
 from gadfly.errors import LLMError
-from gadfly.tools.review.findings import fingerprint
 from gadfly.tools.review.reading.material import Material
-from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report, Spent
+from gadfly.tools.review.report import CRITIQUE, Dropped, Remark, Report, Spent, fingerprint
 
 _MOST_VIEWS = 60  # pieces of code in one review, for models whose price is not known
 _In = TypeVar("_In")

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from gadfly.agent.critic.views import Spot, View
 from gadfly.agent.llm.asking import line_of, list_in, object_in
 from gadfly.tools.review.reading.material import File
-from gadfly.tools.review.report import Level, level
+from gadfly.tools.review.report import Level
 
+# What a model may call it; all else is a warning.
+_LEVEL: dict[str, Level] = {"high": "error", "error": "error", "low": "note", "note": "note"}
 _MOST = 12  # entries of one reply
 _LONGEST = 30  # lines of a replacement; a longer one is a rewrite and no repair
 
@@ -61,7 +63,7 @@ def candidates(reply: str, view: View, framing: str) -> tuple[list[Candidate], l
             lost.append(Lost(problem, "its quote is outside the change"))
             continue
         said = entry.get("severity")
-        severity = level(said) if said in ("high", "medium", "low") else "warning"
+        severity = _LEVEL.get(str(said).lower(), "warning")
         found.append(Candidate(view, counted[0], problem, severity, framing))
     return found, lost
 

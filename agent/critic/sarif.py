@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from gadfly import __version__
 from gadfly.tools.review.registry import rules
-from gadfly.tools.review.report import CRITIQUE, Remark, Report, level
+from gadfly.tools.review.report import CRITIQUE, Remark, Report
 from gadfly.visible import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -88,7 +88,7 @@ def _described(name: str) -> dict[str, Any]:
         text = markdown = why
     else:
         page, precision = rules()[name].page, "high"
-        title, why, kind = page.title, page.why or page.title, level(rules()[name].severity)
+        title, why, kind = page.title, page.why or page.title, rules()[name].severity
         text = f"{page.why}\n\nSource: {page.source}"
         parts = [f"# {title}"]
         parts += [f"Wrong:\n\n```python\n{each}```" for each in page.wrong]

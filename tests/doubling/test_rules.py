@@ -12,9 +12,9 @@ from tests.doubling.measure import MOST, elapsed, growth
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.tree import BrokenCodeError
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.findings import Finding
 from gadfly.tools.review.reading.source import from_text
 from gadfly.tools.review.registry import rules
+from gadfly.tools.review.report import Remark
 
 # Flows are followed for some hundred nodes: only on code that is longer is the time for more of it the same.
 LARGE, DOUBLINGS = 48_000, 2
@@ -41,7 +41,7 @@ def _without_parsing(text: str, check: Any) -> float:
     return 0.0 if parsed is None else elapsed(parsed, lambda each: list(check(each)))
 
 
-def _reviewed(text: str) -> tuple[list[Finding], list[str]]:
+def _reviewed(text: str) -> tuple[list[Remark], list[str]]:
     notices: list[str] = []
     return review_source(from_text("x.py", text), notices), notices
 

@@ -4,7 +4,7 @@
 - ``code/``      what the code says: tree, data flow, shapes of tensors, models, hooks, tokenizers
 - ``rules/``     what is wrong with it: one function and one page a rule
 - ``engine``, ``registry``, ``suppress``, ``config``  every rule over every file, and what switches one off
-- ``findings``, ``report``                            what a review says
+- ``report``                                        what a review says
 
 What a face calls::
 
@@ -17,7 +17,7 @@ What a face calls::
     for file in read.files:
         found = review_source(file.source, notices)         # what every rule finds; notices: what it could not read
 
-A :class:`~gadfly.tools.review.findings.Finding` holds
+A :class:`~gadfly.tools.review.report.Remark` holds
 
 - ``path``, ``start_line``, ``end_line``; in a notebook ``cell`` (counted from 0), the lines count within it
   (``File.line`` leads to the line of the .ipynb file);

@@ -14,9 +14,9 @@ from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.nodes import Function
 from gadfly.tools.review.code.tree import BrokenCodeError
 from gadfly.tools.review.code.watch import OutOfTimeError
-from gadfly.tools.review.findings import Finding, anchored, fingerprint
 from gadfly.tools.review.reading.source import Source
 from gadfly.tools.review.registry import Hit, Rule, rules
+from gadfly.tools.review.report import Remark, anchored, fingerprint
 from gadfly.tools.review.suppress import Suppressions
 
 _LONGEST_QUOTE = 8  # lines
@@ -24,7 +24,7 @@ _LONGEST_QUOTE = 8  # lines
 LONGEST_RULE = 5.0
 
 
-def review_source(source: Source, notices: list[str] | None = None) -> list[Finding]:
+def review_source(source: Source, notices: list[str] | None = None) -> list[Remark]:
     """The findings in one source, in the order of the rules."""
     notices = [] if notices is None else notices
     if not source.text.strip():
@@ -43,7 +43,7 @@ def review_source(source: Source, notices: list[str] | None = None) -> list[Find
         return []
     first = code.module.body[0].lineno if code.module.body else 1
     switched_off = Suppressions(code.lines, first)
-    found: dict[tuple[str, int], Finding] = {}
+    found: dict[tuple[str, int], Remark] = {}
     for rule in rules().values():
         for hit in _hits(code, source, rule, notices):
             finding = _finding(code, source, rule, hit, switched_off)
@@ -87,10 +87,10 @@ def _is_unit_tests(code: Code) -> bool:
     return name.startswith("test_") and any(each.startswith("test_") for each in code.functions)
 
 
-def _told_apart(findings: list[Finding]) -> list[Finding]:
+def _told_apart(findings: list[Remark]) -> list[Remark]:
     """Equal snippets in one symbol are counted up, so that each has a fingerprint of its own."""
     seen: Counter[str] = Counter()
-    out: list[Finding] = []
+    out: list[Remark] = []
     for each in sorted(findings, key=lambda found: (found.cell or 0, found.start_line)):
         again = seen[each.fingerprint]
         seen[each.fingerprint] += 1
@@ -103,7 +103,7 @@ def _told_apart(findings: list[Finding]) -> list[Finding]:
 
 def _finding(
     code: Code, source: Source, rule: Rule, hit: Hit, switched_off: Suppressions
-) -> Finding | None:
+) -> Remark | None:
     start, stop = _span(hit.node)
     if switched_off.covers(rule.id, start, stop):
         return None
@@ -113,11 +113,12 @@ def _finding(
     lines = source.lines(first.cell)
     quote = "\n".join(lines[first.line - 1 : last.line])
     message, fix = rule.says(hit)
-    finding = Finding(
+    finding = Remark(
         path=source.path,
         start_line=first.line,
         end_line=last.line,
         cell=first.cell,
+        file_lines=(first.line, last.line),
         rule=rule.id,
         message=message,
         severity=rule.severity,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
-from gadfly.tools.review.findings import Severity
+from gadfly.tools.review.report import Level
 
 __all__ = ["PAGES", "Check", "Code", "Hit", "Hits", "Page", "Rule", "Says", "kept", "rule", "rules"]
 PAGES = Path(__file__).parent / "rules" / "pages"
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
     """A registered check."""
 
     id: str
-    severity: Severity
+    severity: Level
     check: Check
 
     @property
@@ -80,7 +80,7 @@ class Page(NamedTuple):
 _RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, severity: Severity) -> Callable[[Check], Check]:
+def rule(name: str, severity: Level) -> Callable[[Check], Check]:
     """Registers a check under its id."""
 
     def register(check: Check) -> Check:

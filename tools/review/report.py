@@ -6,19 +6,20 @@ in the words of SARIF and of GitHub's annotations.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from gadfly.tools.review.findings import Evidence, Finding
-
+Evidence = Literal["reproduced", "static", "argued"]
 Level = Literal["error", "warning", "note"]
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 CRITIQUE = "critique"  # the rule of everything that a language model says
-_LEVEL: dict[str, Level] = {"high": "error", "medium": "warning", "low": "note"}
+_SPACE = re.compile(r"\s+")
 _EVIDENCE = {"reproduced": 0, "static": 1, "argued": 2}
 
 
@@ -33,7 +34,8 @@ class Remark(BaseModel):
     cell: int | None = None
     """Of a notebook, counted from 0; the lines above then count within the cell."""
     file_lines: tuple[int, int]
-    """First and last line in the file as it lies on disk: for notebooks, lines of the JSON."""
+    """First and last line in the file as it lies on disk: for notebooks, lines of the JSON (of the cell, from
+    ``review_source``, which knows no file)."""
     rule: str
     message: str
     severity: Level
@@ -121,18 +123,19 @@ class Report(BaseModel):
         return any(f.severity in counted and f.evidence != "argued" for f in self.findings)
 
 
-def level(severity: str) -> Level:
-    """A rule's severity in the words of the report."""
-    return _LEVEL[severity]
+def fingerprint(rule: str, symbol: str, snippet: str) -> str:
+    """Sixteen hex digits that survive moving and re-indenting the code: made of no line number, so that a second push
+    which only moves code repeats nothing."""
+    text = "\0".join((rule, symbol, _SPACE.sub("", snippet)))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def remark(finding: Finding, file_lines: tuple[int, int]) -> Remark:
-    """What a rule found, as it is reported."""
-    return Remark(
-        **finding.model_dump(include=set(Remark.model_fields) - {"severity", "framings"}),
-        file_lines=file_lines,
-        severity=_LEVEL[finding.severity],
-    )
+def anchored(remark: Remark, lines: list[str]) -> bool:
+    """Whether the quote stands verbatim at the lines that the remark names."""
+    if not 1 <= remark.start_line <= remark.end_line <= len(lines):
+        return False
+    there = "\n".join(lines[remark.start_line - 1 : remark.end_line])
+    return bool(remark.quote.strip()) and remark.quote in there
 
 
 def ranked(remarks: Iterable[Remark]) -> list[Remark]:

@@ -17,7 +17,7 @@ from gadfly.tools.review.reading import source as reading
 from gadfly.tools.review.reading.changes import from_base, from_diff
 from gadfly.tools.review.reading.material import File, Material, from_paths, text_file
 from gadfly.tools.review.registry import rules
-from gadfly.tools.review.report import Read, Remark, Report, ranked, remark
+from gadfly.tools.review.report import Read, Remark, Report, ranked
 
 _QUICK = 20  # files; so many take a second, and need no progress bar
 
@@ -118,10 +118,12 @@ def _of_file(file: File, notices: list[str]) -> list[Remark]:
             for each in found
             if id(each) in own or (known is not None and each.fingerprint not in known)
         ]
-    return [
-        remark(each, (file.line(each.cell, each.start_line), file.line(each.cell, each.end_line)))
-        for each in told
-    ]
+
+    def placed(each: Remark) -> Remark:
+        lines = tuple(file.line(each.cell, n) for n in (each.start_line, each.end_line))
+        return each.model_copy(update={"file_lines": lines})
+
+    return [placed(each) for each in told]
 
 
 def _before(file: File) -> set[str] | None:

@@ -196,9 +196,8 @@ def _explain(name: str, form: str) -> None:
 
 def _list(form: str) -> None:
     from gadfly.tools.review.registry import rules
-    from gadfly.tools.review.report import level
 
-    listed = [(each.id, level(each.severity), each.page.title) for each in rules().values()]
+    listed = [(each.id, each.severity, each.page.title) for each in rules().values()]
     if form == "json":
         names = ("rule", "severity", "title")
         as_json({"rules": [dict(zip(names, each, strict=True)) for each in listed]})

@@ -22,14 +22,13 @@ from gadfly.tools.review import engine
 from gadfly.tools.review.code.anchors import anchors
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.findings import Finding, anchored, fingerprint
 from gadfly.tools.review.reading.changes import from_diff
 from gadfly.tools.review.reading.material import File, Material, from_paths, text_file
 from gadfly.tools.review.reading.source import from_text, read
 from gadfly.tools.review.registry import Check, Hit, Rule, rules
-from gadfly.tools.review.report import Report
+from gadfly.tools.review.report import Remark, Report, anchored, fingerprint
 
-Reviewed = Callable[..., list[Finding]]
+Reviewed = Callable[..., list[Remark]]
 LIST = "acts = [[]] * n_layers"
 BOTH = f"""import numpy as np
 
@@ -261,7 +260,7 @@ SLOW = "attention-axes-swapped"  # has a page
 def _with(check: Check, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.05) -> None:
     """All rules, one of them with another check, and that one first."""
     others = {name: each for name, each in rules().items() if name != SLOW}
-    every = {SLOW: Rule(SLOW, "low", check), **others}
+    every = {SLOW: Rule(SLOW, "note", check), **others}
     monkeypatch.setattr(engine, "rules", lambda: every)
     monkeypatch.setattr(engine, "LONGEST_RULE", seconds)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.tools.review.findings import Finding
 from gadfly.tools.review.registry import PAGES, Page, rules
+from gadfly.tools.review.report import LEVELS, Remark
 
-Reviewed = Callable[..., list[Finding]]
+Reviewed = Callable[..., list[Remark]]
 RULES = list(rules())
 
 
@@ -34,7 +34,7 @@ def test_every_page_has_its_rule() -> None:
 def test_a_rule_is_named_and_written_plainly(name: str, reviewed: Reviewed) -> None:
     assert name == name.lower() and " " not in name and "_" not in name
     finding = next(e for e in reviewed(rules()[name].page.wrong[0]) if e.rule == name)
-    assert finding.severity in ("high", "medium", "low") and finding.evidence == "static"
+    assert finding.severity in LEVELS and finding.evidence == "static"
     assert finding.message and "\n" not in finding.message and "\n" not in finding.fix
 
 

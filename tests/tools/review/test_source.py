@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from gadfly.agent.jobs.review import review_material as run
 from gadfly.tools.review.engine import review_source
-from gadfly.tools.review.findings import Finding
 from gadfly.tools.review.reading.material import Material, text_file
 from gadfly.tools.review.reading.source import from_text
+from gadfly.tools.review.report import Remark
 
-Reviewed = Callable[..., list[Finding]]
+Reviewed = Callable[..., list[Remark]]
 BUG = "acts = [[]] * n_layers"
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.tools.review.findings import Finding
+from gadfly.tools.review.report import Remark
 
-Reviewed = Callable[..., list[Finding]]
+Reviewed = Callable[..., list[Remark]]
 NEAR = 3
 CASES = Path(__file__).parent / "cases"
 _MATCH = re.compile(r"^#: match: (.*)$", re.MULTILINE)

@@ -33,7 +33,7 @@ def _is_pattern(code: Code, node: ast.AST | None) -> bool:
     return bool(said & listed("pattern patterns attn attention attentions")) and not said & other
 
 
-@rule("attention-axes-swapped", "high")
+@rule("attention-axes-swapped", "error")
 def attention_axes(code: Code) -> Hits:
     """Patterns are [query, key]: the row attends, the column is attended to."""
     for node in code.all(ast.Subscript):
@@ -88,7 +88,7 @@ def _loop_pattern(code: Code, node: ast.AST | None) -> bool:
     )
 
 
-@rule("attention-scale", "medium")
+@rule("attention-scale", "warning")
 def attention_scale(code: Code) -> Hits:
     """Scores divided by d_head, not by its root; masks that do not mask."""
     for op in code.ops("softmax"):
@@ -123,7 +123,7 @@ def attention_scale(code: Code) -> Hits:
                     yield Hit(op.node, "diagonal")
 
 
-@rule("attentions-need-eager", "medium")
+@rule("attentions-need-eager", "warning")
 def need_eager(code: Code) -> Hits:
     """output_attentions=True with the default attention implementation."""
     chosen = ("attn_implementation", "set_attn_implementation", "_attn_implementation")

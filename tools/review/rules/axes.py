@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import returned, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("softmax-over-wrong-axis", "high")
+@rule("softmax-over-wrong-axis", "error")
 def softmax_axis(code: Code) -> Hits:
     """A distribution over batch, heads or queries instead of vocabulary or keys."""
     for op in code.ops("softmax", "log_softmax"):
@@ -25,7 +25,7 @@ def softmax_axis(code: Code) -> Hits:
             yield Hit(op.node, dim=dim, axes=found, axis=axis, right_axis=right, repair=repair)
 
 
-@rule("argmax-over-wrong-axis", "high")
+@rule("argmax-over-wrong-axis", "error")
 def argmax_axis(code: Code) -> Hits:
     """The top token taken over positions or batch."""
     for op in code.ops("argmax", "topk"):
@@ -34,7 +34,7 @@ def argmax_axis(code: Code) -> Hits:
             yield Hit(op.node, call=op.name, dim=found.dim, axes=found, axis=found.axis)
 
 
-@rule("cosine-over-wrong-axis", "high")
+@rule("cosine-over-wrong-axis", "error")
 def cosine_axis(code: Code) -> Hits:
     """cosine_similarity and normalize work on dim=1 unless told otherwise."""
     for op in code.ops("cosine_similarity", "normalize"):
@@ -55,7 +55,7 @@ def cosine_axis(code: Code) -> Hits:
             yield Hit(op.node, call=op.name, dim=dim, axes=shown(axes), axis=axes[number])
 
 
-@rule("normalised-over-wrong-axis", "high")
+@rule("normalised-over-wrong-axis", "error")
 def norm_axis(code: Code) -> Hits:
     """``v / v.norm(dim=0)`` where the vectors are the rows."""
     divisions: list[ast.BinOp | ast.AugAssign] = code.all(ast.BinOp, ast.AugAssign)
@@ -96,7 +96,7 @@ def norm_axis(code: Code) -> Hits:
         yield Hit(node, dim=dim, axes=shown(axes), axis=axes[dim])
 
 
-@rule("mean-over-the-vector", "high")
+@rule("mean-over-the-vector", "error")
 def mean_of_vector(code: Code) -> Hits:
     """A class mean, direction or ablation value averaged over d_model."""
     goal = listed("means centroid centroids direction vector steering ablate ablation prototype")
@@ -120,7 +120,7 @@ def mean_of_vector(code: Code) -> Hits:
         yield Hit(op.node, dim=which[0], axes=shown(axes))
 
 
-@rule("returns-other-axes-than-stated", "medium")
+@rule("returns-other-axes-than-stated", "warning")
 def other_axes(code: Code) -> Hits:
     """The docstring says [batch, head] and the last line sums over heads."""
     for function in code.defs():
@@ -136,7 +136,7 @@ def other_axes(code: Code) -> Hits:
                 yield Hit(value, stated=shown(stated), returned=shown(got))
 
 
-@rule("entropy-over-wrong-axis", "high")
+@rule("entropy-over-wrong-axis", "error")
 def entropy_axis(code: Code) -> Hits:
     """``(p * p.log()).sum(dim)`` over queries or positions."""
     for op in code.ops("sum"):

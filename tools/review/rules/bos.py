@@ -54,7 +54,7 @@ def _model_behind(code: Code, node: ast.AST | None) -> str:
     return text if isinstance(text, str) else ""
 
 
-@rule("first-token-is-bos", "high")
+@rule("first-token-is-bos", "error")
 def first_is_bos(code: Code) -> Hits:
     """``tokenizer.encode(" Paris")[0]`` is BOS for Llama, Gemma and Mistral."""
     if _adds_no_bos(code) or code.mentions("add_bos_token"):
@@ -103,7 +103,7 @@ def first_is_bos(code: Code) -> Hits:
             yield Hit(node, repair=_ONE_TOKEN)
 
 
-@rule("double-bos-from-template", "high")
+@rule("double-bos-from-template", "error")
 def double_bos(code: Code) -> Hits:
     """A rendered chat template that is tokenised again, with special tokens."""
     if not code.mentions("apply_chat_template") or code.uses_text("encoder_decoder"):
@@ -124,7 +124,7 @@ def double_bos(code: Code) -> Hits:
             yield Hit(call)
 
 
-@rule("position-without-bos", "high")
+@rule("position-without-bos", "error")
 def position_without_bos(code: Code) -> Hits:
     """Positions counted in ids without BOS, used in a run that prepends it."""
     if not uses_lens(code) or _sets_no_bos(code):
@@ -182,7 +182,7 @@ def _sets_no_bos(code: Code) -> bool:
     )
 
 
-@rule("bos-on-one-side-only", "high")
+@rule("bos-on-one-side-only", "error")
 def one_sided_bos(code: Code) -> Hits:
     """Two prompts that are compared by position, one with BOS and one without."""
     seen: dict[ast.AST, tuple[bool, str]] = {}

@@ -35,7 +35,7 @@ def _kinds(texts: Iterable[object]) -> set[str]:
     return {kind for each in said for kind in _KIND.findall(each)} | (short & set(said))
 
 
-@rule("patched-at-another-hook", "high")
+@rule("patched-at-another-hook", "error")
 def another_hook(code: Code) -> Hits:
     """An activation cached at one hook point is written at another."""
     for hook in hooks(code):
@@ -52,7 +52,7 @@ def another_hook(code: Code) -> Hits:
                     break
 
 
-@rule("patched-from-a-fixed-layer", "high")
+@rule("patched-from-a-fixed-layer", "error")
 def fixed_layer(code: Code) -> Hits:
     """A hook that is put on every layer and always reads the cache of one."""
     for hook in hooks(code):
@@ -93,7 +93,7 @@ def _names_one_layer(code: Code, node: ast.AST) -> bool:
     return isinstance(text, str) and re.search(r"blocks\.\d+\.", text) is not None
 
 
-@rule("processed-and-raw-compared", "medium")
+@rule("processed-and-raw-compared", "warning")
 def processed(code: Code) -> Hits:
     """Logits of a HookedTransformer with processed weights against those of the raw model."""
     lens: set[str] = set()
@@ -135,7 +135,7 @@ def _runs_of(code: Code, node: ast.AST | None) -> set[str]:
     }
 
 
-@rule("gradient-of-the-other-run", "medium")
+@rule("gradient-of-the-other-run", "warning")
 def other_gradient(code: Code) -> Hits:
     """Attribution patching: (clean - corrupted) goes with the gradient of the corrupted run."""
     for node in code.binary(ast.Mult):
@@ -151,7 +151,7 @@ def other_gradient(code: Code) -> Hits:
                     yield Hit(node)
 
 
-@rule("best-of-seeds-reported", "medium")
+@rule("best-of-seeds-reported", "warning")
 def best_seed(code: Code) -> Hits:
     """max over seeds, with no mean or spread."""
     for op in code.ops("max"):
@@ -184,7 +184,7 @@ def _has_validation(code: Code, scope: ast.AST) -> bool:
     return "val" in words(" ".join(identifiers(scope)))
 
 
-@rule("evaluated-on-training-prompts", "high")
+@rule("evaluated-on-training-prompts", "error")
 def on_training_prompts(code: Code) -> Hits:
     """A test set is made and never used; the evaluation is given the training set."""
     stored = {
@@ -209,7 +209,7 @@ def on_training_prompts(code: Code) -> Hits:
             return
 
 
-@rule("shuffled-in-place", "high")
+@rule("shuffled-in-place", "error")
 def shuffled_alias(code: Code) -> Hits:
     """A control that shuffles the original labels too, or stores None."""
     for assign in code.all(ast.Assign):

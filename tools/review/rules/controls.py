@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, place, within, wor
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("random-control-not-norm-matched", "medium")
+@rule("random-control-not-norm-matched", "warning")
 def random_control(code: Code) -> Hits:
     """A random vector of norm sqrt(d) beside a unit (or otherwise scaled) steering vector."""
     yield from _random_in_place(code)

@@ -10,7 +10,7 @@ from gadfly.tools.review.code.walk import inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("centred-pair-differences", "high")
+@rule("centred-pair-differences", "error")
 def centred_differences(code: Code) -> Hits:
     """PCA of paired differences removes their mean, which is the wanted direction."""
     for op in code.ops("fit", "fit_transform"):
@@ -58,7 +58,7 @@ _OPPOSITES = [
 ]
 
 
-@rule("direction-sign-flipped", "high")
+@rule("direction-sign-flipped", "error")
 def direction_sign(code: Code) -> Hits:
     """A positive direction computed as negative minus positive."""
     names = listed("vector vec direction dir steer steering probe axis mean_diff diff")
@@ -85,7 +85,7 @@ def direction_sign(code: Code) -> Hits:
                 yield Hit(node)
 
 
-@rule("projection-without-unit-norm", "high")
+@rule("projection-without-unit-norm", "error")
 def projection(code: Code) -> Hits:
     """x - (x @ d) d with a d that was never normalised."""
     for node in code.binary(ast.Sub):

@@ -16,7 +16,7 @@ _KL_DOC = re.compile(
 )
 
 
-@rule("kl-of-probabilities", "high")
+@rule("kl-of-probabilities", "error")
 def kl_inputs(code: Code) -> Hits:
     """F.kl_div wants log-probabilities first."""
     for op in code.ops("kl_div", "KLDivLoss"):
@@ -32,7 +32,7 @@ def kl_inputs(code: Code) -> Hits:
             yield Hit(op.node, "set")
 
 
-@rule("kl-averaged-over-vocabulary", "medium")
+@rule("kl-averaged-over-vocabulary", "warning")
 def kl_reduction(code: Code) -> Hits:
     """reduction='mean' divides by the size of the vocabulary too."""
     for op in code.ops("kl_div", "KLDivLoss"):
@@ -47,7 +47,7 @@ def kl_reduction(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("kl-direction", "medium")
+@rule("kl-direction", "warning")
 def kl_direction(code: Code) -> Hits:
     """The docstring says KL(p || q), the call computes KL(q || p)."""
     for op in code.ops("kl_div"):

@@ -12,7 +12,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("scored-on-training-data", "high")
+@rule("scored-on-training-data", "error")
 def scored_on_train(code: Code) -> Hits:
     """fit(X, y) and score(X, y), called accuracy; or a test name that holds a training score."""
     for call in code.all(ast.Call):
@@ -110,7 +110,7 @@ def _context_words(code: Code, node: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-@rule("chosen-on-the-test-set", "high")
+@rule("chosen-on-the-test-set", "error")
 def chosen_on_test(code: Code) -> Hits:
     """The best layer by test accuracy, reported with that same accuracy."""
     yield from _best_so_far(code)
@@ -176,7 +176,7 @@ def _scored_on(code: Code, node: ast.AST) -> frozenset[str]:
     return frozenset(found & (TEST | _SPLIT_WORDS))
 
 
-@rule("fitted-on-another-layer", "high")
+@rule("fitted-on-another-layer", "error")
 def another_layer(code: Code) -> Hits:
     """``fit(train[-1])`` and ``score(test[layer])`` in a loop over layers."""
     for op in code.ops("fit"):

@@ -66,7 +66,7 @@ def _unpacked_shapes(code: Code) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-@rule("flat-index-wrong-divisor", "high")
+@rule("flat-index-wrong-divisor", "error")
 def flat_index(code: Code) -> Hits:
     """divmod(flat, n_rows): a row-major index is divided by the size of the last axis."""
     places: list[tuple[ast.AST, ast.AST, ast.AST]] = [
@@ -108,7 +108,7 @@ def flat_index(code: Code) -> Hits:
             yield Hit(op.node, "unravel")
 
 
-@rule("flat-index-halves-swapped", "high")
+@rule("flat-index-halves-swapped", "error")
 def halves_swapped(code: Code) -> Hits:
     """``layer = i % n_heads; head = i // n_heads``."""
     for assign in code.all(ast.Assign):

@@ -20,7 +20,7 @@ _TEMPLATES = listed(
 )
 
 
-@rule("chat-template-missing", "medium")
+@rule("chat-template-missing", "warning")
 def no_template(code: Code) -> Hits:
     """A chat model is given bare text and asked to generate."""
     names = model_names(code)
@@ -39,7 +39,7 @@ def no_template(code: Code) -> Hits:
             return
 
 
-@rule("values-decoded-as-tokens", "high")
+@rule("values-decoded-as-tokens", "error")
 def values_decoded(code: Code) -> Hits:
     """decode(topk(k).values): numbers are read as token ids."""
     for op in code.ops(
@@ -62,7 +62,7 @@ def values_decoded(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("temperature-after-softmax", "high")
+@rule("temperature-after-softmax", "error")
 def softmax_then_temperature(code: Code) -> Hits:
     """softmax(x) / T: the temperature comes after the softmax."""
     for node in code.binary(ast.Div):
@@ -73,7 +73,7 @@ def softmax_then_temperature(code: Code) -> Hits:
                 yield Hit(node)
 
 
-@rule("prompt-in-scored-text", "high")
+@rule("prompt-in-scored-text", "error")
 def prompt_scored(code: Code) -> Hits:
     """The decoded sequence still holds the prompt when it is searched or scored."""
     nodes: list[ast.Compare | ast.Call] = code.all(ast.Compare, ast.Call)
@@ -124,7 +124,7 @@ def _decoded_generation(code: Code, node: ast.AST) -> ast.Call | None:
     return found if generates and not code.uses_text("encoder", "t5", "seq2seq") else None
 
 
-@rule("generations-not-comparable", "medium")
+@rule("generations-not-comparable", "warning")
 def not_comparable(code: Code) -> Hits:
     """Baseline and steered text decoded with different settings."""
     for scope in code.scopes():
@@ -188,7 +188,7 @@ def _is_batch(code: Code, node: ast.AST) -> bool:
     )
 
 
-@rule("temperature-without-sampling", "low")
+@rule("temperature-without-sampling", "note")
 def temperature_ignored(code: Code) -> Hits:
     """temperature and top_p do nothing in greedy decoding."""
     for op in code.ops("generate"):
@@ -205,7 +205,7 @@ def temperature_ignored(code: Code) -> Hits:
             yield Hit(op.node, setting=hot[0])
 
 
-@rule("prefix-cache-reused", "high")
+@rule("prefix-cache-reused", "error")
 def cache_reused(code: Code) -> Hits:
     """One past_key_values handed to several runs."""
     if code.mentions(*listed("deepcopy crop batch_select_indices from_legacy_cache StaticCache")):

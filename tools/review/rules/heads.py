@@ -14,7 +14,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("head-index-on-wrong-axis", "high")
+@rule("head-index-on-wrong-axis", "error")
 def head_axis(code: Code) -> Hits:
     """``z[:, head]`` is a position; ``pattern[:, :, head]`` a query."""
     for hook in hooks(code):
@@ -46,7 +46,7 @@ def _head_axis(code: Code, hook: Hook) -> int | None:
     return 2 if hook.value in ("z", "q", "k", "v", "result") else None
 
 
-@rule("head-index-into-cached-activation", "high")
+@rule("head-index-into-cached-activation", "error")
 def head_axis_cached(code: Code) -> Hits:
     """The same mistake on an activation taken from a cache or from ``attentions``."""
     inside = {id(each) for hook in hooks(code) for each in inner(hook.function)}
@@ -78,7 +78,7 @@ def head_axis_cached(code: Code) -> Hits:
             )
 
 
-@rule("grouped-query-heads", "high")
+@rule("grouped-query-heads", "error")
 def grouped_heads(code: Code) -> Hits:
     """Keys and values have fewer heads than queries in most current models."""
     counted = ("num_key_value_heads", "n_key_value_heads", "n_kv_heads", "num_kv_heads")
@@ -148,7 +148,7 @@ def _all_heads(code: Code, node: ast.AST) -> bool:
     )
 
 
-@rule("heads-split-without-transpose", "high")
+@rule("heads-split-without-transpose", "error")
 def heads_split(code: Code) -> Hits:
     """view(batch, heads, seq, d_head) of [batch, seq, d_model] scrambles tokens and heads."""
     for op in code.ops("view", "reshape"):

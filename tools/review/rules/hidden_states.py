@@ -13,7 +13,7 @@ from gadfly.tools.review.code.walk import inner
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("hidden-states-off-by-one", "high")
+@rule("hidden-states-off-by-one", "error")
 def off_by_one(code: Code) -> Hits:
     """hidden_states[i] is the input of block i, not its output."""
     yield from _beside_output(code)
@@ -111,7 +111,7 @@ def _entries(code: Code, node: ast.AST) -> list[ast.Subscript]:
     ]
 
 
-@rule("last-hidden-state-is-normed", "medium")
+@rule("last-hidden-state-is-normed", "warning")
 def last_is_normed(code: Code) -> Hits:
     """Differences of neighbouring hidden states that include the normalised last one."""
     for node in code.binary(ast.Sub):
@@ -137,7 +137,7 @@ def _first_subscript(node: ast.AST) -> ast.Subscript | None:
     return node if isinstance(node, ast.Subscript) else None
 
 
-@rule("normed-state-called-residual", "medium")
+@rule("normed-state-called-residual", "warning")
 def called_residual(code: Code) -> Hits:
     """hidden_states[-1] under a name or docstring that speaks of the residual stream."""
     for node in code.all(ast.Subscript):

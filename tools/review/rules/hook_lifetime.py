@@ -13,7 +13,7 @@ from gadfly.tools.review.code.walk import below, inner, named_values, names_in, 
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("late-binding-in-hook", "high")
+@rule("late-binding-in-hook", "error")
 def late_binding(code: Code) -> Hits:
     """Closures made in a loop that read the loop variable when they run."""
     functions: list[Function | ast.Lambda] = code.all(
@@ -84,7 +84,7 @@ def _is_kept(code: Code, use: ast.AST) -> bool:
     return False
 
 
-@rule("hooks-never-removed", "medium")
+@rule("hooks-never-removed", "warning")
 def never_removed(code: Code) -> Hits:
     """Hooks registered in a loop, or by a function that runs a model, with no remove in the file."""
     if code.mentions("remove", "reset_hooks", "remove_all_hooks", "remove_hooks", "ExitStack"):
@@ -153,7 +153,7 @@ def _changes(hook: Hook) -> bool:
     )
 
 
-@rule("only-last-hook-removed", "high")
+@rule("only-last-hook-removed", "error")
 def only_last_removed(code: Code) -> Hits:
     """One name for the handles of a loop, removed once after it."""
     for assign in code.all(ast.Assign):

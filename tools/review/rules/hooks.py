@@ -49,7 +49,7 @@ def _is_fresh(code: Code, node: ast.AST) -> bool:
     return not isinstance(node.func, ast.Name) or code.op(node).name.endswith("_like")
 
 
-@rule("hook-without-effect", "high")
+@rule("hook-without-effect", "error")
 def no_effect(code: Code) -> Hits:
     """A hook that computes a new activation and neither returns it nor writes it in place."""
     for hook in hooks(code):
@@ -112,7 +112,7 @@ def _edits(code: Code, node: ast.Assign | ast.AnnAssign) -> bool:
     )
 
 
-@rule("hook-edits-copy", "high")
+@rule("hook-edits-copy", "error")
 def edits_copy(code: Code) -> Hits:
     """A hook edits a clone and returns the untouched original."""
     for function in hook_functions(code):
@@ -139,7 +139,7 @@ def _base(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-@rule("hook-reads-wrong-parameter", "medium")
+@rule("hook-reads-wrong-parameter", "warning")
 def takes_input(code: Code) -> Hits:
     """A TransformerLens-style (act, hook) function used as a torch hook, or the reverse."""
     for hook in hooks(code):
@@ -150,7 +150,7 @@ def takes_input(code: Code) -> Hits:
             yield Hit(hook.function)
 
 
-@rule("baseline-under-the-hooks", "high")
+@rule("baseline-under-the-hooks", "error")
 def baseline_hooked(code: Code) -> Hits:
     """``with model.hooks(…): base = model(tokens)``"""
     for assign in code.all(ast.Assign):
@@ -167,7 +167,7 @@ def baseline_hooked(code: Code) -> Hits:
                 break
 
 
-@rule("detached-copy-has-no-gradient", "high")
+@rule("detached-copy-has-no-gradient", "error")
 def detached(code: Code) -> Hits:
     """A hook that keeps ``h.detach().requires_grad_()`` and lets the model go on with the original."""
     for function in hook_functions(code):

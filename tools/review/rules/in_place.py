@@ -24,7 +24,7 @@ _COUNTERS = listed("position index count step start end length size offset i n")
 _IN_PLACE = ("add_", "mul_", "sub_", "zero_", "copy_", "fill_")
 
 
-@rule("stored-activation-edited-in-place", "high")
+@rule("stored-activation-edited-in-place", "error")
 def edited_in_place(code: Code) -> Hits:
     """The 'before' value is the same tensor that is edited afterwards."""
     libraries = ("torch", "nnsight", "nnterp", "transformer_lens", "numpy", "jaxtyping")
@@ -108,7 +108,7 @@ def _shared(code: Code, node: ast.AST) -> str | None:
     return None
 
 
-@rule("cache-edited-in-place", "high")
+@rule("cache-edited-in-place", "error")
 def cache_edited(code: Code) -> Hits:
     """A tensor taken out of a cache, edited in place, while the cache is used again."""
     for assign in code.all(ast.Assign):
@@ -138,7 +138,7 @@ def _edits(code: Code, scope: ast.AST) -> dict[tuple[ast.AST, str], ast.AST]:
     return found
 
 
-@rule("write-into-indexed-copy", "high")
+@rule("write-into-indexed-copy", "error")
 def indexed_copy(code: Code) -> Hits:
     """``x[mask][:, 3] = 0`` writes into a temporary copy."""
     for node in code.all(ast.Subscript):
@@ -160,7 +160,7 @@ def _picks_rows(code: Code, index: ast.AST) -> bool:
     return isinstance(index, ast.Compare | ast.List)
 
 
-@rule("weights-edited-and-not-restored", "high")
+@rule("weights-edited-and-not-restored", "error")
 def weights_not_restored(code: Code) -> Hits:
     """A loop that zeroes weights and never puts them back."""
     if code.mentions("deepcopy", "state_dict", "load_state_dict", "copy_") or code.imports_from(
@@ -214,7 +214,7 @@ def _of_loop(code: Code, loop: ast.AST) -> tuple[list[str], bool]:
     return written, measures and has_names
 
 
-@rule("state-dict-not-copied", "high")
+@rule("state-dict-not-copied", "error")
 def state_dict_alias(code: Code) -> Hits:
     """``best = model.state_dict()`` in a training loop: it goes on changing."""
     for assign in code.all(ast.Assign):

@@ -31,7 +31,7 @@ _MADE = listed(
 )
 
 
-@rule("knob-never-used", "high")
+@rule("knob-never-used", "error")
 def knob_unused(code: Code) -> Hits:
     """A parameter called scale, layer, mask … that is never read, or a scaled value that is never used."""
     for function in code.defs():
@@ -116,7 +116,7 @@ def _handed_over(code: Code, name: str) -> bool:
     return False
 
 
-@rule("loop-variable-never-used", "high")
+@rule("loop-variable-never-used", "error")
 def loop_unused(code: Code) -> Hits:
     """for layer in range(n): every iteration computes the same."""
     knobs = listed(
@@ -152,7 +152,7 @@ def _only_shown(code: Code, name: ast.AST) -> bool:
     return False
 
 
-@rule("seed-not-varied", "high")
+@rule("seed-not-varied", "error")
 def seed_fixed(code: Code) -> Hits:
     """A constant seed inside a loop over seeds or random controls."""
     repeats = {"seed", "trial", "repeat", "rep", "run"}

@@ -31,7 +31,7 @@ def _sorted_labels(code: Code, node: ast.AST | None) -> bool:
     return False
 
 
-@rule("sorted-labels-not-shuffled", "high")
+@rule("sorted-labels-not-shuffled", "error")
 def sorted_labels(code: Code) -> Hits:
     """shuffle=False, or a plain KFold, on labels in class order."""
     for op in code.ops("train_test_split"):
@@ -67,7 +67,7 @@ def _has_sorted_labels(code: Code, scope: ast.AST) -> bool:
     )
 
 
-@rule("rows-and-labels-shuffled-apart", "high")
+@rule("rows-and-labels-shuffled-apart", "error")
 def shuffled_apart(code: Code) -> Hits:
     """Two permutations for one data set."""
     for scope in code.scopes():
@@ -94,7 +94,7 @@ def shuffled_apart(code: Code) -> Hits:
             yield Hit(last)
 
 
-@rule("classes-swapped-by-split-name", "high")
+@rule("classes-swapped-by-split-name", "error")
 def split_name(code: Code) -> Hits:
     """``X_test = acts[train_idx]``; ``test_acc = clf.score(X_train, y_train)``."""
     for assign in code.all(ast.Assign):
@@ -115,7 +115,7 @@ def split_name(code: Code) -> Hits:
                 break
 
 
-@rule("activations-from-a-shuffled-loader", "high")
+@rule("activations-from-a-shuffled-loader", "error")
 def shuffled_loader(code: Code) -> Hits:
     """Rows come from DataLoader(shuffle=True), labels from the dataset in its own order."""
     for op in code.ops("DataLoader"):
@@ -146,7 +146,7 @@ def _walked(code: Code, scope: ast.AST) -> tuple[frozenset[str], frozenset[str]]
     return frozenset(dropped), frozenset(ordered)
 
 
-@rule("labels-used-as-rows", "high")
+@rule("labels-used-as-rows", "error")
 def labels_as_rows(code: Code) -> Hits:
     """``acts[y]`` and ``acts[1 - y]`` with labels 0 and 1 pick rows 0 and 1."""
     by_base: dict[str, list[ast.Subscript]] = {}

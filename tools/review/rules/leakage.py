@@ -71,7 +71,7 @@ def _split_points(code: Code) -> Iterator[tuple[ast.AST, ast.expr]]:
             yield node, node.value
 
 
-@rule("fitted-before-the-split", "high")
+@rule("fitted-before-the-split", "error")
 def before_split(code: Code) -> Hits:
     """Standardising, PCA or feature selection on all data, then the split."""
     seen: set[int] = set()
@@ -134,7 +134,7 @@ def _standardises(code: Code, node: ast.BinOp) -> bool:
     return of_rows and all(code.same(code.op(each).x, above.left) for each in (mean, spread))
 
 
-@rule("test-data-refits-the-scaler", "high")
+@rule("test-data-refits-the-scaler", "error")
 def refit_on_test(code: Code) -> Hits:
     """``scaler.fit_transform(X_test)``"""
     for op in code.ops("fit_transform"):
@@ -144,7 +144,7 @@ def refit_on_test(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("standardised-by-its-own-statistics", "high")
+@rule("standardised-by-its-own-statistics", "error")
 def own_statistics(code: Code) -> Hits:
     """Test rows centred and scaled by the mean and spread of the test rows."""
     for node in code.binary(ast.Div):

@@ -38,7 +38,7 @@ def _is_unembed(code: Code, node: ast.AST | None) -> bool:
     return False
 
 
-@rule("final-norm-applied-twice", "high")
+@rule("final-norm-applied-twice", "error")
 def norm_twice(code: Code) -> Hits:
     """The last entry of hidden_states is already normalised."""
     for call in code.all(ast.Call):
@@ -110,7 +110,7 @@ def _has_condition(code: Code, node: ast.AST) -> bool:
     return any(within(node, ast.If, ast.IfExp))
 
 
-@rule("lens-without-final-norm", "high")
+@rule("lens-without-final-norm", "error")
 def lens_without_norm(code: Code) -> Hits:
     """Unembedding of a residual stream that skips the final norm."""
     places: list[tuple[ast.AST, ast.AST]] = [
@@ -170,7 +170,7 @@ def _on_block(code: Code, site: ast.AST | None) -> bool:
     return isinstance(value, ast.Subscript) and are_blocks(value.value)
 
 
-@rule("attribution-without-norm-scale", "medium")
+@rule("attribution-without-norm-scale", "warning")
 def attribution(code: Code) -> Hits:
     """Cached components times unembedding directions, without the final LayerNorm's scale."""
     if not uses_lens(code) or code.uses_text("ln_final", "apply_ln", "hook_scale", "logit_attrs"):

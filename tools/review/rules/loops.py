@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, names_in, within, 
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("returned-inside-the-loop", "high")
+@rule("returned-inside-the-loop", "error")
 def return_in_loop(code: Code) -> Hits:
     """return at the end of the loop body: only the first item is processed."""
     for loop in code.for_loops():
@@ -34,7 +34,7 @@ def _grown(code: Code, node: ast.AST) -> ast.AST | None:
     return code.op(node).x if code.is_call(node, "append", "extend", "update", "add") else None
 
 
-@rule("result-of-last-batch-only", "medium")
+@rule("result-of-last-batch-only", "warning")
 def last_batch(code: Code) -> Hits:
     """A value assigned in every batch and read only after the loop."""
     for loop in code.for_loops():
@@ -66,7 +66,7 @@ def last_batch(code: Code) -> Hits:
                 yield Hit(statement, name=name)
 
 
-@rule("sum-overwritten-in-every-batch", "high")
+@rule("sum-overwritten-in-every-batch", "error")
 def overwritten(code: Code) -> Hits:
     """``sums[name] = cache[name].sum(0)`` in a loop over batches."""
     for node in code.all(ast.Assign):
@@ -90,7 +90,7 @@ def overwritten(code: Code) -> Hits:
             yield Hit(node, name=name)
 
 
-@rule("shared-list-in-every-slot", "high")
+@rule("shared-list-in-every-slot", "error")
 def shared_list(code: Code) -> Hits:
     """``[[]] * n_layers``: one list, n times."""
     for node in code.binary(ast.Mult):
@@ -110,7 +110,7 @@ def shared_list(code: Code) -> Hits:
             yield Hit(op.node, "fromkeys")
 
 
-@rule("iterator-used-twice", "high")
+@rule("iterator-used-twice", "error")
 def iterator_twice(code: Code) -> Hits:
     """A zip or generator that is looped over again is empty."""
     for assign in code.all(ast.Assign):

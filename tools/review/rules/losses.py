@@ -20,7 +20,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("log-of-softmax", "medium")
+@rule("log-of-softmax", "warning")
 def log_softmax(code: Code) -> Hits:
     """log(softmax(x)) is -inf where the softmax underflows."""
     for op in code.ops("log", "log2"):
@@ -33,7 +33,7 @@ def log_softmax(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("loss-on-wrong-scale", "high")
+@rule("loss-on-wrong-scale", "error")
 def loss_scale(code: Code) -> Hits:
     """cross_entropy of probabilities, BCE-with-logits of a sigmoid, BCE of logits."""
     for op in code.ops("cross_entropy", "binary_cross_entropy_with_logits", "nll_loss"):
@@ -57,7 +57,7 @@ def loss_scale(code: Code) -> Hits:
             yield Hit(call, call=criteria[call.func.id])
 
 
-@rule("loss-without-shift", "high")
+@rule("loss-without-shift", "error")
 def unshifted(code: Code) -> Hits:
     """Logits at position t compared with the token at position t."""
     for op in code.ops("cross_entropy", "gather", "nll_loss"):
@@ -170,7 +170,7 @@ def _bare_logits(code: Code, node: ast.AST) -> ast.Call | None:
     return None
 
 
-@rule("mean-of-exponentials", "medium")
+@rule("mean-of-exponentials", "warning")
 def mean_of_exp(code: Code) -> Hits:
     """Perplexity as the mean of exp(loss) over batches."""
     for op in code.ops("exp"):

@@ -34,7 +34,7 @@ def _row_or_column(parts: list[ast.expr]) -> tuple[bool, bool]:
     return row, len(parts) == 2 and is_full_slice(parts[0]) and not is_full_slice(parts[1])
 
 
-@rule("singular-vectors-wrong-axis", "high")
+@rule("singular-vectors-wrong-axis", "error")
 def singular_vectors(code: Code) -> Hits:
     """Rows of V, columns of Vh, columns of components_."""
     for node in code.all(ast.Subscript):
@@ -76,7 +76,7 @@ def _takes_first(index: ast.expr) -> bool:
     return (integer(index.upper) or 1) > 0 and not isinstance(index.upper, ast.UnaryOp)
 
 
-@rule("conv1d-weight-is-transposed", "high")
+@rule("conv1d-weight-is-transposed", "error")
 def conv1d(code: Code) -> Hits:
     """GPT-2's c_proj.weight is [in, out]: heads are its rows."""
     for node in code.all(ast.Subscript):
@@ -95,7 +95,7 @@ def _is_transposed(code: Code, node: ast.AST) -> bool:
     return is_attribute(above, "T", "mT")
 
 
-@rule("correlation-matrix-diagonal", "high")
+@rule("correlation-matrix-diagonal", "error")
 def correlation_diagonal(code: Code) -> Hits:
     """``np.corrcoef(a, b)[0, 0]`` is always 1."""
     for node in code.all(ast.Subscript):
@@ -105,7 +105,7 @@ def correlation_diagonal(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("weight-matrix-wrong-axis", "high")
+@rule("weight-matrix-wrong-axis", "error")
 def weight_axis(code: Code) -> Hits:
     """A row taken where the direction of a token or neuron is a column, or the reverse."""
     lens = code.imports_from("transformer_lens", "sae_lens")

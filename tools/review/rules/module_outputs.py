@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, returned, within
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("head-slice-of-mixed-output", "high")
+@rule("head-slice-of-mixed-output", "error")
 def mixed_heads(code: Code) -> Hits:
     """Heads cut out of the attention module's output, where o_proj has already mixed them."""
     for hook in hooks(code):
@@ -43,7 +43,7 @@ def _cuts_heads(code: Code, node: ast.AST) -> bool:
     return bool(identifiers(parts[-1].lower) & {"head_dim", "d_head", "head_size", "hd", "dh"})
 
 
-@rule("block-output-zero", "medium")
+@rule("block-output-zero", "warning")
 def block_output_zero(code: Code) -> Hits:
     """``output[0]`` of a block or MLP that returns a tensor: the first row of the batch."""
     for hook in hooks(code):
@@ -81,7 +81,7 @@ def _returns_tensor(code: Code, site: ast.AST | None) -> bool:
     return isinstance(site, ast.Name) and value is not site and _returns_tensor(code, value)
 
 
-@rule("hook-drops-the-tuple", "high")
+@rule("hook-drops-the-tuple", "error")
 def drops_tuple(code: Code) -> Hits:
     """``attn, *rest = output; return edited``: a tensor where the next module unpacks a tuple."""
     for hook in hooks(code):

@@ -27,7 +27,7 @@ def _tops(code: Code) -> list[Trace]:
     return [each for each in found if each.kind in ("trace", "generate")]
 
 
-@rule("missing-save", "high")
+@rule("missing-save", "error")
 def missing_save(code: Code) -> Hits:
     """A name bound in a trace and read after it, without save()."""
     sessions = {each.block for each in traces(code) if each.kind == "session"}
@@ -51,7 +51,7 @@ def _saved_in(code: Code, block: ast.AST) -> frozenset[str]:
     return frozenset().union(*(identifiers(op.x) for op in code.ops_in(block, "save")))
 
 
-@rule("edit-not-written-back", "high")
+@rule("edit-not-written-back", "error")
 def not_written_back(code: Code) -> Hits:
     """hidden = layer.output; hidden = hidden + v: the model never sees it."""
     for trace in _tops(code):
@@ -66,7 +66,7 @@ def not_written_back(code: Code) -> Hits:
                 yield Hit(node, name=name)
 
 
-@rule("trace-shared-between-threads", "high")
+@rule("trace-shared-between-threads", "error")
 def threads(code: Code) -> Hits:
     """Traces of one model are not thread-safe."""
     if not uses_nnsight(code) or not code.mentions("ThreadPoolExecutor", "ThreadPool", "Thread"):
@@ -85,7 +85,7 @@ def threads(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("attention-probabilities-not-enabled", "medium")
+@rule("attention-probabilities-not-enabled", "warning")
 def attention_off(code: Code) -> Hits:
     """nnterp needs enable_attention_probs=True."""
     if not code.imports_from("nnterp") or code.mentions("enable_attention_probs"):
@@ -99,7 +99,7 @@ def attention_off(code: Code) -> Hits:
             return
 
 
-@rule("traced-state-into-same-prompt", "high")
+@rule("traced-state-into-same-prompt", "error")
 def same_prompt(code: Code) -> Hits:
     """A state saved in trace(clean) and written in another trace(clean)."""
     tops = [each for each in _tops(code) if each.kind == "trace" and len(each.call.args) == 1]
@@ -135,7 +135,7 @@ def _edited_between(node: ast.AST) -> bool:
     )
 
 
-@rule("code-after-unbounded-iteration", "high")
+@rule("code-after-unbounded-iteration", "error")
 def unbounded(code: Code) -> Hits:
     """Statements after tracer.iter[:] or tracer.all() never run."""
     if not uses_nnsight(code):
@@ -165,7 +165,7 @@ def _is_endless(node: ast.AST) -> bool:
     return False
 
 
-@rule("read-out-of-order", "high")
+@rule("read-out-of-order", "error")
 def out_of_order(code: Code) -> Hits:
     """Within one invoke, modules must be accessed in the order in which they run."""
     for trace in traces(code):
@@ -226,7 +226,7 @@ def _indexes(code: Code, loop: ast.For) -> bool:
     )
 
 
-@rule("gradients-in-forward-order", "high")
+@rule("gradients-in-forward-order", "error")
 def gradient_order(code: Code) -> Hits:
     """In a backward block .grad comes last layer first."""
     if not uses_nnsight(code):

@@ -12,7 +12,7 @@ from gadfly.tools.review.code.walk import identifiers, returned
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("same-operands", "high")
+@rule("same-operands", "error")
 def same_operands(code: Code) -> Hits:
     """``f(clean) - f(clean)``: a comparison with itself."""
     for node in code.binary(ast.Sub, ast.Div):
@@ -30,7 +30,7 @@ def same_operands(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("column-against-row", "high")
+@rule("column-against-row", "error")
 def column_against_row(code: Code) -> Hits:
     """[n, 1] predictions against [n] labels broadcast to [n, n]."""
     heads = {
@@ -86,7 +86,7 @@ _PURE = listed(
 )
 
 
-@rule("result-thrown-away", "high")
+@rule("result-thrown-away", "error")
 def thrown_away(code: Code) -> Hits:
     """``x.masked_fill(mask, 0)`` as a statement: nothing changes."""
     libraries = listed("torch transformers transformer_lens nnsight nnterp sae_lens")
@@ -118,7 +118,7 @@ def _expects(code: Code, node: ast.AST) -> bool:
     )
 
 
-@rule("cosine-without-norms", "medium")
+@rule("cosine-without-norms", "warning")
 def bare_cosine(code: Code) -> Hits:
     """A dot product called cosine similarity."""
     for function in code.defs():
@@ -142,7 +142,7 @@ def bare_cosine(code: Code) -> Hits:
 _HALF = listed("bfloat16 float16 half")
 
 
-@rule("half-precision-difference", "medium")
+@rule("half-precision-difference", "warning")
 def half_precision(code: Code) -> Hits:
     """Logits of a bf16 model subtracted without an upcast."""
     casts = code.ops("bfloat16", "half")
@@ -168,7 +168,7 @@ def half_precision(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("half-precision-accumulator", "medium")
+@rule("half-precision-accumulator", "warning")
 def half_sum(code: Code) -> Hits:
     """A running sum kept in bf16 or fp16."""
     seen: set[tuple[ast.AST, str]] = set()

@@ -13,7 +13,7 @@ from gadfly.tools.review.code.walk import word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("mean-over-padding", "high")
+@rule("mean-over-padding", "error")
 def mean_over_padding(code: Code) -> Hits:
     """A mean over positions that counts pad tokens."""
     batches = padded_batches(code)
@@ -46,7 +46,7 @@ def _uses_mask(code: Code, node: ast.AST) -> bool:
     return False
 
 
-@rule("masked-mean-wrong-divisor", "high")
+@rule("masked-mean-wrong-divisor", "error")
 def masked_mean(code: Code) -> Hits:
     """``(h * mask).mean(1)`` or a division by the tokens of the whole batch."""
     for op in code.ops("mean"):
@@ -71,7 +71,7 @@ def masked_mean(code: Code) -> Hits:
             yield Hit(node, "whole-batch")
 
 
-@rule("attention-mask-dropped", "high")
+@rule("attention-mask-dropped", "error")
 def mask_dropped(code: Code) -> Hits:
     """A padded batch of which only the ids reach the model."""
     batches = padded_batches(code)
@@ -106,7 +106,7 @@ def _faked_mask(code: Code, call: ast.Call) -> bool:
     return code.is_call(value, "ones_like", "ones")
 
 
-@rule("pad-tokens-in-loss", "medium")
+@rule("pad-tokens-in-loss", "warning")
 def pad_in_loss(code: Code) -> Hits:
     """``labels=input_ids`` of a padded batch."""
     batches = padded_batches(code)
@@ -122,7 +122,7 @@ def pad_in_loss(code: Code) -> Hits:
             yield Hit(call)
 
 
-@rule("pad-id-is-eos-id", "medium")
+@rule("pad-id-is-eos-id", "warning")
 def pad_is_eos(code: Code) -> Hits:
     """``labels[labels == pad_token_id] = -100`` where the pad token is the end-of-text token."""
     same = any(
@@ -158,7 +158,7 @@ def _merged_positions(code: Code, node: ast.AST | None) -> Shape | None:
     return inside if inside is not None and len(inside) == 3 and inside[1] == "pos" else None
 
 
-@rule("mask-inverted", "high")
+@rule("mask-inverted", "error")
 def inverted(code: Code) -> Hits:
     """masked_fill(attention_mask, …) fills the real tokens."""
     for op in code.ops("masked_fill", "masked_fill_"):

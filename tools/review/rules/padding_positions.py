@@ -23,7 +23,7 @@ from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 _ABSOLUTE = ("gpt2", "gpt-neo", "gpt_neo", "distilgpt2", "codegen", "biogpt", "dialogpt")
 
 
-@rule("last-position-of-padded-batch", "high")
+@rule("last-position-of-padded-batch", "error")
 def last_position(code: Code) -> Hits:
     """``[:, -1]`` where the batch is padded on the right."""
     batches = padded_batches(code)
@@ -79,7 +79,7 @@ def _recorded(code: Code, node: ast.Subscript) -> bool:
     return runs and code.mentions("register_forward_hook") and not from_model(code, base)
 
 
-@rule("left-padding-without-position-ids", "medium")
+@rule("left-padding-without-position-ids", "warning")
 def position_ids(code: Code) -> Hits:
     """Left padding on a model with learned absolute positions."""
     if not padding_side(code).left or code.mentions("position_ids", "HookedTransformer"):
@@ -95,7 +95,7 @@ def position_ids(code: Code) -> Hits:
             yield Hit(call)
 
 
-@rule("mask-sum-index-under-left-padding", "high")
+@rule("mask-sum-index-under-left-padding", "error")
 def mask_sum_under_left(code: Code) -> Hits:
     """``attention_mask.sum(1) - 1`` is the last real token under right padding only."""
     side = padding_side(code)
@@ -111,7 +111,7 @@ def mask_sum_under_left(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("position-from-unpadded-prompt", "medium")
+@rule("position-from-unpadded-prompt", "warning")
 def position_from_unpadded(code: Code) -> Hits:
     """A position counted in the bare prompt, used in a left-padded row."""
     if not padding_side(code).left:

@@ -20,7 +20,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("all-positions-patched", "medium")
+@rule("all-positions-patched", "warning")
 def all_positions(code: Code) -> Hits:
     """A layer sweep that replaces the whole residual stream: every layer explains everything."""
     for hook in hooks(code):
@@ -91,7 +91,7 @@ def _whole_cache(code: Code, node: ast.AST | None) -> bool:
     )
 
 
-@rule("prompts-of-different-length", "medium")
+@rule("prompts-of-different-length", "warning")
 def different_length(code: Code) -> Hits:
     """Clean and corrupted literals with a different number of words, patched position by position."""
     if code.mentions("assert", "pad", "padding") or code.all(ast.Assert):
@@ -118,7 +118,7 @@ def different_length(code: Code) -> Hits:
         yield Hit(found["corrupt"][1])
 
 
-@rule("mean-ablation-without-axis", "high")
+@rule("mean-ablation-without-axis", "error")
 def mean_without_axis(code: Code) -> Hits:
     """``z[:, :, head] = z[:, :, head].mean()``: one number for every coordinate."""
     for hook in hooks(code):
@@ -130,7 +130,7 @@ def mean_without_axis(code: Code) -> Hits:
                     yield Hit(node)
 
 
-@rule("noise-redrawn-every-run", "high")
+@rule("noise-redrawn-every-run", "error")
 def noise_redrawn(code: Code) -> Hits:
     """A corruption hook that draws new noise on every forward pass of a comparison."""
     restoring = {"restore", "restored", "patch", "patched", "recover"}

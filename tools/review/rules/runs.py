@@ -22,7 +22,7 @@ def _runs_inside(code: Code, function: ast.AST) -> bool:
     return any(is_forward(code, each) or code.op(each).name in _RUNS for each in calls)
 
 
-@rule("clean-and-corrupt-swapped", "high")
+@rule("clean-and-corrupt-swapped", "error")
 def swapped(code: Code) -> Hits:
     """``_, clean_cache = model.run_with_cache(corrupted_tokens)``."""
     for assign in code.all(ast.Assign):
@@ -72,7 +72,7 @@ def _swapped_arguments(code: Code) -> Hits:
             yield Hit(call, "arguments", function=function.name, names=", ".join(names))
 
 
-@rule("patch-into-same-run", "high")
+@rule("patch-into-same-run", "error")
 def same_run(code: Code) -> Hits:
     """Clean activations patched into the clean run: nothing changes."""
     for op in code.ops("run_with_hooks"):
@@ -106,7 +106,7 @@ def _bound_caches(code: Code, node: ast.AST) -> dict[str, str]:
     }
 
 
-@rule("recovery-baseline-swapped", "high")
+@rule("recovery-baseline-swapped", "error")
 def recovery(code: Code) -> Hits:
     """(x - clean) / (clean - corrupted): zero point and denominator do not fit."""
     for node, above, below in _quotients(code):
@@ -133,7 +133,7 @@ def _quotients(code: Code) -> Iterator[tuple[ast.BinOp, ast.BinOp, ast.BinOp]]:
             yield node, above, below
 
 
-@rule("recovered-is-lost", "high")
+@rule("recovered-is-lost", "error")
 def recovered_is_lost(code: Code) -> Hits:
     """(patched - clean) / (ablated - clean), called recovered: it is the share that is lost."""
     full = listed("clean original orig full base baseline")
@@ -151,7 +151,7 @@ def recovered_is_lost(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("logit-difference-sign", "high")
+@rule("logit-difference-sign", "error")
 def logit_sign(code: Code) -> Hits:
     """A logit difference that subtracts the right answer from the wrong one."""
     for node in code.binary(ast.Sub):
@@ -189,7 +189,7 @@ def _picked(code: Code, node: ast.AST) -> str | None:
     return None
 
 
-@rule("probability-called-logit", "medium")
+@rule("probability-called-logit", "warning")
 def probability_difference(code: Code) -> Hits:
     """A logit difference taken of softmax probabilities."""
     for node in code.binary(ast.Sub):

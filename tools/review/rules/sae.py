@@ -24,7 +24,7 @@ _HOOK = re.compile(
 )
 
 
-@rule("decoder-bias-missing", "high")
+@rule("decoder-bias-missing", "error")
 def decoder_bias(code: Code) -> Hits:
     """A reconstruction f @ W_dec without b_dec, in a file that knows b_dec."""
     biases = {"b_dec", "decoder_bias", "dec_bias", "bias_dec", "b_d", "pre_bias", "dec_b", "b_pre"}
@@ -69,7 +69,7 @@ def _added_to_a_bias(code: Code, function: ast.AST, biases: frozenset[str]) -> f
     return frozenset().union(*(identifiers(e) for e in sums if identifiers(e) & biases))
 
 
-@rule("sae-at-another-hook", "high")
+@rule("sae-at-another-hook", "error")
 def other_hook(code: Code) -> Hits:
     """The SAE was trained on one activation and is fed another."""
     if code.mentions("hook_name", "hook_point", "HookedSAETransformer"):
@@ -142,7 +142,7 @@ def _decoding(code: Code) -> frozenset[ast.AST]:
     return frozenset(h.function for h in hooks(code) if "decode" in identifiers(h.function))
 
 
-@rule("feature-ablation-without-error", "medium")
+@rule("feature-ablation-without-error", "warning")
 def without_error(code: Code) -> Hits:
     """A hook that zeroes a feature and returns the bare reconstruction."""
     for function in hook_functions(code):
@@ -167,7 +167,7 @@ def without_error(code: Code) -> Hits:
                 yield Hit(value)
 
 
-@rule("decoder-norm-wrong-axis", "high")
+@rule("decoder-norm-wrong-axis", "error")
 def decoder_norm(code: Code) -> Hits:
     """Decoder rows (features) must have unit norm, not columns."""
     layouts: dict[str, int] = {}
@@ -206,7 +206,7 @@ _TICKED = re.compile(r"``?([A-Za-z_][\w]*)``?")
 _SCALES = {"norm", "scale", "factor", "scaling", "normalization", "normalisation", "mean", "std"}
 
 
-@rule("documented-scaling-not-applied", "high")
+@rule("documented-scaling-not-applied", "error")
 def documented_scaling(code: Code) -> Hits:
     """The docstring names a stored scale that the code never reads."""
     for owner in (code.module, *code.defs()):
@@ -245,7 +245,7 @@ def _first_use_of_activations(code: Code, owner: ast.AST) -> ast.AST | None:
     return None
 
 
-@rule("scaled-input-unscaled-output", "high")
+@rule("scaled-input-unscaled-output", "error")
 def scaled_one_way(code: Code) -> Hits:
     """``return sae(x / scale)``: the reconstruction stays in the scaled units."""
     for back in code.all(ast.Return):

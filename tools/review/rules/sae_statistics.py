@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("l0-is-a-sum-over-features", "medium")
+@rule("l0-is-a-sum-over-features", "warning")
 def l0_mean(code: Code) -> Hits:
     """``(z > 0).float().mean()`` called L0: it is a share, not a number of features."""
     for op in code.ops("mean"):
@@ -26,7 +26,7 @@ def l0_mean(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("counted-per-token-not-per-feature", "medium")
+@rule("counted-per-token-not-per-feature", "warning")
 def counted_per_token(code: Code) -> Hits:
     """Firing counts of features that are summed over the features."""
     for op in code.ops("sum", "mean", "any"):
@@ -44,7 +44,7 @@ def counted_per_token(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("topk-over-the-tokens", "high")
+@rule("topk-over-the-tokens", "error")
 def topk_tokens(code: Code) -> Hits:
     """A TopK activation function that selects over the batch."""
     for op in code.ops("topk"):
@@ -56,7 +56,7 @@ def topk_tokens(code: Code) -> Hits:
             yield Hit(op.node, dim=which[0])
 
 
-@rule("bos-among-top-activations", "medium")
+@rule("bos-among-top-activations", "warning")
 def bos_on_top(code: Code) -> Hits:
     """The largest feature activations, BOS position included."""
     if code.uses_text("bos") or not code.imports_from("transformer_lens", "sae_lens"):
@@ -75,7 +75,7 @@ def bos_on_top(code: Code) -> Hits:
             return
 
 
-@rule("bos-in-the-statistics", "medium")
+@rule("bos-in-the-statistics", "warning")
 def bos_counted(code: Code) -> Hits:
     """Explained variance or norms over all positions, BOS included."""
     if code.uses_text("bos") or not code.imports_from("sae_lens"):

@@ -13,7 +13,7 @@ from gadfly.tools.review.registry import Code, Hit, Hits, rule
 _SCORES = {"predict_proba", "decision_function", "sigmoid", "softmax", "predict_log_proba"}
 
 
-@rule("auc-of-hard-labels", "medium")
+@rule("auc-of-hard-labels", "warning")
 def auc_hard(code: Code) -> Hits:
     """roc_auc_score of predicted classes."""
     for op in code.ops(
@@ -55,7 +55,7 @@ def _is_class(code: Code, score: ast.AST | None) -> bool:
     return name in ("round", "argmax")
 
 
-@rule("metric-arguments-swapped", "medium")
+@rule("metric-arguments-swapped", "warning")
 def metric_swapped(code: Code) -> Hits:
     """precision_score(y_pred, y_true): precision and recall change places."""
     for op in code.ops(
@@ -73,7 +73,7 @@ def metric_swapped(code: Code) -> Hits:
             yield Hit(call, call=op.name)
 
 
-@rule("threshold-from-the-test-set", "high")
+@rule("threshold-from-the-test-set", "error")
 def threshold(code: Code) -> Hits:
     """A threshold read off the test set's own curve."""
     for op in code.ops("precision_recall_curve", "roc_curve"):
@@ -92,7 +92,7 @@ def threshold(code: Code) -> Hits:
                 return
 
 
-@rule("probability-against-zero", "high")
+@rule("probability-against-zero", "error")
 def always_positive(code: Code) -> Hits:
     """``sigmoid(x) > 0`` is always true."""
     for node in code.all(ast.Compare):
@@ -102,7 +102,7 @@ def always_positive(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("divided-by-the-other-split", "high")
+@rule("divided-by-the-other-split", "error")
 def other_split(code: Code) -> Hits:
     """Correct test answers divided by the number of training rows."""
     for node in code.binary(ast.Div):

@@ -11,7 +11,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, rule
 
 
-@rule("token-rows-split-at-random", "high")
+@rule("token-rows-split-at-random", "error")
 def token_rows(code: Code) -> Hits:
     """Positions of one prompt on both sides of the split."""
     grouped = any("groups" in op.kw for op in code.ops("split", *CROSS_VALIDATION))
@@ -71,7 +71,7 @@ def _one_row_a_position(code: Code, data: ast.AST | None) -> bool:
     return False
 
 
-@rule("train-and-test-drawn-apart", "high")
+@rule("train-and-test-drawn-apart", "error")
 def drawn_apart(code: Code) -> Hits:
     """Two independent samples of one pool, or overlapping slices."""
     for scope in code.scopes():
@@ -138,7 +138,7 @@ def _pool(code: Code, node: ast.AST) -> str:
     return pool.id if isinstance(pool, ast.Name) else ""
 
 
-@rule("split-unpacked-in-wrong-order", "high")
+@rule("split-unpacked-in-wrong-order", "error")
 def wrong_order(code: Code) -> Hits:
     """``x_train, y_train, x_test, y_test = train_test_split(x, y)``"""
     for assign in code.all(ast.Assign):

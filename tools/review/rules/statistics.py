@@ -18,7 +18,7 @@ from gadfly.tools.review.code.walk import identifiers, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("mean-std-without-parentheses", "high")
+@rule("mean-std-without-parentheses", "error")
 def precedence(code: Code) -> Hits:
     """``x - x.mean() / x.std()``"""
     for node in code.binary(ast.Sub):
@@ -36,7 +36,7 @@ def precedence(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("fvu-without-centring", "medium")
+@rule("fvu-without-centring", "warning")
 def fvu(code: Code) -> Hits:
     """Unexplained variance relative to the raw second moment."""
     for node in code.binary(ast.Div):
@@ -79,7 +79,7 @@ def _accumulated(code: Code, node: ast.AST) -> ast.AST:
     return value if value is not None else node
 
 
-@rule("standard-error-without-root", "medium")
+@rule("standard-error-without-root", "warning")
 def standard_error(code: Code) -> Hits:
     """std / n called a standard error; 1.96 * std called an interval."""
     names = {"se", "sem", "stderr"}
@@ -101,7 +101,7 @@ def standard_error(code: Code) -> Hits:
             yield Hit(assign)
 
 
-@rule("interval-without-root-n", "medium")
+@rule("interval-without-root-n", "warning")
 def interval(code: Code) -> Hits:
     """``1.96 * std`` called a confidence interval of the mean."""
     for node in code.binary(ast.Mult):
@@ -119,7 +119,7 @@ def interval(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("bootstrap-without-replacement", "high")
+@rule("bootstrap-without-replacement", "error")
 def bootstrap(code: Code) -> Hits:
     """A bootstrap that only permutes the sample."""
     for op in code.ops("choice", "permutation", "sample", "randperm"):
@@ -142,7 +142,7 @@ def bootstrap(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("argsort-takes-the-smallest", "high")
+@rule("argsort-takes-the-smallest", "error")
 def argsort_smallest(code: Code) -> Hits:
     """``x.argsort()[:k]`` under a name that says top."""
     for node in code.all(ast.Subscript):
@@ -168,7 +168,7 @@ def argsort_smallest(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("rank-from-argsort", "high")
+@rule("rank-from-argsort", "error")
 def rank_from_argsort(code: Code) -> Hits:
     """``argsort(x)[token]`` is the token at a rank, not the rank of a token."""
     for node in code.all(ast.Subscript):
@@ -185,7 +185,7 @@ def rank_from_argsort(code: Code) -> Hits:
             yield Hit(node)
 
 
-@rule("statistic-and-p-value-swapped", "high")
+@rule("statistic-and-p-value-swapped", "error")
 def p_value_swapped(code: Code) -> Hits:
     """``r = pearsonr(a, b)[1]``."""
     tests = listed("pearsonr spearmanr kendalltau ttest_ind ttest_rel mannwhitneyu wilcoxon")
@@ -209,7 +209,7 @@ def p_value_swapped(code: Code) -> Hits:
                 break
 
 
-@rule("correlation-of-sorted-values", "high")
+@rule("correlation-of-sorted-values", "error")
 def sorted_apart(code: Code) -> Hits:
     """``pearsonr(np.sort(a), np.sort(b))``: the pairs are gone."""
     for op in code.ops("pearsonr", "spearmanr", "kendalltau", "corrcoef"):

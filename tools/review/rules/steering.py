@@ -24,7 +24,7 @@ from gadfly.tools.review.registry import Code, Hit, Hits, rule
 _REGISTERS = ("register_forward_hook", "register_forward_pre_hook", "add_hook")
 
 
-@rule("vector-added-twice", "high")
+@rule("vector-added-twice", "error")
 def added_twice(code: Code) -> Hits:
     """In place and again in the returned value, or the same hook registered twice."""
     for hook in hooks(code):
@@ -106,7 +106,7 @@ def _removed_between(code: Code, one: ast.AST, other: ast.AST) -> bool:
     return first < len(found) and position(found[first].node) < position(other)
 
 
-@rule("steering-first-step-only", "high")
+@rule("steering-first-step-only", "error")
 def first_step_only(code: Code) -> Hits:
     """nnsight: an edit inside generate() without an iteration over steps."""
     for trace in traces(code):
@@ -135,7 +135,7 @@ def first_step_only(code: Code) -> Hits:
 _MODULE_VALUES = listed(".output .input layers_output mlps_output attentions_output .steer")
 
 
-@rule("position-under-kv-cache", "high")
+@rule("position-under-kv-cache", "error")
 def kv_cache(code: Code) -> Hits:
     """A hook that slices from a prompt position, while generation feeds one token per step."""
     if not any(code.ops("generate")):
@@ -199,7 +199,7 @@ def _is_prompt_position(node: ast.AST | None) -> bool:
     return bool(word_set(node) & said)
 
 
-@rule("norm-of-the-whole-batch", "medium")
+@rule("norm-of-the-whole-batch", "warning")
 def batch_norm(code: Code) -> Hits:
     """``alpha * h.norm() * v`` in a hook: the norm of all tokens together."""
     for hook in hooks(code):

@@ -12,7 +12,7 @@ from gadfly.tools.review.code.nodes import arguments, constant, is_attribute, is
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("no-generation-prompt", "medium")
+@rule("no-generation-prompt", "warning")
 def generation_prompt(code: Code) -> Hits:
     """A chat that ends with the user, generated from without the assistant's header."""
     if not code.ops("generate"):
@@ -46,7 +46,7 @@ def _fed(code: Code) -> frozenset[ast.AST]:
     )
 
 
-@rule("zero-is-falsy", "medium")
+@rule("zero-is-falsy", "warning")
 def zero_falsy(code: Code) -> Hits:
     """``if layer:`` and ``bos_id or …`` when the value may be 0."""
     plain = listed(
@@ -118,7 +118,7 @@ def zero_falsy(code: Code) -> Hits:
             )
 
 
-@rule("answer-without-leading-space", "medium")
+@rule("answer-without-leading-space", "warning")
 def leading_space(code: Code) -> Hits:
     """to_single_token("Paris") after a prompt that ends with a word."""
     prompts = [
@@ -163,7 +163,7 @@ def _spaceless(node: ast.AST, value: str, repair: str) -> Hit:
     return Hit(node, word=repr(value), token=token, repair=repair.format(token))
 
 
-@rule("space-in-convert-tokens", "high")
+@rule("space-in-convert-tokens", "error")
 def convert_tokens(code: Code) -> Hits:
     """convert_tokens_to_ids(" Paris") is the unknown token."""
     for op in code.ops("convert_tokens_to_ids"):
@@ -194,7 +194,7 @@ def _one_of(code: Code, node: ast.AST) -> str | None:
     return said[-1]
 
 
-@rule("word-index-as-token-index", "high")
+@rule("word-index-as-token-index", "error")
 def word_index(code: Code) -> Hits:
     """``prompt.split().index(name)`` used as a position in the tokens."""
     if not (

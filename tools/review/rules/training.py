@@ -17,7 +17,7 @@ from gadfly.tools.review.code.walk import identifiers, inner, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 
 
-@rule("backward-without-graph", "high")
+@rule("backward-without-graph", "error")
 def no_graph(code: Code) -> Hits:
     """backward() under no_grad or inference_mode."""
     for op in code.ops("backward"):
@@ -38,7 +38,7 @@ def _enabled(code: Code, node: ast.AST) -> bool:
     ) or code.mentions("enable_grad")
 
 
-@rule("gradient-of-non-leaf", "high")
+@rule("gradient-of-non-leaf", "error")
 def non_leaf(code: Code) -> Hits:
     """hidden_states[i].grad is None without retain_grad()."""
     if code.mentions(
@@ -61,7 +61,7 @@ def non_leaf(code: Code) -> Hits:
             return
 
 
-@rule("graphs-kept-in-a-list", "low")
+@rule("graphs-kept-in-a-list", "note")
 def kept_graphs(code: Code) -> Hits:
     """Activations collected in a loop with gradients on."""
     if code.mentions(
@@ -116,7 +116,7 @@ def _train_mode(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("dropout-left-on", "medium")
+@rule("dropout-left-on", "warning")
 def dropout_on(code: Code) -> Hits:
     """A module with dropout or batch norm, trained and evaluated here, never put in eval()."""
     if code.mentions("eval", "training"):
@@ -163,7 +163,7 @@ def dropout_on(code: Code) -> Hits:
 _OPTIMISERS = ("Adam", "AdamW", "SGD", "RMSprop", "LBFGS", "Adagrad")
 
 
-@rule("gradients-cleared-before-the-step", "high")
+@rule("gradients-cleared-before-the-step", "error")
 def cleared_early(code: Code) -> Hits:
     """backward(), zero_grad(), step(): nothing is learned."""
     for op in code.ops("zero_grad"):
@@ -193,7 +193,7 @@ def _called(code: Code, node: ast.AST) -> list[str]:
     return [code.op(each).name for each in within(node, ast.Call)]
 
 
-@rule("optimiser-never-steps", "high")
+@rule("optimiser-never-steps", "error")
 def never_steps(code: Code) -> Hits:
     """An optimiser is made, backward() is called, and step() is not."""
     if code.mentions("step", "closure", "Trainer", "accelerator", "scaler", "minimize"):
@@ -206,7 +206,7 @@ def never_steps(code: Code) -> Hits:
             yield Hit(op.node)
 
 
-@rule("gradients-not-reset", "high")
+@rule("gradients-not-reset", "error")
 def not_reset(code: Code) -> Hits:
     """backward() and step() in a loop without zero_grad()."""
     if code.uses_text(
@@ -249,7 +249,7 @@ def _kept_gradient(code: Code, loop: ast.AST) -> ast.Attribute | None:
     return None
 
 
-@rule("optimised-tensor-is-not-a-leaf", "high")
+@rule("optimised-tensor-is-not-a-leaf", "error")
 def optimised_non_leaf(code: Code) -> Hits:
     """``v = torch.randn(d, requires_grad=True) * 0.01`` given to an optimiser."""
     for op in code.ops("Adam", "AdamW", "SGD", "RMSprop", "LBFGS"):
