@@ -53,11 +53,7 @@ def rerun(
     if before.result is None:
         raise LedgerError(f"run {before.id} was {before.status}; only finished runs can be re-run")
     result = execute(
-        by_name(before.tool),
-        before.arguments,
-        progress=progress,
-        ledger=ledger,
-        rerun_of=before.id,
+        by_name(before.tool), before.arguments, progress=progress, ledger=ledger, rerun_of=before.id
     )
     after = ledger.get(result.run)
     old, new = before.result.values, result.values

@@ -102,8 +102,7 @@ class ExperimentArgs(ToolArgs):
         description="'demo' (packaged), 'planted' (known by construction), a hub name, or a folder",
     )
     device: str = Field(
-        default="auto",
-        description="auto, cpu, cuda:1, mps, balanced or a JSON map",
+        default="auto", description="auto, cpu, cuda:1, mps, balanced or a JSON map"
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="auto: float32 on CPU, else the checkpoint's"

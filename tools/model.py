@@ -293,11 +293,7 @@ class LocalModel:
 
 
 def load(
-    name: str,
-    *,
-    device: str = "auto",
-    dtype: str = "auto",
-    progress: Progress | None = None,
+    name: str, *, device: str = "auto", dtype: str = "auto", progress: Progress | None = None
 ) -> LocalModel:
     """The model ``name``, loaded once per process.
 

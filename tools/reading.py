@@ -19,8 +19,7 @@ class SearchArgs(ToolArgs):
     query: PlainText = Field(min_length=1, description="what to look for, in the field's own terms")
     k: int = Field(default=8, ge=1, le=100, description="how many passages")
     mode: Literal["hybrid", "lexical", "dense", "exact"] = Field(
-        default="hybrid",
-        description="exact: identifiers and /regexes/",
+        default="hybrid", description="exact: identifiers and /regexes/"
     )
     token_budget: int | None = Field(default=None, ge=1, description="tokens of text in all")
     # Every argument costs an LLM tokens at each question: of these it is not told.
@@ -98,11 +97,7 @@ def search(args: SearchArgs, context: Context) -> SearchResults:
 def found(index: Corpus, args: SearchArgs) -> SearchResults:
     """What the index holds."""
     results = index.search(
-        args.query,
-        k=args.k,
-        mode=args.mode,
-        filters=args.filters(),
-        token_budget=args.token_budget,
+        args.query, k=args.k, mode=args.mode, filters=args.filters(), token_budget=args.token_budget
     )
     return widened(index, results, args.around)
 

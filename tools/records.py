@@ -398,10 +398,9 @@ def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
         first = error.errors()[0]
         place = str(first["loc"][0]) if first["loc"] else ""
         problem = (
-            {
-                "missing": f"no {place!r}",
-                "extra_forbidden": f"{place!r} does not belong here",
-            }.get(first["type"])
+            {"missing": f"no {place!r}", "extra_forbidden": f"{place!r} does not belong here"}.get(
+                first["type"]
+            )
             if len(first["loc"]) < 2
             else None
         )

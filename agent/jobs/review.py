@@ -27,8 +27,7 @@ class ReviewArgs(tool.ReviewArgs):
         default=[], description="ask the model in these ways only; empty: in all four"
     )
     reproduce: SkipJsonSchema[bool] = Field(
-        default=False,
-        description="let the model try a script for each argument, inside bubblewrap",
+        default=False, description="let the model try a script for each argument, inside bubblewrap"
     )
     budget: SkipJsonSchema[float] = Field(
         default=1.0, ge=0, description="US dollars for the critique; what is beyond is named"

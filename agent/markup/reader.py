@@ -51,11 +51,7 @@ def html(text: str) -> str:
 
 
 def harmless(
-    text: str,
-    images: Collection[str] = (),
-    fences: Collection[str] = (),
-    *,
-    public: bool = False,
+    text: str, images: Collection[str] = (), fences: Collection[str] = (), *, public: bool = False
 ) -> bool:
     """Whether Markdown that we wrote does nothing but what is ours: no HTML, link, image, reference or fence beyond.
 

@@ -58,11 +58,7 @@ class Toolbox:
     """
 
     def __init__(
-        self,
-        tools: Sequence[Tool[Any, Any]],
-        *,
-        model: str = "demo",
-        approvals: bool = False,
+        self, tools: Sequence[Tool[Any, Any]], *, model: str = "demo", approvals: bool = False
     ) -> None:
         self._tools = {tool.name: tool for tool in tools if tool.read_only or approvals}
         self._model = model
@@ -179,12 +175,7 @@ class Toolbox:
         return self._on_model if tool is not None and tool.extra == "interp" else self._reading
 
     def _call(
-        self,
-        call: ToolCall,
-        progress: Progress,
-        *,
-        declined: bool,
-        since: int | None,
+        self, call: ToolCall, progress: Progress, *, declined: bool, since: int | None
     ) -> Outcome:
         tool = self._tools.get(call.name)
         if tool is None:

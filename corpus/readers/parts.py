@@ -10,13 +10,7 @@ from typing import Any
 
 from gadfly.corpus.documents import year_of
 from gadfly.corpus.markup import sections
-from gadfly.corpus.readers import (
-    notebook,
-    python,
-    rawtext,
-    tables,
-    unfenced,
-)
+from gadfly.corpus.readers import notebook, python, rawtext, tables, unfenced
 from gadfly.corpus.readers.fences import close, fence, step, unfence
 from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.paths import LANGUAGES, stem, suffix

@@ -248,10 +248,7 @@ def counted(amount: Amount, names: Sequence[str] = ()) -> list[Guard]:
 
 
 def measure(
-    reasoner: tuple[str, ...] = (),
-    questions: int = 12,
-    claims: int = 8,
-    experiments: bool = True,
+    reasoner: tuple[str, ...] = (), questions: int = 12, claims: int = 8, experiments: bool = True
 ) -> dict[str, Any]:
     """All guards.
 

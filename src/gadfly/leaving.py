@@ -253,7 +253,9 @@ def _end_now(code: int) -> None:
     if not _process.said and code > 128:
         start = "\r\x1b[J" if os.isatty(2) else ""
         with suppress(OSError, ValueError):
-            if select.select([], [2], [], 0)[1]:  # a reader that does not read must not hold this up
+            if select.select([], [2], [], 0)[
+                1
+            ]:  # a reader that does not read must not hold this up
                 os.write(2, f"{start}{STOPPED}\n".encode())
     os._exit(code)
 
@@ -326,7 +328,11 @@ def _give_terminal_back() -> None:
                 continue
             if descriptor == 0 and termios.tcgetattr(0) != _process.terminal:
                 termios.tcsetattr(0, termios.TCSANOW, _process.terminal)  # type: ignore[arg-type]
-            if descriptor == 2 and _DRAWING & sys.modules.keys() and os.environ.get("TERM") != "dumb":
+            if (
+                descriptor == 2
+                and _DRAWING & sys.modules.keys()
+                and os.environ.get("TERM") != "dumb"
+            ):
                 os.write(2, b"\x1b[?25h\x1b[?2004l\x1b[0m")
 
 

@@ -332,12 +332,7 @@ def test_a_head_that_the_demo_model_needs() -> None:
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["effect"] > 0.25 > found.values["strongest_of_other_heads"]
     assert found.values["count_of_other_heads"] == 23
-    assert {c.name for c in found.controls} == {
-        "other_heads",
-        "unchanged",
-        "gap",
-        "clean_accuracy",
-    }
+    assert {c.name for c in found.controls} == {"other_heads", "unchanged", "gap", "clean_accuracy"}
     assert found.table.rows[0][0] == "head 1.2"
     assert found.table.total == 24
     assert Path(found.figures[0].png or "").stat().st_size > 10_000

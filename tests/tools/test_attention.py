@@ -17,13 +17,7 @@ from support.varied import varied  # noqa: E402
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ModelError, ToolInputError  # noqa: E402
 from gadfly.tools.attending import attention  # noqa: E402
-from gadfly.tools.attending.heads import (  # noqa: E402
-    KINDS,
-    Scores,
-    judge_heads,
-    make_sequences,
-    score,
-)
+from gadfly.tools.attending.heads import KINDS, Scores, judge_heads, make_sequences, score  # noqa: E402
 from gadfly.tools.attending.patterns import shape_of, visit_patterns  # noqa: E402
 from gadfly.tools.attending.verdict import Evidence, judge, together  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402

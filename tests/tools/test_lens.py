@@ -170,7 +170,7 @@ def test_one_text_is_read_at_every_position() -> None:
         ({}, "give data: a file"),
         ({"prompt": "x", "behaviour": "truth"}, "got behaviour and prompt"),
         ({"behaviour": "truth", "answer": "x"}, "got behaviour and answer"),
-        ({"prompts": [{"prompt": "the king"}] * 2}, "prompt 1 has no answer"),
+        ({"prompts": [{"prompt": "the king"}, {"prompt": "a"}]}, "prompt 1 has no answer"),
         ({"prompts": [{"text": "the king"}]}, "record 1: no 'prompt'"),
         ({"prompts_file": "/no/such.jsonl"}, "cannot read"),
         ({"prompt": "the king", "answer": "the king"}, "must be one token"),

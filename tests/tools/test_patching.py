@@ -138,10 +138,7 @@ def test_prompts_that_cannot_be_patched(pair: dict[str, str], says: str) -> None
     ("arguments", "says"),
     [
         ({}, "give data: a file"),
-        (
-            {"behaviour": "capital-of", "clean": "x"},
-            "give the data once, got behaviour and clean",
-        ),
+        ({"behaviour": "capital-of", "clean": "x"}, "give the data once, got behaviour and clean"),
         (
             {"clean": "x", "corrupt": "y"},
             "record 1: no 'answer'; a record has clean, corrupt, answer, wrong",

@@ -30,13 +30,7 @@ from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 from gadfly.tools.steering import neutral, steer  # noqa: E402
 from gadfly.tools.steering.analysis import family  # noqa: E402
-from gadfly.tools.steering.engine import (  # noqa: E402
-    Positions,
-    adding,
-    continuations,
-    mean_norm,
-    next_token,
-)
+from gadfly.tools.steering.engine import Positions, adding, continuations, mean_norm, next_token  # noqa: E402
 from gadfly.tools.steering.source import half_signs, isotropic, mixed  # noqa: E402
 from gadfly.tools.steering.verdict import Evidence, Family, judge  # noqa: E402
 

@@ -86,11 +86,7 @@ def score(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> Score:
 
 
 def evaluate(
-    model: Any,
-    tokenizer: Any,
-    n: int = PROMPTS,
-    seed: int = CARD_SEED,
-    split: Split = "held_out",
+    model: Any, tokenizer: Any, n: int = PROMPTS, seed: int = CARD_SEED, split: Split = "held_out"
 ) -> dict[str, Score]:
     """The score of every behaviour."""
     return {

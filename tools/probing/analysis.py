@@ -74,11 +74,7 @@ def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
 
 
 def best_probe(
-    name: str,
-    x: Tensor,
-    parts: Parts,
-    methods: Sequence[Method],
-    dtype: str,
+    name: str, x: Tensor, parts: Parts, methods: Sequence[Method], dtype: str
 ) -> Layered:
     """Fit every layer, method and strength of ``x`` [layers, texts, hidden]; choose; measure."""
     import torch
@@ -178,12 +174,7 @@ def resamples(parts: Parts) -> list[Ints]:
 
 
 def shuffles(
-    x: Tensor,
-    parts: Parts,
-    probe: Layered,
-    times: int,
-    progress: Progress,
-    dtype: str,
+    x: Tensor, parts: Parts, probe: Layered, times: int, progress: Progress, dtype: str
 ) -> Shuffles:
     """The control task (Hewitt & Liang 2019, arXiv:1909.03368): shuffled labels, the layer chosen anew each time.
 

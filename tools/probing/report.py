@@ -49,11 +49,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
         ("difference", "logistic", "ridge") if args.method == "all" else (args.method,)
     )
     captured = capture(
-        model,
-        data.texts,
-        reduce,
-        modules=model.modules(args.site),
-        progress=context.progress,
+        model, data.texts, reduce, modules=model.modules(args.site), progress=context.progress
     )
     if not captured.layers.isfinite().all():
         raise ToolInputError(

@@ -26,8 +26,7 @@ class ReviewArgs(ToolArgs):
     # One of code, paths, diff and base; with a diff or a base, paths narrow it down.
     code: PlainText | None = Field(default=None, description="Python text that is in no file yet")
     paths: list[PathBelow] | None = Field(
-        default=None,
-        description="files, notebooks or folders; below 'folder' where relative",
+        default=None, description="files, notebooks or folders; below 'folder' where relative"
     )
     diff: FolderContent | None = Field(
         default=None, description="a unified diff; only lines it adds count"

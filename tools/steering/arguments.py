@@ -19,10 +19,7 @@ class SteerArgs(DataArgs):
     """Arguments of ``steer``. ``data`` hold contrast pairs, unless there is a ``vector``, and the prompts to steer; a
     task gives both, and only prompts where there are other contrast pairs or a vector."""
 
-    OLD = (
-        ("positive", "negative", "contrast_file"),
-        ("behaviour", "prompts", "prompts_file"),
-    )
+    OLD = (("positive", "negative", "contrast_file"), ("behaviour", "prompts", "prompts_file"))
 
     data: Data = data_field(
         "prompt (or messages) and perhaps answer and wrong, which are to become likelier and less likely; and others "

@@ -81,11 +81,7 @@ def demo(count: int) -> list[str]:
 
 
 def side_effects(
-    model: LocalModel,
-    texts: Sequence[str],
-    steps: Tensor,
-    layer: int,
-    progress: Progress,
+    model: LocalModel, texts: Sequence[str], steps: Tensor, layer: int, progress: Progress
 ) -> SideEffects:
     """Compare the model's predictions at every token with and without each of ``steps`` [vectors, hidden]."""
     import torch

@@ -120,10 +120,7 @@ def _controls(a: Analysis, seed: int) -> list[Control]:
         effect = a.instructed - a.plain
         instruction = effect.mean(), stats.mean_interval(effect, seed, a.noise)
     return telling.controls(
-        meanings,
-        **families,
-        instruction=instruction,
-        perplexity_ratio=a.evidence.perplexity_ratio,
+        meanings, **families, instruction=instruction, perplexity_ratio=a.evidence.perplexity_ratio
     )
 
 

@@ -68,11 +68,7 @@ def parts(question: str) -> list[str]:
 
 
 def choose(
-    question: str,
-    passages: Sequence[Passage],
-    *,
-    limit: int = 4,
-    embedder: Embedder | None = None,
+    question: str, passages: Sequence[Passage], *, limit: int = 4, embedder: Embedder | None = None
 ) -> list[Excerpt]:
     """The best excerpts, best first. Empty if none shares a word with the question."""
     ranks = {passage.id: rank for rank, passage in enumerate(passages)}

@@ -47,10 +47,7 @@ class ChatCompleter(Completer):
         for value, meta in offered.items():
             if value.startswith(word):
                 yield Completion(
-                    value,
-                    start_position=-len(word),
-                    display=seen(value),
-                    display_meta=seen(meta),
+                    value, start_position=-len(word), display=seen(value), display_meta=seen(meta)
                 )
 
     def _path(self, typed: str, event: CompleteEvent) -> Iterator[Completion]:

@@ -51,9 +51,7 @@ _FORMATS = ("text", "json", "markdown", "sarif", "github")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--diff", metavar="FILE|-", help="A unified diff: only lines that it adds count.")
 @declared(
-    job.review,
-    flags={"framings": "--framing"},
-    leave_out=("code", "paths", "diff", "folder"),
+    job.review, flags={"framings": "--framing"}, leave_out=("code", "paths", "diff", "folder")
 )
 @click.option(
     "--pr", metavar="OWNER/REPO#N", help="A pull request; GITHUB_TOKEN is used where it is set."

@@ -33,10 +33,7 @@ _SPARE = 2  # drafts beyond those asked for, so that one may sink
 class ProposeArgs(ToolArgs):
     topic: PlainText = Field(default="", description="what about; empty: anything")
     days: int = Field(default=3, ge=1, le=5, description="working days of each, 1 to 5")
-    gpu: PlainText | None = Field(
-        default=None,
-        description="a name, a memory size, or none",
-    )
+    gpu: PlainText | None = Field(default=None, description="a name, a memory size, or none")
     budget: float = Field(
         default=50.0, ge=0, allow_inf_nan=False, description="US dollars for API calls"
     )
@@ -48,8 +45,7 @@ class ProposeArgs(ToolArgs):
     )
     n: int = Field(default=3, ge=1, le=10, description="how many")
     llm: LlmOrName | None = Field(
-        default=None,
-        description="PROVIDER/MODEL to write and attack drafts, or 'offline'",
+        default=None, description="PROVIDER/MODEL to write and attack drafts, or 'offline'"
     )
     model: ModelName = Field(
         default="demo", description="what pilots run on: demo, a hub name or a folder"

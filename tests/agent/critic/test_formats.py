@@ -90,12 +90,7 @@ def test_sarif_is_what_code_scanning_accepts() -> None:
     assert len(results) == 4
     assert {
         each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results
-    } == {
-        "a%20b/norm.py",
-        "auc.py",
-        "n.ipynb",
-        "%C3%BC.py",
-    }
+    } == {"a%20b/norm.py", "auc.py", "n.ipynb", "%C3%BC.py"}
     assert checked(sarif(report())) == []
 
 

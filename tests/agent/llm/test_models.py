@@ -359,11 +359,7 @@ def test_a_model_without_a_template_cannot_talk() -> None:
             "Let me look.",
             [("search", {"query": "x"})],
         ),
-        (
-            '<think>call <tool_call>{"name": "no"}</tool_call></think>Fine.',
-            "Fine.",
-            [],
-        ),
+        ('<think>call <tool_call>{"name": "no"}</tool_call></think>Fine.', "Fine.", []),
         (
             "".join(f'<tool_call>{{"name": "{n}", "arguments": {{}}}}</tool_call>' for n in "ab"),
             "",

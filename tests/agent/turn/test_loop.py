@@ -312,11 +312,7 @@ REACHING = [
         '{"sae": "OWNER/REPO", "behaviour": "capital-of"}',
         "sae has OWNER/REPO fetched from the hub",
     ),
-    (
-        "sae",
-        '{"sae": "mine", "texts_file": "FILE"}',
-        "data reads FILE, outside the working folder",
-    ),
+    ("sae", '{"sae": "mine", "texts_file": "FILE"}', "data reads FILE, outside the working folder"),
     ("activations", '{"texts_file": "FILE"}', "data reads FILE"),
     ("activations", '{"texts": ["a"], "remote": true}', "remote sends content to NDIF"),
     ("probe", '{"data": "../texts.txt"}', "data reads FILE"),

@@ -158,11 +158,7 @@ def _pdf(*pages: str, title: str = "", ligatures: bool = False) -> bytes:
     )
     count = len(pages)
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(count))
-    objects = [
-        "<</Type/Catalog/Pages 2 0 R>>",
-        f"<</Type/Pages/Kids[{kids}]/Count {count}>>",
-        font,
-    ]
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Kids[{kids}]/Count {count}>>", font]
     for index, text in enumerate(pages):
         shown = "".join(
             "(" + line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)") + ") Tj T*\n"

@@ -314,10 +314,4 @@ def test_only_text_files_are_unpacked() -> None:
     )
     assert [
         each.path for each in members(data, lambda path: bool(_IS["text_files"].search(path)))
-    ] == [
-        "a.tex",
-        "x.bbl",
-        "00README.XXX",
-        "paper",
-        "my.sty",
-    ]
+    ] == ["a.tex", "x.bbl", "00README.XXX", "paper", "my.sty"]

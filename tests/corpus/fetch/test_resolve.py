@@ -75,10 +75,7 @@ def test_targets(target: str, kind: type, name: str) -> None:
     assert source.fingerprint() == resolve(target).fingerprint()
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["", "nothing:at-all", "what is this?", "\n", "x" * 999, "a\0b"],
-)
+@pytest.mark.parametrize("target", ["", "nothing:at-all", "what is this?", "\n", "x" * 999, "a\0b"])
 def test_an_unknown_target_lists_the_valid_forms(target: str) -> None:
     with pytest.raises(CorpusError) as caught:
         resolve(target)

@@ -21,8 +21,7 @@ from gadfly.corpus.words import content_words, identifier_parts
 from gadfly.errors import CorpusError
 
 WICKED = st.one_of(
-    st.text(max_size=80),
-    st.text(alphabet="\"'*()-+^:{}[]~ANDORNEAT patch\x00\n", max_size=80),
+    st.text(max_size=80), st.text(alphabet="\"'*()-+^:{}[]~ANDORNEAT patch\x00\n", max_size=80)
 )
 
 

@@ -181,13 +181,7 @@ def test_numbered_headings() -> None:
     )
     assert [
         line for line in rawtext.number_headings(text).text.split("\n") if line.startswith("#")
-    ] == [
-        "## 1 Introduction",
-        "### 1.1 Aims",
-        "### 1.2 Scope",
-        "## 2 Methods",
-        "## 3 Results",
-    ]
+    ] == ["## 1 Introduction", "### 1.1 Aims", "### 1.2 Scope", "## 2 Methods", "## 3 Results"]
 
 
 @pytest.mark.parametrize(

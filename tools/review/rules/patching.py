@@ -9,13 +9,7 @@ from collections.abc import Iterator, Sequence
 from gadfly.tools.review.code.concepts import is_block
 from gadfly.tools.review.code.hooking import Hook, hooked_names, hooks
 from gadfly.tools.review.code.names import words
-from gadfly.tools.review.code.nodes import (
-    constant,
-    indices,
-    is_full_slice,
-    is_item_store,
-    is_name,
-)
+from gadfly.tools.review.code.nodes import constant, indices, is_full_slice, is_item_store, is_name
 from gadfly.tools.review.code.walk import identifiers, inner, returned, run_side, within
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 

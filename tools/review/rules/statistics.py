@@ -6,14 +6,7 @@ import ast
 import re
 
 from gadfly.tools.review.code.names import listed, words
-from gadfly.tools.review.code.nodes import (
-    constant,
-    indices,
-    integer,
-    is_binary,
-    parameters,
-    truth,
-)
+from gadfly.tools.review.code.nodes import constant, indices, integer, is_binary, parameters, truth
 from gadfly.tools.review.code.walk import identifiers, within, word_set
 from gadfly.tools.review.registry import Code, Hit, Hits, kept, rule
 

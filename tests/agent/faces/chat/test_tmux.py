@@ -153,15 +153,7 @@ def test_what_is_typed_pasted_and_completed_is_only_shown(tmux: Tmux, tmp_path: 
     tmux.run("cd", str(desk))
     raw = tmp_path / "raw"
     tmux.record(raw)
-    tmux.run(
-        sys.executable,
-        "-m",
-        "gadfly",
-        "--llm",
-        "offline",
-        "--no-experiment",
-        "--shell",
-    )
+    tmux.run(sys.executable, "-m", "gadfly", "--llm", "offline", "--no-experiment", "--shell")
     tmux.wait("/help lists the commands.")
 
     tmux.type("@n")

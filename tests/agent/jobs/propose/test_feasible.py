@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gadfly.agent.jobs.propose.draft import Draft, Judge, Work
-from gadfly.agent.jobs.propose.feasible import (
-    Limits,
-    fit,
-    memory_bytes,
-    seconds_of,
-    work_flops,
-)
+from gadfly.agent.jobs.propose.feasible import Limits, fit, memory_bytes, seconds_of, work_flops
 from gadfly.agent.jobs.propose.machines import MACHINES, machine
 from gadfly.agent.jobs.propose.subjects import SUBJECTS, Subject, find, smaller, warning
 from gadfly.errors import UsageError
