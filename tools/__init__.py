@@ -14,7 +14,8 @@ An experiment is a folder: ``patching``, ``probing``, ``steering``, ``ablation``
 ``review.tool.review``), ``kernel`` runs a model's Python where it can reach nothing. No other folder is named as its
 tool, which would hide it.
 
-Shared by experiments: ``capture`` (activations), ``vectors`` (directions as files), ``readout`` (residual to logits),
+Shared by experiments: ``records`` (the argument ``data``), ``given`` (files and objects against a model of records),
+``capture`` (activations), ``vectors`` (directions as files), ``readout`` (residual to logits),
 ``rows`` (batches from ids), ``metrics`` (of patching and ablation), ``answered`` (prompts with answers), ``stats``,
 ``figures``, ``telling`` (values, controls, tables), ``templating`` (pages, scripts), ``scripting``, ``forecast`` (time
 and memory), ``remote`` (NDIF), ``arrays`` (types).

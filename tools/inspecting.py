@@ -17,8 +17,9 @@ from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.checkpoints import locate, tokenizer_of, why_unread
 from gadfly.tools.contract import Context, ToolArgs, tool
+from gadfly.tools.given import Text
 from gadfly.tools.reach import Elsewhere, ModelName
-from gadfly.tools.records import Data, DataArgs, Text, data_field, read
+from gadfly.tools.records import Data, DataArgs, data_field, read
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _PAGE = 200  # tokens shown at a time

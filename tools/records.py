@@ -7,37 +7,30 @@ that earlier versions took in its place (``pairs_file``, ``prompts``, …) still
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
     model_validator,
 )
 
 from gadfly.errors import ToolInputError
-from gadfly.settings import expanded
 from gadfly.tools.base import ExperimentArgs
 from gadfly.tools.checkpoints import tokenizer_of
+from gadfly.tools.given import ShapeT, Text, checked, expected, items, parsed, short
 from gadfly.tools.reach import TASK, Names
 
 if TYPE_CHECKING:
     from gadfly.tools.demo.behaviours import Behaviour
-
-ShapeT = TypeVar("ShapeT", bound=BaseModel)
-_LARGEST = 256 * 1024 * 1024  # bytes of a file of records
-_TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 class Message(BaseModel):
@@ -85,7 +78,7 @@ def _entries(value: Any) -> Any:
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
-        raise ValueError(f"{_short(value)} is none of a file, {TASK}NAME and records")
+        raise ValueError(f"{short(value)} is none of a file, {TASK}NAME and records")
     if not value:
         raise ValueError("no records were given")
     value = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
@@ -97,26 +90,9 @@ def _entries(value: Any) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return _parsed(text)
+        return parsed(text)
     except ValueError as error:
         raise ValueError(f"data given directly are not valid JSON ({error})") from error
-
-
-def _parsed(text: str) -> Any:
-    """JSON. Raises ValueError if it is none, is nested too deeply, or gives a field twice."""
-    try:
-        return json.loads(text, object_pairs_hook=_without_doubles)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands in it twice")
-    return found
 
 
 MaxRows = Annotated[
@@ -252,14 +228,6 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-class Text(BaseModel):
-    """A text; a prompt is one."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field(min_length=1, validation_alias=AliasChoices("text", "prompt"))
-
-
 def read(
     args: DataArgs, shape: type[ShapeT], drawn: Callable[[Behaviour], Sequence[ShapeT]]
 ) -> list[ShapeT]:
@@ -295,47 +263,11 @@ def _each_once(args: DataArgs, found: Sequence[ShapeT]) -> list[ShapeT]:
 
 def _of_file(path: str, shape: type[ShapeT], model: str) -> Iterator[ShapeT]:
     empty = True
-    for where, item in _items(path, shape):
+    for where, item in items(path, shape):
         empty = False
         yield _shaped(shape, item, f"{path}, {where}: ", model)
     if empty:
-        raise ToolInputError(f"{path} is empty; write one JSON object a line: {_expected(shape)}")
-
-
-def _items(path: str, shape: type[BaseModel]) -> Iterator[tuple[str, Any]]:
-    """What a file holds and where: an array of JSON, or a JSON object a line; a line that is none is a text."""
-    texts = shape is Text
-    if texts and path.lower().endswith(_TABLES):
-        raise ToolInputError(
-            f"{path} is a table; write one text a line, or one JSON object a line: {_expected(shape)}"
-        )
-    lines = lines_of(path)
-    if (array := _array("\n".join(lines))) is not None:
-        yield from ((f"record {number}", item) for number, item in enumerate(array, 1))
-        return
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        if texts and not line.lstrip().startswith("{"):
-            yield f"line {number}", {"text": line}
-            continue
-        try:
-            yield f"line {number}", _parsed(line)
-        except ValueError as error:
-            raise ToolInputError(
-                f"{path}, line {number}: not JSON ({error}); {_expected(shape)}"
-            ) from error
-
-
-def _array(text: str) -> list[Any] | None:
-    """A whole file that is one array of records."""
-    if not text.lstrip().startswith("["):
-        return None
-    try:
-        found = _parsed(text)
-    except ValueError:
-        return None
-    return found if found and all(isinstance(item, dict) for item in found) else None
+        raise ToolInputError(f"{path} is empty; write one JSON object a line: {expected(shape)}")
 
 
 def _shaped(shape: type[ShapeT], fields: Any, where: str, model: str) -> ShapeT:
@@ -359,67 +291,3 @@ def rendered(tokenizer: Any, messages: Sequence[Message], model: str) -> str:
     bos = tokenizer.bos_token
     adds = bos and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
     return text.removeprefix(bos) if adds else text
-
-
-def lines_of(path: str) -> Sequence[str]:
-    """The lines of a text file. Raises ToolInputError if it cannot be read."""
-    file = expanded(path)
-    try:
-        if file.exists() and not file.is_file():
-            kind = "a folder" if file.is_dir() else "no file"
-            raise ToolInputError(f"{path} is {kind}; give a file with one record a line")
-        if (size := file.stat().st_size) > _LARGEST:
-            raise ToolInputError(
-                f"{path} has {size:,} bytes; {_LARGEST:,} are read at the most: give a part of it"
-            )
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        from gadfly.tools.demo.behaviours import BEHAVIOURS
-
-        hint = f"; did you mean {TASK}{path}?" if path in BEHAVIOURS else ""
-        raise ToolInputError(f"cannot read {path[:300]}: there is no such file{hint}") from error
-    except UnicodeDecodeError as error:
-        raise ToolInputError(f"{path} is no text in UTF-8; save it as UTF-8") from error
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise ToolInputError(f"cannot read {path[:300]}: {why}") from error
-    if "\0" in text:
-        raise ToolInputError(f"{path} holds bytes that are no text; give one record a line")
-    return text.split("\n")  # not at the other line ends of Unicode, which JSON may hold
-
-
-def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
-    """One record. Raises ToolInputError, which begins with ``where`` and says what is wrong and what is expected."""
-    if not isinstance(item, dict | kind):
-        raise ToolInputError(f"{where}{_short(item)} is no object; {_expected(kind)}")
-    try:
-        return kind.model_validate(item)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = str(first["loc"][0]) if first["loc"] else ""
-        problem = (
-            {"missing": f"no {place!r}", "extra_forbidden": f"{place!r} does not belong here"}.get(
-                first["type"]
-            )
-            if len(first["loc"]) < 2
-            else None
-        )
-        message = first["msg"].removeprefix("Value error, ")
-        if problem is None and place:
-            problem = f"{place} is {_short(item.get(place) if isinstance(item, dict) else item)}: {message}"
-        raise ToolInputError(f"{where}{problem or message}; {_expected(kind)}") from error
-
-
-def _short(value: Any) -> str:
-    told = repr(value)
-    return told if len(told) <= 60 else f"{told[:57]}..."
-
-
-def _expected(shape: type[BaseModel]) -> str:
-    """The fields of a shape in words."""
-    needed = [name for name, field in shape.model_fields.items() if field.is_required()]
-    others = [name for name in shape.model_fields if name not in needed]
-    if "prompt" in needed:
-        needed[needed.index("prompt")] = "prompt (or messages)"
-    perhaps = f"perhaps {', '.join(others)}" if others else ""
-    return f"a record has {' and '.join(filter(None, [', '.join(needed), perhaps]))}"

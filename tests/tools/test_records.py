@@ -17,9 +17,10 @@ from gadfly.errors import MissingExtraError, ToolInputError
 from gadfly.tools import records
 from gadfly.tools.answered import Answered, AnsweredArgs
 from gadfly.tools.contract import Tool
+from gadfly.tools.given import Text
 from gadfly.tools.patching.arguments import PatchArgs
 from gadfly.tools.patching.pairs import PromptPair
-from gadfly.tools.records import DataArgs, Message, Record, Text, read, rendered
+from gadfly.tools.records import DataArgs, Message, Record, read, rendered
 from gadfly.tools.registry import all_tools
 from gadfly.tools.runner import validate
 from gadfly.tools.steering import task

@@ -18,8 +18,9 @@ from gadfly.tools.features.formats import read as read_autoencoder
 from gadfly.tools.features.formats import weights_of
 from gadfly.tools.features.places import Place, place
 from gadfly.tools.features.verdict import judge
+from gadfly.tools.given import Text
 from gadfly.tools.model import LocalModel
-from gadfly.tools.records import Text, read
+from gadfly.tools.records import read
 from gadfly.tools.rows import special_ids
 
 _ROWS = 20

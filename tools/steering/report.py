@@ -12,8 +12,8 @@ from gadfly.errors import ToolInputError
 from gadfly.tools import figures, scripting, stats, telling, ties, vectors
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length, row_seed, stop_ids
+from gadfly.tools.given import lines_of
 from gadfly.tools.model import LocalModel
-from gadfly.tools.records import lines_of
 from gadfly.tools.steering import neutral, task
 from gadfly.tools.steering.analysis import SHOWN, Analysis, analyse
 from gadfly.tools.steering.arguments import SteerArgs, SteerResult
