@@ -57,7 +57,7 @@ def added(
 
 
 def removed(form: Form, before: bytes | None, key: str, path: Path) -> bytes | None:
-    """The text without our entry; None where nothing else was in it."""
+    """The text without our entry; None where nothing else was in it, not even a comment."""
     if before is None:
         return None
     data = _parsed(form, before, key, path, {})
@@ -66,11 +66,10 @@ def removed(form: Form, before: bytes | None, key: str, path: Path) -> bytes | N
     del data[key][NAME]
     if not data[key]:
         del data[key]
-    if not data:
-        return None
     if form == "json":
-        return _json(data, before)
-    return _toml_without(before, data, key, path)
+        return _json(data, before) if data else None
+    left = _toml_without(before, data, key, path)
+    return left if left.strip() else None
 
 
 def same(form: Form, one: bytes, other: bytes) -> bool:

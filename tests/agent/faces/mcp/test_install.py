@@ -324,3 +324,12 @@ def test_shipped_rules_are_in_the_clients_form_and_name_real_tools(client: str) 
     assert named <= known
     for each in named:
         assert f"`{each}`" in text, each
+
+
+def test_a_file_with_nothing_but_our_entry_and_a_comment_is_kept() -> None:
+    path = CLIENTS["codex"].config("user")
+    path.parent.mkdir(parents=True)
+    path.write_text('# mine\n\n[mcp_servers.gadfly]\ncommand = "old"\n')
+    install("codex")
+    uninstall("codex")
+    assert path.read_text().strip() == "# mine"
