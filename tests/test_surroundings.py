@@ -140,7 +140,9 @@ sys.exit(f"changed: {changed}" if changed else 0)
 @pytest.mark.slow
 def test_every_library_that_reads_there_is_known(place: Checkout) -> None:
     """All that Gadfly imports, one after the other and unsealed. One more that reads belongs into ``READERS``."""
-    found = {name.split(".")[0] for _, path in modules() for name in imports(path.read_text("utf-8"))}
+    found = {
+        name.split(".")[0] for _, path in modules() for name in imports(path.read_text("utf-8"))
+    }
     found -= {"gadfly", *sys.stdlib_module_names}
     wanted = sorted(name for name in found if find_spec(name))
     # torch before nnterp; then the known ones, so that what they bring along is not counted twice
