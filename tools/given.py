@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -20,11 +21,13 @@ _TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
 class Text(BaseModel):
-    """A text; a prompt is one."""
+    """A text; a prompt is one. A file of labelled texts is one of texts too."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field(min_length=1, validation_alias=AliasChoices("text", "prompt"))
+    label: Any = Field(default=None, exclude=True)
+    group: Any = Field(default=None, exclude=True)
 
 
 def parsed(text: str) -> Any:
@@ -121,7 +124,9 @@ def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
         if kind_of_it == "missing":
             problem = f"no {place!r}"
         elif kind_of_it == "extra_forbidden":
-            problem = f"{place!r} does not belong here"
+            near = get_close_matches(place, kind.model_fields, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            problem = f"{place!r} does not belong here{hint}"
         elif place and isinstance(item, dict):
             problem = f"{place} is {short(item.get(place))}: {problem}"
         raise ToolInputError(f"{where}{problem}; {expected(kind)}") from error

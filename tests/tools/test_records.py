@@ -127,7 +127,8 @@ def test_a_bad_file_is_one_line_before_a_model_is_loaded(
     [
         ([], "no records were given"),
         ("[{]", "not valid JSON"),
-        ([{"colour": 1}], "record 1: 'colour' does not belong here"),
+        ([{"colour": 1}], "record 1: 'colour' does not belong here; a"),
+        ([{"promt": "a"}], "'promt' does not belong here (did you mean 'prompt'?)"),
         ([PAIR, {"prompt": "a"}], "record 2: no 'clean'"),
         ("/no/such/file", "cannot read /no/such/file: there is no such file"),
         ("/", "/ is a folder; give a file"),
@@ -180,6 +181,7 @@ def test_a_file_is_not_read_whole_before_its_size_is_known(tmp_path: Path) -> No
         ('{"text": "a\u2028b\x85c"}', ["a\u2028b\x85c"]),
         ('\ufeff{"text": "a"}\r\n{"text": "b"}\r', ["a", "b"]),
         ('[{"text": "a"},\n {"prompt": "b"}]', ["a", "b"]),
+        ('{"text": "a", "label": 1}\n{"text": "b", "label": "x", "group": 2}', ["a", "b"]),
         ("[INST] a\nb", ["[INST] a", "b"]),
     ],
 )

@@ -62,7 +62,7 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
     for kind, each in found.items():
         measured |= _values(each, judged[kind][0])
     return AttentionResult(
-        headline=f"{'; '.join(map(_line, found.values()))} ({args.sequences} sequences).",
+        headline=f"Of the heads, {'; '.join(map(_line, found.values()))} ({args.sequences} sequences).",
         verdict=verdict,
         why=why,
         values=telling.values(**measured, sequences=args.sequences),
@@ -81,7 +81,7 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
 def _line(each: Found) -> str:
     e = each.evidence
     return (
-        f"The most {_NAMES[each.kind]}-like head is L{each.layer} head {each.head}: {e.score:.2f} {e.interval:.2f} "
+        f"the most {_NAMES[each.kind]}-like is L{each.layer} head {each.head}: {e.score:.2f} {e.interval:.2f} "
         f"of its attention goes there, {e.control:.2f} in the control"
     )
 
