@@ -113,10 +113,13 @@ def stays() -> bool:
 
 @contextmanager
 def lent() -> Iterator[None]:
-    """Around an event loop in the main thread that takes Python's wake-up descriptor for itself."""
+    """Around an event loop in the main thread that takes Python's wake-up descriptor for itself. Nothing is at work in
+    it, so a signal leaves from its handler: raised within a task of the loop, its end would be told as a mistake."""
+    before, _process.at_once = _process.at_once, True
     try:
         yield
     finally:
+        _process.at_once = before
         _listen()
 
 
@@ -132,6 +135,7 @@ def end(number: int = signal.SIGINT) -> None:
     here.ended_by, here.since = number, time.monotonic()
     _nudge()
     if here.at_once:
+        stopped()
         leave(128 + number)
     raise Ended(number)
 
