@@ -28,6 +28,7 @@ FLOOR = {
     "background",
     "errors",
     "files",
+    "folders",
     "leaving",
     "settings",
     "surroundings",
@@ -39,9 +40,8 @@ HEAVY = ("torch", "nnterp", "litellm", "chromadb", "langgraph", "transformers")
 LLM = ("litellm", "openai", "anthropic", "langgraph")
 
 
-# By these alone a module is imported that is named by a text: a driver that may be missing, and what lies in a folder
-# of rules or of sources.
-BY_NAME = {"agent/sessions/postgres.py", "tools/review/registry.py", "corpus/sources/resolve.py"}
+# By these alone a module is imported that is named by a text: a driver that may be missing, and what lies in a folder.
+BY_NAME = {"agent/sessions/postgres.py", "src/gadfly/folders.py"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

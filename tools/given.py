@@ -135,7 +135,7 @@ def checked(kind: type[ShapeT], item: Any, where: str) -> ShapeT:
 def short(value: Any) -> str:
     """A value as a message shows it."""
     told = repr(value)
-    return told if len(told) <= 60 else f"{told[:57]}..."
+    return told if len(told) <= 80 else f"{told[:79]}…"
 
 
 def expected(shape: type[BaseModel]) -> str:

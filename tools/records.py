@@ -172,10 +172,15 @@ class DataArgs(ExperimentArgs):
         return self.data if isinstance(self.data, list) else [self.data]
 
     @property
+    def tasks(self) -> list[str]:
+        """The tasks that the data come from."""
+        named = [each for each in self.entries if isinstance(each, str)]
+        return [each.removeprefix(TASK) for each in named if each.startswith(TASK)]
+
+    @property
     def task(self) -> str | None:
-        """The task that the data come from, if they come from one."""
-        named = (each for each in self.entries if isinstance(each, str) and each.startswith(TASK))
-        return next((each.removeprefix(TASK) for each in named), None)
+        """The first of them, if there is one."""
+        return next(iter(self.tasks), None)
 
     def subject(self) -> str:
         """What a figure's title calls the data."""

@@ -20,13 +20,16 @@ from gadfly.corpus.progress import Progress, Silent
 from gadfly.errors import Cancelled, GadflyError, MissingExtraError, ModelError, ToolInputError
 from gadfly.leaving import Ended
 from gadfly.tools.base import ArgsT, Declaration, ExperimentArgs, Result, ResultT, ToolArgs
+from gadfly.tools.given import short
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
 if TYPE_CHECKING:
     from gadfly.corpus import Corpus
     from gadfly.tools.model import LocalModel
 
-_PARTS = {"interp": ("torch", "transformers", "nnterp", "matplotlib", "safetensors", "sklearn")}
+_PARTS = {
+    "interp": ("torch", "nnterp", "nnsight", "transformers", "sklearn", "matplotlib", "safetensors")
+}
 _VERSIONED = ("torch", "transformers", "nnsight", "nnterp", "numpy")
 
 
@@ -77,8 +80,8 @@ def execute(
     context = RunContext(run_id, ledger, progress or Silent())
     if not tool.is_experiment:
         return tool.function(args, context)
-    if tool.extra is not None:
-        _check_extra(tool.name, tool.extra)
+    if tool.extra is not None and (missing := lacking(tool.extra)):
+        raise MissingExtraError(f"{tool.name} ({missing[0]} is missing)", tool.extra)
     started, clock = now(), time.monotonic()
 
     def record(status: Status, result: Result | None = None, error: str | None = None) -> None:
@@ -137,20 +140,15 @@ def _problem(tool: Declaration[Any, Any], item: Any) -> str:
         valid = ", ".join(tool.args.model_fields)
         return f"unknown argument {place!r} (valid: {valid})"
     message = item["msg"].removeprefix("Value error, ")
-    if item["type"] not in (
-        "missing",
-        "value_error",
-    ):  # our own validators name what they were given
-        given = repr(item["input"])
-        message += f" (got {given if len(given) <= 80 else given[:79] + '…'})"
+    # Our own validators name what they were given.
+    if item["type"] not in ("missing", "value_error"):
+        message += f" (got {short(item['input'])})"
     return f"{place}: {message}" if place else message
 
 
-def _check_extra(need: str, extra: str) -> None:
-    """Raises MissingExtraError, before the work, where a part of an extra is not there."""
-    for name in _PARTS.get(extra, ()):
-        if importlib.util.find_spec(name) is None:
-            raise MissingExtraError(f"{need} ({name} is missing)", extra)
+def lacking(extra: str) -> list[str]:
+    """The parts of an extra that are not installed. Imports none of them."""
+    return [name for name in _PARTS.get(extra, ()) if importlib.util.find_spec(name) is None]
 
 
 def _environment() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gadfly import tables
+from gadfly import files, tables
 from gadfly.errors import CorpusError
 
 MOST_BYTES = 64_000_000
@@ -41,12 +41,9 @@ def bytes_of(path: Path, name: str) -> bytes:
     Raises:
         CorpusError: it is too big, which is known before it is read.
     """
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise CorpusError(
-            f"cannot read {name}: {size / 1e6:.0f} MB, and at most {MOST_BYTES // 10**6} MB are read;"
-            " split it, or add the documents it was made of"
-        )
+    if why := files.too_big(path, MOST_BYTES):
+        add = "split it, or add the documents it was made of"
+        raise CorpusError(f"cannot read {name}: {why}; {add}")
     return path.read_bytes()
 
 

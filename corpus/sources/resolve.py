@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
+from gadfly import folders
 from gadfly.corpus.fetch.addresses import check_url
 from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.sources.base import Origin, Source
@@ -26,9 +25,7 @@ _BARE = re.compile(r"(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,10}/\S*", re.IGNORECASE)
 @cache
 def origins() -> tuple[Origin, ...]:
     """What the modules of this folder declare."""
-    package = import_module("gadfly.corpus.sources")
-    names = [module.name for module in iter_modules(package.__path__) if module.name != "resolve"]
-    found = [import_module(f"{package.__name__}.{name}") for name in names]
+    found = folders.modules("gadfly.corpus.sources")
     return tuple(module.ORIGIN for module in found if hasattr(module, "ORIGIN"))
 
 

@@ -1,4 +1,6 @@
-"""Writing a file whole or not at all: a reader, or a process killed in the middle, never leaves half of one.
+"""Writing a file whole or not at all, and its size before it is read.
+
+A reader never sees half of a file, and a process killed in the middle never leaves one.
 
 Covers kills, not power cuts: nothing waits for the disk. Leaves out who may write at the same time.
 """
@@ -18,6 +20,12 @@ from gadfly.errors import HomeError
 
 PART = ".gadfly-part-"  # how the name of a file begins that is being written
 _OLD = 600.0  # seconds; no writer takes that long
+
+
+def too_big(path: Path, most: int) -> str:
+    """What to say of a file of more than ``most`` bytes, else an empty text. Raises OSError if there is none."""
+    size = path.stat().st_size
+    return f"{size / 1e6:.0f} MB, and at most {most // 10**6} MB are read" if size > most else ""
 
 
 def write(path: Path, content: str | bytes, *, like: Path | None = None) -> None:

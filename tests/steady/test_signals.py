@@ -79,8 +79,12 @@ def swept(
 
 
 def judged(ending: Ending) -> list[str]:
-    """A program whose work was done as the signal came ended well, and as soon; else, what is wrong."""
-    if ending.code in (0, 1) and ending.own <= SOON and "gadfly: stopped" not in ending.err:
+    """A program whose work was done as the signal came ended well; else, what is wrong.
+
+    It had said all that it says, or it ended at once: closing what is open may take as long as after a signal.
+    """
+    soon = ending.own < 0.3 or (ending.silent and ending.own <= SOON)
+    if ending.code in (0, 1) and soon and "gadfly: stopped" not in ending.err:
         return []
     return ending.problems()
 

@@ -21,6 +21,7 @@ from support.cli import GADFLY, surroundings
 
 WRONG = ("Traceback", "terminate called", "Fatal", "Exception ignored", "Error", "exception")
 SOON = 1.5  # seconds of its own that a program may take to end: 1 is promised, on a machine with a core to spare
+_ON_ITS_WAY = 0.1  # seconds in which what was written before a signal is read
 _MARK = "GADFLY_TEST_MARK"
 
 
@@ -37,6 +38,8 @@ class Ending:
     out: str
     err: str
     left: list[int] = field(default_factory=list)
+    silent: bool = False
+    """Whether it wrote nothing from a moment after the first signal on."""
 
     def problems(self, *, lines: int = 1) -> list[str]:
         """What is not as promised."""
@@ -139,12 +142,15 @@ class Started:
         waited = _waited(self.process.pid)
         started = time.monotonic()
         last = waited
+        heard: list[int] = []
         for index, number in enumerate(signals):
             if index:
                 time.sleep(gap)
             self.process.send_signal(number)
         while self.process.poll() is None and time.monotonic() < started + patience:
             last = _waited(self.process.pid) or last
+            if not heard and time.monotonic() > started + _ON_ITS_WAY:
+                heard = [len(said) for said in self.said.values()]
             time.sleep(0.003)
         seconds = time.monotonic() - started
         late = self.process.poll() is None
@@ -156,7 +162,8 @@ class Started:
         own = seconds - sum(max(0.0, last.get(t, 0.0) - waited.get(t, 0.0)) for t in last)
         said = self.text("out"), self.text("err"), marked(self.mark)
         taken = (-9, seconds, seconds) if late else (code, seconds, own)
-        return Ending(" ".join(self.arguments), moment, signals, *taken, *said)
+        silent = bool(heard) and heard == [len(each) for each in self.said.values()]
+        return Ending(" ".join(self.arguments), moment, signals, *taken, *said, silent=silent)
 
     def sane(self) -> list[str]:
         """What is wrong with the terminal that it leaves."""

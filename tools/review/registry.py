@@ -10,11 +10,10 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import NamedTuple
 
+from gadfly import folders
 from gadfly.tools.review.code.flow import Code
 from gadfly.tools.review.code.memory import kept
 from gadfly.tools.review.report import Level
@@ -94,9 +93,7 @@ def rule(name: str, severity: Level) -> Callable[[Check], Check]:
 @cache
 def rules() -> dict[str, Rule]:
     """Every rule by id; imports the families on first use."""
-    package = import_module("gadfly.tools.review.rules")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
+    folders.modules("gadfly.tools.review.rules")
     return dict(sorted(_RULES.items()))
 
 

@@ -121,9 +121,8 @@ def given(args: SteerArgs) -> tuple[list[tuple[str, str]] | None, list[Asked]]:
     Raises:
         ToolInputError: a bad record, a task without labels, no pairs and no vector or both, or no prompts.
     """
-    tasks = [each for each in args.entries if isinstance(each, str) and each.startswith(TASK)]
-    if len(tasks) > 1:
-        raise ToolInputError(f"give one task, not {' and '.join(tasks)}")
+    if len(args.tasks) > 1:
+        raise ToolInputError(f"give one task, not {' and '.join(TASK + t for t in args.tasks)}")
     lines = read(args, SteerLine, lambda _: [])
     contrast = [(x.positive, x.negative) for x in lines if x.positive and x.negative]
     asked = [

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -22,10 +21,10 @@ from gadfly.agent.llm.facts import facts
 from gadfly.errors import GadflyError
 from gadfly.settings import ALL, API_BASE, FILE, Setting, home
 from gadfly.tables import table
+from gadfly.tools.runner import lacking
 
 Part = Literal["key", "corpus", "gpu", "weights", "extras", "sandbox"]
 _MISSING = table(__file__)
-_INTERP = ("torch", "nnterp", "nnsight", "transformers", "sklearn", "matplotlib", "safetensors")
 
 
 class Check(BaseModel):
@@ -192,8 +191,8 @@ def _weights() -> Look:
 
 
 def _extras() -> Look:
-    if lacking := [name for name in _INTERP if find_spec(name) is None]:
-        return Look("missing", f"not installed: {', '.join(lacking)}")
+    if missing := lacking("interp"):
+        return Look("missing", f"not installed: {', '.join(missing)}")
     try:
         nnsight = version("nnsight")
     except PackageNotFoundError:

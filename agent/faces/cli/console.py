@@ -110,10 +110,8 @@ def apart(output: str | None, sources: Iterable[str]) -> None:
 def read(source: str) -> str:
     """The text of a file, or of standard input for ``-``. Raises UsageError if it cannot be read, or is too big."""
     try:
-        if source != "-" and (size := Path(source).stat().st_size) > _LARGEST:
-            raise UsageError(
-                f"cannot read {name(source)}: {size / 1e6:.0f} MB, and at most {_LARGEST // 10**6} MB are read"
-            )
+        if source != "-" and (why := files.too_big(Path(source), _LARGEST)):
+            raise UsageError(f"cannot read {name(source)}: {why}")
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {source}: {error.strerror or error}") from None

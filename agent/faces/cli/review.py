@@ -26,7 +26,6 @@ from gadfly.agent.faces.door import command, say
 from gadfly.agent.jobs import review as job
 from gadfly.agent.llm.choose import OFFLINE
 from gadfly.errors import UsageError
-from gadfly.visible import as_json as json_text
 from gadfly.visible import name
 
 if TYPE_CHECKING:
@@ -164,17 +163,18 @@ def _give(report: Report, form: str, output: str | None, max_inline: int) -> Non
             # A workflow's log shows what annotations cut off; stdout holds the workflow commands alone.
             _show_report(err() if form == "github" else out(), report, max_inline)
         return
+    if form == "json":
+        as_json(report, output)
+        return
     if form == "markdown":
         from gadfly.agent.critic.markdown import summary
 
         text = summary(report, max_inline)
-    elif form == "sarif":
+        write(output, text) if output else say(text, end="")
+    else:
         from gadfly.agent.critic.sarif import sarif
 
-        text = json_text(sarif(report), 2) + "\n"
-    else:
-        text = json_text(report.model_dump(mode="json"), 2) + "\n"
-    write(output, text) if output else say(text, end="")
+        as_json(sarif(report), output)
 
 
 def _explain(name: str, form: str) -> None:

@@ -12,7 +12,6 @@ import pytest
 from support.cli import gadfly
 from support.sessions import stock
 
-from gadfly.agent.faces.cli import checks
 from gadfly.agent.faces.cli.checks import Check, diagnose
 
 
@@ -97,7 +96,7 @@ def test_a_damaged_index_is_named_with_its_repair(tmp_path: Path) -> None:
 
 
 def test_missing_extras_name_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "torch" else object())
+    monkeypatch.setitem(sys.modules, "torch", None)
     check = of("extras")
     assert check.state == "missing"
     assert check.add == "pip install 'gadfly-interp[interp]'"
