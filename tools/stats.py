@@ -102,10 +102,9 @@ def max_t(values: Array, seed: int, noise: float | Array) -> Array:
     """The same for many cells at once: p-values that hold for all of them together, so that the chance of even one
     false finding stays below the level (step-down maxT, Westfall & Young 1993).
 
-    The pairs are flipped in all cells alike, and a cell must beat the largest mean among itself and those below it. What
-    16 cells cost a p-value, 10,000 cells that hang together cost hardly more; and its floor, one over the number of
-    flips, does not grow with the cells, as that of a corrected one does. Cells must be in one unit: a cell of wide
-    values sets what the others must beat.
+    The pairs are flipped in all cells alike, and a cell must beat the largest mean among itself and those below it. So
+    its floor is one over the number of flips and does not grow with the cells, as that of a corrected p-value does.
+    Cells must be in one unit: a cell of wide values sets what the others must beat.
 
     Args:
         values: [cells, pairs].

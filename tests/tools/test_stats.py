@@ -11,10 +11,8 @@ from gadfly.tools import stats
 def noise_cells(seed: int, cells: int, pairs: int, shared: float = 0.0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     common = rng.standard_normal(pairs)
-    found: np.ndarray = shared * common + (1 - shared**2) ** 0.5 * rng.standard_normal(
-        (cells, pairs)
-    )
-    return found
+    own = rng.standard_normal((cells, pairs))
+    return np.asarray(shared * common + (1 - shared**2) ** 0.5 * own)
 
 
 @pytest.mark.parametrize(("pairs", "shared"), [(8, 0.0), (8, 0.7), (16, 0.0), (16, 0.7)])
