@@ -166,7 +166,7 @@ def _curves(chart: Chart) -> Canvas:
         intervals = [None] * len(line.x) if line.interval is None else [*line.interval]
         for x, y, interval in zip(line.x, line.y, intervals, strict=True):
             told = f"{line.name}, {chart.x_label} {x:.4g}: {y:.4f}"
-            if interval is not None:
+            if interval is not None and np.isfinite(interval).all():  # one unit has none
                 told += f" [{interval[0]:.3f}, {interval[1]:.3f}]"
             axes.plot([x], [y], gid=_TOLD + visible(told), **look)
         if line.interval is not None:

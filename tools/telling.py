@@ -1,11 +1,13 @@
 """How a result is told: numbers for receipts, controls with their meanings, tables. Every ``report`` builds on it.
 
 A measured thing is a number, an :class:`~gadfly.tools.stats.Interval`, or a number with its interval; None is what was
-not measured, and is left out. Leaves out sentences, which are each tool's own, and figures (``figures``).
+not measured, and is left out, as is the interval of one unit. Leaves out sentences, which are each tool's own, and
+figures (``figures``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Control, Table
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import FEWEST, Interval
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -69,8 +71,19 @@ def column(numbers: Iterable[float], digits: int) -> list[float]:
 
 
 def ends(intervals: Iterable[Sequence[float]], form: str) -> list[str]:
-    """A column of intervals, ``low … high``, each number in the given format."""
-    return [f"{low:{form}} … {high:{form}}" for low, high, *_ in intervals]
+    """A column of intervals, ``low … high``, each number in the given format; a dash where there is none."""
+    told = ((low, high, f"{low:{form}} … {high:{form}}") for low, high, *_ in intervals)
+    return [text if math.isfinite(low + high) else "—" for low, high, text in told]
+
+
+def count(number: int, unit: str) -> str:
+    """``1 pair``, ``2 pairs``."""
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def too_few(number: int, unit: str) -> str:
+    """What is said before minutes of work that will give no verdict."""
+    return f"{count(number, unit)}: at least {FEWEST} are needed for a verdict, so it will be inconclusive"
 
 
 def page(number: int, size: int, count: int, what: str) -> slice:
@@ -100,8 +113,9 @@ def _parts(measured: Any) -> tuple[float | None, tuple[float, float] | None]:
     if measured is None:
         return None, None
     if isinstance(measured, Interval):
-        return None, (measured.low, measured.high)
+        return None, (measured.low, measured.high) if measured.known else None
     if isinstance(measured, tuple):
         value, (low, high, *_) = measured
-        return float(value), (float(low), float(high))
+        # One unit alone has no interval.
+        return float(value), (float(low), float(high)) if math.isfinite(low + high) else None
     return float(measured), None

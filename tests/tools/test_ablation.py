@@ -253,13 +253,14 @@ def test_a_planted_direction_is_needed_and_a_random_one_is_not() -> None:
     assert verdicts == [Verdict.SUPPORTED, Verdict.NOT_SUPPORTED]
 
 
-OTHER_HEADS = Family("other heads", 20, 0.048, 0.1, Interval(0.2, 0.4), False)
+OTHER_HEADS = Family("other heads", 20, 0, 0.1, Interval(0.2, 0.4), False)
 TRUE = Evidence(
     pairs=24,
     unchanged=0.0,
     unchanged_limit=1e-3,
     gap=Interval(2.0, 3.0),
     gap_p=0.0005,
+    gap_mean=2.5,
     right=Interval(0.85, 1.0),
     effect=0.4,
     interval=Interval(0.3, 0.5),
@@ -277,31 +278,48 @@ TRUE = Evidence(
         ({"pairs": 5}, Verdict.INCONCLUSIVE, "at least 8"),
         ({"right": Interval(0.4, 0.8)}, Verdict.NOT_SUPPORTED, "coin"),
         ({"interval": Interval(-0.1, 0.5)}, Verdict.NOT_SUPPORTED, "reaches 0"),
-        ({"families": []}, Verdict.INCONCLUSIVE, "0 controls"),
+        ({"interval": Interval(-0.1, 0.5), "pairs": 15}, Verdict.INCONCLUSIVE, "too few pairs"),
+        ({"families": []}, Verdict.INCONCLUSIVE, "has 0 of the same kind"),
         (
             {"families": [replace(OTHER_HEADS, count=4)]},
             Verdict.INCONCLUSIVE,
-            "there are 4 controls",
+            "has 4 of the same kind",
         ),
         (
-            {"families": [Family("other heads", 20, 0.1, 0.5, Interval(-0.1, 0.1), False)]},
+            {"families": [replace(OTHER_HEADS, count=18)]},
+            Verdict.INCONCLUSIVE,
+            "too few controls to tell",
+        ),
+        ({"families": [replace(OTHER_HEADS, count=19)]}, Verdict.SUPPORTED, "p = 0.05)"),
+        (
+            {"families": [replace(OTHER_HEADS, reached=4)]},
             Verdict.NOT_SUPPORTED,
-            "remove as much",
+            "4 of 20 other heads remove as much",
         ),
         (
-            {"families": [Family("other parts", 11, 1 / 12, 0.1, Interval(0.1, 0.3), True)]},
+            {"families": [replace(OTHER_HEADS, reached=1)]},
+            Verdict.INCONCLUSIVE,
+            "give --controls 100",
+        ),
+        (
+            {"families": [replace(OTHER_HEADS, reached=1, complete=True)]},
+            Verdict.NOT_SUPPORTED,
+            "1 of 20",
+        ),
+        (
+            {"families": [Family("other parts", 11, 0, 0.1, Interval(0.1, 0.3), True)]},
             Verdict.SUPPORTED,
             "other parts",
         ),
         (
-            {"families": [Family("other parts", 11, 1 / 12, 0.3, Interval(-0.1, 0.3), True)]},
+            {"families": [Family("other parts", 11, 0, 0.3, Interval(-0.1, 0.3), True)]},
             Verdict.NOT_SUPPORTED,
             "other parts",
         ),
         (
-            {"effect": 0.2, "interval": Interval(0.1, 0.3)},
+            {"effect": 0.09, "interval": Interval(0.05, 0.3)},
             Verdict.INCONCLUSIVE,
-            "less than a quarter",
+            "less than a tenth",
         ),
     ],
 )
@@ -388,7 +406,7 @@ PAIR = {
         ({**HEAD, "behaviour": None, "pairs": []}, "pairs is empty"),
         ({**HEAD, "behaviour": None, "pairs": [{"clean": "a"}]}, "record 1: no 'corrupt'"),
         ({**HEAD, "behaviour": None, "pairs": [{**PAIR, "answer": "new york"}]}, "one token"),
-        ({**HEAD, "controls": 3}, "greater than or equal to 10"),
+        ({**HEAD, "controls": 18}, "greater than or equal to 19"),
         ({**HEAD, "reference": ["one"]}, "at least 2"),
         ({"behaviour": "induction", "component": "mlp"}, "which layer"),
         ({"behaviour": "induction", "component": "mlp", "layers": [7]}, "no layer 7"),

@@ -233,7 +233,8 @@ TRUE = Evidence(
     interval=Interval(2, 4),
     beyond=Interval(2, 4),
     unrelated=0.1,
-    q=0.001,
+    p=0.001,
+    parts=30,
     share=0.4,
 )
 
@@ -247,7 +248,13 @@ TRUE = Evidence(
         ({"gap": Interval(-1, 3)}, Verdict.NOT_SUPPORTED, "nothing to attribute"),
         ({"gap_p": 0.4}, Verdict.NOT_SUPPORTED, "nothing to attribute"),
         ({"beyond": Interval(-1, 3)}, Verdict.NOT_SUPPORTED, "unrelated answers"),
-        ({"q": 0.4}, Verdict.NOT_SUPPORTED, "unrelated answers"),
+        ({"beyond": Interval(-1, 3), "prompts": 15}, Verdict.INCONCLUSIVE, "16 or more"),
+        (
+            {"beyond": Interval(-1, 3), "prompts": 15, "share": 0.05},
+            Verdict.NOT_SUPPORTED,
+            "unrelated answers",
+        ),
+        ({"p": 0.0502}, Verdict.INCONCLUSIVE, "by chance in 0.05 of all draws; give 48"),
         ({"share": 0.05}, Verdict.INCONCLUSIVE, "written by many"),
     ],
 )

@@ -26,6 +26,7 @@ from gadfly.tools.patching.analysis import Analysis, analyse  # noqa: E402
 from gadfly.tools.patching.arguments import PatchArgs  # noqa: E402
 from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
 from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.runner import execute  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 
 TRUE = Evidence(
@@ -34,29 +35,49 @@ TRUE = Evidence(
     self_patch_limit=1e-3,
     gap=Interval(2.0, 3.0),
     gap_p=0.0005,
+    gap_mean=2.5,
     right=Interval(0.85, 1.0),
     effect=0.8,
     interval=Interval(0.7, 0.9),
     placebo=0.05,
+    excess=0.7,
     beyond_placebo=Interval(0.6, 0.8),
-    q=0.001,
+    p=0.001,
+    cells=60,
 )
 
 
 @pytest.mark.parametrize(
     ("changed", "verdict", "because"),
     [
-        ({}, Verdict.SUPPORTED, "exceeds the placebo"),
+        ({}, Verdict.SUPPORTED, "carries most of the behaviour"),
+        ({"effect": 0.3}, Verdict.SUPPORTED, "carries a good part"),
+        ({"effect": 0.2, "excess": 0.15}, Verdict.SUPPORTED, "takes part"),
         ({"self_patch": 0.1}, Verdict.INCONCLUSIVE, "into itself"),
         ({"gap": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "do not differ"),
         ({"gap_p": 0.2}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"gap_p": 0.2, "pairs": 15}, Verdict.INCONCLUSIVE, "too few pairs to tell"),
         ({"pairs": 5}, Verdict.INCONCLUSIVE, "at least 8"),
         ({"right": Interval(0.4, 0.8)}, Verdict.NOT_SUPPORTED, "coin"),
+        ({"right": Interval(0.4, 0.8), "pairs": 8}, Verdict.INCONCLUSIVE, "16 or more"),
+        ({"right": Interval(0.1, 0.5), "pairs": 8}, Verdict.NOT_SUPPORTED, "coin"),
         ({"beyond_placebo": None}, Verdict.INCONCLUSIVE, "no placebo"),
         ({"interval": Interval(-0.1, 0.9)}, Verdict.NOT_SUPPORTED, "reaches 0"),
-        ({"beyond_placebo": Interval(-0.1, 0.2)}, Verdict.NOT_SUPPORTED, "placebo"),
-        ({"q": 0.2}, Verdict.NOT_SUPPORTED, "placebo"),
-        ({"effect": 0.1}, Verdict.INCONCLUSIVE, "less than a quarter"),
+        ({"beyond_placebo": Interval(-0.1, 0.9)}, Verdict.NOT_SUPPORTED, "placebo"),
+        (
+            {"beyond_placebo": Interval(-0.1, 0.9), "pairs": 15},
+            Verdict.INCONCLUSIVE,
+            "too few pairs",
+        ),
+        (
+            {"beyond_placebo": Interval(-0.1, 0.2), "excess": 0.05, "pairs": 15},
+            Verdict.NOT_SUPPORTED,
+            "placebo",
+        ),
+        ({"p": 0.2}, Verdict.INCONCLUSIVE, "give 48 pairs"),
+        ({"p": 0.2, "pairs": 8}, Verdict.INCONCLUSIVE, "give 16 pairs"),
+        ({"effect": 0.1}, Verdict.SUPPORTED, "takes part"),
+        ({"effect": 0.09}, Verdict.INCONCLUSIVE, "less than a tenth"),
     ],
 )
 def test_each_rule_decides_where_it_should(
@@ -286,3 +307,21 @@ def test_heads_are_patched_and_named() -> None:
     assert done.returncode == 0, done.stderr
     mine, theirs = re.findall(r"-?\d+\.\d{6}", done.stdout)
     assert float(mine) == pytest.approx(float(theirs), abs=2e-4)
+
+
+def test_one_pair_has_no_interval_and_that_is_said_first() -> None:
+    said: list[str] = []
+
+    class Told(Silent):
+        def note(self, message: str) -> None:
+            said.append(message)
+
+    pair = {"clean": "the capital of france is", "corrupt": "the capital of japan is"}
+    args = PatchArgs(data=[{**pair, "answer": "paris", "wrong": "tokyo"}])
+    found = execute(patch, args, progress=Told())
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "1 pair: at least 8 are needed" in said[0]
+    assert "(one alone: no interval)" in found.headline
+    assert "(1 pair)" in found.headline
+    assert "mediator_effect_low" not in found.values
+    assert {row[found.table.columns.index("interval")] for row in found.table.rows} == {"—"}

@@ -149,6 +149,7 @@ def analyse(
         unchanged_limit=SELF_PATCH_LIMIT.get(model.dtype, 0.1),
         gap=stats.mean_interval(gap, seed, noise),
         gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
+        gap_mean=float(gap.mean()),
         right=stats.wilson(int(right.sum()), len(right)),
         effect=float(change.mean()) / float(gap.mean()) if gap.mean() else 0.0,
         interval=stats.ratio_interval(change, gap, seed, noise),
@@ -162,17 +163,17 @@ def _plain(scores: Tensor) -> Array:
 
 
 def _family(group: Group, change: Array, gap: Array, seed: int, noise: float) -> Family:
-    """How often a control removes at least as much; the component itself is counted in."""
+    """How many controls remove at least as much."""
     means = group.change.mean(1)
     reached = int(ties.reaches(means, change.mean(), noise).sum())
     bottom = float(gap.mean()) or 1.0
     if not len(means):
-        return Family(group.name, 0, 1.0, 0.0, stats.Interval(0.0, 0.0), group.complete)
+        return Family(group.name, 0, 0, 0.0, stats.Interval(0.0, 0.0), group.complete)
     best = ties.first(means, noise)
     return Family(
         group.name,
         len(means),
-        (1 + reached) / (1 + len(means)),
+        reached,
         float(means[best]) / bottom,
         stats.ratio_interval(change - group.change[best], gap, seed, noise),
         group.complete,

@@ -47,7 +47,7 @@ class AblateArgs(DataArgs):
     )
     metric: MetricName = Field(default="logit_difference", description=METRICS)
     controls: int = Field(
-        default=20, ge=10, le=2000, description="random components or directions of each kind"
+        default=20, ge=19, le=2000, description="random components or directions of each kind"
     )
     max_rows: MaxRows = 512
 

@@ -22,6 +22,7 @@ from gadfly.tools.metrics import title
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.records import read
+from gadfly.tools.stats import FEWEST
 from gadfly.tools.steering.source import load_for, origin_notes
 
 _ROWS = 12
@@ -37,6 +38,8 @@ _VERB = {"zero": "Zero-ablating", "mean": "Mean-ablating", "resample": "Resample
 def run(args: AblateArgs, context: Context) -> AblateResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     pairs, reference, notes = _prompts(args)
+    if len(pairs) < FEWEST:
+        context.progress.note(telling.too_few(len(pairs), "pair"))
     model = context.model(args)
     subject, told = _subject(model, args)
     prepared = prepare(model, pairs)
@@ -151,8 +154,8 @@ def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
     metric = title(args.metric)
     if not e.has_gap:
         return (
-            f"Clean and corrupt differ by {a.runs.gap.mean():.3g} {e.gap:.3g} in {metric} "
-            f"({e.pairs} pairs): there is no behaviour to remove."
+            f"Clean and corrupt differ by {e.gap_mean:.3g} {e.gap:.3g} in {metric} "
+            f"({telling.count(e.pairs, 'pair')}): there is no behaviour to remove."
         )
     verb = _VERB[args.fill]
     if args.component == "direction" and args.fill == "zero":
@@ -162,7 +165,8 @@ def _headline(a: Analysis, args: AblateArgs, subject: Subject) -> str:
     )
     return (
         f"{verb} {_name(subject)} removes {e.effect:.2f} {e.interval:.2f} of the {metric} "
-        f"between clean and corrupt ({e.pairs} pairs)" + (f"; {rivals}." if rivals else ".")
+        f"between clean and corrupt ({telling.count(e.pairs, 'pair')})"
+        + (f"; {rivals}." if rivals else ".")
     )
 
 

@@ -2,7 +2,8 @@
 
 The control of a part on a prompt is its mean contribution to the answers of *other* prompts (same kind of words, same
 orientation of right and wrong), so that a part which favours a class of words everywhere shows nothing; random tokens
-where there are no other answers. The part is chosen on one half of the prompts and measured on the other.
+where there are no other answers. The part is chosen on one half of the prompts, as the one that surely writes most, and
+measured on the other.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class Analysis:
     """Root mean square over unrelated pairs and prompts, [parts]."""
     interval: Array
     """Of each part's mean contribution over prompts, [parts, 2]."""
-    q: Array
-    """Two-sided false discovery rate over parts that a contribution differs from the unrelated ones, [parts]."""
+    p: Array
+    """That a part writes more to the answer than to unrelated ones (where it writes less: that it does), over all parts
+    together, [parts]."""
     logit: Array
     """What the parts sum to, [prompts]."""
     noise: float
@@ -110,11 +112,13 @@ def analyse(
     total = np.concatenate(logit)[back]
     # Parts may be larger than the logit that they sum to, and round as what they are.
     noise = ties.noise(model.dtype, total, mine)
-    up, down = (stats.sign_flip(each, seed, noise) for each in (beyond, -beyond))
-    q = stats.benjamini_hochberg(np.minimum(1.0, 2 * np.minimum(up, down)))
+    up, down = (stats.max_t(each, seed, noise) for each in (beyond, -beyond))
+    p = np.where(beyond.mean(1) > 0, up, down)
     half, held = stats.halves(count, seed)
     eligible = np.array([part.kind != "constant" for part in parts])
-    chosen = ties.first(np.where(eligible, beyond[:, half].mean(1), -np.inf), noise)
+    # A standard error is off by no more than the values are.
+    sure = np.where(eligible, stats.surely(beyond[:, half]), -np.inf)
+    chosen = ties.first(sure, 4 * noise)
     gap = total - control.sum(0)
     whole = float(total[held].mean() - control[:, held].sum(0).mean())
     contribution, excess = mine[chosen, held], beyond[chosen, held]
@@ -128,12 +132,13 @@ def analyse(
         interval=stats.mean_interval(contribution, seed, noise),
         beyond=stats.mean_interval(excess, seed, noise),
         unrelated=float(control[chosen].mean()),
-        q=float(q[chosen]),
+        p=float(up[chosen]),
+        parts=len(parts),
         share=float(excess.mean()) / whole if whole > 0 else 0.0,
     )
     interval = stats.ratio_intervals(mine, np.ones(count), seed)
     return Analysis(
-        questions, parts, mine, control, size, interval, q, total, noise, chosen, evidence
+        questions, parts, mine, control, size, interval, p, total, noise, chosen, evidence
     )
 
 

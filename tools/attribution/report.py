@@ -17,6 +17,7 @@ from gadfly.tools.attribution.verdict import judge
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import readout
+from gadfly.tools.stats import FEWEST
 
 _ROWS = 30
 _MEANINGS = {
@@ -35,6 +36,8 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
         raise ToolInputError(
             f"{with_wrong} of {len(asked)} prompts have a wrong answer; give one with each, or with none"
         )
+    if len(asked) < FEWEST:
+        context.progress.note(telling.too_few(len(asked), "prompt"))
     model = context.model(args)
     end = readout(model)
     questions = [_question(model, item) for item in asked]
@@ -64,7 +67,8 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     return AttributeResult(
         headline=(
             f"{part.name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(found)} of "
-            f"{found.logit.mean():.2f} directly ({e.prompts} prompts), against {e.unrelated:+.2f} to unrelated answers."
+            f"{found.logit.mean():.2f} directly "
+            f"({telling.count(e.prompts, 'prompt')}), against {e.unrelated:+.2f} to unrelated answers."
         ),
         verdict=verdict,
         why=why,
@@ -76,7 +80,7 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
             unrelated=e.unrelated,
             beyond=e.beyond,
             share=e.share,
-            q=e.q,
+            p=e.p,
             gap=e.gap,
             sum_error=e.sum_error,
             parts=len(found.parts),
@@ -136,7 +140,7 @@ def _table(a: Analysis, page: int) -> Table:
         "unrelated answers": telling.column(a.unrelated[order].mean(1), 4),
         "size there": telling.column(a.unrelated_size[order], 4),
         "share": telling.column(a.mean[order] / logit, 4) if logit else [None] * len(order),
-        "q": telling.column(a.q[order], 4),
+        "p": telling.column(a.p[order], 4),
     }
     return telling.table(columns, total=count)
 
@@ -151,9 +155,9 @@ def _save(folder: Path, a: Analysis) -> Path:
         {
             **{name: getattr(part, name) for name in ("name", "kind", "layer", "head")},
             "mean": float(a.mean[i]),
-            "interval": a.interval[i].tolist(),
+            "interval": a.interval[i].tolist() if len(a.questions) > 1 else None,
             "unrelated": float(a.unrelated[i].mean()),
-            "q": float(a.q[i]),
+            "p": float(a.p[i]),
         }
         for i, part in enumerate(a.parts)
     ]

@@ -4,9 +4,13 @@ In this order, the first that applies decides:
  1. the parts do not sum to the model's logit: the measurement is at fault          → inconclusive
  2. fewer than eight prompts: no interval worth the name                            → inconclusive
  3. the model does not prefer the answer: there is nothing to attribute             → not supported
- 4. the component writes as much to unrelated answers, or its interval reaches that → not supported
- 5. it beats them but makes up less than a tenth of the preference                  → inconclusive
- 6. otherwise                                                                       → supported
+ 4. on the prompts held out, the component writes as much to unrelated answers      → not supported; inconclusive where
+    fewer than sixteen prompts leave too few held out and it would be large enough
+ 5. it writes more, but among so many components one stands out as much by chance   → inconclusive
+ 6. it beats them but makes up less than a tenth of the preference                  → inconclusive
+ 7. otherwise                                                                       → supported
+
+The claim has one side, so p has one: that the component writes more to the answer than to unrelated ones.
 """
 
 from __future__ import annotations
@@ -14,11 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import FEWEST, LEVEL, Interval
 from gadfly.tools.ties import reaches
 
-FEWEST_PROMPTS = 8
-SIGNIFICANT = 0.05
 SMALLEST_SHARE = 0.1
 # Of the largest logit: rounding of a sum of parts taken in float32 against the model's own arithmetic.
 SUM_LIMIT = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -39,7 +41,9 @@ class Evidence:
     beyond: Interval
     """Contribution minus what the part writes to unrelated answers."""
     unrelated: float
-    q: float
+    p: float
+    """That it writes more to the answer than to unrelated ones, over all components together."""
+    parts: int
     share: float
     """Of the gap."""
 
@@ -50,19 +54,31 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             f"the parts miss the model's logit by {e.sum_error:.2g} of the largest; they must sum to it"
         )
-    if e.prompts < FEWEST_PROMPTS:
+    if e.prompts < FEWEST:
         return Verdict.INCONCLUSIVE, (
-            f"too few prompts for an interval: {e.prompts} given, at least {FEWEST_PROMPTS} needed"
+            f"too few prompts to tell: {e.prompts} given, at least {FEWEST} needed"
         )
-    if not e.gap.above(0) or e.gap_p > SIGNIFICANT:
+    if not e.gap.above(0) or e.gap_p > LEVEL:
         return Verdict.NOT_SUPPORTED, (
             "the model does not prefer the answer to unrelated ones "
-            f"({e.gap.low:+.2f} to {e.gap.high:+.2f} logits), so there is nothing to attribute"
+            f"({e.gap.low:+.2f} to {e.gap.high:+.2f} logits, p = {e.gap_p:.2g}), so there is nothing to attribute"
         )
-    if not e.beyond.above(0) or e.q > SIGNIFICANT:
+    beyond = f"{e.beyond.low:+.2f} to {e.beyond.high:+.2f} logits"
+    if not e.beyond.above(0):
+        if e.prompts < 2 * FEWEST and e.share >= SMALLEST_SHARE:
+            return Verdict.INCONCLUSIVE, (
+                f"too few prompts to tell: beyond unrelated answers the component writes {beyond} on the prompts held "
+                f"out; {e.prompts} prompts given, {2 * FEWEST} or more needed"
+            )
         return Verdict.NOT_SUPPORTED, (
-            f"the component writes as much to unrelated answers ({e.unrelated:+.2f}): beyond them "
-            f"{e.beyond.low:+.2f} to {e.beyond.high:+.2f} logits (q = {e.q:.2g})"
+            f"the component writes as much to unrelated answers ({e.unrelated:+.2f}): beyond them {beyond} on the "
+            "prompts held out"
+        )
+    if e.p > LEVEL:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts to tell: beyond unrelated answers the component writes {beyond} on the prompts held out, "
+            f"but one of {e.parts} components does as well by chance in {e.p:.2g} of all draws; give "
+            f"{max(2 * FEWEST, 2 * e.prompts)} prompts"
         )
     if not reaches(e.share, SMALLEST_SHARE, e.gap.noise):
         return Verdict.INCONCLUSIVE, (
@@ -71,5 +87,6 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         )
     return Verdict.SUPPORTED, (
         f"on prompts that its choice did not see, the component writes {e.beyond.low:.2f} to {e.beyond.high:.2f} "
-        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference"
+        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference; among {e.parts} "
+        f"components p = {e.p:.2g}"
     )

@@ -19,7 +19,7 @@ from gadfly.tools.generating import noting
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.patching.arguments import PatchArgs
 from gadfly.tools.patching.attribution import estimate
-from gadfly.tools.patching.effects import Effects, Runs, beyond, effects, scorer
+from gadfly.tools.patching.effects import Effects, Runs, effects, scorer
 from gadfly.tools.patching.engine import Cell, Score, capture, sweep
 from gadfly.tools.patching.pairs import Prepared, Target, placebo
 from gadfly.tools.patching.paths import path_sweep, receivers
@@ -42,7 +42,10 @@ class Analysis:
     denoising: Effects | None
     noising: Effects | None
     placebo: Effects
-    q: Array
+    excess: Array
+    """Effect minus placebo; the effect where no pair has a placebo, [cells]."""
+    p: Array
+    """That the excess is above 0, over all cells together, [cells]."""
     chosen: int
     """The mediating cell, chosen on one half of the pairs."""
     evidence: Evidence
@@ -183,29 +186,38 @@ def analyse(
         ]
     )
     half, held = stats.halves(len(prepared), seed)
-    chosen = _mediator(main.on(half, gap), noise / scale, cells, fixed)
-    q = np.ones(len(cells))
-    if has.sum() > 1:
-        q = beyond(main.per_pair[:, has], fake.per_pair[:, has], seed, noise)
+    # What an unrelated activation does as well is no finding: choice and claim are about the excess over it, in the
+    # pairs that have a placebo.
+    enough = has.sum() > 1
+    beyond = main.per_pair - fake.per_pair if enough else main.per_pair
+    shown = has if enough else np.ones_like(has)
+    excess = main.mean - fake.mean if enough else main.mean
+    on = half & shown if (half & shown).any() else half
+    chosen = _mediator(main.per_pair[:, on], beyond[:, on], gap[on], noise, cells, fixed)
+    p = np.ones(len(cells))
+    if enough:
+        p[~fixed] = stats.max_t(beyond[~fixed][:, has], seed, noise)
     right = prefers(clean_logits, prepared, noise)
     # What the verdict needs is measured on the pairs that the choice of the cell did not see.
-    held = held if held.sum() > 1 else np.ones_like(held)
     both = held & has
-    effect, excess = main.per_pair[chosen], main.per_pair[chosen] - fake.per_pair[chosen]
+    effect, over = main.per_pair[chosen], beyond[chosen]
     evidence = Evidence(
         pairs=len(gap),
         self_patch=float(np.abs(own - runs.corrupt).max()) / scale,
         self_patch_limit=SELF_PATCH_LIMIT.get(model.dtype, 0.1),
         gap=stats.mean_interval(gap, seed, noise),
         gap_p=float(stats.sign_flip(gap[None], seed, noise)[0]),
+        gap_mean=float(gap.mean()),
         right=stats.wilson(int(right.sum()), len(right)),
         effect=float(main.on(held, gap)[chosen]),
         interval=stats.ratio_interval(effect[held], gap[held], seed, noise),
         placebo=float(fake.mean[chosen]),
-        beyond_placebo=stats.ratio_interval(excess[both], gap[both], seed, noise)
-        if both.sum() > 1
+        excess=_ratio(over[both], gap[both]),
+        beyond_placebo=stats.ratio_interval(over[both], gap[both], seed, noise)
+        if enough and both.any()
         else None,
-        q=float(q[chosen]),
+        p=float(p[chosen]),
+        cells=int((~fixed).sum()),
     )
     checked = None
     if guess is not None:
@@ -221,7 +233,8 @@ def analyse(
         found.get("denoising"),
         found.get("noising"),
         fake,
-        q,
+        excess,
+        p,
         chosen,
         evidence,
         noise / scale,
@@ -253,17 +266,29 @@ def prefers(logits: Tensor, prepared: Prepared, noise: float) -> Flags:
     return np.asarray(right.squeeze(-1).cpu().numpy())
 
 
-def _mediator(effect: Array, noise: float, cells: list[Cell], fixed: Flags) -> int:
-    """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
-    half of the behaviour, which is where it has been moved to; else the largest such cell; else the largest of all.
+def _ratio(change: Array, gap: Array) -> float:
+    total = float(gap.sum())
+    return float(change.sum()) / total if total else 0.0
 
-    A position that differs carries it early on without any computation, so it would be a trivial finding.
+
+def _mediator(
+    change: Array, beyond: Array, gap: Array, noise: float, cells: list[Cell], fixed: Flags
+) -> int:
+    """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
+    half of the behaviour, which is where it has been moved to; else such a cell whose excess over the placebo is surely
+    the largest; else that of all.
+
+    A position that differs carries it early on without any computation, so it would be a trivial finding. All are of
+    the pairs to choose on: ``change`` and what of it is ``beyond`` the placebo [cells, pairs], ``gap`` [pairs].
     """
     moved = np.array([not cell.target.differs for cell in cells]) & ~fixed
     candidates = moved if moved.any() else ~fixed if (~fixed).any() else np.ones_like(fixed)
-    half = np.flatnonzero(candidates & ties.reaches(effect, _HALF, noise))
-    if len(half):
-        first_layer = min(cells[i].layer for i in half)
-        same = np.array([i for i in half if cells[i].layer == first_layer])
-        return int(same[ties.first(effect[same], noise)])
-    return ties.first(np.where(candidates, effect, -np.inf), noise)
+    # A standard error is off by no more than the values are.
+    sure, slack = stats.surely(beyond), 4 * noise
+    half = ties.reaches(change.mean(1), _HALF * gap.mean(), noise) & ties.exceeds(sure, 0, slack)
+    found = np.flatnonzero(candidates & half)
+    if len(found):
+        first_layer = min(cells[i].layer for i in found)
+        found = np.array([i for i in found if cells[i].layer == first_layer])
+        return int(found[ties.first(sure[found], slack)])
+    return ties.first(np.where(candidates, sure, -np.inf), slack)

@@ -1,4 +1,4 @@
-"""From scores to effects: the metric applied, its normalisation, intervals and tests over pairs.
+"""From scores to effects: the metric applied, its normalisation and intervals over pairs.
 
 Denoising puts clean activations into the corrupt run: effect = (patched - corrupt) / (clean - corrupt), so 0 is
 no effect and 1 restores the clean answer. Noising puts corrupt activations into the clean run:
@@ -86,14 +86,7 @@ def effects(change: Array, gap: Array, present: Flags, seed: int) -> Effects:
         interval = np.concatenate(
             [
                 stats.ratio_intervals(row[here][None], gap[here], seed)
-                if here.sum() > 1
-                else np.zeros((1, 2))
                 for row, here in zip(change, present, strict=True)
             ]
         )
     return Effects(mean, interval, change)
-
-
-def beyond(change: Array, placebo: Array, seed: int, noise: float) -> Array:
-    """q-values, over all cells, that a cell's change exceeds the placebo's. Shapes [cells, pairs] → [cells]."""
-    return stats.benjamini_hochberg(stats.sign_flip(change - placebo, seed, noise))

@@ -21,6 +21,7 @@ from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 from gadfly.tools.records import read
+from gadfly.tools.stats import FEWEST
 
 _ROWS = 12
 _MEANINGS = {
@@ -34,6 +35,8 @@ _MEANINGS = {
 def run(args: PatchArgs, context: Context) -> PatchResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     pairs = read(args, PromptPair, lambda task: of_task(task, args.n, args.seed))
+    if len(pairs) < FEWEST:
+        context.progress.note(telling.too_few(len(pairs), "pair"))
     model = context.model(args)
     for layer in args.layers or []:
         model.check_layer(layer)
@@ -55,7 +58,8 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
             mediator_effect=(e.effect, e.interval),
             pairs=e.pairs,
             placebo_effect=e.placebo,
-            mediator_q=e.q,
+            mediator_excess=(e.excess, e.beyond_placebo) if e.beyond_placebo else None,
+            mediator_p=e.p,
             gap=(a.runs.gap.mean(), e.gap),
             clean_metric=a.runs.clean.mean(),
             corrupt_metric=a.runs.corrupt.mean(),
@@ -125,7 +129,7 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     name = title(args.metric)
     if not e.has_gap:
         return (
-            f"Clean and corrupt differ by {a.runs.gap.mean():.3g} {e.gap:.3g} in {name} ({e.pairs} pairs): "
+            f"Clean and corrupt differ by {e.gap_mean:.3g} {e.gap:.3g} in {name} ({telling.count(e.pairs, 'pair')}): "
             "there is no behaviour to localise."
         )
     layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
@@ -141,15 +145,18 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
         far = f"; the tokens that differ carry at least half of it up to layer {until}"
     if args.through:
         where += f", along its direct path to {', '.join(args.through)},"
+    over = ""
+    if e.beyond_placebo is not None:
+        over = f", {e.excess:.2f} {e.beyond_placebo:.2f} more than an unrelated prompt's activation does"
     return (
         f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} "
-        f"between clean and corrupt ({e.pairs} pairs){far}."
+        f"between clean and corrupt ({telling.count(e.pairs, 'pair')}){over}{far}."
     )
 
 
 def _table(a: Analysis) -> Table:
-    """The strongest cells, those that are 1 by construction left out; the whole grid is an artifact."""
-    order = [i for i in ties.ranking(a.main.mean, a.noise) if not a.by_construction[i]]
+    """The cells that exceed the placebo most, without those that are 1 by construction; the whole grid is a file."""
+    order = [i for i in ties.ranking(a.excess, a.noise) if not a.by_construction[i]]
     total, order = len(order), order[:_ROWS]
     targets = [a.cells[i].target for i in order]
     columns: dict[str, Sequence[telling.Cell]] = {
@@ -159,7 +166,8 @@ def _table(a: Analysis) -> Table:
         "noising": _means(a.noising, order),
         "interval": telling.ends(a.main.interval[order], ".2f"),
         "placebo": _means(a.placebo, order),
-        "q": telling.column(a.q[order], 4),
+        "excess": telling.column(a.excess[order], 4),
+        "p": telling.column(a.p[order], 4),
     }
     if a.estimated is not None:
         columns["estimate"] = telling.column(a.estimated.checked[order], 4)
@@ -179,7 +187,8 @@ def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:
         "positions": [target.label for target in a.targets],
         "clean": a.runs.clean.tolist(),
         "corrupt": a.runs.corrupt.tolist(),
-        "q": _plain(a.grid(a.q)),
+        "excess": _plain(a.grid(a.excess)),
+        "p": _plain(a.grid(a.p)),
     }
     for name, effects in (
         ("denoising", a.denoising),
