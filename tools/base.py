@@ -82,11 +82,21 @@ class ToolArgs(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     _noticed: list[str] = PrivateAttr(default_factory=list)
+    _heard: Callable[[str], None] | None = PrivateAttr(default=None)
 
     def notice(self, note: str) -> None:
         """Have a note of what was found wrong with the arguments among the notes of the result."""
         if note not in self._noticed:
             self._noticed.append(note)
+
+    def heard_by(self, hear: Callable[[str], None]) -> None:
+        """Let ``hear`` be told what :meth:`warn` says."""
+        self._heard = hear
+
+    def warn(self, note: str) -> None:
+        """Say at once, before the work, what its result will say of itself."""
+        if self._heard is not None:
+            self._heard(note)
 
     @property
     def noticed(self) -> list[str]:

@@ -112,16 +112,12 @@ def data_field(fields: str, fewest: int, task: str) -> Any:
         fewest: the smallest number of records that can give a verdict other than ``inconclusive``.
         task: an example of a task.
     """
-    record = _with_only(fields)
-
-    def shown(schema: dict[str, Any]) -> None:
-        """The schema tells an LLM the fields of this tool, not of all."""
-        schema["anyOf"] = [{"type": "string"}, {"type": "array", "items": record}]
-
+    # The schema tells an LLM the fields of this tool, not of all.
+    shown: Any = [{"type": "string"}, {"type": "array", "items": _with_only(fields)}]
     return Field(
-        json_schema_extra=shown,
-        description=f"records with {fields}, {fewest} or more for a verdict: a JSON Lines file, "
-        f"a task of the demo model ({TASK}{task}, ...) or the records",
+        json_schema_extra={"anyOf": shown, "fewest": fewest},
+        description=f"records, or their JSON Lines file, with {fields} ({fewest} or more for a verdict); "
+        f"on the demo also {TASK}{task}",
     )
 
 
@@ -144,7 +140,7 @@ class DataArgs(ExperimentArgs):
     """Names of earlier versions, in groups; of each group one way to give records may be used."""
 
     data: Data
-    n: int = Field(default=32, ge=1, le=1024, description="how many records of a task")
+    n: int = Field(default=32, ge=1, le=1024, description="records of a task")
 
     @model_validator(mode="before")
     @classmethod
@@ -165,6 +161,12 @@ class DataArgs(ExperimentArgs):
         if not data and rest.get("data") is None:
             raise ValueError(f"give data: a file, {TASK}NAME or records")
         return {**rest, "data": data[0] if len(data) == 1 else data} if data else rest
+
+    @classmethod
+    def fewest(cls) -> int:
+        """The smallest number of records that can give a verdict other than ``inconclusive``."""
+        extra: Any = cls.model_fields["data"].json_schema_extra
+        return int(extra["fewest"]) if extra else 1
 
     @property
     def entries(self) -> Sequence[Record | str]:
@@ -256,7 +258,21 @@ def read(
             found += drawn(behaviour(entry.removeprefix(TASK)))
         else:
             found += _of_file(entry, shape, args.model)
-    return found if shape is Text else _each_once(args, found)
+    if shape is not Text:
+        found = _each_once(args, found)
+    _enough(args, found)
+    return found
+
+
+def _enough(args: DataArgs, found: Sequence[BaseModel]) -> None:
+    """Say before any work that there are too few. Pairs of ``steer`` that make the vector are not what it is tried on,
+    and a task that the tool draws for itself gives ``n``."""
+    tried = sum(getattr(record, "positive", None) is None for record in found)
+    count = args.n if args.tasks and not tried else tried
+    if count < (fewest := args.fewest()):
+        args.warn(
+            f"records given: {count}; {fewest} or more are needed for a verdict: expect it to be inconclusive"
+        )
 
 
 def _each_once(args: DataArgs, found: Sequence[ShapeT]) -> list[ShapeT]:

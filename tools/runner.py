@@ -78,6 +78,7 @@ def execute(
     ledger = ledger or Ledger()
     run_id = new_id()
     context = RunContext(run_id, ledger, progress or Silent())
+    args.heard_by(context.progress.note)
     if not tool.is_experiment:
         return tool.function(args, context)
     if tool.extra is not None and (missing := lacking(tool.extra)):

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from gadfly.agent.faces.cli.tools import command_for
-from gadfly.errors import MissingExtraError, ToolInputError
+from gadfly.corpus.progress import Silent
+from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools import records
 from gadfly.tools.answered import Answered, AnsweredArgs
 from gadfly.tools.contract import Tool
@@ -21,8 +22,8 @@ from gadfly.tools.given import Text
 from gadfly.tools.patching.arguments import PatchArgs
 from gadfly.tools.patching.pairs import PromptPair
 from gadfly.tools.records import DataArgs, Message, Record, read, rendered
-from gadfly.tools.registry import all_tools
-from gadfly.tools.runner import validate
+from gadfly.tools.registry import all_tools, by_name
+from gadfly.tools.runner import execute, validate
 from gadfly.tools.steering import task
 from gadfly.tools.steering.arguments import SteerArgs
 
@@ -218,6 +219,47 @@ def test_a_copy_of_a_record_is_no_more_evidence() -> None:
 def test_texts_without_a_verdict_keep_their_copies() -> None:
     args = ACTIVATIONS.args.model_validate({"data": [{"text": "a"}] * 3})
     assert len(of(Text, args)) == 3 and args.noticed == []
+
+
+class Notes(Silent):
+    """Keeps what is told while a tool runs."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.told.append(message)
+
+
+@pytest.mark.parametrize("tool", ON_DATA, ids=lambda tool: tool.name)
+def test_the_fewest_records_are_in_the_schema(tool: Tool[Any, Any]) -> None:
+    fewest = tool.args.model_json_schema()["properties"]["data"]["fewest"]
+    assert fewest == tool.args.fewest() >= 1
+
+
+@pytest.mark.parametrize(("count", "told"), [(7, True), (8, False)])
+def test_too_few_records_are_told_before_a_model_is_loaded(count: int, told: bool) -> None:
+    pairs = [{**PAIR, "clean": f"a {i}"} for i in range(count)]
+    for tool, data in [
+        ("patch", pairs),
+        ("ablate", pairs),
+        ("lens", [{"prompt": each["clean"], "answer": "d"} for each in pairs]),
+        (
+            "steer",
+            [{"positive": str(i), "negative": f"no {i}"} for i in range(9)]
+            + [{"prompt": each["clean"]} for each in pairs],
+        ),
+    ]:
+        notes = Notes()
+        with pytest.raises(ModelError):
+            execute(
+                by_name(tool),
+                {"data": data, "model": "/no/such/model"}
+                | ({"component": "mlp"} if tool == "ablate" else {}),
+                progress=notes,
+            )
+        said = "records given: 7; 8 or more are needed for a verdict: expect it to be inconclusive"
+        assert notes.told == [said] * told, tool
 
 
 @pytest.mark.parametrize("part", ["matplotlib", "sklearn", "safetensors"])
