@@ -9,6 +9,7 @@ from typing import Any
 
 from gadfly.errors import MissingExtraError, ModelError
 from gadfly.settings import expanded
+from gadfly.tools.demo import demo_path
 
 # name -> the module and its function that gives the folder, as scripts import it
 BUILT_IN = {
@@ -27,7 +28,6 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
         ModelError: no such folder, or one that holds no model.
     """
     if name in BUILT_IN:
-        from gadfly.tools.demo import demo_path
         from gadfly.tools.planted import planted_path
 
         return demo_path() if name == "demo" else planted_path()
@@ -45,6 +45,26 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
             f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
         )
     return name
+
+
+def of_demo(name: str) -> bool:
+    """Whether a model has the demo's vocabulary: the demo itself, or a folder of its training. Reads no weights.
+
+    Raises:
+        ModelError: no such folder, or one that holds no model.
+    """
+    if name == "demo":
+        return True
+    where = locate(name, weights=False)
+    return isinstance(where, Path) and _vocabulary(where) == _vocabulary(demo_path())
+
+
+def _vocabulary(folder: Path) -> Any:
+    """The tokens of a folder's tokenizer with their ids; None where it has no such file."""
+    try:
+        return json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def hub() -> Path:

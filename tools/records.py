@@ -25,7 +25,7 @@ from pydantic import (
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.base import ExperimentArgs
-from gadfly.tools.checkpoints import tokenizer_of
+from gadfly.tools.checkpoints import of_demo, tokenizer_of
 from gadfly.tools.given import ShapeT, Text, checked, expected, items, parsed, short
 from gadfly.tools.reach import TASK, Names
 
@@ -245,7 +245,9 @@ def read(
         drawn: makes the records of a task.
 
     Raises:
-        ToolInputError: an unknown task, an unreadable or empty file, or a record of another shape, named by its number.
+        ToolInputError: an unknown task, one on another model than the demo, an unreadable or empty file, or a record of
+            another shape, named by its number.
+        ModelError: a task, and no such model.
     """
     found: list[ShapeT] = []
     for number, entry in enumerate(args.entries, 1):
@@ -253,15 +255,26 @@ def read(
             fields = entry.model_dump()
             found.append(_shaped(shape, fields, f"record {number}: ", args.model))
         elif entry.startswith(TASK):
-            from gadfly.tools.demo.behaviours import behaviour
-
-            found += drawn(behaviour(entry.removeprefix(TASK)))
+            found += drawn(_of_demo(entry, args))
         else:
             found += _of_file(entry, shape, args.model)
     if shape is not Text:
         found = _each_once(args, found)
     _enough(args, found)
     return found
+
+
+def _of_demo(entry: str, args: DataArgs) -> Behaviour:
+    """A task, for a model that knows its words: on any other a verdict would be on text it never saw."""
+    from gadfly.tools.demo.behaviours import behaviour
+
+    task = behaviour(entry.removeprefix(TASK))
+    if not of_demo(args.model):
+        wanted = (type(args).model_fields["data"].description or "").rpartition(";")[0]
+        raise ToolInputError(
+            f"{entry} is in the language of the demo model, which {args.model} was not trained on; give {wanted}"
+        )
+    return task
 
 
 def _enough(args: DataArgs, found: Sequence[BaseModel]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools import records
 from gadfly.tools.answered import Answered, AnsweredArgs
 from gadfly.tools.contract import Tool
+from gadfly.tools.demo import demo_path
 from gadfly.tools.given import Text
 from gadfly.tools.patching.arguments import PatchArgs
 from gadfly.tools.patching.pairs import PromptPair
@@ -219,6 +221,34 @@ def test_a_copy_of_a_record_is_no_more_evidence() -> None:
 def test_texts_without_a_verdict_keep_their_copies() -> None:
     args = ACTIVATIONS.args.model_validate({"data": [{"text": "a"}] * 3})
     assert len(of(Text, args)) == 3 and args.noticed == []
+
+
+@pytest.mark.parametrize("tool", ON_DATA, ids=lambda tool: tool.name)
+def test_a_task_is_refused_on_a_model_of_another_vocabulary(tool: Tool[Any, Any]) -> None:
+    arguments = {"data": "task:truth", "model": "planted"}
+    arguments |= {"component": "mlp"} if tool.name == "ablate" else {}
+    arguments |= {"sae": "x"} if tool.name == "sae" else {}
+    with pytest.raises(ToolInputError) as caught:
+        tool(**arguments)
+    said = str(caught.value)
+    assert said.startswith("task:truth is in the language of the demo model, which planted was not")
+    assert "give records, or their JSON Lines file, with " in said and "\n" not in said
+    with pytest.raises(ToolInputError, match="which EleutherAI/pythia-70m was not trained on"):
+        tool(**{**arguments, "model": "EleutherAI/pythia-70m"})
+
+
+def test_a_task_runs_on_a_checkpoint_of_the_demo(tmp_path: Path) -> None:
+    copy = shutil.copytree(demo_path(), tmp_path / "step-1")
+    args = AnsweredArgs(data="task:truth", model=str(copy))
+    assert of(Answered, args) == []  # drawn by none here, and not refused
+    told = json.loads((copy / "tokenizer.json").read_text())
+    told["model"]["vocab"]["other"] = len(told["model"]["vocab"])
+    (copy / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(ToolInputError, match="is in the language of the demo model"):
+        of(Answered, args)
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(ToolInputError, match="is in the language of the demo model"):
+        of(Answered, args)
 
 
 class Notes(Silent):
