@@ -73,6 +73,12 @@ def hub() -> Path:
     return expanded(named or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub")
 
 
+def snapshot(name: str, revision: str | None) -> Path | None:
+    """The folder in which the hub's library keeps one revision of a model, if it does."""
+    place = hub() / f"models--{name.replace('/', '--')}" / "snapshots" / str(revision)
+    return place if revision and place.is_dir() else None
+
+
 def cached(name: str, *, whole: bool = True) -> bool:
     """Whether a hub name (``OWNER/REPO``, perhaps with a folder behind it) can be read without fetching.
 

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools.arrays import Tensor
-from gadfly.tools.checkpoints import locate
+from gadfly.tools.checkpoints import locate, snapshot
 from gadfly.tools.hooks import after, before, hooked
+from gadfly.tools.known import Known, hash_of_files
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +38,8 @@ PROJECTIONS = ("o_proj", "c_proj", "dense", "out_proj", "wo")
 """Names of the output projection within an attention module, by family."""
 _SHARED_OUT = ("balanced", "balanced_low_0", "sequential")
 _LOADED: dict[tuple[str, str, str], LocalModel] = {}
-_LOADING = threading.Lock()
+_LOADING = threading.RLock()
+_CHECK = 1  # raised when the self-check changes, so that no model counts as having passed it
 # Largest difference of logits that the self-check takes for rounding, relative to their spread.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
@@ -95,9 +100,10 @@ class LocalModel:
         from nnterp import StandardizedTransformer
 
         try:
-            standardised = StandardizedTransformer(
-                module, tokenizer=tokenizer, check_renaming=False, dispatch=True
-            )
+            with _LOADING, _quickly():
+                standardised = StandardizedTransformer(
+                    module, tokenizer=tokenizer, check_renaming=False, dispatch=True
+                )
         except Exception as error:
             raise ModelError(
                 f"nnterp cannot standardise {type(module).__name__}: {error}"
@@ -260,9 +266,8 @@ class LocalModel:
                 blocks that do not see every layer in order.
         """
         torch = _torch()
-        bad = [n for n, p in self.module.named_parameters() if not torch.isfinite(p).all()]
-        if bad:
-            raise ModelError(f"{self.name} has weights that are not finite, first in {bad[0]}")
+        if (bad := _not_finite(self.module)) is not None:
+            raise ModelError(f"{self.name} has weights that are not finite, first in {bad}")
         vocabulary = self.module.get_output_embeddings().weight.shape[0]
         generator = torch.Generator().manual_seed(0)
         long = torch.randint(vocabulary, (1, 9), generator=generator).to(self.device)
@@ -319,6 +324,7 @@ def load(
 
 def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
     where = locate(name)
+    known = Known(where) if isinstance(where, Path) else None  # before the weights are read
     on_cpu = device == "cpu" or (isinstance(device, dict) and set(device.values()) == {"cpu"})
     kind = getattr(torch, dtype) if dtype != "auto" else torch.float32 if on_cpu else "auto"
     try:
@@ -326,15 +332,16 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # ours is shown; downloads keep the hub's own
-        standardised = StandardizedTransformer(
-            str(where),
-            device_map=device,
-            dtype=kind,
-            use_safetensors=True,  # a pickle runs code when it is opened
-            trust_remote_code=False,
-            check_renaming=False,  # our own check below runs the real model
-            dispatch=True,
-        )
+        with _quickly():
+            standardised = StandardizedTransformer(
+                str(where),
+                device_map=device,
+                dtype=kind,
+                use_safetensors=True,  # a pickle runs code when it is opened
+                trust_remote_code=False,
+                check_renaming=False,  # our own check below runs the real model
+                dispatch=True,
+            )
     except ImportError as error:
         raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
     except Exception as error:
@@ -342,13 +349,56 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
     _all_resident(name, standardised._model)
     standardised._model.requires_grad_(False)  # no tool trains; their graph would only cost memory
     used = _short(next(standardised._model.parameters()).dtype)
-    model = LocalModel(
-        standardised,
-        name,
-        {**_identity(name, where, standardised), "dtype": used, "device": device},
-    )
-    model.check()
+    revision = getattr(standardised._model.config, "_commit_hash", None)
+    if known is None and (place := snapshot(name, revision)) is not None:
+        known = Known(
+            place, f"tensors in {used}"
+        )  # the hub's files never change below one revision
+    weights = known.weights if known is not None else None
+    if weights is None and isinstance(where, Path):
+        weights = hash_of_files(where)
+    elif weights is None:
+        weights = _hash_tensors(standardised._model)
+    identity = {
+        "name": name,
+        "revision": revision,
+        "config": _hash_config(standardised._model.config),
+        "weights": weights,
+        "dtype": used,
+        "device": device,
+    }
+    model = LocalModel(standardised, name, identity)
+    conditions = _conditions(used, device)
+    if known is None or not known.passed(conditions):
+        model.check()
+        if known is not None:
+            known.keep(weights=weights, passed=conditions)
     return model
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """nnsight asks each of its modules for names that most lack, and writes the whole model into the text of each
+    error, which nobody reads: most of its time. Held under the lock of loading."""
+    from nnsight.intervention.envoy import Envoy
+
+    told = Envoy.__str__
+    Envoy.__str__ = lambda envoy: type(envoy).__name__
+    try:
+        yield
+    finally:
+        Envoy.__str__ = told
+
+
+def _conditions(dtype: str, device: Place) -> str:
+    """All but the files on which the outcome of :meth:`LocalModel.check` rests."""
+    found = []
+    for name in ("torch", "transformers", "nnsight", "nnterp", "accelerate"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(
+        [f"check {_CHECK}", dtype, json.dumps(device, sort_keys=True), platform.machine(), *found]
+    )
 
 
 def _explain(name: str, where: Path | str, error: Exception) -> str:
@@ -360,26 +410,22 @@ def _explain(name: str, where: Path | str, error: Exception) -> str:
     return f"cannot load {name} from the hub ({reason}); check the name and the network, or use --model demo"
 
 
-def _identity(name: str, where: Path | str, standardised: Any) -> dict[str, Any]:
-    """Name, revision, and hashes of config and weights: of the files for a folder, of the tensors else."""
-    config = standardised._model.config
+def _hash_config(config: Any) -> str:
     settings = json.loads(json.dumps(config.to_dict(), default=str))
     settings.pop("_name_or_path", None)
-    text = json.dumps(settings, sort_keys=True)
-    identity: dict[str, Any] = {
-        "name": name,
-        "revision": getattr(config, "_commit_hash", None),
-        "config": hashlib.sha256(text.encode()).hexdigest()[:16],
-    }
-    if isinstance(where, Path):
-        digest = hashlib.sha256()
-        for file in sorted(where.glob("*.safetensors")):
-            with file.open("rb") as stream:
-                hashlib.file_digest(stream, lambda: digest)
-        identity["weights"] = digest.hexdigest()[:16]
-    else:
-        identity["weights"] = _hash_tensors(standardised._model)
-    return identity
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _not_finite(module: nn.Module) -> str | None:
+    """The first weight that holds a number that is not finite. A sum is finite only if all of its terms are, and takes
+    one pass without a copy; where it is not, it may have run over, so the numbers themselves are looked at."""
+    torch = _torch()
+    named = [(name, p) for name, p in module.named_parameters() if p.is_floating_point()]
+    sums = [p.detach().sum(dtype=torch.float32) for _, p in named]
+    for (name, p), total in zip(named, [float(each) for each in sums], strict=True):
+        if not math.isfinite(total) and not bool(torch.isfinite(p).all()):
+            return name
+    return None
 
 
 def _hash_tensors(module: nn.Module) -> str:
