@@ -33,18 +33,60 @@ def locate(name: str, *, weights: bool = True) -> Path | str:
         return demo_path() if name == "demo" else planted_path()
     path = expanded(name)
     if path.is_dir():
-        if not (path / "config.json").exists():
-            raise ModelError(f"{path} holds no model: there is no config.json in it")
-        if weights and not list(path.glob("*.safetensors")):
-            raise ModelError(
-                f"{path} has no safetensors weights; pickles are refused, because opening one runs its code"
-            )
+        _whole_model(path, weights)
         return path
+    if path.suffix.lower() == ".gguf" and path.is_file():
+        raise ModelError(_GGUF.format(path=str(path.parent), name=path.name))
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or not name.strip():
         raise ModelError(
             f"no model folder {name!r}; give 'demo', a hub name such as Qwen/Qwen3-0.6B, or a folder"
         )
     return name
+
+
+def _whole_model(path: Path, weights: bool) -> None:
+    """Refuse a folder that holds no model which can be loaded, saying what it does hold and the way out."""
+    if not (path / "config.json").exists():
+        if (path / "adapter_config.json").exists():
+            base = (
+                _json(path / "adapter_config.json").get("base_model_name_or_path")
+                or "another model"
+            )
+            raise ModelError(
+                f"{path} is an adapter of {base} and no whole model; merge it with peft: "
+                f"AutoPeftModelForCausalLM.from_pretrained({str(path)!r}).merge_and_unload()"
+                ".save_pretrained(NEW), save the base's tokenizer in NEW, and give NEW"
+            )
+        if quantised := sorted(path.glob("*.gguf")):
+            raise ModelError(_GGUF.format(path=str(path), name=quantised[0].name))
+        raise ModelError(f"{path} holds no model: there is no config.json in it")
+    if not weights:
+        return
+    if not list(path.glob("*.safetensors")):
+        raise ModelError(
+            f"{path} has no safetensors weights; pickles (.bin, .pt) are refused, because opening one runs its code. "
+            f"If you trust it: AutoModelForCausalLM.from_pretrained({str(path)!r}).save_pretrained(NEW), and give NEW"
+        )
+    if not any(list(path.glob(pattern)) for pattern in _TOKENIZERS):
+        raise ModelError(
+            f"{path} has no tokenizer; save it there: "
+            f"AutoTokenizer.from_pretrained(NAME).save_pretrained({str(path)!r})"
+        )
+
+
+_TOKENIZERS = ("tokenizer*", "vocab.*", "*.model", "*.tiktoken", "tekken.json")
+_GGUF = (
+    "{name} is a GGUF file, made for llama.cpp; give the safetensors folder it was made from, or write one: "
+    "transformers' from_pretrained({path!r}, gguf_file={name!r}) reads it, model and tokenizer"
+)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def of_demo(name: str) -> bool:

@@ -77,13 +77,11 @@ class LocalModel:
         self.fingerprint = fingerprint
         self.tokenizer = standardised.tokenizer
         self.module: Any = standardised._model
-        self.blocks: list[nn.Module] = [layer._module for layer in standardised.layers]
-        self.attentions: list[nn.Module] = [
-            layer.self_attn._module for layer in standardised.layers
-        ]
-        self.mlps: list[nn.Module] = [layer.mlp._module for layer in standardised.layers]
-        self.final_norm: nn.Module = standardised.ln_final._module
-        self.unembedding: nn.Module = standardised.lm_head._module
+        self.blocks: list[nn.Module] = _parts(name, standardised, "layers")
+        self.attentions: list[nn.Module] = _parts(name, standardised, "layers", "self_attn")
+        self.mlps: list[nn.Module] = _parts(name, standardised, "layers", "mlp")
+        (self.final_norm,) = _parts(name, standardised, "ln_final")
+        (self.unembedding,) = _parts(name, standardised, "lm_head")
         self.num_layers = len(self.blocks)
         self.hidden_size = int(standardised.hidden_size)
         self._worker = threading.RLock()
@@ -263,7 +261,7 @@ class LocalModel:
 
         Raises:
             ModelError: weights that are not numbers; a padded batch that differs from single rows; hooks on the
-                blocks that do not see every layer in order.
+                blocks that do not see every layer in order; tokens that see later ones.
         """
         torch = _torch()
         if (bad := _not_finite(self.module)) is not None:
@@ -278,9 +276,12 @@ class LocalModel:
             torch.tensor([list(range(9)), [0] * 4 + list(range(5))], device=self.device),
         )
         seen: list[int] = []
+        last: list[Tensor] = []
 
-        def look(layer: int, _: Tensor) -> None:
+        def look(layer: int, hidden: Tensor) -> None:
             seen.append(layer)
+            if layer == self.num_layers - 1:
+                last.append(hidden)
 
         with self.working():
             together = self.forward(padded)
@@ -295,6 +296,32 @@ class LocalModel:
             )
         if seen != 2 * list(range(self.num_layers)):
             raise ModelError(f"the layers of {self.name} do not run once each and in order")
+        # The short row begins the long one, so a causal model sees the same there.
+        begun, whole = last[1].float(), last[0][:, : short.shape[1]].float()
+        if not float((begun - whole).abs().max() / whole.std().clamp(min=1e-6)) <= tolerance:
+            raise ModelError(
+                f"{self.name} ({type(self.module).__name__}) lets tokens see those after them, as encoders such as "
+                "BERT do; the tools study causal language models"
+            )
+
+
+def _parts(name: str, standardised: Any, what: str, within: str = "") -> list[nn.Module]:
+    """The modules that a model has under nnterp's names: every layer's for ``layers``.
+
+    Raises:
+        ModelError: it lacks one. OPT's blocks hold no module that is the MLP.
+    """
+    try:
+        found = getattr(standardised, what)
+        found = list(found) if what == "layers" else [found]
+        return [(getattr(each, within) if within else each)._module for each in found]
+    except (AttributeError, TypeError) as error:
+        kind = type(standardised._model).__name__
+        of_it = f"{within} in its layers" if within else what
+        raise ModelError(
+            f"{name} ({kind}) has no module that nnterp knows as {of_it}, which the experiments hook; use a model of "
+            "another architecture, such as Llama, Qwen, Gemma, GPT-2 or Pythia"
+        ) from error
 
 
 def load(
@@ -403,6 +430,10 @@ def _conditions(dtype: str, device: Place) -> str:
 
 def _explain(name: str, where: Path | str, error: Exception) -> str:
     reason = " ".join(str(error).split())[:200]
+    if "Unrecognized configuration class" in reason:
+        return f"{name} is no causal language model, which the tools study: {reason.partition(' for this kind')[0]}"
+    if "StandardizedTransformer has no attribute" in reason:
+        return f"{name} is no transformer that nnterp knows ({reason}); the tools study causal transformers"
     if isinstance(where, Path):
         return f"cannot load {where}: {reason}"
     if os.environ.get("HF_HUB_OFFLINE") == "1":
