@@ -39,9 +39,26 @@ class Readout:
         found = self.model.unembedding(self.model.final_norm(hidden)).float()
         return self.after(found.to(hidden.device))  # the end of the model may be on another device
 
+    def columns(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Logits of a few tokens, without the whole vocabulary: ``hidden`` [..., rows, hidden] and ``ids`` [rows, k] to
+        [..., rows, k]."""
+        import torch
+
+        head = self.model.unembedding
+        if type(head) is not torch.nn.Linear:  # a quantised one keeps its weights otherwise
+            whole = self.logits(hidden)
+            return whole.gather(-1, ids.expand(*whole.shape[:-1], -1))
+        at = ids.to(head.weight.device)
+        normed = self.model.final_norm(hidden).to(head.weight.device)
+        found = torch.einsum("...rh,rkh->...rk", normed, head.weight[at])
+        if head.bias is not None:
+            found = found + head.bias[at]
+        return self.after(found.float().to(hidden.device))
+
     def after(self, logits: Tensor) -> Tensor:
         """What the architecture does to the raw logits."""
-        logits = logits * self.scale
+        if self.scale != 1.0:  # a product with one would copy the largest tensor there is
+            logits = logits * self.scale
         if self.cap is not None:
             logits = (logits / self.cap).tanh() * self.cap
         return logits
@@ -54,7 +71,10 @@ class Readout:
         """
         with self.model.working():
             gap = (self.logits(hidden) - own.float()).abs().max()
-            found = float(gap / own.float().std().clamp(min=1e-6))
+            return self.trusted(float(gap / own.float().std().clamp(min=1e-6)))
+
+    def trusted(self, found: float) -> float:
+        """A difference that was measured already, as given. Raises ModelError if it is more than rounding."""
         if not found <= _TOLERANCE.get(self.model.dtype, 1e-1):
             raise ModelError(
                 f"the final norm and unembedding of {self.model.name} do not give its own logits (difference "

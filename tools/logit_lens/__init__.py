@@ -15,7 +15,7 @@ from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
 
 @tool(
     name="lens",
-    cost="seconds on the demo model; one forward over the prompts and four over their shuffled copies",
+    cost="seconds on the demo model; one forward over the prompts, and one unembedding a layer",
     extra="interp",
     examples=(
         "--data task:capital-of --n 32",
@@ -25,9 +25,9 @@ from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
     ),
 )
 def lens(args: LensArgs, context: Context) -> LensResult:
-    """Logit lens: at which layer the residual stream already reads as the answer, by rank and probability at all
-    layers (and positions, for the first prompt), beside other targets and beside the same words shuffled.
-    Says after which layer the target is on top, with intervals and a verdict.
+    """Logit lens: the first layer whose residual stream reads as the answer, by rank and probability at all
+    layers (and positions, for the first prompt), beside other targets and the same words shuffled, with intervals and
+    a verdict. The last layer is the model's own output and proves nothing.
 
     nostalgebraist (2020). A target that can be read off is not thereby what the model uses, and a target that cannot
     be read off may still be there in another basis: the lens assumes the last layer's.

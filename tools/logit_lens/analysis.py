@@ -3,7 +3,11 @@
 A *unit* is a prompt with the token that should follow (or, for one text, each of its prefixes with the next token).
 The advantage of a layer is log p(target) minus the mean log p of control targets: the answers of other units, so that
 a taste for common answers cancels; random tokens where all units share one answer. The same on the same words in
-random order. The layer is chosen on one half of the units and measured on the other.
+random order: a difference of log-probabilities is one of logits, so that nothing need be unembedded but these tokens.
+
+A layer is *readable* when it has the target among its likeliest few tokens at least half as often as the model's own
+output has, and ahead of other targets. The first such layer before the last is chosen on one half of the units and
+measured on the other. The last layer is the output itself, and the embedding has seen one token only: neither counts.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 from gadfly.corpus.progress import Progress, running
 from gadfly.tools import stats, ties
 from gadfly.tools.arrays import Array, Flags, Tensor
-from gadfly.tools.logit_lens.reading import Read, read, residuals
+from gadfly.tools.logit_lens.reading import Read, read, residuals, streams
 from gadfly.tools.logit_lens.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout
@@ -24,6 +28,9 @@ from gadfly.tools.rows import leading, plain_ids, portions
 
 CONTROL_TARGETS = 8
 SHUFFLES = 4
+_SHUFFLED_ROWS = 16  # so many in all are enough, where units are many
+_FEW = 10
+_FEWER = 1000  # one of the likeliest for so many tokens of the vocabulary: a tenth of a small one would be no find
 _SHORTEST = 3  # tokens that can be put in another order
 
 
@@ -44,12 +51,12 @@ class Analysis:
     logp: Array
     rank: Array
     other_logp: Array
-    other_rank: Array
-    shuffled_logp: Array
-    shuffled_rank: Array
-    top: Array
-    q: Array
-    """False discovery rate over layers that the target beats both controls, [layers + 1]."""
+    shuffled: Array
+    """Advantage with the words in random order, of the measured half, [layers + 1, units of it]."""
+    p: Array
+    """That the target is above other targets, for all layers together, [layers + 1]."""
+    held: Flags
+    """The half of the units that is measured."""
     chosen: int
     """The row that is reported."""
     evidence: Evidence
@@ -59,6 +66,11 @@ class Analysis:
     def advantage(self) -> Array:
         """Over control targets."""
         return self.logp - self.other_logp
+
+
+def likeliest_few(vocabulary: int) -> int:
+    """How many tokens count as the likeliest few: ten, fewer in a small vocabulary."""
+    return max(1, min(_FEW, vocabulary // _FEWER))
 
 
 def make_units(
@@ -91,62 +103,58 @@ def analyse(
     max_tokens: int,
     progress: Progress,
 ) -> Analysis:
-    """Measure every layer on the units and on shuffled copies of them."""
+    """Measure every layer on the units, and on shuffled copies of those that the choice does not see."""
     rng = np.random.default_rng(seed)
+    half, held = stats.halves(len(units), seed)
+    few = likeliest_few(int(model.module.get_output_embeddings().weight.shape[0]))
+    measured = np.flatnonzero(held)
+    times = max(1, min(SHUFFLES, -(-_SHUFFLED_ROWS // len(measured))))
     copies = [
-        Unit(_shuffle(model, unit.ids, rng), unit.target, unit.others)
-        for unit in units
-        for _ in range(SHUFFLES)
+        Unit(_shuffle(model, units[i].ids, rng), units[i].target, units[i].others)
+        for i in measured
+        for _ in range(times)
     ]
     with running(progress, "Logit lens", len(units) + len(copies)):
         own, exactness, noise = _measure(model, readout, units, max_tokens, progress)
-        shuffled, *_ = _measure(model, readout, copies, max_tokens, progress)
-    layers = own.logp.shape[0]
-    logp, rank, other, other_rank = map(
-        _plain, (own.logp, own.rank, own.other_logp, own.other_rank)
+        mixed = _advantages(model, readout, copies, max_tokens, progress)
+    logp, rank, other = (
+        each.numpy().astype(np.float64) for each in (own.logp, own.rank, own.other_logp)
     )
-    mixed, mixed_rank = (
-        _plain(each).reshape(layers, len(units), SHUFFLES)
-        for each in (shuffled.logp, shuffled.rank)
-    )
-    advantage, beyond = logp - other, logp - mixed.mean(-1)
-    # Both controls must be beaten, so the larger of the two p-values counts.
-    p = np.maximum(
-        stats.sign_flip(advantage, seed, noise), stats.sign_flip(beyond, seed + 1, noise)
-    )
-    q = stats.benjamini_hochberg(p)
-    half, held = stats.halves(len(units), seed)
-    chosen = _choose(rank, advantage, half, noise)
-    hits = int((rank[chosen, held] == 0).sum())
+    layers = len(logp)
+    shuffled = mixed.reshape(layers, len(measured), times).mean(-1)
+    advantage = logp - other
+    near = rank < few
+    needed = float(near[-1].mean()) / 2
+    chosen, readable = _choose(rank, near, advantage, half, noise)
+    p = above_zero(advantage, seed, noise)
+    hits, on_top = (int(each[chosen, held].sum()) for each in (near, rank == 0))
     evidence = Evidence(
         units=len(units),
+        few=few,
         final=stats.mean_interval(advantage[-1], seed, noise),
+        needed=needed,
+        readable=readable,
+        share=hits / len(measured),
+        share_interval=stats.wilson(hits, len(measured)),
+        top=on_top / len(measured),
+        top_interval=stats.wilson(on_top, len(measured)),
         advantage=float(advantage[chosen, held].mean()),
         over_others=stats.mean_interval(advantage[chosen, held], seed, noise),
-        over_shuffled=stats.mean_interval(beyond[chosen, held], seed, noise),
-        q=float(q[chosen]),
-        top=float((rank[chosen, held] == 0).mean()),
-        top_interval=stats.wilson(hits, int(held.sum())),
+        over_shuffled=stats.mean_interval(advantage[chosen, held] - shuffled[chosen], seed, noise),
+        p=float(p[chosen]),
         last_layer=chosen == layers - 1,
     )
-    return Analysis(
-        units,
-        logp,
-        rank,
-        other,
-        other_rank,
-        mixed.mean(-1),
-        np.median(mixed_rank, -1),
-        own.top.numpy(),
-        q,
-        chosen,
-        evidence,
-        exactness,
-    )
+    return Analysis(units, logp, rank, other, shuffled, p, held, chosen, evidence, exactness)
 
 
-def _plain(read: Tensor) -> Array:
-    return read.numpy().astype(np.float64)
+def above_zero(values: Array, seed: int, noise: float) -> Array:
+    """p-values that means over units are above 0, of [layers, units], for all layers together.
+
+    Each layer is taken in units of its root mean square, which a flip of signs leaves as it is: so a layer of wide
+    values does not set what the others must beat.
+    """
+    size = np.sqrt((values**2).mean(1)).clip(min=1e-12)
+    return stats.max_t(values / size[:, None], seed, noise / size)
 
 
 def _shuffle(model: LocalModel, ids: list[int], rng: np.random.Generator) -> list[int]:
@@ -169,11 +177,9 @@ def _measure(
     for some in portions([len(unit.ids) for unit in units], max_tokens):
         chosen = [units[i] for i in some]
         hidden, logits = residuals(model, model.batch_of([unit.ids for unit in chosen]))
-        worst = max(worst, readout.check(hidden[-1, :, 0], logits))
-        noise = max(noise, ties.noise(model.dtype, logits))
-        target = torch.tensor([unit.target for unit in chosen], device=model.device)
-        others = torch.tensor([unit.others for unit in chosen], device=model.device)
-        pieces.append(read(readout, hidden[:, :, 0], target, others))
+        found, gap = read(readout, hidden[:, :, 0], *_asked(model, chosen), own=logits)
+        worst, noise = max(worst, gap), max(noise, ties.noise(model.dtype, logits))
+        pieces.append(found)
         order += some
         progress.advance(len(some))
     back = torch.argsort(torch.tensor(order))
@@ -184,19 +190,46 @@ def _measure(
     return Read(*fields), worst, noise
 
 
-def _choose(rank: Array, advantage: Array, half: Flags, noise: float) -> int:
-    """The earliest layer before the last that has half of the last layer's top-1 share and tells the targets apart;
-    else the one of the largest advantage.
+def _advantages(
+    model: LocalModel, readout: Readout, units: list[Unit], max_tokens: int, progress: Progress
+) -> Array:
+    """The advantage of every layer, [layers + 1, units], from the logits of the targets alone."""
+    import torch
 
-    A layer may put one answer on top always, and be right as often as that answer is: hence the second condition.
-    The last layer is the model's own prediction, and the embedding has seen one token only: neither is a finding.
+    found = np.zeros((model.num_layers + 1, len(units)))
+    for some in portions([len(unit.ids) for unit in units], max_tokens):
+        chosen = [units[i] for i in some]
+        hidden = streams(model, model.batch_of([unit.ids for unit in chosen]))
+        target, others = _asked(model, chosen)
+        with model.working():
+            logits = readout.columns(hidden, torch.cat([target[:, None], others], dim=1))
+        found[:, some] = (logits[..., 0] - logits[..., 1:].mean(-1)).double().cpu().numpy()
+        progress.advance(len(some))
+    return found
+
+
+def _asked(model: LocalModel, units: list[Unit]) -> tuple[Tensor, Tensor]:
+    import torch
+
+    target = torch.tensor([unit.target for unit in units], device=model.device)
+    return target, torch.tensor([unit.others for unit in units], device=model.device)
+
+
+def _choose(
+    rank: Array, near: Flags, advantage: Array, half: Flags, noise: float
+) -> tuple[int, bool]:
+    """The first readable row before the last, and True; where there is none, the row that comes nearest, and False.
+
+    A layer may put one answer on top always, and be right as often as that answer is: hence the advantage.
     """
-    candidates = range(1, max(2, rank.shape[0] - 1))
-    share = (rank[:, half] == 0).mean(1)
+    candidates = range(1, max(2, len(rank) - 1))
+    share = near[:, half].mean(1)
     mean = advantage[:, half].mean(1)
     error = advantage[:, half].std(1) / max(1, half.sum()) ** 0.5
     if share[-1] > 0:
         for row in candidates:
             if share[row] >= share[-1] / 2 and ties.exceeds(mean[row], 2 * error[row], noise):
-                return row
-    return candidates[ties.first(mean[list(candidates)], noise)]
+                return row, True
+    # Ranks are whole numbers, so nothing but their sum's rounding is to be ignored.
+    nearness = -np.log1p(rank[:, half]).mean(1)
+    return candidates[ties.first(nearness[list(candidates)], 1e-9)], False

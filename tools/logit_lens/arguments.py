@@ -14,6 +14,6 @@ class LensArgs(AnsweredArgs):
 
 
 class LensResult(Result):
-    """A logit-lens experiment. ``grid`` is the file with every layer and position of the first prompt."""
+    """A logit-lens experiment. ``grid`` is the file with every layer and the last positions of the first prompt."""
 
     grid: str = ""
