@@ -124,6 +124,10 @@ def test_layers_of_wide_values_do_not_hide_the_others() -> None:
     assert p[0] < 0.01
     assert (p[1:] > 0.05).all()
     assert (above_zero(np.full((3, 16), 1e-9), 0, 1e-6) == 1).all()
+    values[1] = 1e-9  # a layer of rounding alone
+    p = above_zero(values, 0, 1e-6)
+    assert p[0] < 0.01
+    assert p[1] == 1
 
 
 @pytest.mark.parametrize(("vocabulary", "few"), [(300, 1), (1999, 1), (2000, 2), (50_000, 10)])

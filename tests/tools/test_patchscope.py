@@ -24,6 +24,8 @@ from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.patchscopes import patchscope  # noqa: E402
 from gadfly.tools.patchscopes.analysis import Analysis, analyse  # noqa: E402
 from gadfly.tools.patchscopes.target import read_target, written  # noqa: E402
+from gadfly.tools.patchscopes.verdict import Evidence, judge  # noqa: E402
+from gadfly.tools.stats import Interval  # noqa: E402
 
 TEXTS = ["w5 w9 w14 w30", "w8 w8", "w40 w41 w42 w43 w44 w7"]
 
@@ -95,30 +97,76 @@ def test_noise_is_not_supported() -> None:
         texts = [" ".join(f"w{i}" for i in rng.integers(92, size=4)) for _ in range(16)]
         answers = [int(i) for i in rng.integers(4, 96, size=16)]
         e = measured(model, texts, answers).evidence
-        assert e.over_answers.low <= 0 or e.q > 0.05 or (e.over_donors and e.over_donors.low <= 0)
+        assert e.over_answers.low <= 0 or e.p > 0.05 or (e.over_donors and e.over_donors.low <= 0)
 
 
-def test_the_planted_word_is_read_through_the_planted_head() -> None:
+def test_the_planted_answer_is_read_where_the_planted_head_wrote_it() -> None:
+    prompts = [{"prompt": f"f{i % 5} s{i} ?", "answer": f"a{i}"} for i in range(planted.WORDS)]
+    found = patchscope(prompts=prompts, target="f1 f2 {}", model="planted")
+    assert found.verdict is Verdict.SUPPORTED, found.why
+    assert found.values["layer"] == planted.LAYER
+    assert found.values["beyond_token_low"] > 0
+
+
+def test_a_state_that_its_token_could_stand_for_is_not_supported() -> None:
+    """The head of layer 1 reads the word's own token as well as its state, so the state shows nothing more."""
     prompts = [{"prompt": f"f{i % 5} s{i}", "answer": f"a{i}"} for i in range(planted.WORDS)]
     found = patchscope(prompts=prompts, target="f1 {} f2 ?", model="planted")
-    assert found.verdict is Verdict.SUPPORTED, found.why
-    # The head of layer 1 reads what is there after layer 0; after its own layer it is too late.
-    assert found.values["layer"] == planted.LAYER - 1
-    assert found.table.rows[planted.LAYER][1] == 0
-    # Put after a layer that the head has passed, the same states say nothing.
+    assert found.values["top_share"] == 1
+    assert found.verdict is Verdict.NOT_SUPPORTED
+    assert found.why.startswith("the token itself")
+    # Put after a layer that the head has passed, the same states say nothing at all.
     late = patchscope(prompts=prompts, target="f1 {} f2 ?", into=planted.LAYER, model="planted")
     assert late.verdict is Verdict.NOT_SUPPORTED
 
 
-def test_the_demo_model_reads_countries_and_the_script_agrees() -> None:
+def test_the_demo_model_reads_countries_by_their_token_and_the_script_agrees() -> None:
     prompts = [{"prompt": f"in {c}", "answer": k} for c, k in CAPITALS[:16]]
     found = patchscope(prompts=prompts, target="the capital of {} is")
-    assert found.verdict is Verdict.SUPPORTED, found.why
-    assert any("the token itself" in note for note in found.notes)
+    assert found.verdict is Verdict.NOT_SUPPORTED
+    assert "the token itself" in found.why
     done = subprocess.run([sys.executable, "-c", found.reproduce], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = found.values["log_probability"]
     assert float(done.stdout.split()[1]) == pytest.approx(expected, abs=1e-4)
+
+
+TRUE = Evidence(
+    units=24,
+    advantage=3.0,
+    over_answers=Interval(2, 4),
+    over_donors=Interval(2, 4),
+    over_nothing=Interval(2, 4),
+    over_token=Interval(1, 3),
+    p=0.001,
+    top=0.5,
+    top_interval=Interval(0.3, 0.7),
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "because"),
+    [
+        ({}, Verdict.SUPPORTED, "above what the token itself"),
+        ({"units": 8}, Verdict.SUPPORTED, "above other answers"),
+        ({"units": 7}, Verdict.INCONCLUSIVE, "at least 8"),
+        ({"over_answers": Interval(0, 2)}, Verdict.NOT_SUPPORTED, "other answers"),
+        ({"over_donors": Interval(0, 2)}, Verdict.NOT_SUPPORTED, "states of other prompts"),
+        ({"over_donors": None}, Verdict.INCONCLUSIVE, "one answer"),
+        ({"over_nothing": Interval(0, 2)}, Verdict.NOT_SUPPORTED, "without any state"),
+        ({"over_token": Interval(0, 2)}, Verdict.NOT_SUPPORTED, "more than its token"),
+        ({"p": 0.05}, Verdict.SUPPORTED, "above other answers"),
+        ({"p": 0.051}, Verdict.INCONCLUSIVE, "all layers together"),
+        ({"top": 0.1}, Verdict.SUPPORTED, "above other answers"),
+        ({"top": 0.09}, Verdict.INCONCLUSIVE, "on top"),
+    ],
+)
+def test_each_rule_decides_where_it_should(
+    changed: dict[str, Any], verdict: Verdict, because: str
+) -> None:
+    found, why = judge(Evidence(**{**TRUE.__dict__, **changed}))
+    assert found is verdict
+    assert because in why
 
 
 def test_one_answer_for_all_is_inconclusive_at_best() -> None:

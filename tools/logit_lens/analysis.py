@@ -31,6 +31,7 @@ SHUFFLES = 4
 _SHUFFLED_ROWS = 16  # so many in all are enough, where units are many
 _FEW = 10
 _FEWER = 1000  # one of the likeliest for so many tokens of the vocabulary: a tenth of a small one would be no find
+_MEASURED = 16  # times its noise must a layer's values be
 _SHORTEST = 3  # tokens that can be put in another order
 
 
@@ -153,8 +154,13 @@ def above_zero(values: Array, seed: int, noise: float) -> Array:
     Each layer is taken in units of its root mean square, which a flip of signs leaves as it is: so a layer of wide
     values does not set what the others must beat.
     """
-    size = np.sqrt((values**2).mean(1)).clip(min=1e-12)
-    return stats.max_t(values / size[:, None], seed, noise / size)
+    size = np.sqrt((values**2).mean(1))
+    # A layer of nothing but noise has no unit: it is no find, and nothing that another must beat.
+    real = size > _MEASURED * noise
+    p = np.ones(len(values))
+    if real.any():
+        p[real] = stats.max_t(values[real] / size[real, None], seed, noise / size[real])
+    return p
 
 
 def _shuffle(model: LocalModel, ids: list[int], rng: np.random.Generator) -> list[int]:

@@ -24,8 +24,8 @@ from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
 )
 def patchscope(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     """Read hidden states with another prompt (Patchscopes). Each layer's state of each prompt is put into a target
-    prompt, which is run on; does it then say the prompt's answer, more than other answers, than after the states of
-    other prompts, and than without any state?
+    prompt, which is run on; does it then say the prompt's answer, more than other answers, than after states of other
+    prompts, than without a state, and than the token itself brings out?
 
     Ghandeharioun et al. (2024), arXiv:2401.06102. The target prompt computes too: what comes out is what it can make of
     the state, not what the source prompt made of it.

@@ -1,9 +1,9 @@
-"""One patchscope experiment: the state of every layer put into the target, and three things it must beat.
+"""One patchscope experiment: the state of every layer put into the target, and four things it must beat.
 
 The advantage of a layer is log p(answer) minus the mean log p of control answers (those of other prompts). The donor
-control puts the state of a prompt with another answer. Writing the token itself into the target is shown beside them:
-a state that does no better may hold no more than its token. The layer is chosen on one half of the prompts and measured
-on the other.
+control puts the state of a prompt with another answer. The token itself, whose state is read, is written into the
+target: a state that does no better is not shown to hold more than its token. The layer is the one that is furthest
+above the nearest of the four, chosen on one half of the prompts and measured on the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gadfly.tools import stats, ties
 from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.capture import at, capture
 from gadfly.tools.generating import in_parts, noting
-from gadfly.tools.logit_lens.analysis import Unit
+from gadfly.tools.logit_lens.analysis import Unit, above_zero
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.target import Target, patched, written
 from gadfly.tools.patchscopes.verdict import Evidence
@@ -44,7 +44,8 @@ class Analysis:
     """Of the answer with the token itself, whose state is read, written in the slot."""
     top: Array
     """Ids of the best token."""
-    q: Array
+    p: Array
+    """That every control is beaten, for all layers together, [layers]."""
     chosen: int
     evidence: Evidence
     notes: list[str]
@@ -98,28 +99,35 @@ def analyse(
             for some in (units[i : i + max_rows] for i in range(0, len(units), max_rows))
         ]
     )
-    advantage = logp - other
-    controls = [advantage, logp - alone] + ([] if swapped is None else [logp - swapped])
-    # Every control must be beaten, so the largest p-value counts.
-    p = np.max([stats.sign_flip(c, seed + i, noise) for i, c in enumerate(controls)], axis=0)
-    q = stats.benjamini_hochberg(p)
+    beyond: dict[str, Array] = {
+        "answers": logp - other,
+        "nothing": logp - alone,
+        "token": logp - token,
+    }
+    if swapped is not None:
+        beyond["donors"] = logp - swapped
     half, held = stats.halves(len(units), seed)
-    chosen = ties.first(advantage[:, half].mean(1), noise)
+    nearest = np.min([each[:, half].mean(1) for each in beyond.values()], axis=0)
+    chosen = ties.first(nearest, noise)
+    over = {
+        name: stats.mean_interval(each[chosen, held], seed, noise) for name, each in beyond.items()
+    }
+    # Every control must be beaten, so the largest p-value counts.
+    p = np.max([above_zero(each, seed, noise) for each in beyond.values()], axis=0)
     hits = int((rank[chosen, held] == 0).sum())
     evidence = Evidence(
         units=len(units),
-        advantage=float(advantage[chosen, held].mean()),
-        over_answers=stats.mean_interval(advantage[chosen, held], seed, noise),
-        over_donors=None
-        if swapped is None
-        else stats.mean_interval((logp - swapped)[chosen, held], seed, noise),
-        over_nothing=stats.mean_interval((logp - alone)[chosen, held], seed, noise),
-        q=float(q[chosen]),
+        advantage=float(beyond["answers"][chosen, held].mean()),
+        over_answers=over["answers"],
+        over_donors=over.get("donors"),
+        over_nothing=over["nothing"],
+        over_token=over["token"],
+        p=float(p[chosen]),
         top=hits / int(held.sum()),
         top_interval=stats.wilson(hits, int(held.sum())),
     )
     return Analysis(
-        units, logp, rank, other, swapped, alone, token, top, q, chosen, evidence, notes
+        units, logp, rank, other, swapped, alone, token, top, p, chosen, evidence, notes
     )
 
 

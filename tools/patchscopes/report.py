@@ -15,7 +15,7 @@ from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.analysis import Analysis, analyse
 from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
 from gadfly.tools.patchscopes.target import read_target
-from gadfly.tools.patchscopes.verdict import judge
+from gadfly.tools.patchscopes.verdict import judge, too_few
 
 _MOST_ROWS = 48
 _MEANINGS = {
@@ -34,6 +34,8 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     texts = [item.prompt for item in asked]
     rows = [model.ids(text) for text in texts]
     answers = [model.answer_id(str(item.answer)) for item in asked]
+    if few := too_few(len(rows)):
+        args.notice(few)
     units = make_units(model, rows, answers, args.seed)
     found = analyse(
         model,
@@ -56,16 +58,11 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
             f"in {same} of {len(rows)} prompts the token that is read is the answer itself: repeating it shows "
             "nothing but that the state still holds its token"
         )
-    if found.logp[found.chosen].mean() <= found.token.mean() + 0.1:
-        notes.append(
-            "the token itself, written into the target, brings the answer out as much: the state is not shown to hold "
-            "more than its token"
-        )
     return PatchscopeResult(
         headline=(
             f"Read by {args.target!r}, the state after layer {layer}{into} gives the answer on top in {e.top:.2f} "
             f"{e.top_interval:.2f} of the prompts ({args.subject()}), {e.advantage:+.2f} nats {e.over_answers:+.2f} "
-            "above other answers."
+            f"above other answers and {e.over_token.low:+.2f} to {e.over_token.high:+.2f} above what its token gives."
         ),
         verdict=verdict,
         why=why,
@@ -74,10 +71,11 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
             top_share=(e.top, e.top_interval),
             advantage=(e.advantage, e.over_answers),
             beyond_nothing_low=e.over_nothing.low,
+            beyond_token=e.over_token,
             token_itself=found.token.mean(),
             log_probability=found.logp[layer].mean(),
             median_rank=np.median(found.rank[layer]),
-            q=e.q,
+            p=e.p,
             units=e.units,
             beyond_donors_low=e.over_donors and e.over_donors.low,
         ),
@@ -105,6 +103,7 @@ def _controls(a: Analysis) -> list[Control]:
         "other_answers": e.over_answers,
         "no_state": e.over_nothing,
         "other_prompts_states": e.over_donors,
+        "token_itself": e.over_token,
     }
     meanings = dict(_MEANINGS)
     for name, beyond in above.items():
@@ -135,7 +134,7 @@ def _table(a: Analysis, model: LocalModel) -> Table:
         "log p": telling.column(a.logp.mean(1), 3),
         "other answers": telling.column(a.other_logp.mean(1), 3),
         "other states": [None if each is None else round(each, 3) for each in _donors(a)],
-        "q": telling.column(a.q, 4),
+        "p": telling.column(a.p, 4),
         "says, 1st prompt": model.tokens([int(token) for token in a.top[:, 0]]),
         "": ["reported" if layer == a.chosen else "" for layer in range(total)],
     }

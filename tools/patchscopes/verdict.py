@@ -5,8 +5,10 @@ In this order, the first that applies decides:
  2. other answers come out as much                                           → not supported
  3. the states of other prompts bring the answer out as much                 → not supported
  4. the target says the answer as much without any state                     → not supported
- 5. it beats all three, but is on top in less than a tenth of the prompts    → inconclusive
- 6. otherwise                                                                → supported
+ 5. the token itself, written into the target, brings it out as much         → not supported
+ 6. it beats all four by their intervals, but not over all layers together   → inconclusive
+ 7. it is on top in less than a tenth of the prompts                         → inconclusive
+ 8. otherwise                                                                → supported
 """
 
 from __future__ import annotations
@@ -31,20 +33,28 @@ class Evidence:
     over_donors: Interval | None
     """None where all prompts have one answer, so that no donor has another."""
     over_nothing: Interval
-    q: float
+    over_token: Interval
+    """Above the answer's log-probability with the token, whose state is read, written into the target."""
+    p: float
+    """That all of these are above 0, over all layers together."""
     top: float
     top_interval: Interval
 
 
+def too_few(units: int) -> str | None:
+    """Why so many prompts cannot give a verdict, if so."""
+    if units >= FEWEST_UNITS:
+        return None
+    return f"too few prompts to tell: {units} given, at least {FEWEST_UNITS} needed"
+
+
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""
-    if e.units < FEWEST_UNITS:
-        return Verdict.INCONCLUSIVE, (
-            f"too few prompts for an interval: {e.units} given, at least {FEWEST_UNITS} needed"
-        )
-    if not e.over_answers.above(0) or e.q > SIGNIFICANT:
+    if few := too_few(e.units):
+        return Verdict.INCONCLUSIVE, few
+    if not e.over_answers.above(0):
         return Verdict.NOT_SUPPORTED, (
-            f"other answers come out as much: the answer is {_span(e.over_answers)} nats above them (q = {e.q:.2g})"
+            f"other answers come out as much: the answer is {_span(e.over_answers)} nats above them"
         )
     if e.over_donors is None:
         return Verdict.INCONCLUSIVE, (
@@ -58,13 +68,24 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.NOT_SUPPORTED, (
             f"the target says the answer as much without any state: {_span(e.over_nothing)} nats above that"
         )
+    if not e.over_token.above(0):
+        return Verdict.NOT_SUPPORTED, (
+            "the token itself, written into the target, brings the answer out as much: the state is not shown to hold "
+            f"more than its token ({_span(e.over_token)} nats above it)"
+        )
+    if e.p > SIGNIFICANT:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts to tell: above every control there, but over all layers together p = {e.p:.2g}; give "
+            f"more than {e.units}"
+        )
     if e.top < SMALLEST_SHARE:
         return Verdict.INCONCLUSIVE, (
             f"the answer rises above every control but is on top in {e.top:.0%} of the prompts only"
         )
     return Verdict.SUPPORTED, (
         f"the answer is {_span(e.over_answers)} nats above other answers, {_span(e.over_donors)} above what states of "
-        f"other prompts bring out and {_span(e.over_nothing)} above the target alone"
+        f"other prompts bring out, {_span(e.over_nothing)} above the target alone and {_span(e.over_token)} above what "
+        "the token itself brings out"
     )
 
 

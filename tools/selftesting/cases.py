@@ -94,10 +94,10 @@ def _steer_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
 
 def _patchscope_planted(seed: int, _: Path) -> Arguments:
     prompts = [
-        {"prompt": f"f{(i + seed) % planted.WORDS} s{i}", "answer": f"a{i}"}
+        {"prompt": f"f{(i + seed) % planted.WORDS} s{i} ?", "answer": f"a{i}"}
         for i in range(planted.WORDS)
     ]
-    return {"prompts": prompts, "target": "f1 {} f2 ?"}
+    return {"prompts": prompts, "target": "f1 f2 {}"}
 
 
 def _answered_planted(seed: int, _: Path) -> Arguments:
@@ -200,8 +200,8 @@ CASES: tuple[Case, ...] = (
         "patchscope",
         _patchscope_noise,
         _patchscope_planted,
-        lambda r: r.values["layer"] == planted.LAYER - 1,
-        f"states before {_WHERE} name their word in another prompt",
+        lambda r: r.values["layer"] == planted.LAYER,
+        f"states after {_WHERE} name the answer in another prompt, and their token does not",
     ),
     Case(
         "sae",
