@@ -236,10 +236,25 @@ def test_a_pickle_is_refused_as_a_vector(tmp_path: Path) -> None:
 
 def test_verdict_names_the_control_that_decided() -> None:
     good = {"length": (0.6, Interval(0.1, 0.4)), "bag_of_words": (0.7, Interval(0.05, 0.3))}
-    e = Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, good)
+    e = Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, good, {})
     assert judge(e)[0] is Verdict.SUPPORTED
     assert "bag of words" in judge(e)[1]
-    few = Evidence(1, 30, 0.9, Interval(0.8, 0.95), 0.01, good)
+    few = Evidence(1, 30, 0.9, Interval(0.8, 0.95), 0.01, good, {})
     assert judge(few)[0] is Verdict.INCONCLUSIVE
-    tie = Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, {"length": (0.9, Interval(-0.1, 0.1))})
+    tie = Evidence(
+        20, 30, 0.9, Interval(0.8, 0.95), 0.01, {"length": (0.9, Interval(-0.1, 0.1))}, {}
+    )
     assert judge(tie)[0] is Verdict.NOT_SUPPORTED
+    for low, verdict in ((0.0, Verdict.INCONCLUSIVE), (0.01, Verdict.SUPPORTED)):
+        inside_out = {"bag_of_words": (0.09, Interval(low, 0.1))}
+        found = judge(Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, good, inside_out))
+        assert found[0] is verdict
+        assert ("turned around" in found[1]) is (verdict is Verdict.INCONCLUSIVE)
+    pulled = Evidence(20, 30, 0.4, Interval(0.2, 0.6), 0.8, good, inside_out)
+    assert judge(pulled)[0] is Verdict.NOT_SUPPORTED
+    inside_out = {"bag_of_words": (0.09, Interval(-0.6, -0.3))}
+    pulled = Evidence(20, 30, 0.4, Interval(0.2, 0.6), 0.8, good, inside_out)
+    assert judge(pulled)[0] is Verdict.INCONCLUSIVE
+    for labels, verdict in ((9, Verdict.INCONCLUSIVE), (10, Verdict.SUPPORTED)):
+        e = Evidence(20, labels, 0.9, Interval(0.8, 0.95), 0.01, good, {})
+        assert judge(e)[0] is verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from gadfly.tools.probing.analysis import (
 from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
 from gadfly.tools.probing.data import LabelledText, Parts, label, of_task, split
 from gadfly.tools.probing.fit import Method
-from gadfly.tools.probing.verdict import Evidence, judge
+from gadfly.tools.probing.verdict import Evidence, judge, too_few
 from gadfly.tools.records import read
 
 _MOST_ROWS = 48
@@ -43,6 +44,12 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     data = label(read(args, LabelledText, lambda task: of_task(task, args.n, args.seed)))
     parts = split(data, args.seed)
+    held = data.labels[parts.test]
+    groups = len(np.unique(data.groups[parts.test]))
+    smaller = int(min(held.sum(), len(held) - held.sum()))
+    if few := too_few(groups, smaller):
+        # Known before the model is loaded, and said before it, as the rest may take minutes.
+        args.notice(few)
     reduce = at(args.position)
     model = context.model(args)
     methods: tuple[Method, ...] = (
@@ -73,20 +80,27 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             )
         else:
             rivals.append(twin)
-    groups = len(np.unique(data.groups[parts.test]))
     if groups < FEWEST_TO_RESAMPLE:
         notes.append(
             f"the test part has {groups} groups: intervals are over its texts and speak of these groups only"
         )
-    held = data.labels[parts.test]
     test = probe.test
+    turned = [rival for rival in rivals if rival.interval.below(0.5)]
+    notes += [
+        f"{rival.name.replace('_', ' ')} is below one half (AUROC {rival.auroc:.2f}): what it tells in the train part "
+        "is the opposite in the test part, so texts that share their words were parted; give them one group"
+        for rival in turned
+    ]
     e = Evidence(
         groups=groups,
-        smaller_label=int(min(held.sum(), len(held) - held.sum())),
+        smaller_label=smaller,
         auroc=test.auroc,
         interval=test.interval,
         p=float((1 + (noise.auroc >= test.auroc).sum()) / (1 + len(noise.auroc))),
         controls={r.name: (r.auroc, beyond(test, r, parts)) for r in rivals},
+        turned={
+            r.name: (r.auroc, beyond(test, replace(r, scores=-r.scores), parts)) for r in turned
+        },
     )
     verdict, why = judge(e)
     folder = context.artifacts()

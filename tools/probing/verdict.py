@@ -2,9 +2,13 @@
 
 In this order, the first that applies decides:
  1. fewer than two groups or ten texts of a label in the test part      → inconclusive
- 2. the AUROC does not beat shuffled labels, or its interval reaches one half → not supported
- 3. a control (words, length, embeddings, random weights) does as well        → not supported
- 4. otherwise                                                           → supported
+ 2. a control that is below one half does as well turned around         → inconclusive: the split is at fault
+ 3. the AUROC does not beat shuffled labels, or its interval reaches one half → not supported
+ 4. a control (words, length, embeddings, random weights) does as well        → not supported
+ 5. otherwise                                                           → supported
+
+A control below one half tells the label too, inside out: what words tell in the train part is the opposite in the test
+part. So it goes where each word stands with both labels equally often and is left out of training once. It pulls a probe down too.
 
 Decodable is not used: whether the model reads the direction is a question for ``steer`` and ``ablate``.
 """
@@ -33,15 +37,31 @@ class Evidence:
     """Of the AUROC among those of shuffled labels."""
     controls: dict[str, tuple[float, Interval]]
     """Name → AUROC of the control, and the interval of probe minus control."""
+    turned: dict[str, tuple[float, Interval]]
+    """The same for controls that are below one half, by their interval: their AUROC, and probe minus (1 - control)."""
+
+
+def too_few(groups: int, smaller_label: int) -> str | None:
+    """Why such a test part cannot give a verdict, if so."""
+    if groups >= FEWEST_GROUPS and smaller_label >= FEWEST_TEXTS:
+        return None
+    return (
+        f"the test part has {groups} groups and {smaller_label} texts of the rarer label; at least {FEWEST_GROUPS} and "
+        f"{FEWEST_TEXTS} are needed to tell: give about {5 * FEWEST_TEXTS} texts of each label or more"
+    )
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""
-    if e.groups < FEWEST_GROUPS or e.smaller_label < FEWEST_TEXTS:
-        return Verdict.INCONCLUSIVE, (
-            f"the test part has {e.groups} groups and {e.smaller_label} texts of the rarer label; at least "
-            f"{FEWEST_GROUPS} and {FEWEST_TEXTS} are needed"
-        )
+    if few := too_few(e.groups, e.smaller_label):
+        return Verdict.INCONCLUSIVE, few
+    for turned, (below, beyond) in e.turned.items():
+        if beyond.low <= 0:
+            return Verdict.INCONCLUSIVE, (
+                f"the split is turned around: {turned.replace('_', ' ')} alone has AUROC {below:.2f}, far below one "
+                f"half, and tells the label as well inside out (the probe {beyond.low:+.2f} to {beyond.high:+.2f} "
+                "beyond that); give a group with each text, the same for texts that share their words"
+            )
     if e.p > SIGNIFICANT or e.interval.low <= 0.5:
         return Verdict.NOT_SUPPORTED, (
             f"the probe does no better than on shuffled labels (p = {e.p:.2g}; AUROC {e.auroc:.2f}, "
