@@ -8,7 +8,8 @@ In this order, the first that applies decides:
  5. otherwise                                                           → supported
 
 A control below one half tells the label too, inside out: what words tell in the train part is the opposite in the test
-part. So it goes where each word stands with both labels equally often and is left out of training once. It pulls a probe down too.
+part. So it goes where each word stands with both labels equally often and is left out of training once. It pulls a
+probe down too.
 
 Decodable is not used: whether the model reads the direction is a question for ``steer`` and ``ablate``.
 """
