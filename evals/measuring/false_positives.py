@@ -1,12 +1,14 @@
 """How often a tool says ``supported`` on noise, and how often on effects of graded size: a curve for each tool.
 
-    python -m gadfly.evals.measuring.false_positives [--model demo] [--seeds 40] [--tools probe,patch] [--json]
+    python -m gadfly.evals.measuring.false_positives [--model demo] [--seeds 40] [--resume] [--tools A,B] [--json]
 
-*Noise*: input without a meaning on the given model (random words of its own vocabulary, random labels, random answers),
-one run for each seed, as the self-test makes it. *Power*: the planted model, whose mechanism is known, and the
-self-test's planted input with a part of it made meaningless: at share 0.3, three examples in ten carry the effect and
-seven have labels or answers drawn at random. At 0 there is nothing to find; at 1 everything carries it. ``found``
-counts the runs that say ``supported`` and name the right place. Intervals are Wilson's, 95 %.
+*Noise*: input without a meaning on the given model, of the kinds that the self-test makes (random words, real prompts
+with exchanged answers, effects that are elsewhere), one run for each seed. Each finished run is kept in a file of the
+data folder; ``--resume`` goes on where a stop left off, as long as model and code are the same. *Power*: the
+hand-written model, whose mechanism is known, and its input with a part of it made meaningless: at share 0.3, three
+examples in ten carry the effect and seven have labels or answers drawn at random. At 0 there is nothing to find; at 1
+everything carries it. ``found`` counts the runs that say ``supported`` and name the right place. Intervals are
+Wilson's, 95 %.
 """
 
 from __future__ import annotations
@@ -24,16 +26,19 @@ from gadfly.evals.kit.place import own_home
 from gadfly.evals.kit.rates import Rate, rate
 from gadfly.evals.kit.script import known, script
 from gadfly.evals.kit.timing import took
+from gadfly.evals.measuring.kept import Kept, code_of, of_model
 from gadfly.evals.report.sections import text
 from gadfly.tools import planted
 from gadfly.tools.contract import Verdict
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.registry import by_name
 from gadfly.tools.runner import execute
-from gadfly.tools.selftesting.cases import CASES, Case, passed
+from gadfly.tools.selftesting.arguments import SelftestArgs
+from gadfly.tools.selftesting.cases import CASES, TOOLS, Case, passed
+from gadfly.tools.selftesting.report import Bench
+from gadfly.tools.selftesting.verdict import ALLOWED
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
-_ALLOWED = 0.05
 
 
 def weakened(arguments: dict[str, Any], share: float, seed: int) -> dict[str, Any] | None:
@@ -69,23 +74,37 @@ def weakened(arguments: dict[str, Any], share: float, seed: int) -> dict[str, An
     return None
 
 
-def noise(case: Case, model: str, device: str, seeds: int, scratch: Path) -> dict[str, Any]:
-    """The rate of ``supported`` on input that means nothing."""
-    from gadfly.tools.model import load
+def nulls(
+    cases: Sequence[Case], bench: Bench, seeds: int, kept: Kept, resume: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """Each tool's runs on input that means nothing. Seed by seed, so that a stop leaves as many of each tool."""
+    keys = {
+        each.tool: (of_model(bench.model.fingerprint), each.tool, code_of(TOOLS[each.tool]))
+        for each in cases
+    }
+    runs: dict[str, list[dict[str, Any]]] = {each.tool: [] for each in cases}
+    for seed in range(seeds):
+        for tool, key in keys.items():
+            run = kept.find(*key, seed) if resume else None
+            if run is None:
+                (kind, verdict), taken = took(partial(bench.null, tool, seed))
+                told = {"kind": kind, "verdict": str(verdict), "seconds": round(taken, 3)}
+                run = kept.add(*key, seed, tool=tool, seed=seed, model=bench.model.name, **told)
+                print(f"{tool} {seed + 1} of {seeds}: {verdict} ({kind})", file=sys.stderr)
+            runs[tool].append(run)
+    return runs
 
-    loaded = load(model, device=device)
-    made = case.noise
-    assert made is not None
 
-    def said(seed: int) -> Any:
-        given = {"model": model, "device": device, "seed": seed}
-        return _run(case, {**made(loaded, seed, scratch), **given}, scratch).verdict
-
-    found, taken = took(lambda: [said(seed) for seed in range(seeds)])
+def noise(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The rate of ``supported`` of one tool's runs, over all kinds of noise and by kind."""
+    by_kind: dict[str, list[bool]] = {}
+    for run in runs:
+        by_kind.setdefault(run["kind"], []).append(run["verdict"] == Verdict.SUPPORTED)
     return {
-        **rate([each is Verdict.SUPPORTED for each in found]).as_json(),
-        "inconclusive": sum(each is Verdict.INCONCLUSIVE for each in found),
-        "seconds_per_run": round(taken / max(1, seeds), 3),
+        **rate([each for some in by_kind.values() for each in some]).as_json(),
+        "inconclusive": sum(run["verdict"] == Verdict.INCONCLUSIVE for run in runs),
+        "kinds": {kind: rate(some).as_json() for kind, some in by_kind.items()},
+        "seconds_per_run": round(sum(run["seconds"] for run in runs) / len(runs), 3),
     }
 
 
@@ -126,6 +145,7 @@ def measure(
     device: str = "cpu",
     seeds: int = 40,
     power_seeds: int = 10,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Both measurements for each tool that has a case.
 
@@ -134,14 +154,21 @@ def measure(
         model: for noise: as for gadfly patch
         seeds: runs on noise of each tool
         power_seeds: runs at each share
+        resume: take what an earlier run on this model with this code has finished
     """
+    from gadfly.tools.model import load
+
     rows: dict[str, Any] = {}
-    with own_home(), tempfile.TemporaryDirectory() as folder:
-        for case in chosen(tools):
-            noisy = seeds and case.noise is not None
+    cases = chosen(tools)
+    with own_home() as home, tempfile.TemporaryDirectory() as folder:
+        kept = Kept(home / "false_positives.jsonl")
+        args = SelftestArgs(model=model, device=device)
+        bench = Bench(load(model, device=device), args, Path(folder))
+        runs = nulls(cases, bench, seeds, kept, resume)
+        for case in cases:
             rows[case.tool] = {
                 "truth": case.truth,
-                "noise": noise(case, model, device, seeds, Path(folder)) if noisy else None,
+                "noise": noise(runs[case.tool]) if seeds else None,
                 "power": power(case, power_seeds, Path(folder)) if power_seeds else [],
             }
             print(f"{case.tool}: done", file=sys.stderr)
@@ -154,7 +181,7 @@ def measure(
 def too_often(found: dict[str, Any]) -> bool:
     """Whether some tool's rate on noise is surely above what is allowed."""
     noisy = [row["noise"] for row in found["tools"].values() if row["noise"]]
-    return any(each["interval"][0] > _ALLOWED for each in noisy)
+    return any(each["interval"][0] > ALLOWED for each in noisy)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from support.otherwise import (  # noqa: E402
 from gadfly.tools.generating import decode  # noqa: E402
 from gadfly.tools.model import load  # noqa: E402
 from gadfly.tools.selftesting.cases import CASES  # noqa: E402
+from gadfly.tools.selftesting.nulls import null  # noqa: E402
 
 _ONE = {"prompt": "in france", "answer": "paris", "target": "the capital of {} is"}
 QUICK: list[Experiment] = [
@@ -71,7 +72,7 @@ def planted(folder: Path) -> list[Experiment]:
 def noise(folder: Path) -> list[Experiment]:
     """Where nothing is there, p-values lie anywhere and little decides."""
     model = load("demo", device="cpu")
-    return [(case.tool, case.noise(model, 1, folder)) for case in CASES if case.noise is not None]
+    return [(case.tool, null(model, case.tool, 0, folder)[1].arguments) for case in CASES]
 
 
 def same(experiments: list[Experiment], other: list[dict[str, Any]], whole: list[Any]) -> None:

@@ -1,6 +1,6 @@
-"""What each tool is held to: noise on which it must not say ``supported``, and a planted truth that it must find.
+"""What each tool must find on the hand-written model (``--model planted``), whose truth is in its weights.
 
-A tool joins with one entry here.
+A tool joins with one entry here, one in ``plants`` and one in ``nulls``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from gadfly.tools.attribution import attribute
 from gadfly.tools.contract import Result, Tool, Verdict
 from gadfly.tools.features import sae
 from gadfly.tools.logit_lens import lens
-from gadfly.tools.model import LocalModel
 from gadfly.tools.patching import patch
 from gadfly.tools.patchscopes import patchscope
 from gadfly.tools.probing import probe
-from gadfly.tools.selftesting import dictionaries, noise
+from gadfly.tools.selftesting import dictionaries
 from gadfly.tools.steering import steer
 
 Arguments = dict[str, Any]
@@ -34,12 +33,10 @@ _WHERE = f"layer {planted.LAYER}"
 
 @dataclass(frozen=True)
 class Case:
-    """``noise`` makes arguments from a model, a seed and a scratch folder; ``planted`` from a seed and a folder;
-    ``found`` reads the result on the planted model, which is known to be ``supported`` by then."""
+    """``planted`` makes arguments for the hand-written model from a seed and a folder; ``found`` reads the result,
+    which is known to be ``supported`` by then."""
 
     tool: str
-    noise: Callable[[LocalModel, int, Path], Arguments] | None
-    """None for a tool whose only input is the model itself."""
     planted: Callable[[int, Path], Arguments]
     found: Callable[[Result], bool]
     truth: str
@@ -78,20 +75,6 @@ def _steer_planted(seed: int, _: Path) -> Arguments:
     }
 
 
-def _steer_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
-    towards, away = noise.words(model, 2, seed + 3)
-    return {
-        "positive": noise.texts(model, 24, seed),
-        "negative": noise.texts(model, 24, seed + 1000),
-        "prompts": noise.texts(model, 12, seed + 2000),
-        "towards": [towards] * 12,
-        "away": [away] * 12,
-        "max_tokens": 1,
-        "doses": [0.5, 1.0],
-        "neutral": noise.texts(model, 16, seed + 3000),
-    }
-
-
 def _patchscope_planted(seed: int, _: Path) -> Arguments:
     prompts = [
         {"prompt": f"f{(i + seed) % planted.WORDS} s{i} ?", "answer": f"a{i}"}
@@ -111,17 +94,6 @@ def _without_wrong(prompts: list[dict[str, str]]) -> Arguments:
     return {"prompts": told}
 
 
-def _patchscope_noise(model: LocalModel, seed: int, _: Path) -> Arguments:
-    around = (" ".join(noise.words(model, 2, seed + i)) for i in range(2))
-    return {**_without_wrong(noise.answered(model, 16, seed)), "target": " {} ".join(around)}
-
-
-def _sae_noise(model: LocalModel, seed: int, folder: Path) -> Arguments:
-    layer = seed % model.num_layers
-    made = dictionaries.random_dictionary(folder, model.hidden_size, layer, seed)
-    return {"sae": str(made), "texts": noise.texts(model, 16, seed)}
-
-
 def _sae_planted(seed: int, folder: Path) -> Arguments:
     exact = dictionaries.exact_dictionary
     made = exact(folder, planted.HIDDEN, planted.LAYER, planted.CLASS_OUT)
@@ -131,7 +103,6 @@ def _sae_planted(seed: int, folder: Path) -> Arguments:
 CASES: tuple[Case, ...] = (
     Case(
         "patch",
-        lambda model, seed, _: {"pairs": noise.pairs(model, 12, seed), "direction": "denoising"},
         lambda seed, _: {"pairs": planted.pairs(16, seed), "site": "head"},
         lambda r: (
             r.table.rows[0][:2] == [planted.LAYER, f"head {planted.HEAD}"]
@@ -141,29 +112,15 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "probe",
-        lambda model, seed, _: {
-            "texts": noise.labelled(model, 100, seed),
-            "shuffles": 40,
-            "random_model": False,
-        },
         lambda seed, _: {"texts": planted.labelled(400, seed), "shuffles": 100},
         lambda r: r.values["layer"] == planted.LAYER and _class_axis(r),
         f"the class is one axis from {_WHERE} on, and not in the words",
     ),
     Case(
-        "steer",
-        _steer_noise,
-        _steer_planted,
-        _class_axis,
-        f"the same axis after {_WHERE} turns minus into plus",
+        "steer", _steer_planted, _class_axis, f"the same axis after {_WHERE} turns minus into plus"
     ),
     Case(
         "ablate",
-        lambda model, seed, _: {
-            "pairs": noise.pairs(model, 12, seed),
-            "component": "mlp",
-            "layers": [seed % model.num_layers],
-        },
         lambda seed, _: {
             "pairs": planted.pairs(16, seed),
             "component": "head",
@@ -174,21 +131,18 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "lens",
-        lambda model, seed, _: _without_wrong(noise.answered(model, 24, seed)),
         lambda seed, folder: _without_wrong(_answered_planted(seed, folder)["prompts"]),
         lambda r: r.values["layer"] == planted.LAYER and r.values["top_share"] > 0.9,
         f"the answer can be read after {_WHERE} and not before",
     ),
     Case(
         "attribute",
-        lambda model, seed, _: {"prompts": noise.answered(model, 24, seed)},
         _answered_planted,
         lambda r: r.table.rows[0][0] == f"L{planted.LAYER} head {planted.HEAD}",
         f"head {planted.HEAD} of {_WHERE} writes the answer",
     ),
     Case(
         "attention",
-        None,
         lambda seed, _: {"kind": "previous"},
         lambda r: (
             (r.values["previous_layer"], r.values["previous_head"])
@@ -198,14 +152,12 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "patchscope",
-        _patchscope_noise,
         _patchscope_planted,
         lambda r: r.values["layer"] == planted.LAYER,
         f"states after {_WHERE} name the answer in another prompt, and their token does not",
     ),
     Case(
         "sae",
-        _sae_noise,
         _sae_planted,
         lambda r: r.values["fvu"] < 0.01,
         "a dictionary of the axes themselves reconstructs everything",

@@ -1,4 +1,4 @@
-"""Two sparse autoencoders in SAELens' layout: one that says nothing of a model, one that is right by construction."""
+"""Sparse autoencoders in SAELens' layout: one that says nothing of a model, two that are right by construction."""
 
 from __future__ import annotations
 
@@ -31,8 +31,39 @@ def exact_dictionary(folder: Path, hidden: int, layer: int, either: int) -> Path
     return _write(folder / f"exact-{layer}", torch.cat([axes, -axes[[either]]]), layer)
 
 
-def _write(folder: Path, rows: Tensor, layer: int) -> Path:
-    """A ReLU autoencoder whose features read and write ``rows`` [features, hidden], without biases."""
+def sparse_dictionary(
+    folder: Path, code: Tensor, size: float, first: Tensor, middle: Tensor, layer: int
+) -> Path:
+    """A feature for each of ``code`` [features, hidden], silent below a quarter of ``size`` and exact at ``size``; and
+    one along ``first`` [hidden], for the state that many models park at the first token. ``middle`` [hidden] is added.
+    """
+    import torch
+
+    rows = torch.cat([code, first[None]]).float().cpu()
+    thresholds = torch.full((len(rows),), size / 4)
+    thresholds[-1] = 0.0
+    gains = size / (size - thresholds)
+    return _write(
+        folder / f"sparse-{layer}",
+        rows,
+        layer,
+        decoder=rows * gains[:, None],
+        thresholds=thresholds,
+        middle=middle.float().cpu(),
+    )
+
+
+def _write(
+    folder: Path,
+    rows: Tensor,
+    layer: int,
+    *,
+    decoder: Tensor | None = None,
+    thresholds: Tensor | None = None,
+    middle: Tensor | None = None,
+) -> Path:
+    """A ReLU autoencoder whose features read ``rows`` [features, hidden] and write ``decoder``: by default the same,
+    without biases."""
     import torch
     from safetensors.torch import save_file
 
@@ -52,9 +83,9 @@ def _write(folder: Path, rows: Tensor, layer: int) -> Path:
     (folder / "cfg.json").write_text(json.dumps(config), encoding="utf-8")
     weights = {
         "W_enc": rows.T.contiguous(),
-        "W_dec": rows.contiguous(),
-        "b_enc": torch.zeros(features),
-        "b_dec": torch.zeros(hidden),
+        "W_dec": (rows if decoder is None else decoder).contiguous(),
+        "b_enc": torch.zeros(features) if thresholds is None else -thresholds,
+        "b_dec": torch.zeros(hidden) if middle is None else middle.contiguous(),
     }
     save_file(weights, str(folder / "sae_weights.safetensors"))
     return folder
