@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
@@ -74,6 +74,14 @@ class Result(BaseModel):
     notes: list[str] = []
     reproduce: str = Field(default="", description="a script that stands alone, nnterp + PyTorch")
     run: str = Field(default="", description="ledger id, set by the runner")
+
+
+class Commas:
+    """Marks members of a list that hold no comma: the command line takes several in one option, ``A,B``. Texts have no
+    such mark, and each is taken as it stands."""
+
+
+Identifier = Annotated[str, Commas]
 
 
 class ToolArgs(BaseModel):

@@ -19,7 +19,8 @@ from gadfly.tools.checkpoints import locate, tokenizer_of, why_unread
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.given import Text
 from gadfly.tools.reach import Elsewhere, ModelName
-from gadfly.tools.records import Data, DataArgs, data_field, read
+from gadfly.tools.records import Data, DataArgs, Message, data_field, read, rendered
+from gadfly.tools.tokens import bare, doubled, front, ids_of
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _PAGE = 200  # tokens shown at a time
@@ -219,7 +220,7 @@ class Tokenization(BaseModel):
     cost="a second; loads the tokenizer and no weights",
     extra="interp",
     examples=(
-        '--texts "the capital of france is, paris"',
+        '--texts "the capital of france is" --texts paris',
         '--texts " Paris" --model Qwen/Qwen3-0.6B',
     ),
 )
@@ -237,24 +238,25 @@ def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
     for text in args.texts:
         if not text:
             raise ToolInputError("a text is empty")
-        rows.append(_ids(tokenizer, text, args, notes))
+        rows.append(ids_of(tokenizer, _shown_to(tokenizer, text, args)))
     longest = max(len(row) for row in rows)
     pages = max(1, -(-longest // _PAGE))
     if args.page > pages:
         raise ToolInputError(f"there is no page {args.page}; the longest text fills {pages}")
     special = {int(i) for i in tokenizer.all_special_ids}
     bos = tokenizer.bos_token_id
+    before = front(tokenizer)
     shown = slice((args.page - 1) * _PAGE, args.page * _PAGE)
     found = []
     for text, row in zip(args.texts, rows, strict=True):
         padding = longest - len(row)
-        bare = tokenizer(text, add_special_tokens=False)["input_ids"]
+        alone = bare(tokenizer, text)
         found.append(
             Tokenised(
                 text=text if len(text) <= 400 else text[:400] + "…",
                 count=len(row),
                 padding=padding,
-                single_token=len(bare) == 1 and bare[0] != tokenizer.unk_token_id,
+                single_token=len(alone) == 1 and alone[0] != tokenizer.unk_token_id,
                 tokens=[
                     Token(
                         position=place,
@@ -275,20 +277,16 @@ def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
             notes.append(
                 f"{strange} tokens are unknown to the vocabulary and read as {tokenizer.unk_token}"
             )
-    if (
-        bos is not None
-        and any(row.count(bos) > 1 for row in rows)
-        and bos != tokenizer.eos_token_id
-    ):
+    if any(doubled(tokenizer, row) for row in rows):
+        notes.append("a text begins with two beginning-of-sequence tokens, as it was written")
+    if before and any(bare(tokenizer, text)[: len(before)] == before for text in args.texts):
         notes.append(
-            "a text has two beginning-of-sequence tokens: it was rendered and tokenised twice"
+            f"a text begins with {tokenizer.decode(before)} itself: no second one was added"
         )
-    # An id may be 0, so absence is told by None alone.
-    added = bos is not None and all(row and row[0] == bos for row in rows)
     return Tokenization(
         model=args.model,
         bos=tokenizer.bos_token,
-        bos_added=added,
+        bos_added=bos in before,
         padding_token=tokenizer.pad_token,
         chat_template=bool(getattr(tokenizer, "chat_template", None)),
         equal_lengths=len({len(row) for row in rows}) == 1,
@@ -297,17 +295,10 @@ def tokenize(args: TokenizeArgs, context: Context) -> Tokenization:
     )
 
 
-def _ids(tokenizer: Any, text: str, args: TokenizeArgs, notes: list[str]) -> list[int]:
-    if not args.chat:
-        ids: list[int] = tokenizer(text)["input_ids"]
-        return ids
-    if not getattr(tokenizer, "chat_template", None):
-        raise ToolInputError(f"{args.model} has no chat template; leave out chat")
-    rendered = tokenizer.apply_chat_template(
-        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-    )
-    # The template writes its own BOS; tokenising the text as usual would add a second.
-    return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
+def _shown_to(tokenizer: Any, text: str, args: TokenizeArgs) -> str:
+    """What the model is shown of a text: itself, or a user's message in the chat template."""
+    said = [Message(role="user", content=text)]
+    return rendered(tokenizer, said, args.model) if args.chat else text
 
 
 # -- activations -----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
+from gadfly.tools import tokens
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.checkpoints import locate, snapshot
 from gadfly.tools.hooks import after, before, hooked
@@ -59,6 +60,12 @@ class Batch:
     def lengths(self) -> list[int]:
         """Tokens of each row without padding."""
         return [int(n) for n in self.mask.sum(-1)]
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """The ids of each row without padding."""
+        pairs = zip(self.ids.tolist(), self.lengths, strict=True)
+        return [row[len(row) - length :] for row, length in pairs]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with the same change made to all three."""
@@ -198,7 +205,7 @@ class LocalModel:
     # -- text and tokens -------------------------------------------------------------------------
 
     def batch(self, prompts: Sequence[str]) -> Batch:
-        """Tokenise prompts as the tokenizer does it (BOS included), padded on the left.
+        """Tokenise prompts, the tokenizer's BOS included once, padded on the left.
 
         Raises:
             ToolInputError: an empty prompt, or one longer than the model takes.
@@ -225,34 +232,14 @@ class LocalModel:
         return padded(rows, pad).map(lambda part: part.to(self.device))
 
     def ids(self, prompt: str) -> list[int]:
-        """The token ids of one prompt. Raises ToolInputError if it is empty."""
+        """The token ids of one prompt (:func:`tokens.ids_of`). Raises ToolInputError if it is empty."""
         if not prompt.strip():
             raise ToolInputError("a prompt is empty")
-        ids: list[int] = self.tokenizer(prompt)["input_ids"]
-        return ids
+        return tokens.ids_of(self.tokenizer, prompt)
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """Each id as readable text."""
-        return [self.tokenizer.decode([i]) for i in ids]
-
-    def answer_id(self, answer: str) -> int:
-        """The one token that ``answer`` is when it follows a prompt.
-
-        Tries the text as given, then with a leading space as byte-level tokenizers want it within a sentence.
-
-        Raises:
-            ToolInputError: it is several tokens, or unknown; shows how it tokenises.
-        """
-        tried = []
-        for text in dict.fromkeys([answer, " " + answer.lstrip()]):
-            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-            if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
-                return int(ids[0])
-            tried.append(f"{text!r} is {self.tokens(ids)}")
-        raise ToolInputError(
-            f"an answer must be one token of {self.name}: {'; '.join(tried)}. "
-            "Choose another word, or its first token with its leading space"
-        )
+        return tokens.pieces(self.tokenizer, ids)
 
     # -- trust -----------------------------------------------------------------------------------
 

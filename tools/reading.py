@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from gadfly.corpus.models import Filters, SearchResults
+from gadfly.tools.base import Commas, Identifier
 from gadfly.tools.contract import Context, ToolArgs, tool
 from gadfly.tools.reach import PlainText
 
@@ -23,17 +24,19 @@ class SearchArgs(ToolArgs):
     )
     token_budget: int | None = Field(default=None, ge=1, description="tokens of text in all")
     # Every argument costs an LLM tokens at each question: of these it is not told.
-    kind: SkipJsonSchema[list[str]] = Field(default=[], description="only documents of these kinds")
+    kind: SkipJsonSchema[list[Identifier]] = Field(
+        default=[], description="only documents of these kinds"
+    )
     since: SkipJsonSchema[int | None] = Field(
         default=None, description="only works from this year on"
     )
     until: SkipJsonSchema[int | None] = Field(
         default=None, description="only works up to this year"
     )
-    document: SkipJsonSchema[list[PlainText]] = Field(
+    document: SkipJsonSchema[list[Annotated[PlainText, Commas]]] = Field(
         default=[], description="only these documents, or ids that start with PREFIX/"
     )
-    source: SkipJsonSchema[list[PlainText]] = Field(
+    source: SkipJsonSchema[list[Annotated[PlainText, Commas]]] = Field(
         default=[], description="only these sources, such as installed:nnsight"
     )
     installed: SkipJsonSchema[str | None] = Field(

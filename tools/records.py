@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -40,6 +41,9 @@ class Message(BaseModel):
 
     role: str
     content: str
+
+
+Render = Callable[[Sequence[Message]], str]
 
 
 class Record(BaseModel):
@@ -227,10 +231,8 @@ def _from_old(used: Mapping[str, Any]) -> list[Any]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list that the command line gives as JSON or with commas."""
-    if isinstance(value, str):
-        if value.lstrip()[:1] not in ("[", "{"):
-            return [part.strip() for part in value.split(",")]
+    """A list that the command line gives as JSON, or one text as it stands."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         value = _json(value)
     return value if isinstance(value, list) else [value]
 
@@ -250,14 +252,15 @@ def read(
         ModelError: a task, and no such model.
     """
     found: list[ShapeT] = []
+    render = _renderer(args.model)
     for number, entry in enumerate(args.entries, 1):
         if isinstance(entry, Record):
             fields = entry.model_dump()
-            found.append(_shaped(shape, fields, f"record {number}: ", args.model))
+            found.append(_shaped(shape, fields, f"record {number}: ", render))
         elif entry.startswith(TASK):
             found += drawn(_of_demo(entry, args))
         else:
-            found += _of_file(entry, shape, args.model)
+            found += _of_file(entry, shape, render)
     if shape is not Text:
         found = _each_once(args, found)
     _enough(args, found)
@@ -295,25 +298,31 @@ def _each_once(args: DataArgs, found: Sequence[ShapeT]) -> list[ShapeT]:
     return distinct
 
 
-def _of_file(path: str, shape: type[ShapeT], model: str) -> Iterator[ShapeT]:
+def _of_file(path: str, shape: type[ShapeT], render: Render) -> Iterator[ShapeT]:
     empty = True
     for where, item in items(path, shape):
         empty = False
-        yield _shaped(shape, item, f"{path}, {where}: ", model)
+        yield _shaped(shape, item, f"{path}, {where}: ", render)
     if empty:
         raise ToolInputError(f"{path} is empty; write one JSON object a line: {expected(shape)}")
 
 
-def _shaped(shape: type[ShapeT], fields: Any, where: str, model: str) -> ShapeT:
+def _shaped(shape: type[ShapeT], fields: Any, where: str, render: Render) -> ShapeT:
     if isinstance(fields, dict) and "messages" in fields and "prompt" not in fields:
         messages = checked(Record, {"messages": fields["messages"]}, where).messages or []
         rest = {name: value for name, value in fields.items() if name != "messages"}
-        fields = {**rest, "prompt": rendered(tokenizer_of(model), messages, model)}
+        fields = {**rest, "prompt": render(messages)}
     return checked(shape, fields, where)
 
 
+def _renderer(model: str) -> Render:
+    """Messages to the text of a prompt; the tokenizer is read once, at the first."""
+    tokenizer = cache(lambda: tokenizer_of(model))
+    return lambda messages: rendered(tokenizer(), messages, model)
+
+
 def rendered(tokenizer: Any, messages: Sequence[Message], model: str) -> str:
-    """Messages as the text of a prompt, in the chat template, without the BOS that tokenising adds.
+    """Messages as the text of a prompt, in the chat template; a BOS that it writes stays the only one.
 
     Raises:
         ToolInputError: the model has no chat template.
@@ -321,7 +330,4 @@ def rendered(tokenizer: Any, messages: Sequence[Message], model: str) -> str:
     if not getattr(tokenizer, "chat_template", None):
         raise ToolInputError(f"{model} has no chat template; give text in place of messages")
     told = [message.model_dump() for message in messages]
-    text = str(tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True))
-    bos = tokenizer.bos_token
-    adds = bos and tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
-    return text.removeprefix(bos) if adds else text
+    return str(tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True))

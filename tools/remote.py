@@ -16,6 +16,7 @@ from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.model import padded
 from gadfly.tools.rows import portions
+from gadfly.tools.tokens import ids_of
 
 Site = Literal["residual", "attention", "mlp"]
 _MODULES = {"residual": "layers_output", "attention": "attentions_output", "mlp": "mlps_output"}
@@ -74,7 +75,7 @@ class RemoteModel:
         import torch
 
         tokenizer = self.model.tokenizer
-        rows = [tokenizer(text)["input_ids"] for text in texts]
+        rows = [ids_of(tokenizer, text) for text in texts]
         out = torch.empty(self.layers, len(texts), self.hidden_size)
         with running(progress, "Activations on NDIF", len(texts)):
             for some in portions([len(row) for row in rows], max_tokens):

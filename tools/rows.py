@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gadfly.tools import tokens
 from gadfly.tools.model import LocalModel
 
 
@@ -29,8 +30,7 @@ def leading(model: LocalModel, ids: Sequence[int]) -> int:
 
 def prefix_ids(model: LocalModel) -> list[int]:
     """What the tokenizer puts before a text: its BOS, or nothing."""
-    ids: list[int] = model.tokenizer("a")["input_ids"]
-    return ids[: leading(model, ids)]
+    return tokens.front(model.tokenizer)
 
 
 def plain_ids(model: LocalModel) -> list[int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.agent.llm.chatformat import Stream, for_template, parse
 from gadfly.agent.llm.model import Messages, OnText, Reply, Tools, assistant
 from gadfly.errors import LLMError
+from gadfly.tools.tokens import ids_of
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -57,7 +58,7 @@ class LocalChat:
         return load(self._given)
 
     def _prompt(self, model: LocalModel, messages: Messages, tools: Tools) -> list[int]:
-        """Token ids of the conversation, as the model's own template writes it (special tokens included, once)."""
+        """Token ids of the conversation, as the model's own template writes it, its BOS once."""
         if not getattr(model.tokenizer, "chat_template", None):
             raise LLMError(
                 f"{model.name} has no chat template, so it cannot talk; use a chat model, or --llm offline"
@@ -73,7 +74,7 @@ class LocalChat:
             raise LLMError(
                 f"the chat template of {model.name} refuses this: {str(error)[:200]}"
             ) from error
-        ids: list[int] = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = ids_of(model.tokenizer, text)
         limit = getattr(model.module.config, "max_position_embeddings", None)
         if limit and len(ids) >= limit:
             raise LLMError(

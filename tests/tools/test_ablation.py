@@ -226,7 +226,7 @@ def test_a_planted_direction_is_needed_and_a_random_one_is_not() -> None:
     model = local("Qwen3")
     with torch.no_grad():
         weight = model.unembedding.weight
-        up, down = model.answer_id("w10"), model.answer_id("w11")
+        up, down = model.ids("w10 w11")[1:]
         pairs = []
         for number in range(200):
             g = torch.Generator().manual_seed(number)

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from support.models import ARCHITECTURES, module, tokenizer  # noqa: E402
+from support.tokenizers import byte_level  # noqa: E402
 
 from gadfly.errors import ModelError, ToolInputError  # noqa: E402
 from gadfly.tools.inspecting import activations, model_info, tokenize  # noqa: E402
@@ -87,8 +88,27 @@ def test_long_texts_are_paged_and_chat_templates_write_one_bos(tmp_path: Path) -
     module("Llama").config.save_pretrained(tmp_path)
     found = tokenize(model=str(tmp_path), texts=["w5 w6"], chat=True)
     assert [t.token for t in found.texts[0].tokens] == ["<bos>", "w1", "w5", "w6", "w2"]
-    twice = tokenize(model=str(tmp_path), texts=["<bos> w5"])
-    assert "tokenised twice" in " ".join(twice.notes)
+    assert found.notes == []
+    once = tokenize(model=str(tmp_path), texts=["<bos> w5"])
+    assert [t.token for t in once.texts[0].tokens] == ["<bos>", "w5"]
+    assert once.notes == ["a text begins with <bos> itself: no second one was added"]
+    twice = tokenize(model=str(tmp_path), texts=["<bos> <bos> w5"])
+    assert "begins with two beginning-of-sequence tokens" in twice.notes[0]
+
+
+def test_chatml_opens_every_message_with_what_it_calls_its_bos(tmp_path: Path) -> None:
+    made = byte_level()
+    made.chat_template = (
+        "{% for m in [{'role': 'system', 'content': 'rome'}] + messages %}"
+        "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+    )
+    made.save_pretrained(tmp_path)
+    module("Llama").config.save_pretrained(tmp_path)
+    found = tokenize(model=str(tmp_path), texts=["paris"], chat=True)
+    tokens = [t.token for t in found.texts[0].tokens]
+    assert (tokens[0], tokens.count("<|im_start|>")) == ("<|im_start|>", 3)
+    assert found.notes == []
+    assert not found.bos_added
 
 
 def test_activations_are_written_and_are_the_models() -> None:

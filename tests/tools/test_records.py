@@ -309,24 +309,22 @@ def test_steer_takes_one_task() -> None:
 
 
 class Chatty:
-    """A tokenizer with a template that writes the BOS, as tokenising does."""
+    """A tokenizer with a template that writes the BOS."""
 
     chat_template = "there is one"
-    bos_token, bos_token_id = "<s>", 1
 
     def apply_chat_template(self, told: list[dict[str, str]], **_: Any) -> str:
         return "<s>" + "".join(f"[{m['role']}] {m['content']} " for m in told)
 
-    def __call__(self, text: str) -> dict[str, list[int]]:
-        return {"input_ids": [1, 2]}
-
 
 def test_messages_are_prompts_in_the_chat_template(monkeypatch: pytest.MonkeyPatch) -> None:
     said = [Message(role="user", content="hello")]
-    assert rendered(Chatty(), said, "it") == "[user] hello "
-    monkeypatch.setattr(records, "tokenizer_of", lambda _: Chatty())
-    args = AnsweredArgs(data=[Record(messages=said, answer="x")])
-    assert of(Answered, args) == [Answered(prompt="[user] hello ", answer="x")]
+    assert rendered(Chatty(), said, "it") == "<s>[user] hello "
+    opened: list[str] = []
+    monkeypatch.setattr(records, "tokenizer_of", lambda name: opened.append(name) or Chatty())
+    args = AnsweredArgs(data=[Record(messages=said, answer=each) for each in "xy"])
+    assert of(Answered, args) == [Answered(prompt="<s>[user] hello ", answer=each) for each in "xy"]
+    assert opened == ["demo"]
     with pytest.raises(ToolInputError, match="it has no chat template"):
         rendered(object(), said, "it")
 
@@ -338,7 +336,22 @@ def test_the_command_line_takes_a_task_a_file_or_records(tmp_path: Path) -> None
     for option, value in (
         ("--data", str(path)),
         ("--data", '[{"text": "the king saw"}]'),
-        ("--texts", "the king saw"),
+        ("--texts", "the king, saw "),
     ):
         done = CliRunner().invoke(command, [option, value, "--json"])
         assert json.loads(done.stdout)["texts"] == 1, done.output
+
+
+def test_texts_under_an_old_name_are_not_altered() -> None:
+    def texts(*given: str) -> list[str]:
+        arguments = [part for each in given for part in ("--texts", each)]
+        done = CliRunner().invoke(command_for(ACTIVATIONS), [*arguments, "--json"])
+        assert done.exit_code == 0, done.output
+        with safe_open(json.loads(done.stdout)["file"], framework="pt") as file:
+            return list(json.loads(file.metadata()["texts"]))
+
+    from safetensors import safe_open
+
+    assert texts(" the king, the dog ") == [" the king, the dog "]
+    assert texts("the king", "a, b") == ["the king", "a, b"]
+    assert texts('["the king", "a, b"]') == ["the king", "a, b"]

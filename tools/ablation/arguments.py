@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from gadfly.tools.base import Identifier
 from gadfly.tools.contract import Result
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
@@ -23,7 +24,7 @@ class AblateArgs(DataArgs):
     component: Literal["head", "attention", "mlp", "direction"] = Field(
         description="a query head, the attention or MLP output of a layer, or a direction"
     )
-    heads: list[str] | None = Field(
+    heads: list[Identifier] | None = Field(
         default=None, description="for head: LAYER.HEAD, such as 3.1; several are ablated together"
     )
     layers: list[int] | None = Field(

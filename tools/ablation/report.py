@@ -85,8 +85,8 @@ def run(args: AblateArgs, context: Context) -> AblateResult:
         ),
         table=_table(a, subject, args.seed),
         figures=_figures(folder, a, subject, args, model),
-        notes=[*notes, *told, *a.notes],
-        reproduce=_script(model, args, pairs, prepared, subject, reference, str(folder), e.effect),
+        notes=[*notes, *told, *prepared.notes, *a.notes],
+        reproduce=_script(model, args, prepared, subject, reference, str(folder), e.effect),
     )
 
 
@@ -238,7 +238,6 @@ def _figures(
 def _script(
     model: LocalModel,
     args: AblateArgs,
-    pairs: Sequence[PromptPair],
     prepared: Prepared,
     subject: Subject,
     reference: Sequence[str],
@@ -251,15 +250,15 @@ def _script(
     row, column = donors(prepared.clean, batch, args.seed)
     width, other = prepared.clean.ids.shape[1], batch.ids.shape[1]
     listed = []
-    for i, pair in enumerate(pairs):
-        item: dict[str, object] = {"clean": pair.clean, "corrupt": pair.corrupt}
+    clean, corrupt, others = prepared.clean.rows, prepared.corrupt.rows, batch.rows
+    for i, ids in enumerate(clean):
+        item: dict[str, object] = {"clean": ids, "corrupt": corrupt[i]}
         item |= {"answer": int(prepared.answer[i]), "wrong": int(prepared.wrong[i])}
         if args.fill == "resample":
-            length = prepared.clean.lengths[i]
             donor = int(row[i, -1])
-            item["donor"] = reference[donor]
-            padding = other - batch.lengths[donor]
-            item["takes"] = [int(c) - padding for c in column[i, width - length :]]
+            item["donor"] = others[donor]
+            padding = other - len(others[donor])
+            item["takes"] = [int(c) - padding for c in column[i, width - len(ids) :]]
         listed.append(item)
     if isinstance(subject, Directional):
         parts: list[tuple[str, int, int]] = [("residual", layer, -1) for layer in subject.layers]
@@ -274,6 +273,6 @@ def _script(
         heads=model.heads if args.component == "head" else 1,
         parts=parts,
         pairs=listed,
-        reference=list(reference) if args.fill == "mean" else [],
+        reference=others if args.fill == "mean" else [],
         expected=expected,
     )

@@ -21,6 +21,7 @@ from gadfly.tools.attending.patterns import shape_of, visit_patterns
 from gadfly.tools.attending.verdict import Evidence
 from gadfly.tools.model import LocalModel
 from gadfly.tools.rows import plain_ids, prefix_ids
+from gadfly.tools.tokens import bare
 
 KINDS = ("induction", "duplicate", "previous")
 
@@ -90,7 +91,7 @@ def _words(model: LocalModel) -> list[int]:
         return plain_ids(model)
     from gadfly.tools.demo.words import POOL
 
-    return [model.answer_id(word) for word in POOL]
+    return bare(model.tokenizer, " ".join(POOL))
 
 
 def score(

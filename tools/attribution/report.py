@@ -17,6 +17,7 @@ from gadfly.tools.attribution.verdict import judge
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import readout
+from gadfly.tools.spelling import Answers
 from gadfly.tools.stats import FEWEST
 
 _ROWS = 30
@@ -40,7 +41,8 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
         context.progress.note(telling.too_few(len(asked), "prompt"))
     model = context.model(args)
     end = readout(model)
-    questions = [_question(model, item) for item in asked]
+    answers = Answers(model)
+    questions = [_question(model, answers, item) for item in asked]
     found = analyse(
         model,
         end,
@@ -52,7 +54,10 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     )
     e, part = found.evidence, found.parts[found.chosen]
     verdict, why = judge(e)
-    notes = ["direct effects only: what a component does through later ones is not in its number"]
+    notes = [
+        *answers.notes(),
+        "direct effects only: what a component does through later ones is not in its number",
+    ]
     if end.cap is not None:
         notes.append(
             f"the model softcaps its logits at {end.cap:g}; the parts sum to the logit before that"
@@ -102,9 +107,9 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     )
 
 
-def _question(model: LocalModel, item: Answered) -> Question:
-    answer = model.answer_id(str(item.answer))
-    wrong = None if item.wrong is None else model.answer_id(item.wrong)
+def _question(model: LocalModel, answers: Answers, item: Answered) -> Question:
+    answer = answers.id(item.prompt, str(item.answer))
+    wrong = None if item.wrong is None else answers.id(item.prompt, item.wrong)
     if answer == wrong:
         raise ToolInputError(
             f"answer {item.answer!r} and wrong {item.wrong!r} are the same token: nothing to tell apart"

@@ -24,6 +24,7 @@ from gadfly.tools import templating
 from gadfly.tools.demo import demo_path
 from gadfly.tools.demo.behaviours import BEHAVIOURS, Pair, Split
 from gadfly.tools.demo.language import vocabulary
+from gadfly.tools.tokens import ids_of
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +57,7 @@ def last_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> torch.Ten
     """Logits after each prompt. Prompts of one length go together, so nothing is ever padded."""
     import torch
 
-    encoded = [tokenizer(prompt)["input_ids"] for prompt in prompts]
+    encoded = [ids_of(tokenizer, prompt) for prompt in prompts]
     by_length: dict[int, list[int]] = defaultdict(list)
     for index, ids in enumerate(encoded):
         by_length[len(ids)].append(index)

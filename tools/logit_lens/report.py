@@ -18,6 +18,7 @@ from gadfly.tools.logit_lens.verdict import judge, too_few
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout, readout
 from gadfly.tools.rows import leading
+from gadfly.tools.spelling import Answers
 
 _MOST_PREFIXES = 48
 _MOST_ROWS = 48
@@ -49,7 +50,9 @@ def run(args: LensArgs, context: Context) -> LensResult:
         )
     else:
         rows = [model.ids(item.prompt) for item in asked]
-        targets = [model.answer_id(str(item.answer)) for item in asked]
+        answers = Answers(model)
+        targets = [answers.id(item.prompt, str(item.answer)) for item in asked]
+        notes += answers.notes()
         subject = args.subject()
         told = str(asked[0].answer) if len(asked) == 1 else "the answer"
     if len(set(targets)) == 1:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gadfly.tools.base import Commas
 from gadfly.tools.contract import Result
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
@@ -34,7 +35,7 @@ class PatchArgs(DataArgs):
         description="columns: token positions, or labelled spans; auto takes spans where "
         "the prompts do not share a template. Heads are patched at all tokens",
     )
-    through: list[PlainText] | None = Field(
+    through: list[Annotated[PlainText, Commas]] | None = Field(
         default=None,
         description="path patching: only what these receivers take from the sender directly counts: logits, "
         "or LAYER.mlp, LAYER.value, LAYER.HEAD.query; senders are attention, mlp or head",

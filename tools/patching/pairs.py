@@ -7,7 +7,7 @@ A *target* is a set of token positions, one set for each pair: a column of the b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from gadfly.errors import ToolInputError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.demo.behaviours import Behaviour
 from gadfly.tools.model import Batch, LocalModel
+from gadfly.tools.spelling import Answers
 
 
 class PromptPair(BaseModel):
@@ -71,6 +72,7 @@ class Prepared:
     answer: Tensor
     wrong: Tensor
     targets: list[Target]
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -97,8 +99,10 @@ def prepare(
 
     for pair in pairs:
         _check_aligned(model, pair)
-    answer = [model.answer_id(pair.answer) for pair in pairs]
-    wrong = [model.answer_id(pair.wrong) for pair in pairs]
+    answers = Answers(model)
+    # Both are read at the end of the clean prompt, so both are spelled as it continues.
+    answer = [answers.id(pair.clean, pair.answer) for pair in pairs]
+    wrong = [answers.id(pair.clean, pair.wrong) for pair in pairs]
     for pair, right, other in zip(pairs, answer, wrong, strict=True):
         if right == other:
             raise ToolInputError(
@@ -118,6 +122,7 @@ def prepare(
         torch.tensor(answer, device=model.device),
         torch.tensor(wrong, device=model.device),
         targets,
+        answers.notes(),
     )
 
 

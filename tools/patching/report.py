@@ -17,7 +17,7 @@ from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.analysis import Analysis, analyse
 from gadfly.tools.patching.arguments import PatchArgs, PatchResult
 from gadfly.tools.patching.effects import Effects
-from gadfly.tools.patching.pairs import PromptPair, of_task, prepare
+from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 from gadfly.tools.records import read
@@ -80,8 +80,8 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         ),
         table=_table(a),
         figures=_figures(folder, a, args, model),
-        notes=[*a.notes, *_about_estimate(a, args)],
-        reproduce="" if args.through else _script(model, args, pairs, a),
+        notes=[*prepared.notes, *a.notes, *_about_estimate(a, args)],
+        reproduce="" if args.through else _script(model, args, prepared, a),
     )
 
 
@@ -233,18 +233,19 @@ def _figures(folder: Path, a: Analysis, args: PatchArgs, model: LocalModel) -> l
     return [figures.draw(folder, "patch", chart)]
 
 
-def _script(model: LocalModel, args: PatchArgs, pairs: list[PromptPair], a: Analysis) -> str:
+def _script(model: LocalModel, args: PatchArgs, prepared: Prepared, a: Analysis) -> str:
     """Recomputes the mediating cell's mean effect over all pairs the slow and obvious way, one forward a pair."""
     layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
     mask = target.mask.cpu()
     listed: list[dict[str, object]] = []
-    for row, pair in enumerate(pairs):
-        padding = mask.shape[1] - len(model.ids(pair.clean))
+    clean, corrupt = prepared.clean.rows, prepared.corrupt.rows
+    for row, ids in enumerate(clean):
+        padding = mask.shape[1] - len(ids)
         positions = [int(p) - padding for p in mask[row].nonzero().squeeze(-1)]
-        ids = {name: model.answer_id(getattr(pair, name)) for name in ("answer", "wrong")}
+        answers = {"answer": int(prepared.answer[row]), "wrong": int(prepared.wrong[row])}
         if positions:
             listed.append(
-                {"clean": pair.clean, "corrupt": pair.corrupt, **ids, "positions": positions}
+                {"clean": ids, "corrupt": corrupt[row], **answers, "positions": positions}
             )
     port = ports(model, args.site)[layer]
     part = port.parts[target.part or 0]

@@ -16,6 +16,7 @@ from gadfly.tools.patchscopes.analysis import Analysis, analyse
 from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
 from gadfly.tools.patchscopes.target import read_target
 from gadfly.tools.patchscopes.verdict import judge, too_few
+from gadfly.tools.spelling import Answers
 
 _MOST_ROWS = 48
 _MEANINGS = {
@@ -33,7 +34,10 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     target = read_target(model, args.target)
     texts = [item.prompt for item in asked]
     rows = [model.ids(text) for text in texts]
-    answers = [model.answer_id(str(item.answer)) for item in asked]
+    spelling = Answers(model)
+    # The answer follows the target, or the read token where that stands last.
+    after = args.target.replace("{}", "x") if args.target.split("{}")[1].strip() else None
+    answers = [spelling.id(after or item.prompt, str(item.answer)) for item in asked]
     if few := too_few(len(rows)):
         args.notice(few)
     units = make_units(model, rows, answers, args.seed)
@@ -51,7 +55,7 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     e, layer = found.evidence, found.chosen
     verdict, why = judge(e)
     into = "" if args.into is None else f", put after layer {args.into},"
-    notes = list(found.notes)
+    notes = [*spelling.notes(), *found.notes]
     same = sum(ids[args.back] == answer for ids, answer in zip(rows, answers, strict=True))
     if same:
         notes.append(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from gadfly.errors import ToolInputError
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.hooks import after, hooked
 from gadfly.tools.model import LocalModel
+from gadfly.tools.tokens import bare, front, ids_of
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,15 @@ def read_target(model: LocalModel, text: str) -> Target:
     """Tokenise the target; the slot is one token whatever stands there."""
     before, after = text.split("{}")
     tokenizer = model.tokenizer
-    front: list[int] = tokenizer(before.rstrip())["input_ids"] if before.strip() else []
-    if not front:
-        # A tokenizer's BOS goes first, where it adds one.
-        front = [i for i in tokenizer("")["input_ids"] if i in tokenizer.all_special_ids]
-    back: list[int] = (
-        tokenizer(after.rstrip(), add_special_tokens=False)["input_ids"] if after.strip() else []
-    )
-    return Target([*front, _filler(model), *back], len(front))
+    # A tokenizer's BOS goes first, where it adds one.
+    start = ids_of(tokenizer, before.rstrip()) if before.strip() else front(tokenizer)
+    end = bare(tokenizer, after.rstrip()) if after.strip() else []
+    return Target([*start, _filler(model), *end], len(start))
 
 
 def _filler(model: LocalModel) -> int:
-    try:
-        return model.answer_id("x")
-    except ToolInputError:
-        unknown = model.tokenizer.unk_token_id
-        return int(unknown if unknown is not None else model.answer_id("a"))
+    """One token, whichever a word makes."""
+    return bare(model.tokenizer, "x")[-1]
 
 
 def patched(model: LocalModel, target: Target, states: Tensor, layers: Tensor) -> Tensor:

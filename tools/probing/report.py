@@ -179,7 +179,8 @@ def _save(folder: Path, probe: Layered, parts: Parts, args: ProbeArgs, model: Lo
     with (folder / "test.jsonl").open("w", encoding="utf-8") as file:
         for text, value, here in zip(data.texts, data.labels, parts.test, strict=True):
             if here:
-                file.write(json.dumps({"text": text, "label": int(value)}) + "\n")
+                line = {"text": text, "ids": model.ids(text), "label": int(value)}
+                file.write(json.dumps(line) + "\n")
 
 
 def _figures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gadfly.tools.base import Identifier
 from gadfly.tools.contract import ExperimentArgs, Result
 
 
@@ -11,7 +12,7 @@ class SelftestArgs(ExperimentArgs):
     """Arguments of ``selftest``."""
 
     runs: int = Field(default=20, ge=1, le=1000, description="runs on noise of each tool")
-    tools: list[str] | None = Field(default=None, description="only these tools")
+    tools: list[Identifier] | None = Field(default=None, description="only these tools")
 
 
 class SelftestResult(Result):

@@ -29,7 +29,7 @@ def vocabulary(model: LocalModel) -> tuple[str, ...]:
         if int(identifier) in special:
             continue
         word = tokenizer.decode([int(identifier)]).strip()
-        if not word.isascii() or not word.isalnum():
+        if not word.isascii() or not word.isalnum() or word[0].isdigit():
             continue
         if (
             len(model.ids(f"{word} {word}")) - len(model.ids(word)) == 1

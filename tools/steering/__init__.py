@@ -23,7 +23,7 @@ from gadfly.tools.steering.arguments import SteerArgs, SteerResult
     examples=(
         "--data task:sentiment --layer 3",
         "--data task:truth --vector r0123abcd --doses -0.4,-0.2,0.2,0.4",
-        "--model ./checkpoint --data records.jsonl --words happy,glad",
+        "--model ./checkpoint --data records.jsonl --words happy --words glad",
     ),
 )
 def steer(args: SteerArgs, context: Context) -> SteerResult:

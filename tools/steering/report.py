@@ -90,7 +90,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         controls=_controls(a, args.seed),
         table=_table(a, args.seed),
         figures=_figures(folder, a, work, args, model),
-        notes=a.notes + _notes(a, work),
+        notes=work.notes + a.notes + _notes(a, work),
         reproduce=_script(model, args, work, a, str(folder)),
         direction=str(folder / "direction.safetensors"),
         generations=_generations(a, work, model)[: _TOLD * 3],
@@ -238,7 +238,7 @@ def _figures(
 def _script(model: LocalModel, args: SteerArgs, work: Task, a: Analysis, folder: str) -> str:
     """Recomputes the effect at the chosen dose over all prompts, with the whole text again at every token."""
     prompts = [
-        {"prompt": prompt, "towards": up, "away": down, "seed": row_seed(args.seed, i)}
+        {"ids": model.ids(prompt), "towards": up, "away": down, "seed": row_seed(args.seed, i)}
         for i, (prompt, up, down) in enumerate(
             zip(work.prompts, work.towards, work.away, strict=True)
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +19,7 @@ from gadfly.tools.demo.pairs import Pair
 from gadfly.tools.model import LocalModel
 from gadfly.tools.reach import TASK
 from gadfly.tools.records import read
+from gadfly.tools.spelling import Answers
 from gadfly.tools.steering.arguments import SteerArgs
 
 Metric = Literal["logit_difference", "probability", "words"]
@@ -61,6 +62,7 @@ class Task:
     towards: list[list[int]]
     away: list[list[int]]
     words: list[str]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -168,11 +170,12 @@ def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
     else:
         metric = "logit_difference" if all(item.away for item in items) else "probability"
     if metric == "words" and not words:
-        raise ToolInputError("metric words needs words, such as --words happy,glad")
+        raise ToolInputError("metric words needs words, such as --words happy --words glad")
+    answers = Answers(model)
     towards, away = [], []
     for item in items:
-        up = [model.answer_id(token) for token in item.towards]
-        down = [model.answer_id(token) for token in item.away]
+        up = answers.ids(item.prompt, item.towards)
+        down = answers.ids(item.prompt, item.away)
         if metric != "words" and not up:
             raise ToolInputError(
                 f"the prompt {item.prompt[:60]!r} has no target: give towards (a token), or words to look for"
@@ -192,7 +195,7 @@ def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:
             "with positions generated the next token is predicted before anything is added; "
             "use positions all or last, or words"
         )
-    return Task([item.prompt for item in items], metric, towards, away, words)
+    return Task([item.prompt for item in items], metric, towards, away, words, answers.notes())
 
 
 def _drawn(task: str, count: int, seed: int) -> list[Pair]:

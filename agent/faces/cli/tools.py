@@ -1,7 +1,7 @@
 """Options and commands made from declarations: no second description.
 
-A scalar becomes an option, a choice lists its values, a list is comma-separated (or JSON, for texts that hold commas)
-and may be given several times, anything deeper is JSON.
+A scalar becomes an option, and a choice lists its values. A list takes one member an option, given several times, or a
+JSON list: no text is altered. Numbers, choices and identifiers may be separated by commas. Anything deeper is JSON.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from gadfly.agent.faces.cli.console import as_json, json_option, progressing
 from gadfly.agent.faces.cli.show import show_plain, show_result
 from gadfly.errors import ToolInputError
+from gadfly.tools.base import Commas
 from gadfly.tools.contract import Result, Tool
 from gadfly.tools.runner import execute
 
@@ -78,14 +79,14 @@ def declared(
         def callback(**given: Any) -> Any:
             told = {name: given.pop(name) for name in [*fields, *old]}
             arguments = {
-                name: _parse(flag[name], fields[name], value) if name in fields else value
+                name: _parse(flag[name], fields[name], value) if name in fields else _old(value)
                 for name, value in told.items()
                 if value not in (None, ())
             }
             return function(arguments=arguments, **given)
 
         options = [_option(name, field, flag[name], kept) for name, field in fields.items()]
-        options += [click.Option([flag[name], name], hidden=True) for name in old]
+        options += [click.Option([flag[name], name], hidden=True, multiple=True) for name in old]
         beside = getattr(function, "__click_params__", [])
         callback.__click_params__ = [*beside, *reversed(options)]  # type: ignore[attr-defined]
         callback.__doc__ = function.__doc__ or inspect.getdoc(tool.function)
@@ -118,6 +119,8 @@ def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
     if _is_flat_list(kind):
         values = get_args(_bare(get_args(kind)[0]))
         listed = f"[{'|'.join(values)}],..." if values else "A,B,..."
+        if not _with_commas(kind):
+            listed, text = "TEXT", f"{text}  [repeat {flag} for each]"
         return click.Option([flag, name], multiple=True, help=text, metavar=listed)
     metavar = None if _is_text(kind) else "JSON"
     return click.Option([flag, name], type=str, help=text, metavar=metavar)
@@ -126,17 +129,37 @@ def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
 def _parse(flag: str, field: FieldInfo, value: Any) -> Any:
     kind = _bare(field.annotation)
     if isinstance(value, tuple):
-        return [part for each in value for part in _parts(flag, each)]
+        commas = _with_commas(kind)
+        return [part for each in value for part in _parts(flag, each, commas)]
     if not isinstance(value, str) or _is_text(kind) or get_origin(kind) is Literal:
         return value
     return _json(flag, value)
 
 
-def _parts(flag: str, value: str) -> list[Any]:
-    if value.lstrip().startswith("["):
+def _old(value: tuple[str, ...]) -> str | list[str]:
+    """Of an argument under an old name: one text, which its declaration reads, or several."""
+    return value[0] if len(value) == 1 else list(value)
+
+
+def _parts(flag: str, value: str, commas: bool) -> list[Any]:
+    """What one option of a list gives: a JSON list, a list with commas, or one text as it stands."""
+    if commas and not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if commas:
         found: list[Any] = _json(flag, value)
         return found
-    return [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        texts = json.loads(value)
+    except ValueError:
+        return [value]  # such as "[INST] hello"
+    listed = isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts)
+    return texts if listed else [value]
+
+
+def _with_commas(kind: Any) -> bool:
+    """Whether the members of a flat list are numbers, choices or identifiers, which hold no comma."""
+    inner = get_args(kind)[0]
+    return _bare(inner) is not str or Commas in get_args(inner)
 
 
 def _json(flag: str, value: str) -> Any:

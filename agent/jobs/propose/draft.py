@@ -41,7 +41,8 @@ class Call(BaseModel):
             elif value is False:
                 parts.append("--no-" + name.replace("_", "-"))
             else:
-                parts += [flag, shlex.quote(_spelled(name, value))]
+                for each in _spelled(name, value):
+                    parts += [flag, shlex.quote(each)]
         return " ".join(parts)
 
 
@@ -144,11 +145,13 @@ def _fill(value: Any, places: dict[str, str]) -> Any:
     return value
 
 
-def _spelled(name: str, value: Any) -> str:
-    """As the CLI reads it: scalars plainly, lists of words by commas, several files of data and the rest as JSON."""
+def _spelled(name: str, value: Any) -> list[str]:
+    """As the CLI reads it, an option each: scalars and texts plainly, numbers by commas, several files of data and the
+    rest as JSON."""
     if isinstance(value, list) and name != "data":
-        plain = all(isinstance(each, str | int | float) for each in value)
-        if plain and not any("," in str(each) for each in value):
-            return ",".join(map(str, value))
-        return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+        if all(isinstance(each, int | float) for each in value):
+            return [",".join(map(str, value))]
+        if not any(isinstance(each, list | dict) or str(each).startswith("[") for each in value):
+            return [str(each) for each in value]
+        return [json.dumps(value, ensure_ascii=False)]
+    return [json.dumps(value) if isinstance(value, dict | list) else str(value)]

@@ -318,7 +318,7 @@ def test_the_loaded_model_talks_through_its_template(monkeypatch: pytest.MonkeyP
     )
     pieces: list[str] = []
     reply = LocalChat(model, max_tokens=12).reply(talk, TOOLS, pieces.append)
-    ids = model.tokenizer(written, add_special_tokens=False)["input_ids"]
+    ids = model.ids(written)
     greedy = _greedy(model, ids, 12)
     assert reply.input_tokens == len(ids)
     assert reply.output_tokens == len(greedy) > 1

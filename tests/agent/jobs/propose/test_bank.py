@@ -47,7 +47,7 @@ def test_its_calls_are_ready(draft: Draft) -> None:
 
 def test_several_files_of_data_are_json_in_a_shell() -> None:
     call = Call(tool="steer", arguments={"data": ["a.jsonl", "b.jsonl"], "words": ["so", "no"]})
-    assert call.line() == """gadfly steer --data '["a.jsonl", "b.jsonl"]' --words so,no"""
+    assert call.line() == """gadfly steer --data '["a.jsonl", "b.jsonl"]' --words so --words no"""
     call.check()
 
 
