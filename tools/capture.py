@@ -7,7 +7,7 @@ Leaves out what is learnt from them (``probing``, ``steering``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,16 +19,16 @@ from gadfly.tools.forecast import forecast
 from gadfly.tools.generating import in_parts
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
-from gadfly.tools.rows import portions
+from gadfly.tools.rows import portions, special_ids
 
-Reduce = Callable[["Tensor", Batch], "Tensor"]
-"""Hidden states [rows, tokens, hidden] to one vector a row, [rows, hidden]."""
+Reduce = Callable[["Tensor", Batch, "Tensor"], "Tensor"]
+"""Hidden states [rows, tokens, hidden], their batch and its :func:`usual` tokens to a vector a row, [rows, hidden]."""
 
 
 @dataclass(frozen=True)
 class Captured:
     """Float32 on the CPU. ``layers`` is [layers, texts, hidden], ``embedding`` the mean input embedding of each
-    text [texts, hidden], ``lengths`` the tokens of each."""
+    text, of all its tokens [texts, hidden], ``lengths`` the tokens of each."""
 
     layers: Tensor
     embedding: Tensor
@@ -36,7 +36,7 @@ class Captured:
 
 
 def at(position: str) -> Reduce:
-    """How a text becomes one vector: ``last``, ``mean``, or a negative index such as ``-2``.
+    """How a text becomes one vector: ``last``, ``mean`` (of the usual tokens), or a negative index such as ``-2``.
 
     Raises:
         ToolInputError: none of these.
@@ -56,14 +56,34 @@ def at(position: str) -> Reduce:
     return _column(index)
 
 
-def mean(hidden: Tensor, batch: Batch) -> Tensor:
-    """The mean over the tokens of each row, padding left out."""
-    mask = batch.mask[..., None].to(hidden)
-    return (hidden * mask).sum(1) / mask.sum(1)
+def usual(batch: Batch, special: Collection[int]) -> Tensor:
+    """Which tokens statistics over positions are of, True or False [rows, tokens]: neither padding, nor special, nor
+    the first of a row.
+
+    Most models park an activation at the first token that is hundreds of times larger than any other, whether it is a
+    BOS or a word (Sun et al. 2024, arXiv:2402.17762): a mean or norm over all tokens would be a measure of that one.
+    A row of nothing else has none.
+    """
+    import torch
+
+    framed = torch.tensor(sorted(special), dtype=batch.ids.dtype, device=batch.ids.device)
+    found: Tensor = (batch.positions > 0) & batch.mask.bool() & ~torch.isin(batch.ids, framed)
+    return found
+
+
+def mean(hidden: Tensor, batch: Batch, those: Tensor) -> Tensor:
+    """The mean over the usual tokens of each row; where a row has none, over all of its tokens."""
+    import torch
+
+    # Chosen, not weighted: a weight of 0 would not keep an infinity out.
+    kept = torch.where(those.any(1, keepdim=True), those, batch.mask.bool())[..., None]
+    kept = kept.to(hidden.device)
+    total: Tensor = hidden.float().masked_fill(~kept, 0.0).sum(1) / kept.sum(1)
+    return total
 
 
 def _column(index: int) -> Reduce:
-    def reduce(hidden: Tensor, batch: Batch) -> Tensor:
+    def reduce(hidden: Tensor, batch: Batch, those: Tensor) -> Tensor:
         # Padding is on the left, so an index from the end is the same token place in every row.
         if min(batch.lengths) < -index:
             raise ToolInputError(
@@ -90,17 +110,19 @@ def capture(
     rows = [model.ids(text) for text in texts]
     layers = torch.empty(len(modules), len(texts), model.hidden_size)
     embedding = torch.empty(len(texts), model.hidden_size)
+    special = special_ids(model)
 
     def part(some: list[int]) -> None:
         batch = model.batch([texts[i] for i in some])
+        those, every = usual(batch, special), batch.mask.bool()
         kept: dict[int, Tensor] = {}  # taken from the device once, at the end
 
-        def keep(index: int, how: Reduce, hidden: Tensor) -> None:
-            kept[index] = how(hidden, batch).float().to(model.device)
+        def keep(index: int, how: Reduce, of: Tensor, hidden: Tensor) -> None:
+            kept[index] = how(hidden, batch, of).float().to(model.device)
 
         with model.working():
-            handles = [after(m, partial(keep, i, reduce)) for i, m in enumerate(modules)]
-            with hooked([*handles, before(model.blocks[0], partial(keep, -1, mean))]):
+            handles = [after(m, partial(keep, i, reduce, those)) for i, m in enumerate(modules)]
+            with hooked([*handles, before(model.blocks[0], partial(keep, -1, mean, every))]):
                 model.forward(batch)
         embedding[some] = kept.pop(-1).cpu()
         layers[:, some] = torch.stack([kept[i] for i in range(len(modules))]).cpu()

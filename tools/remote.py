@@ -14,8 +14,9 @@ from typing import Any, Literal
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
 from gadfly.tools.arrays import Tensor
+from gadfly.tools.capture import usual
 from gadfly.tools.model import padded
-from gadfly.tools.rows import portions
+from gadfly.tools.rows import portions, special_ids
 from gadfly.tools.tokens import ids_of
 
 Site = Literal["residual", "attention", "mlp"]
@@ -67,7 +68,7 @@ class RemoteModel:
         """One vector a text at every layer, [layers, texts, hidden], float32 on the CPU.
 
         Args:
-            position: an index from the end, or None for the mean over tokens.
+            position: an index from the end, or None for the mean over tokens, those that ``capture.mean`` takes.
 
         Raises:
             GadflyError: NDIF refused the job or it failed there.
@@ -93,8 +94,10 @@ class RemoteModel:
             "position_ids": batch.positions,
         }
         mask = batch.mask
+        those = usual(batch, special_ids(self.model))
+        those = torch.where(those.any(1, keepdim=True), those, mask.bool())
         # Weights of a mean over the chosen tokens: one form for both, and plain tensors travel.
-        weights = mask.float() if position is None else torch.zeros(mask.shape)
+        weights = those.float() if position is None else torch.zeros(mask.shape)
         if position is not None:
             weights[:, position] = 1
         weights = (weights / weights.sum(1, keepdim=True))[..., None]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gadfly.errors import ToolInputError
 from gadfly.tools.contract import Control, Table
-from gadfly.tools.stats import FEWEST, Interval
+from gadfly.tools.stats import Interval
 
 if TYPE_CHECKING:
     from gadfly.tools.model import LocalModel
@@ -37,7 +37,8 @@ def values(**found: Measured) -> dict[str, float]:
         named = {name: value}
         if ends is not None:
             named |= {f"{name}_low": ends[0], f"{name}_high": ends[1]}
-        told |= {each: round(float(n), 6) for each, n in named.items() if n is not None}
+        numbers = {each: float(n) for each, n in named.items() if n is not None}
+        told |= {each: round(n, 6) for each, n in numbers.items() if math.isfinite(n)}
     return told
 
 
@@ -79,11 +80,6 @@ def ends(intervals: Iterable[Sequence[float]], form: str) -> list[str]:
 def count(number: int, unit: str) -> str:
     """``1 pair``, ``2 pairs``."""
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def too_few(number: int, unit: str) -> str:
-    """What is said before minutes of work that will give no verdict."""
-    return f"{count(number, unit)}: at least {FEWEST} are needed for a verdict, so it will be inconclusive"
 
 
 def page(number: int, size: int, count: int, what: str) -> slice:

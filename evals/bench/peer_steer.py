@@ -22,10 +22,11 @@ from gadfly.evals.peers.environment import REPENG
 from gadfly.evals.peers.running import beside
 from gadfly.tools.generating import decode
 from gadfly.tools.model import load
-from gadfly.tools.steering.engine import adding, mean_norm
+from gadfly.tools.steering.engine import adding
 from gadfly.tools.steering.source import isotropic
+from gadfly.tools.steering.working import unit
 
-_DOSE = 0.5  # in units of the mean residual norm there
+_DOSE = 0.5  # in units of the median residual norm there
 
 
 def measure(
@@ -57,7 +58,7 @@ def measure(
         raise UsageError(f"no layer {layer}; {model} has 0 to {loaded.num_layers - 1}")
     texts = texts_for(prompts)
     batch = loaded.batch(texts)
-    coefficient = _DOSE * mean_norm(loaded, texts, layer, 512)
+    coefficient = _DOSE * unit(loaded, texts, texts, layer, 512).size
     direction = isotropic(loaded.hidden_size, 1, 0)[0]
     vectors = (coefficient * direction).expand(prompts, -1)
     width = batch.ids.shape[1]

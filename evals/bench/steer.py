@@ -23,8 +23,9 @@ from gadfly.evals.kit.script import known, script
 from gadfly.evals.kit.timing import interleaved
 from gadfly.tools.generating import decode
 from gadfly.tools.model import Batch, LocalModel, load
-from gadfly.tools.steering.engine import adding, continuations, mean_norm, next_token
+from gadfly.tools.steering.engine import adding, continuations, next_token
 from gadfly.tools.steering.source import isotropic
+from gadfly.tools.steering.working import unit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +118,7 @@ def run(model: LocalModel, count: int, tokens: int, rounds: int, max_rows: int) 
 
     texts = prompts(count)
     layer = model.num_layers // 2
-    norm = mean_norm(model, texts, layer, max_rows)
+    norm = unit(model, texts, texts, layer, max_rows).size
     directions = isotropic(model.hidden_size, 1 + CONTROLS, 0)
     doses = torch.linspace(-1, 1, DOSES) * norm
     steps = (doses[:, None, None] * directions).reshape(-1, model.hidden_size)

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from support.models import ARCHITECTURES, module, tokenizer  # noqa: E402
-from support.tokenizers import byte_level  # noqa: E402
+from support.spelled import byte_level  # noqa: E402
 
 from gadfly.errors import ModelError, ToolInputError  # noqa: E402
 from gadfly.tools.inspecting import activations, model_info, tokenize  # noqa: E402

@@ -30,9 +30,10 @@ from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 from gadfly.tools.steering import neutral, steer  # noqa: E402
 from gadfly.tools.steering.analysis import family  # noqa: E402
-from gadfly.tools.steering.engine import Positions, adding, continuations, mean_norm, next_token  # noqa: E402
+from gadfly.tools.steering.engine import Positions, adding, continuations, next_token  # noqa: E402
 from gadfly.tools.steering.source import half_signs, isotropic, mixed  # noqa: E402
 from gadfly.tools.steering.verdict import Evidence, Family, judge  # noqa: E402
+from gadfly.tools.steering.working import GRID, Range, search, unit, within_bounds  # noqa: E402
 
 PROMPTS = ["w1 w2 w3 w4 w5 w6 w7", "w9 w8", "w20 w21 w22 w23"]
 NEW = 6
@@ -138,7 +139,9 @@ def test_norm_and_side_effects_equal_plain_forwards() -> None:
             model.module(torch.tensor([model.ids(prompt)]))
         handle.remove()
         norms += kept[0][0].norm(dim=-1).tolist()[1:]  # the first token is <bos>
-    assert mean_norm(model, PROMPTS, layer, 2) == pytest.approx(np.mean(norms), rel=1e-5)
+    found_unit = unit(model, PROMPTS, [], layer, 2)
+    assert found_unit.size == pytest.approx(np.median(norms), rel=1e-5)
+    assert found_unit.texts == []
 
     step = 3 * isotropic(32, 1, 2)[0]
     found = neutral.side_effects(model, PROMPTS, torch.stack([step, 0 * step]), layer, Silent())
@@ -154,6 +157,43 @@ def test_norm_and_side_effects_equal_plain_forwards() -> None:
     assert found.perplexity[0] == pytest.approx(np.exp(loss / count), rel=1e-4)
     assert found.unsteered == pytest.approx(np.exp(before / count), rel=1e-4)
     assert found.perplexity[1] == pytest.approx(found.unsteered)
+
+
+def test_the_working_range_ends_where_perplexity_doubles() -> None:
+    model = local("Qwen3")
+    vector = unit(model, PROMPTS, [], 2, 8).size * isotropic(32, 1, 2)[0]
+    found = search(model, PROMPTS, vector, 2, Silent())
+    assert found.largest is not None and found.breaks is not None
+    assert GRID.index(found.breaks) == GRID.index(found.largest) + 1
+    steps = torch.tensor([found.largest, found.breaks])[:, None] * vector
+    assert within_bounds(neutral.side_effects(model, PROMPTS, steps, 2, Silent())) == [True, False]
+    assert found.doses[-1] == found.largest and found.doses[0] == -found.largest
+    assert f"doubles at dose {found.breaks:g}" in str(found)
+    assert search(model, PROMPTS, 0 * vector, 2, Silent()) == Range(GRID[-1], None)
+    assert "not doubled" in str(Range(GRID[-1], None))
+    assert search(model, PROMPTS, 1e6 * vector, 2, Silent()) == Range(None, GRID[0])
+    assert "smallest tried" in str(Range(None, GRID[0]))
+
+
+def test_prompts_of_one_token_take_their_unit_from_the_neutral_texts() -> None:
+    model = local("Qwen3")
+    rows = {"<bos>": [1], "a": [1, 9, 8, 7]}
+    bare = type("Bare", (), {"__getattr__": lambda _, name: getattr(model, name)})()
+    bare.batch = lambda texts: model.batch_of([rows[text] for text in texts])
+    found = unit(bare, ["<bos>"], ["a"], 1, 8)
+    assert found.texts == ["a"]
+    assert found.size == unit(bare, ["a"], [], 1, 8).size
+    with pytest.raises(ToolInputError, match="no unit"):
+        unit(bare, ["<bos>"], ["<bos>"], 1, 8)
+
+
+def test_a_text_too_long_as_a_whole_is_compared_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, steps = local("Qwen3"), 2 * isotropic(32, 2, 1)
+    whole = neutral.side_effects(model, PROMPTS, steps, 1, Silent())
+    monkeypatch.setattr(neutral, "_LOGITS", 2 * 96)
+    pieces = neutral.side_effects(model, PROMPTS, steps, 1, Silent())
+    assert pieces.kl == pytest.approx(whole.kl, abs=1e-5)
+    assert pieces.perplexity == pytest.approx(whole.perplexity, rel=1e-5)
 
 
 def test_controls_are_what_they_say() -> None:
@@ -177,6 +217,7 @@ def test_controls_are_what_they_say() -> None:
 TRUE = Evidence(
     prompts=24,
     usable=True,
+    searched=False,
     dose=0.67,
     effect=2.0,
     interval=Interval(1.0, 3.0),
@@ -191,7 +232,8 @@ TRUE = Evidence(
     [
         ({}, Verdict.SUPPORTED, "exceeds random directions"),
         ({"prompts": 5}, Verdict.INCONCLUSIVE, "at least 8"),
-        ({"usable": False, "perplexity_ratio": 9.0}, Verdict.NOT_SUPPORTED, "perplexity"),
+        ({"usable": False, "perplexity_ratio": 9.0}, Verdict.NOT_SUPPORTED, "leave out doses"),
+        ({"usable": False, "searched": True}, Verdict.NOT_SUPPORTED, "no smaller dose"),
         ({"interval": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "reaches 0"),
         ({"interval": Interval(-3.0, -1.0)}, Verdict.NOT_SUPPORTED, "other way"),
         ({"random": Family("random directions", 0.1, 2.5)}, Verdict.NOT_SUPPORTED, "random"),

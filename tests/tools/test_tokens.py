@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from support.models import module, tokenizer  # noqa: E402
-from support.tokenizers import byte_level, metaspace  # noqa: E402
+from support.spelled import byte_level, metaspace  # noqa: E402
 
 from gadfly.tools import tokens  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402

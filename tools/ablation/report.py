@@ -22,7 +22,6 @@ from gadfly.tools.metrics import title
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.records import read
-from gadfly.tools.stats import FEWEST
 from gadfly.tools.steering.source import load_for, origin_notes
 
 _ROWS = 12
@@ -38,8 +37,6 @@ _VERB = {"zero": "Zero-ablating", "mean": "Mean-ablating", "resample": "Resample
 def run(args: AblateArgs, context: Context) -> AblateResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     pairs, reference, notes = _prompts(args)
-    if len(pairs) < FEWEST:
-        context.progress.note(telling.too_few(len(pairs), "pair"))
     model = context.model(args)
     subject, told = _subject(model, args)
     prepared = prepare(model, pairs)

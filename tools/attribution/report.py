@@ -18,7 +18,6 @@ from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import readout
 from gadfly.tools.spelling import Answers
-from gadfly.tools.stats import FEWEST
 
 _ROWS = 30
 _MEANINGS = {
@@ -37,8 +36,6 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
         raise ToolInputError(
             f"{with_wrong} of {len(asked)} prompts have a wrong answer; give one with each, or with none"
         )
-    if len(asked) < FEWEST:
-        context.progress.note(telling.too_few(len(asked), "prompt"))
     model = context.model(args)
     end = readout(model)
     answers = Answers(model)

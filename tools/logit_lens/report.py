@@ -14,7 +14,7 @@ from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.logit_lens.analysis import Analysis, analyse, make_units, prefixes
 from gadfly.tools.logit_lens.arguments import LensArgs, LensResult
 from gadfly.tools.logit_lens.reading import Read, read, residuals
-from gadfly.tools.logit_lens.verdict import judge, too_few
+from gadfly.tools.logit_lens.verdict import judge
 from gadfly.tools.model import LocalModel
 from gadfly.tools.readout import Readout, readout
 from gadfly.tools.rows import leading
@@ -61,8 +61,6 @@ def run(args: LensArgs, context: Context) -> LensResult:
         notes.append(
             f"the model softcaps its logits at {end.cap:g}; the lens does so at each layer"
         )
-    if few := too_few(len(rows)):
-        args.notice(few)
     units = make_units(model, rows, targets, args.seed)
     found = analyse(
         model, end, units, seed=args.seed, max_tokens=args.max_tokens, progress=context.progress

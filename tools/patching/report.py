@@ -21,7 +21,6 @@ from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
 from gadfly.tools.records import read
-from gadfly.tools.stats import FEWEST
 
 _ROWS = 12
 _MEANINGS = {
@@ -35,8 +34,6 @@ _MEANINGS = {
 def run(args: PatchArgs, context: Context) -> PatchResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     pairs = read(args, PromptPair, lambda task: of_task(task, args.n, args.seed))
-    if len(pairs) < FEWEST:
-        context.progress.note(telling.too_few(len(pairs), "pair"))
     model = context.model(args)
     for layer in args.layers or []:
         model.check_layer(layer)

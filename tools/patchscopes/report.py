@@ -15,7 +15,7 @@ from gadfly.tools.model import LocalModel
 from gadfly.tools.patchscopes.analysis import Analysis, analyse
 from gadfly.tools.patchscopes.arguments import PatchscopeArgs, PatchscopeResult
 from gadfly.tools.patchscopes.target import read_target
-from gadfly.tools.patchscopes.verdict import judge, too_few
+from gadfly.tools.patchscopes.verdict import judge
 from gadfly.tools.spelling import Answers
 
 _MOST_ROWS = 48
@@ -38,8 +38,6 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
     # The answer follows the target, or the read token where that stands last.
     after = args.target.replace("{}", "x") if args.target.split("{}")[1].strip() else None
     answers = [spelling.id(after or item.prompt, str(item.answer)) for item in asked]
-    if few := too_few(len(rows)):
-        args.notice(few)
     units = make_units(model, rows, answers, args.seed)
     found = analyse(
         model,
@@ -66,7 +64,7 @@ def run(args: PatchscopeArgs, context: Context) -> PatchscopeResult:
         headline=(
             f"Read by {args.target!r}, the state after layer {layer}{into} gives the answer on top in {e.top:.2f} "
             f"{e.top_interval:.2f} of the prompts ({args.subject()}), {e.advantage:+.2f} nats {e.over_answers:+.2f} "
-            f"above other answers and {e.over_token.low:+.2f} to {e.over_token.high:+.2f} above what its token gives."
+            f"above other answers and {e.over_token:+.2f} above what its token gives."
         ),
         verdict=verdict,
         why=why,
@@ -112,9 +110,7 @@ def _controls(a: Analysis) -> list[Control]:
     meanings = dict(_MEANINGS)
     for name, beyond in above.items():
         if beyond is not None:
-            meanings[name] += (
-                f"; the answer is {beyond.low:+.2f} to {beyond.high:+.2f} nats above it"
-            )
+            meanings[name] += f"; the answer is {beyond:+.2f} nats above it"
     return telling.controls(
         meanings,
         other_answers=a.other_logp[a.chosen].mean(),

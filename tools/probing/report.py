@@ -28,6 +28,7 @@ from gadfly.tools.probing.data import LabelledText, Parts, label, of_task, split
 from gadfly.tools.probing.fit import Method
 from gadfly.tools.probing.verdict import Evidence, judge, too_few
 from gadfly.tools.records import read
+from gadfly.tools.rows import special_ids
 
 _MOST_ROWS = 48
 _MEANING = {
@@ -148,6 +149,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             layer=probe.layer,
             site=args.site,
             position=args.position,
+            special=sorted(special_ids(model)),
             expected=test.accuracy,
         ),
         direction=str(folder / "direction.safetensors"),

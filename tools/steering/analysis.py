@@ -20,11 +20,12 @@ from gadfly.tools.generating import noting
 from gadfly.tools.model import LocalModel
 from gadfly.tools.steering import neutral
 from gadfly.tools.steering.arguments import SteerArgs
-from gadfly.tools.steering.engine import continuations, mean_norm, next_token
+from gadfly.tools.steering.engine import continuations, next_token
 from gadfly.tools.steering.neutral import SideEffects
 from gadfly.tools.steering.source import Source, isotropic, mixtures
 from gadfly.tools.steering.task import Task
-from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, Evidence, Family
+from gadfly.tools.steering.verdict import Evidence, Family
+from gadfly.tools.steering.working import Range, Unit, search, unit, within_bounds
 
 SHOWN = 8  # prompts whose continuations are kept at every dose
 RANDOM = "random directions"
@@ -37,7 +38,9 @@ class Analysis:
     """Everything measured. Metrics are [doses, prompts], ``plain`` [prompts], families [doses, directions]."""
 
     source: Source
-    norm: float
+    unit: Unit
+    range: Range | None
+    """Where the doses were found; None where they were given."""
     doses: list[float]
     plain: Array
     steered: Array
@@ -103,8 +106,12 @@ def analyse(
     import torch
 
     notes = list(source.notes)
-    doses = args.steps
-    norm = mean_norm(model, task.prompts, source.layer, args.max_rows)
+    size = unit(model, task.prompts, neutral_texts, source.layer, args.max_rows)
+    found_range = None
+    if not (doses := args.steps):
+        vector = size.size * source.direction.cpu()
+        found_range = search(model, neutral_texts, vector, source.layer, progress)
+        doses = found_range.doses
     random = isotropic(model.hidden_size, args.controls, args.seed)
     name, rivals = EXCHANGED, source.exchanged
     if rivals is None:
@@ -112,7 +119,7 @@ def analyse(
         rivals = mixtures(model, task.prompts, source, args.controls, args.seed, progress)
     families = {RANDOM: random} if rivals is None else {RANDOM: random, name: rivals}
     directions = torch.cat([source.direction[None].cpu(), *families.values()])
-    scale = torch.tensor(doses) * norm
+    scale = torch.tensor(doses) * size.size
     # Row 0 is the unsteered run; then every dose of the vector, every dose of the first control, and so on.
     steps = torch.cat(
         [torch.zeros(1, model.hidden_size), *(scale[:, None] * d for d in directions)]
@@ -152,6 +159,7 @@ def analyse(
     evidence = Evidence(
         prompts=len(plain),
         usable=usable[chosen],
+        searched=found_range is not None,
         dose=doses[chosen],
         effect=float(effect.mean()),
         interval=stats.mean_interval(effect, args.seed, noise),
@@ -161,7 +169,8 @@ def analyse(
     )
     return Analysis(
         source=source,
-        norm=norm,
+        unit=size,
+        range=found_range,
         doses=doses,
         plain=plain,
         steered=by_direction[0],
@@ -184,12 +193,6 @@ def choose(doses: Sequence[float], on_neutral: SideEffects) -> int:
     bounded = within_bounds(on_neutral)
     fine = [i for i in above if bounded[i]]
     return fine[-1] if fine else above[0]
-
-
-def within_bounds(on_neutral: SideEffects) -> list[bool]:
-    """Which doses leave the perplexity of neutral text at most twice the unsteered one."""
-    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
-    return [bool(ties.reaches(limit, value, on_neutral.noise)) for value in on_neutral.perplexity]
 
 
 def _measured(

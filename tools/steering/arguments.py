@@ -12,7 +12,6 @@ from gadfly.tools.reach import LocalPath, VectorName
 from gadfly.tools.records import Data, DataArgs, MaxRows, data_field
 
 LARGEST_DOSE = 100.0
-DOSES = 7
 
 
 class SteerArgs(DataArgs):
@@ -60,7 +59,8 @@ class SteerArgs(DataArgs):
         description="auto: words where given, else logit difference where away is given, else probability",
     )
     doses: list[float] | None = Field(
-        default=None, description="in units of the mean residual norm; default: 7 from -1 to 1"
+        default=None,
+        description="in median residual norms; default: up to where neutral perplexity doubles",
     )
     controls: int = Field(
         default=20,
@@ -104,11 +104,8 @@ class SteerArgs(DataArgs):
 
     @property
     def steps(self) -> list[float]:
-        """The doses to run: without 0, which is the unsteered run and always there."""
-        wanted = self.doses
-        if wanted is None:
-            wanted = [-1 + 2 * i / (DOSES - 1) for i in range(DOSES)]
-        return sorted({round(dose, 9) for dose in wanted} - {0.0})
+        """The doses given, without 0, which is the unsteered run and always there; none where they are to be found."""
+        return sorted({round(dose, 9) for dose in self.doses or []} - {0.0})
 
 
 class SteerResult(Result):

@@ -124,33 +124,6 @@ def continuations(
     return found
 
 
-def mean_norm(model: LocalModel, prompts: Sequence[str], layer: int, max_rows: int) -> float:
-    """The mean norm of the residual stream after ``layer`` over the prompts' tokens: the unit of a dose.
-
-    A special token at the beginning is left out: many models park an activation there that is hundreds of times larger
-    than any other (Sun et al. 2024, arXiv:2402.17762), and the mean would be a measure of that one alone.
-    """
-    special = set(model.tokenizer.all_special_ids)
-    total, count = 0.0, 0
-    for start in range(0, len(prompts), max_rows):
-        batch = model.batch(prompts[start : start + max_rows])
-        counted = batch.mask.bool().clone()
-        for row, length in enumerate(batch.lengths):
-            begin = batch.ids.shape[1] - length
-            if length > 1 and int(batch.ids[row, begin]) in special:
-                counted[row, begin] = False
-        kept: list[Tensor] = []
-
-        def keep(hidden: Tensor, kept: list[Tensor] = kept) -> None:
-            kept.append(hidden.float().norm(dim=-1).to(model.device))
-
-        with model.working(), hooked([after(model.blocks[layer], keep)]):
-            model.forward(batch)
-        total += float(kept[0][counted].sum())
-        count += int(counted.sum())
-    return total / count
-
-
 def _placed(model: LocalModel, vectors: Tensor) -> Tensor:
     """On the model's device and in its precision."""
     return vectors.to(model.device, next(model.module.parameters()).dtype)

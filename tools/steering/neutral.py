@@ -16,11 +16,12 @@ from gadfly.errors import ToolInputError
 from gadfly.tools import ties
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.generating import in_parts
+from gadfly.tools.hooks import before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.steering.engine import adding
 
-# Numbers of one forward's logits, in float32 about half a gigabyte.
-_LOGITS = 1.2e8
+# Logits that are held at once: 120 MB in float32, and the comparison of two such arrays holds half a dozen.
+_LOGITS = 3e7
 
 ENGLISH = (
     "The train leaves the station at half past nine and arrives in the next town an hour later.",
@@ -92,28 +93,33 @@ def side_effects(
     longest = max(len(model.ids(text)) for text in texts)
     vocabulary = model.module.get_output_embeddings().weight.shape[0]
     at_once = max(1, int(_LOGITS / (longest * vocabulary)))
+    width = max(1, int(_LOGITS / (at_once * vocabulary)))  # of a text that is too long as a whole
 
     def part(some: list[int]) -> None:
         nonlocal plain_loss, tokens, noise
         batch = model.batch([texts[i] for i in some])
+        sums = torch.zeros(len(steps), 2, dtype=torch.float64)
+        plain_sum, counted, largest = 0.0, 0, 0.0
         # The last token predicts nothing that is there, and padding predicts nothing at all.
-        scored = (batch.mask[:, :-1] & batch.mask[:, 1:]).bool()
-        follow = batch.ids[:, 1:, None]
-        zero = steps.new_zeros(len(batch), steps.shape[1])
-        plain = _log_probabilities(model, batch, zero, layer)
-        noise = max(noise, ties.noise(model.dtype, plain))
-        here = []
-        for step in steps:
-            logs = _log_probabilities(model, batch, step.expand(len(batch), -1), layer)
-            apart = (plain.exp() * (plain - logs)).sum(-1)
-            here.append(
-                (float(apart[scored].sum()), -float(logs.gather(-1, follow)[..., 0][scored].sum()))
-            )
+        for start in range(0, batch.ids.shape[1] - 1, width):
+            those = slice(start, min(start + width, batch.ids.shape[1] - 1))
+            after = slice(those.start + 1, those.stop + 1)
+            scored = (batch.mask[:, those] & batch.mask[:, after]).bool()
+            follow = batch.ids[:, after, None]
+            zero = steps.new_zeros(len(batch), steps.shape[1])
+            plain = _log_probabilities(model, batch, zero, layer, those)
+            largest = max(largest, ties.noise(model.dtype, plain))
+            for step, both in zip(steps, sums, strict=True):
+                vectors = step.expand(len(batch), -1)
+                logs = _log_probabilities(model, batch, vectors, layer, those)
+                both[1] -= float(logs.gather(-1, follow)[..., 0][scored].sum())
+                both[0] += float((plain - logs).mul_(plain.exp()).sum(-1)[scored].sum())
+            plain_sum -= float(plain.gather(-1, follow)[..., 0][scored].sum())
+            counted += int(scored.sum())
         # Summed only now: a part that runs out of memory is done again.
-        plain_loss -= float(plain.gather(-1, follow)[..., 0][scored].sum())
-        tokens += int(scored.sum())
-        kl.add_(torch.tensor([k for k, _ in here], dtype=torch.float64))
-        loss.add_(torch.tensor([n for _, n in here], dtype=torch.float64))
+        plain_loss, tokens, noise = plain_loss + plain_sum, tokens + counted, max(noise, largest)
+        kl.add_(sums[:, 0])
+        loss.add_(sums[:, 1])
         progress.advance(len(some))
 
     with running(progress, "Side effects on neutral text", len(texts)):
@@ -124,10 +130,13 @@ def side_effects(
     )
 
 
-def _log_probabilities(model: LocalModel, batch: Batch, vectors: Tensor, layer: int) -> Tensor:
-    """Of the next token at every position but the last, [rows, tokens - 1, vocabulary], float32."""
-    with adding(model, layer, vectors, "all", batch.ids.shape[1]):
-        return model.logits(batch)[:, :-1].float().log_softmax(-1)
+def _log_probabilities(
+    model: LocalModel, batch: Batch, vectors: Tensor, layer: int, columns: slice
+) -> Tensor:
+    """Of the next token at these columns, [rows, columns, vocabulary], float32. No others reach the unembedding."""
+    only = before(model.unembedding, lambda hidden: hidden[:, columns])
+    with hooked([only]), adding(model, layer, vectors, "all", batch.ids.shape[1]):
+        return model.logits(batch).float().log_softmax(-1)
 
 
 def distinct(ids: Sequence[int], n: int = 2) -> float:

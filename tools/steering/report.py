@@ -14,6 +14,7 @@ from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length, row_seed, stop_ids
 from gadfly.tools.given import lines_of
 from gadfly.tools.model import LocalModel
+from gadfly.tools.rows import special_ids
 from gadfly.tools.steering import neutral, task
 from gadfly.tools.steering.analysis import SHOWN, Analysis, analyse
 from gadfly.tools.steering.arguments import SteerArgs, SteerResult
@@ -23,6 +24,7 @@ from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, judge
 
 _TOLD = 3  # prompts whose continuations are in the result itself; the rest is an artifact
 _ROWS = 24
+_NONE = "no prompt has a token that is neither special nor its first"
 _MEANINGS = {
     "instruction": "asking in words moves the metric as much; no vector is needed",
     "perplexity_ratio": f"above {PERPLEXITY_LIMIT:g} the vector breaks unrelated text, and its effect means little",
@@ -82,7 +84,8 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
             distinct_steered=a.repetition[1 + i],
             slope=a.slope,
             monotone=a.monotone,
-            residual_norm=a.norm,
+            unit=a.unit.size,
+            doubling_dose=a.range.breaks if a.range else None,
             p_in_distribution=None if inside is None else inside.p,
             strongest_in_distribution=None if inside is None else inside.strongest,
             instruction_effect=None if a.instructed is None else (a.instructed - a.plain).mean(),
@@ -152,7 +155,10 @@ def _table(a: Analysis, seed: int) -> Table:
 
 
 def _notes(a: Analysis, work: Task) -> list[str]:
-    notes = []
+    on = f" of the neutral texts, because {_NONE}" if a.unit.texts else ""
+    notes = [f"unit: {a.unit.size:.3g} (median residual norm after layer {a.source.layer}{on})"]
+    if a.range is not None:
+        notes.append(str(a.range))
     far = [i for i, fine in enumerate(a.usable) if not fine and a.doses[i] > 0]
     if far and a.evidence.usable:
         last = far[-1]
@@ -187,7 +193,7 @@ def _generations(a: Analysis, work: Task, model: LocalModel) -> list[dict[str, s
 
 def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
     """The direction, every measured number, and all continuations."""
-    note = f"steer: from {a.source.origin}; mean residual norm {a.norm:.6g}"
+    note = f"steer: from {a.source.origin}; unit of doses {a.unit.size:.6g}"
     found = vectors.Vector(a.source.direction, a.source.layer, "residual", model.weights, note)
     vectors.save(folder / "direction.safetensors", found)
     curve = {
@@ -226,7 +232,7 @@ def _figures(
         levels.append(figures.Level("instruction", float(a.instructed.mean())))
     chart = figures.Chart(
         f"Steering {subject} in {telling.short_name(model)}, layer {a.source.layer}",
-        "dose (mean residual norms)",
+        f"dose (unit: {a.unit.size:.3g}, the median residual norm)",
         work.name,
         lines,
         levels,
@@ -251,7 +257,9 @@ def _script(model: LocalModel, args: SteerArgs, work: Task, a: Analysis, folder:
         positions=args.positions,
         metric=work.metric,
         dose=a.evidence.dose,
-        length=a.evidence.dose * a.norm,
+        unit=a.unit.size,
+        texts=a.unit.texts,
+        special=sorted(special_ids(model)),
         words=work.words,
         max_tokens=args.max_tokens,
         temperature=args.temperature,

@@ -91,7 +91,10 @@ class Task:
             if self.metric == "logit_difference":
                 up = mean(logits, towards, to_weight, which)
                 return up - mean(logits, away, away_weight, which)
-            return mean(logits.log_softmax(-1).exp(), towards, (to_weight > 0).float(), which)
+            # Over the tokens alone: a table of probabilities would be as large as the logits again.
+            ids = towards.to(logits.device)[which]
+            chances = (logits.gather(-1, ids) - logits.logsumexp(-1, keepdim=True)).exp()
+            return (chances * (to_weight > 0).to(logits.device)[which]).sum(-1)
 
         return score
 

@@ -38,10 +38,12 @@ class Family:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict is formed on. ``usable``: a dose keeps the perplexity within bounds."""
+    """What the verdict is formed on. ``usable``: a dose keeps the perplexity within bounds. ``searched``: the doses
+    were found, not given."""
 
     prompts: int
     usable: bool
+    searched: bool
     dose: float
     effect: float
     interval: Interval
@@ -57,9 +59,12 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"too few prompts for an interval: {e.prompts} given, at least {FEWEST_PROMPTS} needed"
         )
     if not e.usable:
+        way_out = (
+            "no smaller dose was tried" if e.searched else "leave out doses to have them found"
+        )
         return Verdict.NOT_SUPPORTED, (
             f"at every dose the perplexity on neutral text is more than {PERPLEXITY_LIMIT:g} times the unsteered one "
-            f"({e.perplexity_ratio:.3g} times at dose {e.dose:.2g}): what moves is fluency; try smaller doses"
+            f"({e.perplexity_ratio:.3g} times at dose {e.dose:.2g}): what moves is fluency; {way_out}"
         )
     if not e.interval.above(0):
         way = "goes the other way" if e.interval.below(0) else "reaches 0"

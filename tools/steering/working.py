@@ -1,0 +1,133 @@
+"""The unit of a dose, and the doses at which unrelated text survives: both found before any effect is looked at.
+
+The unit is the median norm of the residual stream at usual tokens. How many of them a model takes hangs on model, layer
+and vector, so doses are found and not assumed: the largest at which the perplexity of neutral text is at most doubled,
+and two smaller ones, each with both signs. The positive sign is searched, since the claim is about adding the vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gadfly.corpus.progress import Progress, Silent, running
+from gadfly.errors import ToolInputError
+from gadfly.tools import ties
+from gadfly.tools.arrays import Tensor
+from gadfly.tools.capture import usual
+from gadfly.tools.hooks import after, hooked
+from gadfly.tools.model import LocalModel
+from gadfly.tools.rows import special_ids
+from gadfly.tools.steering import neutral
+from gadfly.tools.steering.neutral import SideEffects
+from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT
+
+# Steps of a tenth, each of two digits: no last bit of a perplexity decides what the doses are.
+GRID = tuple(float(f"{10 ** (k / 24):.2g}") for k in range(-48, 25))
+_TEXTS = 32  # neutral texts of the search; the doses it finds are measured on all
+_STEPS = len(GRID).bit_length()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """``size``: the median norm. ``texts``: what it was measured on, where that was not the prompts."""
+
+    size: float
+    texts: list[str]
+
+
+@dataclass(frozen=True)
+class Range:
+    """``largest``: the largest dose of the grid that neutral text survives; None where not even the smallest.
+    ``breaks``: the dose next to it, at which the perplexity is more than doubled; None where none of the grid is."""
+
+    largest: float | None
+    breaks: float | None
+
+    @property
+    def doses(self) -> list[float]:
+        """Three of each sign, the largest the one that text survives, of two digits."""
+        top = self.largest if self.largest is not None else GRID[0]
+        above = [float(f"{top * part / 3:.2g}") for part in (1, 2, 3)]
+        return [*(-dose for dose in reversed(above)), *above]
+
+    def __str__(self) -> str:
+        if self.largest is None:
+            return f"perplexity of neutral text is more than doubled even at dose {GRID[0]:g}, the smallest tried"
+        if self.breaks is None:
+            return f"perplexity of neutral text is not doubled up to dose {GRID[-1]:g}, the largest tried"
+        return f"perplexity of neutral text doubles at dose {self.breaks:g}"
+
+
+def unit(
+    model: LocalModel, prompts: Sequence[str], neutral_texts: Sequence[str], layer: int, rows: int
+) -> Unit:
+    """The median norm of the residual stream after ``layer`` at the usual tokens of the prompts; where they have none,
+    being of one token each, at those of the neutral texts.
+
+    Args:
+        rows: the most texts in one forward.
+
+    Raises:
+        ToolInputError: the neutral texts have none either.
+    """
+    for texts in (prompts, neutral_texts):
+        norms = _norms(model, texts, layer, rows)
+        if len(norms):
+            return Unit(float(np.median(norms)), [] if texts is prompts else list(texts))
+    raise ToolInputError(
+        "prompts and neutral texts are of one token or special tokens alone: no unit for a dose; give longer ones"
+    )
+
+
+def _norms(
+    model: LocalModel, texts: Sequence[str], layer: int, rows: int
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    found = []
+    special = special_ids(model)
+    for start in range(0, len(texts), rows):
+        batch = model.batch(texts[start : start + rows])
+        kept: list[Tensor] = []
+
+        def keep(hidden: Tensor, kept: list[Tensor] = kept) -> None:
+            kept.append(hidden.float().norm(dim=-1).to(model.device))
+
+        with model.working(), hooked([after(model.blocks[layer], keep)]):
+            model.forward(batch)
+        found.append(kept[0][usual(batch, special)].cpu().double().numpy())
+    return np.concatenate(found)
+
+
+def search(
+    model: LocalModel, texts: Sequence[str], vector: Tensor, layer: int, progress: Progress
+) -> Range:
+    """By halving: at most seven doses are tried, one after the other.
+
+    Args:
+        vector: of dose 1, [hidden].
+    """
+    fine, broken = -1, len(GRID)
+    with running(progress, "Finding the dose that doubles neutral perplexity", _STEPS):
+        while broken - fine > 1:
+            middle = (fine + broken) // 2
+            found = neutral.side_effects(
+                model, texts[:_TEXTS], GRID[middle] * vector[None], layer, Silent()
+            )
+            if within_bounds(found)[0]:
+                fine = middle
+            else:
+                broken = middle
+            progress.advance()
+    found_range = Range(
+        GRID[fine] if fine >= 0 else None, GRID[broken] if broken < len(GRID) else None
+    )
+    progress.note(str(found_range))
+    return found_range
+
+
+def within_bounds(on_neutral: SideEffects) -> list[bool]:
+    """Which doses leave the perplexity of neutral text at most twice the unsteered one."""
+    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
+    return [bool(ties.reaches(limit, value, on_neutral.noise)) for value in on_neutral.perplexity]
