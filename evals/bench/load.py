@@ -18,6 +18,7 @@ import tempfile
 from statistics import median
 from typing import Any
 
+from gadfly import settings
 from gadfly.errors import UsageError
 from gadfly.evals.kit.script import script
 from gadfly.tools.checkpoints import locate
@@ -75,7 +76,7 @@ def measure(model: str = "demo", rounds: int = 5) -> dict[str, Any]:
 def _loaded(way: str, model: str, home: str) -> list[float]:
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, way, model, str(locate(model))],
-        env={**os.environ, "GADFLY_HOME": home},
+        env={**os.environ, settings.HOME.variable: home},
         capture_output=True,
         text=True,
         check=True,

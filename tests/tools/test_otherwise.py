@@ -90,10 +90,10 @@ def test_another_processor_with_two_threads_and_small_batches_decides_the_same()
 
 
 def test_a_state_that_changes_nothing_ties_however_the_logits_are_rounded() -> None:
-    """After the last layer a state put elsewhere changes nothing: q was 0.75 or 0.6, as the last bits fell."""
+    """After the last layer a state put elsewhere changes nothing: p was 0.75 or 0.6, as the last bits fell."""
     one: list[Experiment] = [("patchscope", _ONE)]
     (whole,) = here(one)
-    assert whole["values"]["q"] == 0.75
+    assert whole["values"]["p"] == 1.0
     for seed in range(4):
         with other_rounding(seed):
             assert here(one) == [whole]

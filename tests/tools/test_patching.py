@@ -197,7 +197,7 @@ def test_models_that_cannot_be_loaded(tmp_path: Path) -> None:
     for name, says in {
         str(tmp_path / "absent"): "no model folder",
         str(tmp_path / "empty"): "there is no config.json",
-        str(tmp_path / "pickled"): "pickles are refused",
+        str(tmp_path / "pickled"): "pickles .* are refused",
         "no-such/model": "HF_HUB_OFFLINE",
     }.items():
         with pytest.raises(ModelError, match=says):
@@ -320,7 +320,7 @@ def test_one_pair_has_no_interval_and_that_is_said_first() -> None:
     args = PatchArgs(data=[{**pair, "answer": "paris", "wrong": "tokyo"}])
     found = execute(patch, args, progress=Told())
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert "1 pair: at least 8 are needed" in said[0]
+    assert "records given: 1; 8 or more are needed" in said[0]
     assert "(one alone: no interval)" in found.headline
     assert "(1 pair)" in found.headline
     assert "mediator_effect_low" not in found.values

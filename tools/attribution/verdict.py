@@ -87,6 +87,6 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         )
     return Verdict.SUPPORTED, (
         f"on prompts that its choice did not see, the component writes {e.beyond.low:.2f} to {e.beyond.high:.2f} "
-        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference; among {e.parts} "
+        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference; over all "
         f"components p = {e.p:.2g}"
     )

@@ -146,5 +146,5 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         )
     return Verdict.SUPPORTED, (
         f"it {graded(e.effect)}: on the pairs held out the effect exceeds the placebo ({e.placebo:.2f}) by "
-        f"{e.beyond_placebo:.2f}, among {e.cells} cells p = {e.p:.2g}, and the self-patch is exact"
+        f"{e.beyond_placebo:.2f}, over all cells p = {e.p:.2g}, and the self-patch is exact"
     )

@@ -258,7 +258,7 @@ def _script(model: LocalModel, args: SteerArgs, work: Task, a: Analysis, folder:
         metric=work.metric,
         dose=a.evidence.dose,
         unit=a.unit.size,
-        texts=a.unit.texts,
+        unit_texts=[model.ids(text) for text in a.unit.texts],
         special=sorted(special_ids(model)),
         words=work.words,
         max_tokens=args.max_tokens,

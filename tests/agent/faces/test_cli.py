@@ -17,6 +17,8 @@ from support.cli import GADFLY, gadfly, surroundings
 from gadfly.agent.faces.cli.main import run
 from gadfly.tools.registry import all_tools
 
+PAIRS = '[{"clean": "a b", "corrupt": "a c", "answer": "d", "wrong": "e"}]'
+
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
     """The error, which must be one line and no traceback."""
@@ -95,7 +97,7 @@ def test_context_comes_from_standard_input(ready: Path) -> None:
             1,
             "/no/such/folder",
         ),
-        (["patch", "--behaviour", "capital-of", "--model", "no/such-model"], 1, "no/such-model"),
+        (["patch", "--data", PAIRS, "--model", "no/such-model"], 1, "no/such-model"),
         (["patch", "--pairs", "{broken"], 2, "not valid JSON"),
     ],
 )
