@@ -12,11 +12,11 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from gadfly import files
 from gadfly.errors import HomeError
 from gadfly.settings import folder
 
@@ -27,8 +27,8 @@ Stamp = list[list[str | int]]
 
 def stamp(place: Path) -> Stamp:
     """Name, size, times in nanoseconds, inode and device of the files that make a model what it is."""
-    files = sorted(file for pattern in _KEPT for file in place.glob(pattern))
-    told = [(file.name, file.stat()) for file in files]
+    those = sorted(file for pattern in _KEPT for file in place.glob(pattern))
+    told = [(file.name, file.stat()) for file in those]
     return [[n, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev] for n, s in told]
 
 
@@ -69,10 +69,8 @@ class Known:
         found = {"files": self._stamp, "weights": weights, "passed": [*checks[-15:], passed]}
         if found == self._found:
             return
-        with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=self._path.parent) as t:
-            aside = Path(t) / "record"
-            aside.write_text(json.dumps(found), encoding="utf-8")
-            aside.replace(self._path)
+        with contextlib.suppress(OSError):
+            files.write(self._path, json.dumps(found))
         self._found = found
 
     def _young(self) -> bool:

@@ -21,9 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import FEWEST, Interval
 
-FEWEST_UNITS = 8
 SIGNIFICANT = 0.05
 SMALLEST_SHARE = 0.1
 
@@ -61,19 +60,14 @@ class Evidence:
         return "on top" if self.few == 1 else f"among the {self.few} likeliest tokens"
 
 
-def too_few(units: int) -> str | None:
-    """Why so many prompts cannot give a verdict, if so."""
-    if units >= FEWEST_UNITS:
-        return None
-    return f"too few prompts to tell: {units} given, at least {FEWEST_UNITS} needed"
-
-
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""
     if e.last_layer:
         return Verdict.INCONCLUSIVE, "the model has one layer, so there is none before the last"
-    if few := too_few(e.units):
-        return Verdict.INCONCLUSIVE, few
+    if e.units < FEWEST:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts to tell: {e.units} given, at least {FEWEST} needed"
+        )
     if not e.final.above(0):
         return Verdict.NOT_SUPPORTED, (
             "the model itself does not prefer the target to the other targets after its last layer "

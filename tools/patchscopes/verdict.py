@@ -16,9 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gadfly.tools.contract import Verdict
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import FEWEST, Interval
 
-FEWEST_UNITS = 8
 SIGNIFICANT = 0.05
 SMALLEST_SHARE = 0.1
 
@@ -41,17 +40,12 @@ class Evidence:
     top_interval: Interval
 
 
-def too_few(units: int) -> str | None:
-    """Why so many prompts cannot give a verdict, if so."""
-    if units >= FEWEST_UNITS:
-        return None
-    return f"too few prompts to tell: {units} given, at least {FEWEST_UNITS} needed"
-
-
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""
-    if few := too_few(e.units):
-        return Verdict.INCONCLUSIVE, few
+    if e.units < FEWEST:
+        return Verdict.INCONCLUSIVE, (
+            f"too few prompts to tell: {e.units} given, at least {FEWEST} needed"
+        )
     if not e.over_answers.above(0):
         return Verdict.NOT_SUPPORTED, (
             f"other answers come out as much: the answer is {_span(e.over_answers)} nats above them"
