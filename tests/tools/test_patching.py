@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -22,9 +23,10 @@ from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.patching import patch  # noqa: E402
-from gadfly.tools.patching.analysis import Analysis, analyse  # noqa: E402
+from gadfly.tools.patching.analysis import Analysis, analyse, mediating  # noqa: E402
 from gadfly.tools.patching.arguments import PatchArgs  # noqa: E402
-from gadfly.tools.patching.pairs import PromptPair, prepare  # noqa: E402
+from gadfly.tools.patching.engine import Cell  # noqa: E402
+from gadfly.tools.patching.pairs import PromptPair, Target, placebo, prepare  # noqa: E402
 from gadfly.tools.patching.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.runner import execute  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
@@ -78,6 +80,8 @@ TRUE = Evidence(
         ({"p": 0.2, "pairs": 8}, Verdict.INCONCLUSIVE, "give 16 pairs"),
         ({"effect": 0.1}, Verdict.SUPPORTED, "takes part"),
         ({"effect": 0.09}, Verdict.INCONCLUSIVE, "less than a tenth"),
+        ({"excess": 0.1}, Verdict.SUPPORTED, "carries most"),
+        ({"excess": 0.09}, Verdict.INCONCLUSIVE, "less than a tenth"),
     ],
 )
 def test_each_rule_decides_where_it_should(
@@ -91,6 +95,33 @@ def test_each_rule_decides_where_it_should(
 def analysed(model: model_module.LocalModel, pairs: list[PromptPair], **changed: Any) -> Analysis:
     args = PatchArgs(**{"data": "task:truth", "direction": "denoising", **changed})
     return analyse(model, prepare(model, pairs), args, [0, 1, 2, 3], Silent())
+
+
+@pytest.mark.parametrize(("second", "chosen"), [(0.16, 0), (0.3, 1)])
+def test_of_equal_excesses_the_cell_that_carries_most_is_reported(
+    second: float, chosen: int
+) -> None:
+    spread = np.tile([-0.04, 0.04], 4)
+    excess = np.stack([0.15 + spread, second - spread, np.zeros(8)])
+    effect = np.stack([np.full(8, 0.43), np.full(8, 0.3), np.full(8, 0.45)])
+    mask = torch.ones(8, 4, dtype=torch.bool)
+    target = Target("head 0", mask, torch.arange(8), torch.arange(4).expand(8, 4), False, 0)
+    cells = [Cell(layer, target) for layer in range(3)]
+    found = mediating(effect, excess, np.ones(8), 1e-6, cells, np.zeros(3, dtype=np.bool_))
+    assert found == chosen
+
+
+def test_a_placebo_takes_other_pairs_as_long_as_there_are_any() -> None:
+    pairs = [
+        PromptPair(clean=f"w1 w{i}", corrupt=f"w2 w{i}", answer=f"w{i}", wrong="w9")
+        for i in range(3, 7)
+    ]
+    draws, has = placebo(prepare(local(), pairs), 0, 4)
+    assert has.all()
+    for row in range(4):
+        donors = [int(draw[0].source_row[row]) for draw in draws]
+        assert len(set(donors[:3])) == 3 and row not in donors
+        assert donors[3] == donors[0]  # three others, so the fourth is the first again
 
 
 def test_noise_is_hardly_ever_supported() -> None:

@@ -5,6 +5,7 @@ Leaves out how pairs come about (``pairs``), the verdict (``verdict``) and what 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,6 +26,9 @@ from gadfly.tools.patching.pairs import Prepared, Target, placebo
 from gadfly.tools.patching.paths import path_sweep, receivers
 from gadfly.tools.patching.verdict import SELF_PATCH_LIMIT, Evidence
 
+DONORS = 4
+"""Unrelated activations that the placebo of a cell of large effect is the mean of."""
+FEWEST_REPEATED = 16
 _HALF = 0.5
 _STEPS = {"attribution": 1, "integrated": 8}
 
@@ -124,12 +128,12 @@ def analyse(
     sweeping = sweep
     if args.through:
         sweeping = partial(path_sweep, through=receivers(model, args.through))
-    # Each direction runs the cells and their placebos.
-    directions = 2 if args.direction == "both" else 1
+    # Each direction runs the cells, the first their placebos as well, and some of these several times.
+    sweeps = (2 if args.direction == "both" else 1) + 1 + (DONORS - 1) / 8
     forecast(
         model,
         "the sweep",
-        2 * directions * len(cells) * prepared.clean.ids.numel(),
+        int(sweeps * len(cells) * prepared.clean.ids.numel()),
         progress,
         at_once=args.max_rows * prepared.clean.ids.shape[1],
     )
@@ -156,8 +160,8 @@ def analyse(
         return runs.clean - swept(label, prepared.clean, corrupt, over)
 
     present = np.stack([cell.target.mask.any(1).cpu().numpy() for cell in cells])
-    fakes, has_fake = placebo(prepared, seed)
-    every_fake = [Cell(layer, target) for layer in layers for target in fakes]
+    fakes, has_fake = placebo(prepared, seed, DONORS)
+    every_fake = [[Cell(layer, target) for layer in layers for target in draw] for draw in fakes]
     found: dict[str, Effects] = {}
     # The direction of the verdict runs first; its placebo uses the same receiver.
     if denoising:
@@ -167,10 +171,18 @@ def analyse(
         change = away_from_clean("Patching corrupt into clean", cells)
         found["noising"] = effects(change, gap, present, seed)
     side, move = ("clean", towards_clean) if denoising else ("corrupt", away_from_clean)
-    change = move(f"Placebo: {side} runs of other pairs", [every_fake[i] for i in keep])
+    half, held = stats.halves(len(prepared), seed)
     has = has_fake.numpy()
-    fake = effects(change, gap, present & has, seed)
+    # One unrelated activation is a noisy measure of any: those of several, where the effect is largest.
     main = next(iter(found.values()))
+    many = max(FEWEST_REPEATED, len(cells) // 8)
+    top = np.sort(ties.ranking(main.per_pair[:, half].mean(1), noise, many))
+    label = f"Placebo: {side} runs of other pairs"
+    change = move(label, [every_fake[0][i] for i in keep])
+    if has.any():
+        again = [move(label, [draw[keep[i]] for i in top]) for draw in every_fake[1:]]
+        change[top] = np.mean([change[top], *again], axis=0)
+    fake = effects(change, gap, present & has, seed)
     own = swept(
         "Self-patch",
         prepared.corrupt,
@@ -185,7 +197,6 @@ def analyse(
             for cell in cells
         ]
     )
-    half, held = stats.halves(len(prepared), seed)
     # What an unrelated activation does as well is no finding: choice and claim are about the excess over it, in the
     # pairs that have a placebo.
     enough = has.sum() > 1
@@ -193,7 +204,7 @@ def analyse(
     shown = has if enough else np.ones_like(has)
     excess = main.mean - fake.mean if enough else main.mean
     on = half & shown if (half & shown).any() else half
-    chosen = _mediator(main.per_pair[:, on], beyond[:, on], gap[on], noise, cells, fixed)
+    chosen = mediating(main.per_pair[:, on], beyond[:, on], gap[on], noise, cells, fixed)
     p = np.ones(len(cells))
     if enough:
         p[~fixed] = stats.max_t(beyond[~fixed][:, has], seed, noise)
@@ -271,12 +282,14 @@ def _ratio(change: Array, gap: Array) -> float:
     return float(change.sum()) / total if total else 0.0
 
 
-def _mediator(
+def mediating(
     change: Array, beyond: Array, gap: Array, noise: float, cells: list[Cell], fixed: Flags
 ) -> int:
     """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
     half of the behaviour, which is where it has been moved to; else such a cell whose excess over the placebo is surely
-    the largest; else that of all.
+    the largest; else that of all. Of those within one standard error of it the one that carries most (Breiman et al.
+    1984): where the answers change places, an unrelated activation takes the wrong one away, and so does half of what
+    the cell that writes them does.
 
     A position that differs carries it early on without any computation, so it would be a trivial finding. All are of
     the pairs to choose on: ``change`` and what of it is ``beyond`` the placebo [cells, pairs], ``gap`` [pairs].
@@ -291,4 +304,10 @@ def _mediator(
         first_layer = min(cells[i].layer for i in found)
         found = np.array([i for i in found if cells[i].layer == first_layer])
         return int(found[ties.first(sure[found], slack)])
-    return ties.first(np.where(candidates, sure, -np.inf), slack)
+    best = ties.first(np.where(candidates, sure, -np.inf), slack)
+    behind = beyond[best] - beyond
+    pairs = behind.shape[1]
+    error = behind.std(1, ddof=1) / math.sqrt(pairs) if pairs > 1 else 0.0
+    near = candidates & ties.reaches(error, behind.mean(1), slack) & ties.exceeds(sure, 0, slack)
+    near[best] = True
+    return ties.first(np.where(near, change.mean(1), -np.inf), noise)

@@ -202,18 +202,19 @@ def _own(label: str, mask: Tensor, differs: bool, part: int | None = None) -> Ta
     )
 
 
-def placebo(prepared: Prepared, seed: int) -> tuple[list[Target], Tensor]:
-    """The same positions, filled from a random other pair whose answer is another one.
+def placebo(prepared: Prepared, seed: int, draws: int) -> tuple[list[list[Target]], Tensor]:
+    """The same positions, filled from a random other pair whose answer is another one; ``draws`` times, each from
+    another pair as long as there are any.
 
     Returns:
-        Targets, and a mask [pairs] of the pairs that have such a donor.
+        Targets of each draw, and a mask [pairs] of the pairs that have such a donor.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     answers = prepared.answer.tolist()
     lengths = prepared.clean.lengths
-    donors, found = [], []
+    donors, found = [], []  # [pairs, draws]
     for row, answer in enumerate(answers):
         fitting = [
             other
@@ -223,8 +224,15 @@ def placebo(prepared: Prepared, seed: int) -> tuple[list[Target], Tensor]:
             and _same_shape(prepared, row, other)
         ]
         found.append(bool(fitting))
-        pick = int(torch.randint(len(fitting), (1,), generator=generator)) if fitting else 0
-        donors.append(fitting[pick] if fitting else row)
+        order = torch.randperm(len(fitting), generator=generator).tolist()
+        donors.append([fitting[order[i % len(order)]] if fitting else row for i in range(draws)])
+    return [_from(prepared, list(each)) for each in zip(*donors, strict=True)], torch.tensor(found)
+
+
+def _from(prepared: Prepared, donors: list[int]) -> list[Target]:
+    """Every target filled from another pair's activation, [pairs]."""
+    import torch
+
     source_row = torch.tensor(donors, device=prepared.clean.ids.device)
     targets = []
     for target in prepared.targets:
@@ -232,7 +240,7 @@ def placebo(prepared: Prepared, seed: int) -> tuple[list[Target], Tensor]:
         for row, donor in enumerate(donors):
             position[row, target.mask[row]] = target.mask[donor].nonzero().squeeze(-1)
         targets.append(replace(target, source_row=source_row, source_position=position))
-    return targets, torch.tensor(found)
+    return targets
 
 
 def _same_shape(prepared: Prepared, row: int, other: int) -> bool:

@@ -8,7 +8,7 @@ In this order, the first that applies decides:
  4. the effect's interval reaches 0, or its excess over an activation from an unrelated prompt (placebo) does
                                                                                       → not supported
  5. it exceeds the placebo, but among so many cells one stands out as much by chance   → inconclusive
- 6. it exceeds the placebo but restores less than a tenth                             → inconclusive
+ 6. it exceeds the placebo, but by less than a tenth                                  → inconclusive
  7. otherwise, with its grade in words: takes part, a good part, most of it           → supported
 
 Rules 3 and 4 say inconclusive below sixteen pairs where what was seen points the other way: then the number of pairs is
@@ -139,10 +139,10 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"{e.beyond_placebo:.2f}, but one of {e.cells} cells does as well by chance in {e.p:.2g} of all draws; "
             f"give {max(2 * FEWEST, 2 * e.pairs)} pairs or fewer cells"
         )
-    if not reaches(e.effect, SMALLEST_EFFECT, e.interval.noise):
+    if not reaches(min(e.effect, e.excess), SMALLEST_EFFECT, e.interval.noise):
         return Verdict.INCONCLUSIVE, (
-            f"the cell beats the placebo ({e.placebo:.2f}) but restores less than a tenth; "
-            "the behaviour may be spread over several places"
+            f"the cell beats the placebo ({e.placebo:.2f}), but by less than a tenth of the behaviour: {e.excess:.2f} "
+            f"{e.beyond_placebo:.2f}; it may be spread over several places"
         )
     return Verdict.SUPPORTED, (
         f"it {graded(e.effect)}: on the pairs held out the effect exceeds the placebo ({e.placebo:.2f}) by "
