@@ -187,16 +187,6 @@ def _signs(pairs: int, seed: int) -> Iterator[Array]:
         yield signs
 
 
-def benjamini_hochberg(p: Array) -> Array:
-    """q-values: the false discovery rate at which each test is kept (Benjamini & Hochberg 1995). Shape as given."""
-    flat = p.ravel()
-    order = np.argsort(flat)
-    ranked = flat[order] * flat.size / np.arange(1, flat.size + 1)
-    q = np.empty_like(flat)
-    q[order] = np.minimum.accumulate(ranked[::-1])[::-1].clip(max=1.0)
-    return q.reshape(p.shape)
-
-
 def wilson(successes: int, trials: int) -> Interval:
     """Wilson's 95 % interval for a proportion (Wilson 1927); sound at 0 and 1, where the normal one is not."""
     if trials == 0:

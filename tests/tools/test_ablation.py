@@ -186,6 +186,18 @@ def test_controls_are_of_the_same_kind_and_size() -> None:
     assert not complete
 
 
+def test_variance_is_that_of_usual_tokens() -> None:
+    model = local("Qwen3")
+    batch = model.batch_of([[1, 10, 2, 11, 12], [1, 13, 14]])  # <bos> first, <eos> within, padding
+    there = torch.randn(2, 5, 8)
+    found = controls.activations(model, Reference(batch, {("residual", 1): there}), 1)
+    rows = torch.cat([there[0, [1, 3, 4]], there[1, [3, 4]]])
+    assert torch.equal(found, rows - rows.mean(0))
+    batch = model.batch_of([[1]])
+    alone = controls.activations(model, Reference(batch, {("residual", 1): there[:1, :1]}), 1)
+    assert alone.shape == (1, 8)
+
+
 def test_directions_of_equal_variance_have_it() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(300, 24, generator=generator) * torch.linspace(5, 0.2, 24)

@@ -191,7 +191,7 @@ def test_too_small_a_vocabulary_is_named() -> None:
     assert shape_of(local("Llama")) == (4, 2)
 
 
-TRUE = Evidence(24, 0.5, Interval(0.4, 0.6), 0.02, Interval(0.38, 0.58), 0.001)
+TRUE = Evidence(24, 0.5, Interval(0.4, 0.6), 0.02, Interval(0.38, 0.58), 0.001, 100)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,8 @@ TRUE = Evidence(24, 0.5, Interval(0.4, 0.6), 0.02, Interval(0.38, 0.58), 0.001)
         ({}, Verdict.SUPPORTED, "did not see"),
         ({"sequences": 4}, Verdict.INCONCLUSIVE, "at least 8"),
         ({"beyond": Interval(-0.1, 0.2)}, Verdict.NOT_SUPPORTED, "does not exceed"),
-        ({"q": 0.3}, Verdict.NOT_SUPPORTED, "does not exceed"),
+        ({"p": 0.051}, Verdict.INCONCLUSIVE, "give 48 sequences"),
+        ({"p": 0.05}, Verdict.SUPPORTED, "over all 100 scores p = 0.05"),
         ({"beyond": Interval(0.01, 0.05)}, Verdict.NOT_SUPPORTED, "less than a tenth"),
         ({"beyond": Interval(0.1, 0.3)}, Verdict.INCONCLUSIVE, "less than a quarter"),
     ],

@@ -229,6 +229,7 @@ TRUE = Evidence(
     dtype="float32",
     gap=Interval(5, 9),
     gap_p=0.001,
+    logit=7.5,
     contribution=3.0,
     interval=Interval(2, 4),
     beyond=Interval(2, 4),

@@ -23,8 +23,9 @@ from gadfly.tools.capture import at, capture, mean  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.words import NAMES, NOUNS  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
-from gadfly.tools.probing.analysis import auroc  # noqa: E402
-from gadfly.tools.probing.data import LabelledText, label, shuffled, split  # noqa: E402
+from gadfly.tools.probing.analysis import Shuffles, auroc  # noqa: E402
+from gadfly.tools.probing.controls import bag_of_words, parted  # noqa: E402
+from gadfly.tools.probing.data import LabelledText, by_shared_words, label, shuffled, split  # noqa: E402
 from gadfly.tools.probing.fit import STRENGTHS, fit, space  # noqa: E402
 from gadfly.tools.probing.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
@@ -139,6 +140,65 @@ def test_splits_keep_groups_and_near_duplicates_together() -> None:
     for part in (parts.train, parts.validation, parts.test):
         assert (part[:60] == part[60:]).all()  # a text and its twin
         assert len(set(data.labels[part])) == 2
+
+
+def statements(pairs: int, *, given: bool = False) -> list[LabelledText]:
+    """Each noun rightly and wrongly paired with a name, as cities are with countries."""
+    rng = np.random.default_rng(0)
+    out = []
+    for number, noun in enumerate(f"noun{i}" for i in range(pairs)):
+        right, wrong = rng.permutation(5)[:2]
+        for name, truth in ((right, "true"), (wrong, "false")):
+            text = f"{noun} is in name{name}"
+            out.append(LabelledText(text=text, label=truth, group=number // 2 if given else None))
+    return out
+
+
+def test_texts_that_pair_the_same_words_otherwise_are_kept_together() -> None:
+    data = label(statements(60))
+    assert bag_of_words(split(data, 0)).auroc < 0.4
+    parts = parted(data, 0)
+    assert "60 groups" in parts.data.notes[-1]
+    assert all((parts.test[::2] == parts.test[1::2]).tolist())  # both of a noun
+    assert 0.4 < bag_of_words(parts).auroc < 0.7
+    own = label(statements(60, given=True))
+    assert parted(own, 0).data is own  # whoever gives groups is taken at their word
+    # All exchanged in one ring: any split parts some.
+    ring = [(f"x n{i} m{(i + off) % 60}", off) for i in range(60) for off in (0, 1)]
+    parts = parted(label([LabelledText(text=t, label=v) for t, v in ring]), 0)
+    assert parts.data.notes == [] and bag_of_words(parts).interval.below(0.5)
+    rng = np.random.default_rng(0)
+    usual = [LabelledText(text=" ".join(rng.choice(WORDS, 12)), label=i % 2) for i in range(200)]
+    usual = [
+        LabelledText(text=f"{t.text} {'good' if t.label else 'bad'}", label=t.label) for t in usual
+    ]
+    parts = parted(label(usual), 0)
+    assert parts.data.notes == [] and bag_of_words(parts).auroc > 0.9
+
+
+def test_groups_by_words_hold_as_many_as_a_fold_can() -> None:
+    # Two nouns and their names, rightly and exchanged: a group of four; in three templates one of twelve.
+    templates = ("x {} in {}", "the {} of {} also", "see {} and {} here")
+    texts = [
+        (template.format(f"n{2 * block + noun}", f"m{2 * block + name}"), int(noun == name))
+        for block in range(12)
+        for template in templates
+        for noun in (0, 1)
+        for name in (0, 1)
+    ]
+    data = by_shared_words(label([LabelledText(text=t, label=v) for t, v in texts]))
+    assert [len(set(data.groups[i : i + 12].tolist())) for i in range(0, 144, 12)] == [1] * 12
+    assert len(set(data.groups.tolist())) == 12
+    # Each name with many nouns: groups by nouns, whose number of texts is small enough.
+    data = by_shared_words(label(statements(60)))
+    assert len(set(data.groups.tolist())) == 60
+    none = label([LabelledText(text=f"a{i} b{i}", label=i % 2) for i in range(12)])
+    assert len(set(by_shared_words(none).groups.tolist())) == 12
+
+
+def test_p_of_a_layer_is_of_the_best_layer_of_a_shuffle() -> None:
+    noise = Shuffles(np.zeros(9), np.zeros(9), np.array([0.5, 0.6, 0.7] * 3))
+    assert noise.p(np.array([0.55, 0.7, 0.71])).tolist() == [0.7, 0.4, 0.1]
 
 
 def test_shuffled_labels_keep_the_structure() -> None:

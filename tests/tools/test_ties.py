@@ -122,10 +122,6 @@ def test_p_ranks_and_choices_do_not_change_below_the_noise(values: np.ndarray, s
     """Means of these values are equal or further apart than noise: what tells them apart is no accident."""
     shaken = values + np.random.default_rng(seed).uniform(-NOISE / 4, NOISE / 4, values.shape)
     assert (stats.sign_flip(values, 0, NOISE) == stats.sign_flip(shaken, 0, NOISE)).all()
-    q, q_shaken = (
-        stats.benjamini_hochberg(stats.sign_flip(each, 0, NOISE)) for each in (values, shaken)
-    )
-    assert (q == q_shaken).all()
     assert (ties.ranks(values, NOISE) == ties.ranks(shaken, NOISE)).all()
     for row, other in zip(values, shaken, strict=True):
         assert ties.first(row, NOISE) == ties.first(other, NOISE)

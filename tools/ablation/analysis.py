@@ -102,7 +102,7 @@ def analyse(
     # By the kind of controls: their names, and what each changes.
     families: dict[str, tuple[list[str], list[Change]]] = {}
     if isinstance(subject, Directional):
-        x = controls.usual(reference, subject.home)
+        x = controls.activations(model, reference, subject.home)
         variance = controls.share(x, subject.direction)
         sets, told = controls.directions(x, subject.direction, args.controls, args.seed)
         notes += told

@@ -10,6 +10,9 @@ import numpy as np
 
 from gadfly.tools.ablation.fill import Reference
 from gadfly.tools.arrays import Tensor
+from gadfly.tools.capture import usual
+from gadfly.tools.model import LocalModel
+from gadfly.tools.rows import special_ids
 from gadfly.tools.steering.source import drawn, isotropic
 
 RANDOM = "random directions"
@@ -19,12 +22,13 @@ _NEAR = 1.5
 _FADE = 1e-3  # of the widest axis
 
 
-def usual(reference: Reference, layer: int) -> Tensor:
-    """The residual stream after ``layer`` at the reference prompts' tokens, first tokens and padding left out, centred:
+def activations(model: LocalModel, reference: Reference, layer: int) -> Tensor:
+    """The residual stream after ``layer`` at the reference prompts' usual tokens (at all where there is none), centred:
     [tokens, hidden], float32 on the CPU."""
-    mask = reference.batch.mask.bool()
-    rest = mask & (reference.batch.mask.cumsum(-1) > 1)
-    x = reference.at["residual", layer][rest if rest.any() else mask].float().cpu()
+    batch = reference.batch
+    those = usual(batch, special_ids(model))
+    those = those if those.any() else batch.mask.bool()
+    x = reference.at["residual", layer][those].float().cpu()
     return x - x.mean(0)
 
 

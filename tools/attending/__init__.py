@@ -26,7 +26,7 @@ from gadfly.tools.contract import Context, tool
 def attention(args: AttentionArgs, context: Context) -> AttentionResult:
     """Score attention heads, and show their patterns. Every head is scored for attending to the previous token, to an
     earlier copy of the token (duplicate) and to what followed that copy (induction), on random sequences beside
-    sequences that do not repeat, with intervals, false discovery rate over heads and a verdict. Give a prompt to see
+    sequences that do not repeat, with intervals, p-values over all heads and a verdict. Give a prompt to see
     its patterns.
 
     Patterns are [destination, source]: a row says where that position looks. Olsson et al. (2022), arXiv:2209.11895.

@@ -53,14 +53,15 @@ class Scores:
 
 @dataclass(frozen=True)
 class Found:
-    """One kind: its best head, chosen on half of the sequences, with intervals and rates over all heads."""
+    """One kind: its best head, chosen on half of the sequences, with intervals and p-values of all heads."""
 
     kind: str
     layer: int
     head: int
     interval: Array
     """Of every head's mean score, [layers · heads, 2]."""
-    q: Array
+    p: Array
+    """That a head's score is above its control, over all heads and kinds together, [layers · heads]."""
     evidence: Evidence
 
 
@@ -162,9 +163,9 @@ def _means(
 
 
 def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, Found]:
-    """The best head of each kind. The false discovery rate runs over all heads and all asked kinds together."""
-    p = {kind: stats.sign_flip(scores.beyond(kind), seed, scores.noise) for kind in kinds}
-    q = stats.benjamini_hochberg(np.stack([p[kind] for kind in kinds]))
+    """The best head of each kind. The p-values hold for all heads and all asked kinds together."""
+    every = np.concatenate([scores.beyond(kind) for kind in kinds])
+    p = stats.max_t(every, seed, scores.noise).reshape(len(kinds), -1)
     found = {}
     for row, kind in enumerate(kinds):
         own, beyond = scores.own[kind], scores.beyond(kind)
@@ -176,14 +177,15 @@ def judge_heads(scores: Scores, kinds: tuple[str, ...], seed: int) -> dict[str, 
             best // scores.heads,
             best % scores.heads,
             stats.ratio_intervals(own, np.ones(count), seed),
-            q[row],
+            p[row],
             Evidence(
                 sequences=count,
                 score=float(own[best, held].mean()),
                 interval=stats.mean_interval(own[best, held], seed, scores.noise),
                 control=float(scores.control[kind][best].mean()),
                 beyond=stats.mean_interval(beyond[best, held], seed, scores.noise),
-                q=float(q[row, best]),
+                p=float(p[row, best]),
+                cells=len(every),
             ),
         )
     return found

@@ -93,7 +93,7 @@ def _values(each: Found, verdict: Verdict) -> dict[str, telling.Measured]:
         "head": each.head,
         "score": (e.score, e.interval),
         "beyond": e.beyond,
-        "q": e.q,
+        "p": e.p,
         "supported": verdict is Verdict.SUPPORTED,
     }
     return {f"{each.kind}_{name}": value for name, value in of_head.items()}
@@ -113,7 +113,7 @@ def _table(scores: Scores, found: dict[str, Found], page: int, share: int) -> Ta
     for kind, each in found.items():
         columns[kind] = telling.column(scores.own[kind][order].mean(1), 3)
         columns[f"{kind} control"] = telling.column(scores.control[kind][order].mean(1), 3)
-        columns[f"{kind} q"] = telling.column(each.q[order], 4)
+        columns[f"{kind} p"] = telling.column(each.p[order], 4)
     return telling.table(columns, total=count)
 
 

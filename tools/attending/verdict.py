@@ -4,8 +4,9 @@ In this order, the first that applies decides:
  1. fewer than eight sequences: no interval worth the name                             → inconclusive
  2. the score does not exceed its control (sequences that do not repeat; other tokens) → not supported
  3. the excess is real but below a tenth of the head's attention                       → not supported
- 4. it is below a quarter                                                              → inconclusive
- 5. otherwise                                                                          → supported
+ 4. it exceeds it, but among so many heads one does as well by chance                  → inconclusive
+ 5. it is below a quarter                                                              → inconclusive
+ 6. otherwise                                                                          → supported
 
 Random weights give some head a small real preference, which is why size counts and not significance alone.
 """
@@ -16,10 +17,8 @@ from dataclasses import dataclass
 
 from gadfly.tools import ties
 from gadfly.tools.contract import Verdict
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import FEWEST, LEVEL, Interval
 
-FEWEST_SEQUENCES = 8
-SIGNIFICANT = 0.05
 SMALLEST, ENOUGH = 0.1, 0.25
 
 
@@ -33,32 +32,38 @@ class Evidence:
     control: float
     beyond: Interval
     """Score minus control."""
-    q: float
+    p: float
+    """That the score is above its control, over all heads and kinds together."""
+    cells: int
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
     """The verdict and the reason, naming the control that decided."""
     excess = f"{e.beyond.low:+.3f} to {e.beyond.high:+.3f} beyond the control of {e.control:.3f}"
-    if e.sequences < FEWEST_SEQUENCES:
+    if e.sequences < FEWEST:
         return Verdict.INCONCLUSIVE, (
-            f"too few sequences for an interval: {e.sequences}, at least {FEWEST_SEQUENCES} needed"
+            f"too few sequences to tell: {e.sequences} given, at least {FEWEST} needed"
         )
-    if not e.beyond.above(0) or e.q > SIGNIFICANT:
-        return (
-            Verdict.NOT_SUPPORTED,
-            f"the score does not exceed its control ({excess}, q = {e.q:.2g})",
-        )
+    if not e.beyond.above(0):
+        return Verdict.NOT_SUPPORTED, f"the score does not exceed its control ({excess})"
     if e.beyond.below(SMALLEST):
         return (
             Verdict.NOT_SUPPORTED,
             f"less than a tenth of the head's attention goes there ({excess})",
+        )
+    if e.p > LEVEL:
+        return Verdict.INCONCLUSIVE, (
+            f"too few sequences to tell: the score exceeds its control ({excess}), but one of {e.cells} scores "
+            f"is as large by chance in {e.p:.2g} of all draws; give {2 * max(FEWEST, e.sequences)} sequences"
         )
     if not ties.reaches(e.beyond.low, ENOUGH, e.beyond.noise):
         return (
             Verdict.INCONCLUSIVE,
             f"the head attends there, but with less than a quarter of it ({excess})",
         )
-    return Verdict.SUPPORTED, f"{excess}, on sequences that the choice of the head did not see"
+    return Verdict.SUPPORTED, (
+        f"{excess}, on sequences that the choice of the head did not see; over all {e.cells} scores p = {e.p:.2g}"
+    )
 
 
 def together(found: dict[str, tuple[Verdict, str]]) -> tuple[Verdict, str]:

@@ -69,14 +69,14 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     return AttributeResult(
         headline=(
             f"{part.name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(found)} of "
-            f"{found.logit.mean():.2f} directly "
-            f"({telling.count(e.prompts, 'prompt')}), against {e.unrelated:+.2f} to unrelated answers."
+            f"{e.logit:.2f} directly ({_prompts(e.prompts)}), against {e.unrelated:+.2f} to unrelated answers."
         ),
         verdict=verdict,
         why=why,
         values=telling.values(
             layer=part.layer,
             contribution=(e.contribution, e.interval),
+            logit_held_out=e.logit,
             logit=found.logit.mean(),
             prompts=e.prompts,
             unrelated=e.unrelated,
@@ -112,6 +112,14 @@ def _question(model: LocalModel, answers: Answers, item: Answered) -> Question:
             f"answer {item.answer!r} and wrong {item.wrong!r} are the same token: nothing to tell apart"
         )
     return Question(model.ids(item.prompt), answer, wrong)
+
+
+def _prompts(count: int) -> str:
+    """Which prompts the numbers of the verdict are of."""
+    held = count // 2 or count
+    return (
+        telling.count(count, "prompt") if held == count else f"{held} held out of {count} prompts"
+    )
 
 
 def what(a: Analysis) -> str:

@@ -36,6 +36,8 @@ class Evidence:
     gap: Interval
     """The answer's logit (difference) minus that of unrelated answers, over all prompts."""
     gap_p: float
+    logit: float
+    """What is attributed, on the prompts held out; so are the next four."""
     contribution: float
     interval: Interval
     beyond: Interval
@@ -45,7 +47,7 @@ class Evidence:
     """That it writes more to the answer than to unrelated ones, over all components together."""
     parts: int
     share: float
-    """Of the gap."""
+    """Of what all components write more to the answer than to unrelated ones, on the prompts held out."""
 
 
 def judge(e: Evidence) -> tuple[Verdict, str]:
@@ -82,11 +84,11 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         )
     if not reaches(e.share, SMALLEST_SHARE, e.gap.noise):
         return Verdict.INCONCLUSIVE, (
-            f"the component beats unrelated answers but makes up {e.share:.0%} of the preference; "
-            "the answer may be written by many"
+            f"the component beats unrelated answers but makes up {e.share:.0%} of the preference for it over "
+            "them; the answer may be written by many"
         )
     return Verdict.SUPPORTED, (
         f"on prompts that its choice did not see, the component writes {e.beyond.low:.2f} to {e.beyond.high:.2f} "
-        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the preference; over all "
-        f"components p = {e.p:.2g}"
+        f"logits more to the answer than to unrelated ones, {e.share:.0%} of the whole "
+        f"preference for it over them; over all components p = {e.p:.2g}"
     )

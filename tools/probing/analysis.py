@@ -16,7 +16,7 @@ from gadfly.tools import ties
 from gadfly.tools.arrays import Array, Ints, Tensor
 from gadfly.tools.probing.data import Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
-from gadfly.tools.stats import Interval, benjamini_hochberg
+from gadfly.tools.stats import Interval
 
 DRAWS = 1000
 FEWEST_TO_RESAMPLE = 10
@@ -47,17 +47,25 @@ class Layered:
     bias: float
     validation: Array
     """AUROC on validation of each layer's best probe, [layers]."""
-    q: Array
-    """False discovery rate over layers that it is above one half, [layers]."""
+    by_layer: Array
+    """AUROC on test of each layer's probe of this method and strength, [layers]. Nothing is chosen by it."""
     test: Measured
 
 
 @dataclass(frozen=True)
 class Shuffles:
-    """The same probe on labels that mean nothing: test AUROC and accuracy of each shuffle."""
+    """The same probe on labels that mean nothing: test AUROC and accuracy of each, and its best layer's AUROC."""
 
     auroc: Array
     accuracy: Array
+    best: Array
+
+    def p(self, by_layer: Array) -> Array:
+        """How often the best layer of a shuffle does as well as each layer [layers]: p-values that hold for all layers
+        together (single-step maxT, Westfall & Young 1993), and keep to the groups as the shuffles do."""
+        reached = (self.best[:, None] >= by_layer).sum(0)
+        found: Array = (1 + reached) / (1 + len(self.best))
+        return found
 
 
 def auroc(scores: Array, labels: Ints, noise: float | Array) -> Array:
@@ -103,6 +111,7 @@ def best_probe(
     weight = fitted[method].weight[layer, strength]
     bias = float(fitted[method].bias[layer, strength])
     tested, wide = _scored(fitted[method], x[:, test], dtype)
+    truth = parts.data.labels[parts.test]
     return Layered(
         layer=layer,
         method=method,
@@ -110,7 +119,7 @@ def best_probe(
         weight=weight.numpy(),
         bias=bias,
         validation=curve,
-        q=benjamini_hochberg(_above_half(curve, held)),
+        by_layer=auroc(tested[:, strength], truth, wide[:, strength]),
         test=measure(name, tested[layer, strength], float(wide[layer, strength]), parts),
     )
 
@@ -119,16 +128,6 @@ def _scored(probes: Probes, x: Tensor, dtype: str) -> tuple[Array, Array]:
     """Decision values of ``x`` [layers, texts, hidden], and what rounding alone may change each probe's by."""
     scores = probes.scores(x.double())
     return scores.numpy(), probes.noise(x, scores, dtype).numpy()
-
-
-def _above_half(values: Array, labels: Ints) -> Array:
-    """One-sided p-values of AUROCs against one half (normal approximation of Mann and Whitney's U)."""
-    from scipy.stats import norm
-
-    ones, zeros = int((labels == 1).sum()), int((labels == 0).sum())
-    deviation = ((ones + zeros + 1) / (12 * ones * zeros)) ** 0.5
-    p: Array = norm.sf((values - 0.5) / deviation)
-    return p
 
 
 def measure(name: str, scores: Array, noise: float, parts: Parts) -> Measured:
@@ -186,7 +185,7 @@ def shuffles(
     train, validation, test = parts.tensors
     axes = space(x[:, train])
     strengths = (probe.strength,) if probe.method != "difference" else STRENGTHS[:1]
-    areas, rights = [], []
+    areas, rights, tops = [], [], []
     with running(progress, "Shuffled labels", times):
         for count in _chunks(times, axes):
             labels = [shuffled(parts.data.labels, parts.data.groups, rng) for _ in range(count)]
@@ -201,10 +200,12 @@ def shuffles(
                     best = auroc(held[i, :, 0], row[parts.validation], on_held[i, :, 0])
                     layer, truth = int(np.argmax(best)), row[parts.test]
                     score, noise = seen[i, layer, 0], on_seen[i, layer, 0]
-                    areas.append(float(auroc(score, truth, noise)))
+                    every = auroc(seen[i, :, 0], truth, on_seen[i, :, 0])
+                    areas.append(float(every[layer]))
+                    tops.append(float(every.max()))
                     rights.append(float((ties.exceeds(score, 0, noise) == (truth == 1)).mean()))
             progress.advance(count)
-    return Shuffles(np.array(areas), np.array(rights))
+    return Shuffles(np.array(areas), np.array(rights), np.array(tops))
 
 
 def _chunks(times: int, axes: Space) -> list[int]:

@@ -6,22 +6,66 @@ Each control is trained on the same train part, tuned on the same validation par
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gadfly.corpus.progress import Progress
+from gadfly.errors import ToolInputError
 from gadfly.tools import ties
-from gadfly.tools.arrays import Array
+from gadfly.tools.arrays import Array, Flags
 from gadfly.tools.capture import Captured, Reduce, capture
 from gadfly.tools.model import LocalModel
 from gadfly.tools.probing.analysis import Measured, auroc, best_probe, measure
-from gadfly.tools.probing.data import Parts
+from gadfly.tools.probing.data import Labelled, Parts, by_shared_words, folds, split
 from gadfly.tools.probing.fit import Method
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 # A second copy of a larger model rarely fits beside the first.
 RANDOM_LIMIT = 2_000_000_000
+
+
+def parted(data: Labelled, seed: int) -> Parts:
+    """The split. Where the groups are not the user's, and words tell the label inside out, it is at fault, and a second
+    one keeps texts that share words together. No activation is looked at.
+
+    Raises:
+        ToolInputError: as :func:`split`.
+    """
+    parts = split(data, seed)
+    if data.given:
+        return parts
+    words = _across(data, seed)
+    if not words.interval.below(0.5):
+        return parts
+    again = by_shared_words(data)
+    note = (
+        f"split by texts, a bag of words tells the label inside out (AUROC {words.auroc:.2f} across all parts): texts "
+        "that pair the same words otherwise are parted. So those that share words of both labels stay together, "
+        f"{len(set(again.groups.tolist()))} groups; give groups of your own to change that"
+    )
+    try:
+        better = split(replace(again, notes=[*data.notes, note]), seed)
+    except ToolInputError:  # too few groups of a label
+        return parts
+    # Where words are exchanged all round, no split helps, and the verdict tells of it.
+    return parts if _across(again, seed).interval.below(0.5) else better
+
+
+def _across(data: Labelled, seed: int) -> Measured:
+    """A bag of words on every text, each time trained without the text's part of the split."""
+    from sklearn.linear_model import LogisticRegression
+
+    scores = np.empty(len(data.texts))
+    for held in folds(data, seed):
+        features = _words(data, ~held)
+        model = LogisticRegression(max_iter=2000).fit(features[~held], data.labels[~held])
+        scores[held] = model.decision_function(features[held])
+    every = np.ones(len(data.texts), dtype=np.bool_)
+    return measure(
+        "words", scores, ties.noise("float32", scores), Parts(data, seed, ~every, ~every, every)
+    )
 
 
 def majority(parts: Parts) -> Measured:
@@ -32,12 +76,16 @@ def majority(parts: Parts) -> Measured:
 
 def bag_of_words(parts: Parts) -> Measured:
     """TF-IDF of words and word pairs into a logistic regression: what the surface tells."""
+    return _tuned("bag_of_words", _words(parts.data, parts.train), parts)
+
+
+def _words(data: Labelled, train: Flags) -> Any:
+    """Weighted words and word pairs of every text, as they stand in the train part; sparse [texts, words]."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", min_df=1)
-    train = [text for text, here in zip(parts.data.texts, parts.train, strict=True) if here]
-    words.fit(train)
-    return _tuned("bag_of_words", words.transform(parts.data.texts).tocsr(), parts)
+    words.fit([text for text, here in zip(data.texts, train, strict=True) if here])
+    return words.transform(data.texts).tocsr()
 
 
 def length(parts: Parts, captured: Captured) -> Measured:

@@ -1,13 +1,14 @@
 """Labelled texts: read, grouped so that near-duplicates stay together, split into train, validation and test.
 
 A split by single texts lets a probe recognise a text's twin; here whole groups go to one side. Groups are the user's
-own, else clusters of texts that share most of their words. Leaves out activations and fitting.
+own, else clusters of texts that share most of their words, else texts that share a word of both labels
+(``by_shared_words``). Leaves out activations and fitting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -19,7 +20,9 @@ from gadfly.tools.demo.behaviours import Behaviour
 FEWEST_GROUPS = 6
 _FEWEST_OF_A_LABEL = 3
 _MANY_GROUPS = 25
+_WORD = r"\w+"
 _ALIKE = 0.8  # share of words in common from which two texts count as one
+_TENTH = 0.1
 _TEMPLATE = 0.5  # a cluster with more of the texts than this is a template, not a duplicate
 
 
@@ -43,13 +46,14 @@ def of_task(task: Behaviour, n: int, seed: int) -> list[LabelledText]:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts, labels as 0 and 1, group numbers, and what 0 and 1 are called."""
+    """Texts, labels as 0 and 1, group numbers, and what 0 and 1 are called. ``given``: the groups are the user's."""
 
     texts: list[str]
     labels: Ints
     groups: Ints
     names: tuple[str, str]
     notes: list[str]
+    given: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def label(items: Sequence[LabelledText]) -> Labelled:
         notes.append(f"{len(items) - len(kept)} repeated texts were left out")
     chosen = list(kept.values())
     texts = [item.text for item in chosen]
-    if all(item.group is not None for item in chosen):
+    given = all(item.group is not None for item in chosen)
+    if given:
         keys = [str(item.group) for item in chosen]
         groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     else:
@@ -114,7 +119,35 @@ def label(items: Sequence[LabelledText]) -> Labelled:
         raise ToolInputError(
             f"{len(np.unique(groups))} groups of texts; at least {FEWEST_GROUPS} are needed to split them"
         )
-    return Labelled(texts, labels, groups, (names[0], names[1]), notes)
+    return Labelled(texts, labels, groups, (names[0], names[1]), notes, given)
+
+
+def by_shared_words(data: Labelled) -> Labelled:
+    """The same texts in groups that share words which stand with both labels: all such words, or only the rarer ones,
+    as many as leave no group with more than a tenth of the texts. Where there are none, each text is a group.
+
+    For texts that pair the same words rightly and wrongly ("Paris is in France", "Paris is in Peru"). Split one by one,
+    a word's other label is what is left for training, and whatever reads words gets the test part wrong.
+    """
+    from scipy.sparse import bmat
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    bags = CountVectorizer(binary=True, token_pattern=_WORD).fit_transform(data.texts).tocsc()
+    often = np.asarray(bags.sum(0)).ravel()
+    positive = np.asarray(bags[data.labels == 1].sum(0)).ravel()
+    both = (positive > 0) & (positive < often)
+    count = len(data.texts)
+    groups = np.arange(count)
+    for limit in np.unique(often[both])[::-1]:
+        # Texts and words are the two sides of a graph: whole templates would be linked text by text otherwise.
+        linked = bags[:, both & (often <= limit)]
+        found = connected_components(bmat([[None, linked], [linked.T, None]]), directed=False)[1]
+        found = np.unique(found[:count], return_inverse=True)[1]
+        if np.bincount(found).max() <= _TENTH * count:
+            groups = found
+            break
+    return replace(data, groups=groups.astype(np.int64))
 
 
 def split(data: Labelled, seed: int) -> Parts:
@@ -124,15 +157,7 @@ def split(data: Labelled, seed: int) -> Parts:
     Raises:
         ToolInputError: a part would lack a label.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    count = 5 if len(np.unique(data.groups)) >= _MANY_GROUPS else 3
-    folds = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
-    parts = [fold for _, fold in folds.split(data.texts, data.labels, data.groups)]
-    masks = np.zeros((2, len(data.texts)), dtype=np.bool_)
-    for mask, fold in zip(masks, parts, strict=False):
-        mask[fold] = True
-    test, validation = masks
+    test, validation, *_ = folds(data, seed)
     train = ~(test | validation)
     for name, part in (("train", train), ("validation", validation), ("test", test)):
         if len(np.unique(data.labels[part])) < 2:
@@ -140,6 +165,20 @@ def split(data: Labelled, seed: int) -> Parts:
                 f"the {name} part would have one label only; give more groups of each label"
             )
     return Parts(data, seed, train, validation, test)
+
+
+def folds(data: Labelled, seed: int) -> list[Flags]:
+    """The texts in five parts (three where groups are few), whole groups at a time, as masks."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    count = 5 if len(np.unique(data.groups)) >= _MANY_GROUPS else 3
+    drawn = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
+    masks = np.zeros((count, len(data.texts)), dtype=np.bool_)
+    for mask, (_, fold) in zip(
+        masks, drawn.split(data.texts, data.labels, data.groups), strict=True
+    ):
+        mask[fold] = True
+    return list(masks)
 
 
 def shuffled(labels: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
@@ -163,7 +202,7 @@ def _near_duplicates(texts: Sequence[str]) -> Ints:
     from scipy.sparse.csgraph import connected_components
     from sklearn.feature_extraction.text import CountVectorizer
 
-    bags = CountVectorizer(binary=True, token_pattern=r"\w+").fit_transform(texts)
+    bags = CountVectorizer(binary=True, token_pattern=_WORD).fit_transform(texts)
     common = (bags @ bags.T).tocoo()
     sizes = np.asarray(bags.sum(1)).ravel()
     union = sizes[common.row] + sizes[common.col] - common.data

@@ -11,6 +11,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, scripting, telling, vectors
+from gadfly.tools.arrays import Array
 from gadfly.tools.capture import at, capture
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.model import LocalModel
@@ -24,7 +25,7 @@ from gadfly.tools.probing.analysis import (
     shuffles,
 )
 from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
-from gadfly.tools.probing.data import LabelledText, Parts, label, of_task, split
+from gadfly.tools.probing.data import LabelledText, Parts, label, of_task
 from gadfly.tools.probing.fit import Method
 from gadfly.tools.probing.verdict import Evidence, judge, too_few
 from gadfly.tools.records import read
@@ -44,7 +45,8 @@ _MEANING = {
 def run(args: ProbeArgs, context: Context) -> ProbeResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     data = label(read(args, LabelledText, lambda task: of_task(task, args.n, args.seed)))
-    parts = split(data, args.seed)
+    parts = controls.parted(data, args.seed)
+    data = parts.data
     held = data.labels[parts.test]
     groups = len(np.unique(data.groups[parts.test]))
     smaller = int(min(held.sum(), len(held) - held.sum()))
@@ -139,7 +141,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             shuffled_labels=(noise.auroc.mean(), np.percentile(noise.auroc, [2.5, 97.5])),
             **{rival.name: (rival.auroc, rival.interval) for rival in rivals},
         ),
-        table=_table(probe),
+        table=_table(probe, noise.p(probe.by_layer)),
         figures=_figures(folder, probe, rivals, args, model),
         notes=notes,
         reproduce=scripting.script(
@@ -156,13 +158,14 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
     )
 
 
-def _table(probe: Layered) -> Table:
+def _table(probe: Layered, p: Array) -> Table:
     total = len(probe.validation)
     best = sorted(range(total), key=lambda layer: -probe.validation[layer])[:_MOST_ROWS]
     columns: dict[str, Sequence[telling.Cell]] = {
         "layer": range(total),
         "validation AUROC": telling.column(probe.validation, 4),
-        "q": telling.column(probe.q, 4),
+        "test AUROC": telling.column(probe.by_layer, 4),
+        "p": telling.column(p, 4),
         "": ["chosen" if layer == probe.layer else "" for layer in range(total)],
     }
     return telling.table(columns, sorted(best))

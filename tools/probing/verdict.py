@@ -61,7 +61,8 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             return Verdict.INCONCLUSIVE, (
                 f"the split is turned around: {turned.replace('_', ' ')} alone has AUROC {below:.2f}, far below one "
                 f"half, and tells the label as well inside out (the probe {beyond.low:+.2f} to {beyond.high:+.2f} "
-                "beyond that); give a group with each text, the same for texts that share their words"
+                "beyond that); give a group with each text, the same for texts that share their words, and exchange "
+                "words within groups only"
             )
     if e.p > SIGNIFICANT or e.interval.low <= 0.5:
         return Verdict.NOT_SUPPORTED, (
