@@ -11,9 +11,11 @@ import io
 import re
 import textwrap
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,31 @@ _STYLE = {
     **{f"{part}.color": _INK for part in ("text", "xtick", "ytick")},
     **{f"axes.{part}color": _INK for part in ("edge", "label")},
 }
+# For what DejaVu lacks, where one is installed; else a PNG shows boxes, and the page the signs all the same.
+_FONTS = (
+    *(
+        "Noto Sans CJK SC",
+        "Noto Sans CJK JP",
+        "Noto Sans CJK KR",
+        "Source Han Sans",
+        "WenQuanYi Zen Hei",
+    ),
+    *(
+        "WenQuanYi Micro Hei",
+        "Droid Sans Fallback",
+        "PingFang SC",
+        "Hiragino Sans",
+        "Arial Unicode MS",
+    ),
+    *(
+        "Microsoft YaHei",
+        "Yu Gothic",
+        "Malgun Gothic",
+        "Noto Sans Devanagari",
+        "Noto Sans Thai",
+        "Noto Emoji",
+    ),
+)
 _lock = threading.Lock()  # matplotlib keeps its settings for the whole process
 
 
@@ -141,8 +168,20 @@ def svg(chart: Chart) -> str:
 def _styled() -> Iterator[None]:
     with sealed():
         import matplotlib
-    with _lock, matplotlib.rc_context(_STYLE):
+    style = {**_STYLE, "font.family": list(_families())}
+    with _lock, matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from")
         yield
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    """The font of all figures, and what stands in for the signs that it lacks."""
+    with sealed():
+        from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return ("DejaVu Sans", *(name for name in _FONTS if name in installed))
 
 
 def _canvas(**options: Any) -> Canvas:

@@ -77,6 +77,11 @@ def ends(intervals: Iterable[Sequence[float]], form: str) -> list[str]:
     return [text if math.isfinite(low + high) else "—" for low, high, text in told]
 
 
+def shown(number: float) -> str:
+    """A number in a table for people, of three digits, or whole from a thousand on: a rank has no exponent."""
+    return f"{number:.0f}" if abs(number) >= 999.5 else f"{number:.3g}"
+
+
 def count(number: int, unit: str) -> str:
     """``1 pair``, ``2 pairs``."""
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -104,3 +104,10 @@ def test_a_cell_shows_its_number_and_its_colour(tmp_path: Path) -> None:
     assert lowest == "background:#2166ac;color:#ffffff"
     assert ">0.00</td>" in page and ">-0.00" not in page
     assert page.index(">1</th>") < page.index(">0</th>")  # layers rise
+
+
+@pytest.mark.filterwarnings("error")
+def test_signs_that_no_font_has_bring_no_warning(tmp_path: Path) -> None:
+    chart = figures.Chart("東京 กรุงเทพ", "層", "y", [figures.Line("한국어 🦊", [0, 1], [0.1, 0.2])])
+    figure = figures.draw(tmp_path, "a", chart)
+    assert "한국어" in Path(figure.html or "").read_text("utf-8")

@@ -47,3 +47,18 @@ def test_a_page_that_is_not_there_is_named() -> None:
     assert telling.page(1, 30, 0, "heads") == slice(0, 30)
     with pytest.raises(ToolInputError, match="no page 3; the 40 heads fill 2"):
         telling.page(3, 30, 40, "heads")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.12345, "0.123"),
+        (999.4, "999"),
+        (999.6, "1000"),
+        (23500.4, "23500"),
+        (-2e4, "-20000"),
+        (5e-5, "5e-05"),
+    ],
+)
+def test_ranks_have_no_exponent(number: float, text: str) -> None:
+    assert telling.shown(number) == text

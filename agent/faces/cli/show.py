@@ -23,6 +23,7 @@ def show_result(result: Result) -> None:
     from rich.text import Text
 
     from gadfly.agent.sessions.export.transcript import controls
+    from gadfly.tools.telling import shown
 
     console = out()
     console.print(name(result.headline), style="bold")
@@ -37,7 +38,7 @@ def show_result(result: Result) -> None:
         show_table(
             result.table.columns,
             [
-                ["" if c is None else f"{c:.3g}" if isinstance(c, float) else c for c in cells]
+                ["" if c is None else shown(c) if isinstance(c, float) else c for c in cells]
                 for cells in result.table.rows
             ],
         )

@@ -86,11 +86,13 @@ def doubts(answer: Answer) -> Iterator[str]:
 
 def controls(result: Result) -> Sequence[tuple[str, str, str, str]]:
     """The controls as rows: name, value, interval, meaning."""
+    from gadfly.tools.telling import shown as number
+
     return [
         (
             each.name,
-            f"{each.value:.3g}",
-            "" if each.interval is None else "{:.3g} … {:.3g}".format(*each.interval),
+            number(each.value),
+            "" if each.interval is None else " … ".join(map(number, each.interval)),
             each.meaning,
         )
         for each in result.controls
