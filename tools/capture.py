@@ -118,7 +118,8 @@ def capture(
         kept: dict[int, Tensor] = {}  # taken from the device once, at the end
 
         def keep(index: int, how: Reduce, of: Tensor, hidden: Tensor) -> None:
-            kept[index] = how(hidden, batch, of).float().to(model.device)
+            # A copy: Falcon adds to what its MLP gave in place.
+            kept[index] = how(hidden, batch, of).float().to(model.device, copy=True)
 
         with model.working():
             handles = [after(m, partial(keep, i, reduce, those)) for i, m in enumerate(modules)]

@@ -61,12 +61,21 @@ class Known:
         """Whether these very files passed this check before."""
         return check in self._found.get("passed", [])
 
-    def keep(self, *, weights: str, passed: str) -> None:
-        """Remember the hash, and that a check was passed."""
-        if self._path is None or stamp(self._place) != self._stamp or self._young():
+    def unchanged(self) -> bool:
+        """Whether the files are still those that were there when the record was opened."""
+        return stamp(self._place) == self._stamp
+
+    def keep(self, *, weights: str | None = None, passed: str | None = None) -> None:
+        """Remember the hash, or that a check was passed, or both."""
+        if self._path is None or not self.unchanged() or self._young():
             return
-        checks = [each for each in self._read().get("passed", []) if each != passed]
-        found = {"files": self._stamp, "weights": weights, "passed": [*checks[-15:], passed]}
+        before = self._read()
+        checks = [each for each in before.get("passed", []) if each != passed]
+        found = {
+            "files": self._stamp,
+            "weights": weights or before.get("weights"),
+            "passed": [*checks[-15:], passed] if passed else checks,
+        }
         if found == self._found:
             return
         with contextlib.suppress(OSError):
@@ -82,7 +91,7 @@ class Known:
             return {}
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-            whole = isinstance(found["passed"], list) and isinstance(found["weights"], str)
+            whole = isinstance(found["passed"], list) and isinstance(found["weights"], str | None)
             return found if whole and found["files"] == self._stamp else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}

@@ -8,6 +8,7 @@ standardised modules named here and call :meth:`LocalModel.forward`.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ PROJECTIONS = ("o_proj", "c_proj", "dense", "out_proj", "wo")
 _SHARED_OUT = ("balanced", "balanced_low_0", "sequential")
 _LOADED: dict[tuple[str, str, str], LocalModel] = {}
 _LOADING = threading.RLock()
-_CHECK = 1  # raised when the self-check changes, so that no model counts as having passed it
+_CHECK = 2  # raised when the self-check changes, so that no model counts as having passed it
 # Largest difference of logits that the self-check takes for rounding, relative to their spread.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
@@ -78,15 +79,23 @@ class LocalModel:
     ``blocks``, ``attentions`` and ``mlps`` are plain torch modules, one for each layer; hook them at full speed.
     """
 
-    def __init__(self, standardised: Any, name: str, fingerprint: dict[str, Any]) -> None:
+    def __init__(
+        self, standardised: Any, name: str, identity: dict[str, Any], weights: Callable[[], str]
+    ) -> None:
         self.standardised = standardised
         self.name = name
-        self.fingerprint = fingerprint
+        self.identity = identity
+        self._weights = weights
         self.tokenizer = standardised.tokenizer
         self.module: Any = standardised._model
         self.blocks: list[nn.Module] = _parts(name, standardised, "layers")
         self.attentions: list[nn.Module] = _parts(name, standardised, "layers", "self_attn")
         self.mlps: list[nn.Module] = _parts(name, standardised, "layers", "mlp")
+        self._writers = {
+            "residual": self.blocks,
+            "attention": [_writer(each) for each in self.attentions],
+            "mlp": [_writer(each) for each in self.mlps],
+        }
         (self.final_norm,) = _parts(name, standardised, "ln_final")
         (self.unembedding,) = _parts(name, standardised, "lm_head")
         self.num_layers = len(self.blocks)
@@ -107,20 +116,20 @@ class LocalModel:
         try:
             with _LOADING, _quickly():
                 standardised = StandardizedTransformer(
-                    module, tokenizer=tokenizer, check_renaming=False, dispatch=True
+                    module,
+                    tokenizer=tokenizer,
+                    check_renaming=False,
+                    dispatch=True,
+                    rename_config=_names(),
                 )
         except Exception as error:
             raise ModelError(
                 f"nnterp cannot standardise {type(module).__name__}: {error}"
             ) from error
         parameter = next(module.parameters())
-        mark = {
-            "name": name,
-            "weights": _hash_tensors(module),
-            "dtype": _short(parameter.dtype),
-            "device": str(parameter.device),
-        }
-        model = cls(standardised, name, mark)
+        mark = {"name": name, "dtype": _short(parameter.dtype), "device": str(parameter.device)}
+        weights = _hash_tensors(module)  # now: its owner may train it further
+        model = cls(standardised, name, mark, lambda: weights)
         model.check()
         return model
 
@@ -133,12 +142,17 @@ class LocalModel:
     @property
     def dtype(self) -> str:
         """The precision of its weights, such as ``bfloat16``."""
-        return str(self.fingerprint["dtype"])
+        return str(self.identity["dtype"])
+
+    @cached_property
+    def weights(self) -> str:
+        """The hash of its weights. That of a checkpoint's files is taken when it is first asked for."""
+        return self._weights()
 
     @property
-    def weights(self) -> str:
-        """The hash of its weights."""
-        return str(self.fingerprint["weights"])
+    def fingerprint(self) -> dict[str, Any]:
+        """What identifies it in the ledger, the hash of its weights included."""
+        return {**self.identity, "weights": self.weights}
 
     @property
     def config(self) -> Any:
@@ -155,14 +169,14 @@ class LocalModel:
         return count
 
     def modules(self, site: str) -> list[nn.Module]:
-        """The modules of every layer whose output a site is: ``residual``, ``attention`` or ``mlp``."""
-        return {"residual": self.blocks, "attention": self.attentions, "mlp": self.mlps}[site]
+        """The modules of every layer whose output a site is: ``residual``, ``attention`` or ``mlp``. Of a sublayer
+        that adds the stream itself (BLOOM, MPT) it is the projection at its end: what it gives is what is written."""
+        return self._writers[site]
 
     def output_projection(self, layer: int) -> Any:
         """The linear map at the end of a layer's attention, whose input is the heads side by side; None if it has no
         usual name."""
-        attention = self.attentions[layer]
-        return next((getattr(attention, n) for n in PROJECTIONS if hasattr(attention, n)), None)
+        return _projection(self.attentions[layer])
 
     def check_layer(self, layer: int) -> None:
         """Raises ToolInputError, naming the layers there are, if this is none of them."""
@@ -188,7 +202,9 @@ class LocalModel:
         largest of the whole forward, and no tool here reads it. Rows may be more than ``batch`` has, where a
         hook appended some.
         """
-        with hooked([before(self.unembedding, lambda hidden: hidden[:, -1:])]):
+        # As a view with gaps it would be multiplied row by row, and the whole unembedding be read for each.
+        last = before(self.unembedding, lambda hidden: hidden[:, -1:].contiguous())
+        with hooked([last]):
             return self.logits(batch)[:, -1]
 
     def logits(self, batch: Batch) -> Tensor:
@@ -255,12 +271,12 @@ class LocalModel:
             raise ModelError(f"{self.name} has weights that are not finite, first in {bad}")
         vocabulary = self.module.get_output_embeddings().weight.shape[0]
         generator = torch.Generator().manual_seed(0)
-        long = torch.randint(vocabulary, (1, 9), generator=generator).to(self.device)
-        short = long[:, :5]
+        long = torch.randint(vocabulary, (1, 5), generator=generator).to(self.device)
+        short = long[:, :3]
         padded = Batch(
-            torch.cat([long, torch.cat([long[:, :4], short], dim=1)]),
-            torch.tensor([[1] * 9, [0] * 4 + [1] * 5], device=self.device),
-            torch.tensor([list(range(9)), [0] * 4 + list(range(5))], device=self.device),
+            torch.cat([long, torch.cat([long[:, :2], short], dim=1)]),
+            torch.tensor([[1] * 5, [0] * 2 + [1] * 3], device=self.device),
+            torch.tensor([list(range(5)), [0] * 2 + list(range(3))], device=self.device),
         )
         seen: list[int] = []
         last: list[Tensor] = []
@@ -270,10 +286,12 @@ class LocalModel:
             if layer == self.num_layers - 1:
                 last.append(hidden)
 
-        with self.working():
-            together = self.forward(padded)
-            with hooked(after(each, partial(look, i)) for i, each in enumerate(self.blocks)):
-                alone = torch.cat([self.forward(_whole(long)), self.forward(_whole(short))])
+        # Two forwards, of few tokens: on a first load they are most of what is paid for beyond reading the files.
+        with (
+            self.working(),
+            hooked(after(each, partial(look, i)) for i, each in enumerate(self.blocks)),
+        ):
+            together, alone = self.forward(padded)[1:], self.forward(_whole(short))
         tolerance = _TOLERANCE.get(self.dtype, 1e-1)
         gap = float((together - alone).abs().max() / alone.float().std().clamp(min=1e-6))
         if not gap <= tolerance:
@@ -284,12 +302,34 @@ class LocalModel:
         if seen != 2 * list(range(self.num_layers)):
             raise ModelError(f"the layers of {self.name} do not run once each and in order")
         # The short row begins the long one, so a causal model sees the same there.
-        begun, whole = last[1].float(), last[0][:, : short.shape[1]].float()
+        begun, whole = last[1].float(), last[0][:1, : short.shape[1]].float()
         if not float((begun - whole).abs().max() / whole.std().clamp(min=1e-6)) <= tolerance:
             raise ModelError(
                 f"{self.name} ({type(self.module).__name__}) lets tokens see those after them, as encoders such as "
                 "BERT do; the tools study causal language models"
             )
+
+
+def _names() -> Any:
+    """Names of modules that nnterp does not know: the last norm of Phi and Persimmon."""
+    from nnterp.rename_utils import RenameConfig
+
+    return RenameConfig(ln_final_name="final_layernorm")
+
+
+def _projection(module: Any) -> Any:
+    return next((getattr(module, name) for name in PROJECTIONS if hasattr(module, name)), None)
+
+
+def _writer(sublayer: nn.Module) -> nn.Module:
+    """The module whose output is what a sublayer writes into the stream: itself, or, where it is given the stream and
+    adds it, the projection at its end."""
+    if "residual" not in inspect.signature(type(sublayer).forward).parameters:
+        return sublayer
+    found: nn.Module = _projection(sublayer) or list(sublayer.children())[-1]
+    if "Linear" not in type(found).__name__:  # a dropout may stand behind it
+        found = [each for each in sublayer.children() if "Linear" in type(each).__name__][-1]
+    return found
 
 
 def _parts(name: str, standardised: Any, what: str, within: str = "") -> list[nn.Module]:
@@ -355,6 +395,7 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
                 trust_remote_code=False,
                 check_renaming=False,  # our own check below runs the real model
                 dispatch=True,
+                rename_config=_names(),
             )
     except ImportError as error:
         raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
@@ -368,26 +409,40 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
         known = Known(
             place, f"tensors in {used}"
         )  # the hub's files never change below one revision
-    weights = known.weights if known is not None else None
-    if weights is None and isinstance(where, Path):
-        weights = hash_of_files(where)
-    elif weights is None:
-        weights = _hash_tensors(standardised._model)
+    weights: Callable[[], str] = partial(_weights_of, standardised._model, where, known)
+    if not isinstance(where, Path):
+        now = weights()  # of the tensors, which may change: it takes no time
+        weights = lambda: now  # noqa: E731
     identity = {
         "name": name,
         "revision": revision,
         "config": _hash_config(standardised._model.config),
-        "weights": weights,
         "dtype": used,
         "device": device,
     }
-    model = LocalModel(standardised, name, identity)
+    model = LocalModel(standardised, name, identity, weights)
     conditions = _conditions(used, device)
     if known is None or not known.passed(conditions):
         model.check()
         if known is not None:
-            known.keep(weights=weights, passed=conditions)
+            known.keep(passed=conditions)
     return model
+
+
+def _weights_of(module: nn.Module, where: Path | str, known: Known | None) -> str:
+    """The hash of the weights: as it is known; else of the files, if they are still those that were loaded; else of
+    the tensors in memory."""
+    if known is not None and known.weights is not None:
+        return known.weights
+    found = None
+    if isinstance(where, Path) and known is not None:
+        found = hash_of_files(where)
+        if not known.unchanged():
+            return _hash_tensors(module)
+    found = found or _hash_tensors(module)
+    if known is not None:
+        known.keep(weights=found)
+    return found
 
 
 @contextmanager

@@ -177,8 +177,8 @@ def norms_around(model: LocalModel) -> list[dict[str, Any]]:
         return hook
 
     for layer, block in enumerate(model.blocks):
-        handles.append(after(model.attentions[layer], partial(out_of, "attention")))
-        handles.append(after(model.mlps[layer], partial(out_of, "mlp")))
+        handles.append(after(model.modules("attention")[layer], partial(out_of, "attention")))
+        handles.append(after(model.modules("mlp")[layer], partial(out_of, "mlp")))
         handles.append(model.mlps[layer].register_forward_pre_hook(into_mlp(layer)))
         handles += [
             child.register_forward_hook(norm_of(layer))

@@ -38,7 +38,7 @@ class RunContext:
 
     def __init__(self, run_id: str, ledger: Ledger, progress: Progress) -> None:
         self.progress = progress
-        self.environment: dict[str, Any] = _environment()
+        self._model: LocalModel | None = None
         self._run_id = run_id
         self._ledger = ledger
 
@@ -46,8 +46,16 @@ class RunContext:
         from gadfly.tools.model import load
 
         model = load(args.model, device=args.device, dtype=args.dtype, progress=self.progress)
-        self.environment["model"] = model.fingerprint
+        self._model = model
         return model
+
+    def environment(self, *, whole: bool) -> dict[str, Any]:
+        """Versions and the model. ``whole``: with the hash of its weights, for which a checkpoint that is new here is
+        read from end to end."""
+        found = _environment()
+        if self._model is not None:
+            found["model"] = self._model.fingerprint if whole else self._model.identity
+        return found
 
     def corpus(self) -> Corpus:
         from gadfly.corpus import default_corpus
@@ -94,7 +102,7 @@ def execute(
                 started=started,
                 seconds=round(time.monotonic() - clock, 3),
                 arguments=args.model_dump(mode="json"),
-                environment=context.environment,
+                environment=context.environment(whole=result is not None),
                 result=result,
                 error=error,
                 rerun_of=rerun_of,

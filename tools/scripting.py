@@ -20,8 +20,8 @@ def script(model: LocalModel, tool: str, /, *, expected: float, **values: Any) -
     return templating.text(
         _TOOLS / tool / "script.py.j2",
         where=location(model),
-        device=model.fingerprint["device"],
-        dtype=model.fingerprint["dtype"],
+        device=model.identity["device"],
+        dtype=model.identity["dtype"],
         expected=f"{expected:.6f}",
         **values,
     )

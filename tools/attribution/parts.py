@@ -214,7 +214,8 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
     handles = []
 
     def home(value: Tensor) -> Tensor:
-        return value[:, -1].to(model.device)  # layers may be on several devices, sums are not
+        # Layers may be on several devices, sums are not; Falcon adds to what its MLP gave in place.
+        return value[:, -1].to(model.device, copy=True)
 
     def keep(layer: int, which: str, hidden: Tensor) -> None:
         setattr(seen[layer], which, home(hidden))
@@ -232,8 +233,8 @@ def _watch(model: LocalModel, batch: Batch) -> tuple[list[_Seen], Tensor | None,
         handles += [
             before(model.blocks[layer], partial(keep, layer, "before")),
             after(model.blocks[layer], partial(keep, layer, "after")),
-            after(model.attentions[layer], partial(keep, layer, "attention")),
-            after(model.mlps[layer], partial(keep, layer, "mlp")),
+            after(model.modules("attention")[layer], partial(keep, layer, "attention")),
+            after(model.modules("mlp")[layer], partial(keep, layer, "mlp")),
         ]
         projection = model.output_projection(layer)
         if projection is not None:

@@ -57,7 +57,7 @@ def place(model: LocalModel, hook: str) -> Place:
         raise ToolInputError(
             f"{hook} is in layer {layer}; {model.name} has layers 0 to {model.num_layers - 1}"
         )
-    block, attention, mlp = model.blocks[layer], model.attentions[layer], model.mlps[layer]
+    block, mlp = model.blocks[layer], model.mlps[layer]
     if name == "hook_resid_post":
         return Place(hook, block, "output", layer=layer, site="residual")
     if name == "hook_resid_pre":
@@ -68,12 +68,12 @@ def place(model: LocalModel, hook: str) -> Place:
     if name in ("hook_attn_out", "hook_mlp_out"):
         which = "attention" if name == "hook_attn_out" else "mlp"
         norm = norms_around(model)[layer].get(f"after {which}")
-        module = norm if norm is not None else attention if which == "attention" else mlp
+        module = norm if norm is not None else model.modules(which)[layer]
         return Place(hook, module, "output", layer=layer, site=None if norm is not None else which)
     if name == "mlp.hook_in":
         return Place(hook, mlp, "input")
     if name == "mlp.hook_out":
-        return Place(hook, mlp, "output", layer=layer, site="mlp")
+        return Place(hook, model.modules("mlp")[layer], "output", layer=layer, site="mlp")
     if name == "attn.hook_z":
         projection = model.output_projection(layer)
         if projection is not None:

@@ -183,8 +183,8 @@ def _measure(
     for some in portions([len(unit.ids) for unit in units], max_tokens):
         chosen = [units[i] for i in some]
         hidden, logits = residuals(model, model.batch_of([unit.ids for unit in chosen]))
-        found, gap = read(readout, hidden[:, :, 0], *_asked(model, chosen), own=logits)
-        worst, noise = max(worst, gap), max(noise, ties.noise(model.dtype, logits))
+        found, gap, size = read(readout, hidden[:, :, 0], *_asked(model, chosen), own=logits)
+        worst, noise = max(worst, gap), max(noise, float(ties.of_size(model.dtype, size)))
         pieces.append(found)
         order += some
         progress.advance(len(some))

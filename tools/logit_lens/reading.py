@@ -13,10 +13,11 @@ from functools import partial
 
 from gadfly.tools import ties
 from gadfly.tools.arrays import Tensor
-from gadfly.tools.hooks import after, before, hooked
+from gadfly.tools.hooks import See, after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout
 
+_OWN = 2  # rows whose own logits a readout is held to
 _UNEMBEDDED = 2**25  # logits at once, 128 MB: enough rows that the weights are read seldom
 _LOOKED_AT = 2**21  # logits that are reduced at once: few enough for a cache
 
@@ -38,17 +39,20 @@ class Read:
 
 
 def residuals(model: LocalModel, batch: Batch, *, last_only: bool = True) -> tuple[Tensor, Tensor]:
-    """Residuals [layers + 1, rows, tokens, hidden] in the model's dtype, and its logits [rows, vocabulary] at the end.
+    """Residuals [layers + 1, rows, tokens, hidden] in the model's dtype, and at the end its own logits of the first
+    rows, [2 at most, vocabulary]: enough to hold a readout to, which unembeds all rows anyhow.
 
     Args:
         last_only: keep the last position alone (tokens is then 1).
     """
-    return _kept(model, batch, slice(-1, None) if last_only else slice(None), model.forward)
+    cut = slice(-1, None) if last_only else slice(None)
+    return _kept(model, batch, cut, model.forward, lambda hidden: hidden[:_OWN])
 
 
 def _kept(
-    model: LocalModel, batch: Batch, cut: slice, forward: Callable[[Batch], Tensor]
+    model: LocalModel, batch: Batch, cut: slice, forward: Callable[[Batch], Tensor], end: See
 ) -> tuple[Tensor, Tensor]:
+    """``end`` cuts what reaches the unembedding."""
     import torch
 
     kept: dict[int, Tensor] = {}
@@ -58,15 +62,16 @@ def _kept(
 
     with model.working():
         handles = [after(block, partial(keep, i + 1)) for i, block in enumerate(model.blocks)]
-        with hooked([before(model.blocks[0], partial(keep, 0)), *handles]):
+        handles += [before(model.blocks[0], partial(keep, 0)), before(model.unembedding, end)]
+        with hooked(handles):
             out = forward(batch)
     return torch.stack([kept[i] for i in range(model.num_layers + 1)]), out
 
 
 def streams(model: LocalModel, batch: Batch) -> Tensor:
     """Residuals [layers + 1, rows, hidden] of the last position, where nothing is unembedded."""
-    with hooked([before(model.unembedding, lambda hidden: hidden[:, :0])]):
-        return _kept(model, batch, slice(-1, None), model.logits)[0][:, :, 0]
+    last = slice(-1, None)
+    return _kept(model, batch, last, model.logits, lambda hidden: hidden[:, :0])[0][:, :, 0]
 
 
 def read(
@@ -77,15 +82,16 @@ def read(
     *,
     own: Tensor | None = None,
     tops: bool = False,
-) -> tuple[Read, float]:
+) -> tuple[Read, float, float]:
     """Read ``hidden`` [layers + 1, rows, hidden] for ``target`` [rows] and control targets ``others`` [rows, k].
 
     Args:
-        own: the model's own logits [rows, vocabulary], which the last layer must give.
+        own: the model's own logits of the first rows, [some, vocabulary], which the last layer must give.
         tops: tell the best token too, which costs as much again as all else that is told.
 
     Returns:
-        What was read, and the largest difference from ``own`` relative to its spread (0 without it).
+        What was read, the largest difference from ``own`` relative to its spread (0 without it), and the size of the
+        largest logit of the last layer.
 
     Raises:
         ModelError: that is more than rounding.
@@ -97,7 +103,7 @@ def read(
     vocabulary = int(readout.model.module.get_output_embeddings().weight.shape[0])
     wide, narrow = (max(1, size // vocabulary) for size in (_UNEMBEDDED, _LOOKED_AT))
     found: list[tuple[Tensor, ...]] = []
-    gap = 0.0
+    gap, size = 0.0, 0.0
     with readout.model.working():
         for start in range(0, len(flat), wide):
             unembedded = readout.logits(flat[start : start + wide])
@@ -105,20 +111,24 @@ def read(
                 logits = unembedded[first : first + narrow]
                 at = torch.arange(start + first, start + first + len(logits), device=logits.device)
                 row = at % rows
-                found.append(_told(readout, logits, target[row], others[row], tops))
-                if own is not None and int(at[-1]) >= (layers - 1) * rows:
-                    last = at >= (layers - 1) * rows
-                    gap = max(gap, float((logits[last] - own[row[last]].float()).abs().max()))
+                told, largest = _told(readout, logits, target[row], others[row], tops)
+                found.append(told)
+                if start + first + len(logits) <= (layers - 1) * rows:
+                    continue
+                last = at >= (layers - 1) * rows
+                size = max(size, float(largest[last].max()))
+                if own is not None and bool((held := last & (row < len(own))).any()):
+                    gap = max(gap, float((logits[held] - own[row[held]].float()).abs().max()))
         if own is not None:
             gap = readout.trusted(gap / max(1e-6, float(own.float().std())))
     columns = (torch.cat(each).float().cpu() for each in zip(*found, strict=True))
-    return Read(*(column.reshape(layers, rows) for column in columns)), gap
+    return Read(*(column.reshape(layers, rows) for column in columns)), gap, size
 
 
 def _told(
     readout: Readout, logits: Tensor, target: Tensor, others: Tensor, tops: bool
-) -> tuple[Tensor, ...]:
-    """The fields of :class:`Read` for some rows of logits."""
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """The fields of :class:`Read` for some rows of logits, and the size of each row's largest, [rows, 1]."""
     import torch
 
     size = torch.maximum(logits.amax(-1, keepdim=True), -logits.amin(-1, keepdim=True))
@@ -128,10 +138,11 @@ def _told(
     )
     rank = ahead.view(torch.uint8).sum(-1, dtype=torch.int32) - 1  # a sum of bits is far slower
     nothing = torch.full_like(rank, -1)
-    return (
+    told = (
         logs.gather(-1, target[:, None]).squeeze(-1),
         rank,
         logs.gather(-1, others).mean(-1),
         ties.likeliest(logits).squeeze(-1) if tops else nothing,
         logs.amax(-1).exp() if tops else nothing,
     )
+    return told, size

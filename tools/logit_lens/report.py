@@ -174,7 +174,7 @@ def _grid(
     first = max(0, len(ids) - _MOST_COLUMNS)
     ids = ids[first:]
     targets = torch.tensor(following[first:], device=model.device)
-    found, _ = read(end, hidden[:, 0, first:], targets, targets[:, None], tops=True)
+    found, _, _ = read(end, hidden[:, 0, first:], targets, targets[:, None], tops=True)
     if target is None:  # the last token has no next one
         found.logp[:, -1] = float("nan")
     path = folder / "grid.json"

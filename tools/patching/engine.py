@@ -138,6 +138,8 @@ def _expand(pairs: int, extra: int) -> Callable[..., Any]:
         if groups == 1:
             return None
         rest = {key: _tiled(value, pairs, groups) for key, value in kwargs.items()}
+        if kwargs.get("alibi") is not None:  # BLOOM's biases: a row for each head of each prompt
+            rest["alibi"] = kwargs["alibi"].repeat(groups, 1, 1)
         if args:
             return (hidden, *(_tiled(value, pairs, groups) for value in args[1:])), rest
         return (), {**rest, "hidden_states": hidden}

@@ -148,8 +148,8 @@ def _sending(
     for layer in range(model.num_layers):
         here = [group for group, cell in enumerate(cells) if cell.layer == layer]
         for kind, module, frozen in (
-            ("attention", model.attentions[layer], still[0][layer]),
-            ("mlp", model.mlps[layer], still[1][layer]),
+            ("attention", model.modules("attention")[layer], still[0][layer]),
+            ("mlp", model.modules("mlp")[layer], still[1][layer]),
         ):
             sends = here if (kind == "mlp") == (site == "mlp") else []
             # Nothing upstream of a sender has changed, so its own module gives the plain value to start from.
