@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.sources.guide import GuideSource
 from gadfly.errors import GadflyError
-from gadfly.evals.bench import corpus, patch, peer_patch, peer_steer, probe, ruff, steer
+from gadfly.evals.bench import corpus, lens, load, patch, peer_patch, peer_steer, probe, ruff, steer
 from gadfly.evals.kit.place import own_home
 from gadfly.evals.kit.script import known, script
 from gadfly.evals.measuring.cases import DEFAULT, packaged
@@ -64,6 +64,29 @@ def patching(device: str) -> list[Row]:
             if name != "engine":
                 found.append(timed(what, name, method["seconds"], ours, note=note))
     return found
+
+
+def loading(_: str) -> list[Row]:
+    """The demo loaded, on files that are new here and again, beside transformers."""
+    seconds = load.measure(rounds=3)["seconds"]
+    return [
+        timed(what, beside, seconds[theirs], seconds[ours])
+        for what, beside, ours, theirs in (
+            ("loading again", "from_pretrained", "later", "plain"),
+            ("loading for the first time, checked", "from_pretrained", "first", "plain"),
+            ("loading for the first time, checked", "it and one forward", "first", "used"),
+        )
+    ]
+
+
+def reading(_: str) -> list[Row]:
+    """A logit lens beside one forward over the same prompts."""
+    found = lens.measure(rounds=3)
+    return [
+        timed(f"logit lens, {each['tokens']} tokens", "one forward", *both)
+        for each in (found["short"], found["long"])
+        if (both := (each["seconds"]["forward"], each["seconds"]["lens"]))
+    ]
 
 
 def probing(device: str) -> list[Row]:
@@ -164,7 +187,8 @@ def reviewing(_: str) -> list[Row]:
 
 
 Parts = dict[str, Callable[[str], list[Row]]]
-_PARTS: Parts = {"patch": patching, "probe": probing, "steer": steering, "corpus": by_words}
+_PARTS: Parts = {"load": loading, "patch": patching, "lens": reading, "probe": probing}
+_PARTS |= {"steer": steering, "corpus": by_words}
 _PEERS: Parts = {name: partial(patching_by, name) for name in peer_patch.PEERS}
 _PEERS |= {"repeng": repeng, "search": search, "ruff": reviewing}
 
@@ -176,7 +200,7 @@ def measure(
 
     Args:
         device: auto, cpu, cuda
-        only: some of patch, probe, steer, corpus and the peers
+        only: some of load, patch, lens, probe, steer, corpus and the peers
         peers: also beside transformer-lens, pyvene, repeng, search, ruff; minutes at first
 
     Raises:

@@ -7,7 +7,10 @@ Every method patches the same (layer, column) cells of the same left-padded pair
 - ``engine``     Gadfly: the batch grows as layers go by, so one forward serves many cells
 - ``by layer``   all positions of a layer in one batch, a full forward for each layer
 - ``by cell``    a full forward for each cell, with a plain PyTorch hook
+- ``one by one``  a full forward for each cell of each pair (on a sample of the cells, scaled up)
 - ``nnterp``     a full forward for each cell, as an nnterp trace (on a sample of the cells, scaled up)
+
+The demo is patched on its own behaviours, any other model on ``capitals``: pairs of "The capital of France is".
 
 Rounds are interleaved, and the medians compared. ``difference`` is the largest difference of a logit difference from
 ``by cell``. Leaves out tools of other packages, which bring other models in memory.
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gadfly.corpus.progress import Silent
@@ -32,17 +36,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TRACES = 12
+_SAMPLED = ("one by one", "nnterp")
+_LANDS = "France Japan Italy Spain Germany Russia China Egypt England Ireland Greece Poland Austria Norway Sweden Cuba"
+_CITIES = "Paris Tokyo Rome Madrid Berlin Moscow Beijing Cairo London Dublin Athens Warsaw Vienna Oslo Stockholm Havana"
+CAPITALS = tuple(zip(_LANDS.split(" "), _CITIES.split(" "), strict=True))
+"""Countries and their capitals, each one token of most vocabularies."""
 
 
 def pairs_of(behaviour: str, n: int) -> list[PromptPair]:
-    """Pairs of prompts of a behaviour of the demo.
+    """Pairs of prompts of a behaviour of the demo, or ``capitals`` (16 at most).
 
     Raises:
         UsageError: there is no such behaviour.
     """
     from gadfly.tools.demo.behaviours import BEHAVIOURS
 
-    known([behaviour], BEHAVIOURS, "behaviour")
+    known([behaviour], [*BEHAVIOURS, "capitals"], "behaviour")
+    if behaviour == "capitals":
+        return [
+            PromptPair(
+                clean=f"The capital of {country} is",
+                corrupt=f"The capital of {CAPITALS[i - 1][0]} is",
+                answer=city,
+                wrong=CAPITALS[i - 1][1],
+            )
+            for i, (country, city) in enumerate(CAPITALS[:n])
+        ]
     return [
         PromptPair(clean=p.clean, corrupt=p.corrupt, answer=p.answer, wrong=p.wrong)
         for p in BEHAVIOURS[behaviour].pairs(n)
@@ -101,6 +120,28 @@ def by_cell(model: LocalModel, pairs: Prepared, donor: Tensor) -> Tensor:
     return torch.stack(found).reshape(model.num_layers, length, -1)
 
 
+def one_by_one(model: LocalModel, pairs: Prepared, donor: Tensor, cells: int) -> Tensor:
+    """Some cells, spread over layers and positions, each pair in a forward of its own: [cells, pairs]."""
+    import torch
+
+    found = []
+    for layer, position in _some(model, pairs, cells):
+        for row in range(len(pairs)):
+
+            def put(
+                hidden: Tensor, layer: int = layer, at: int = position, row: int = row
+            ) -> Tensor:
+                hidden = hidden.clone()
+                hidden[:, at] = donor[layer][row, at]
+                return hidden
+
+            batch = pairs.corrupt.map(itemgetter(slice(row, row + 1)))
+            with model.working(), hooked([after(model.blocks[layer], put)]):
+                logits = model.forward(batch)[0]
+            found.append(logits[pairs.answer[row]] - logits[pairs.wrong[row]])
+    return torch.stack(found).float().cpu().reshape(-1, len(pairs))
+
+
 def nnterp_cells(model: LocalModel, pairs: Prepared, donor: Tensor, cells: int) -> Tensor:
     """Some cells, spread over layers and positions, as traces of nnterp: [cells, pairs]."""
     import torch
@@ -135,7 +176,7 @@ def _difference(pairs: Prepared, logits: Tensor) -> Tensor:
 
 def measure(
     model: str = "demo",
-    behaviour: str = "capital-of",
+    behaviour: str | None = None,
     n: int = 16,
     device: str = "auto",
     rounds: int = 5,
@@ -145,10 +186,11 @@ def measure(
 
     Args:
         model: as for gadfly patch
-        behaviour: whose prompts are patched
+        behaviour: whose prompts are patched; default: capital-of with the demo, capitals with any other model
         n: pairs
     """
     loaded = load(model, device=device)
+    behaviour = behaviour or ("capital-of" if model == "demo" else "capitals")
     pairs = prepare(loaded, pairs_of(behaviour, n))
     donor, _ = capture(loaded, pairs.clean, "residual")
     length = len(pairs.targets)
@@ -158,10 +200,12 @@ def measure(
         "engine": partial(engine, loaded, pairs, donor, max_rows),
         "by layer": partial(by_layer, loaded, pairs, donor),
         "by cell": partial(by_cell, loaded, pairs, donor),
+        "one by one": partial(one_by_one, loaded, pairs, donor, traces),
         "nnterp": partial(nnterp_cells, loaded, pairs, donor, traces),
     }
     values, seconds = interleaved(methods, rounds)
-    seconds["nnterp"] *= cells / traces
+    for sampled in _SAMPLED:
+        seconds[sampled] *= cells / traces
     truth = values["by cell"]
     at = [layer * length + position for layer, position in _some(loaded, pairs, traces)]
     picked = truth.reshape(cells, -1)[at]
@@ -178,7 +222,7 @@ def measure(
                 "seconds": taken,
                 "times_engine": taken / seconds["engine"],
                 "difference": float(
-                    (values[key] - (picked if key == "nnterp" else truth)).abs().max()
+                    (values[key] - (picked if key in _SAMPLED else truth)).abs().max()
                 ),
             }
             for key, taken in seconds.items()
