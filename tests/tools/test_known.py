@@ -40,6 +40,27 @@ def test_a_second_load_reads_and_checks_nothing_again(
     assert calls == ["check"]  # another precision has not passed
 
 
+def test_files_are_hashed_when_it_is_asked_for_and_never_other_files_than_were_loaded(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Path] = []
+
+    def hashed(at: Path) -> str:
+        calls.append(at)
+        return "of files"
+
+    monkeypatch.setattr(model, "hash_of_files", hashed)
+    loaded = model.load(str(place), device="cpu")
+    assert calls == [] and Known(place).weights is None
+    assert loaded.weights == loaded.fingerprint["weights"] == "of files" == Known(place).weights
+    assert calls == [place]
+    model._LOADED.clear()
+    (place / "config.json").touch()
+    changed = model.load(str(place), device="cpu")
+    (place / "model.safetensors").touch()
+    assert changed.weights == model._hash_tensors(changed.module)
+
+
 @pytest.mark.parametrize("how", ["content", "time", "config", "replaced"])
 def test_a_file_that_changed_is_read_again(place: Path, how: str) -> None:
     Known(place).keep(weights="old", passed="it")
