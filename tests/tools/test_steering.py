@@ -29,10 +29,13 @@ from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
 from gadfly.tools.steering import neutral, steer  # noqa: E402
-from gadfly.tools.steering.analysis import family  # noqa: E402
+from gadfly.tools.steering.analysis import BESIDE, choose, family, grow  # noqa: E402
+from gadfly.tools.steering.arguments import SteerArgs  # noqa: E402
 from gadfly.tools.steering.engine import Positions, adding, continuations, next_token  # noqa: E402
+from gadfly.tools.steering.report import given_neutral  # noqa: E402
 from gadfly.tools.steering.source import half_signs, isotropic, mixed  # noqa: E402
-from gadfly.tools.steering.verdict import Evidence, Family, judge  # noqa: E402
+from gadfly.tools.steering.task import told  # noqa: E402
+from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, PERPLEXITY_MILD, Evidence, Family, judge  # noqa: E402
 from gadfly.tools.steering.working import GRID, Range, search, unit, within_bounds  # noqa: E402
 
 PROMPTS = ["w1 w2 w3 w4 w5 w6 w7", "w9 w8", "w20 w21 w22 w23"]
@@ -163,16 +166,55 @@ def test_the_working_range_ends_where_perplexity_doubles() -> None:
     model = local("Qwen3")
     vector = unit(model, PROMPTS, [], 2, 8).size * isotropic(32, 1, 2)[0]
     found = search(model, PROMPTS, vector, 2, Silent())
-    assert found.largest is not None and found.breaks is not None
+    assert found.mild is not None and found.largest is not None and found.breaks is not None
     assert GRID.index(found.breaks) == GRID.index(found.largest) + 1
-    steps = torch.tensor([found.largest, found.breaks])[:, None] * vector
-    assert within_bounds(neutral.side_effects(model, PROMPTS, steps, 2, Silent())) == [True, False]
-    assert found.doses[-1] == found.largest and found.doses[0] == -found.largest
+    for last, limit in ((found.mild, PERPLEXITY_MILD), (found.largest, PERPLEXITY_LIMIT)):
+        steps = torch.tensor([last, GRID[GRID.index(last) + 1]])[:, None] * vector
+        on_neutral = neutral.side_effects(model, PROMPTS, steps, 2, Silent())
+        assert within_bounds(on_neutral, limit) == [True, False]
+    assert found.doses[3:] == [pytest.approx(found.mild / 2, rel=0.05), found.mild, found.largest]
+    assert found.doses[:3] == [-dose for dose in found.doses[:2:-1]]
     assert f"doubles at dose {found.breaks:g}" in str(found)
-    assert search(model, PROMPTS, 0 * vector, 2, Silent()) == Range(GRID[-1], None)
-    assert "not doubled" in str(Range(GRID[-1], None))
-    assert search(model, PROMPTS, 1e6 * vector, 2, Silent()) == Range(None, GRID[0])
-    assert "smallest tried" in str(Range(None, GRID[0]))
+    assert search(model, PROMPTS, 0 * vector, 2, Silent()) == Range(GRID[-1], GRID[-1], None)
+    assert "not doubled" in str(Range(GRID[-1], GRID[-1], None))
+    assert search(model, PROMPTS, 1e6 * vector, 2, Silent()) == Range(None, None, GRID[0])
+    assert "smallest tried" in str(Range(None, None, GRID[0]))
+    assert Range(None, None, GRID[0]).doses == [-0.01, -0.005, 0.005, 0.01]
+
+
+def test_the_effect_is_read_at_the_largest_mild_dose() -> None:
+    def on(*ratios: float) -> neutral.SideEffects:
+        return neutral.SideEffects([0.0] * len(ratios), [10 * r for r in ratios], 10.0)
+
+    doses = [-0.1, 0.1, 0.2, 0.4]
+    assert choose(doses, on(1, 1.1, 1.25, 1.26)) == 2
+    assert choose(doses, on(1, 1.1, 1.26, 1.9)) == 1
+    assert choose(doses, on(1, 1.3, 1.5, 1.9)) == 1  # none is mild: the smallest
+    assert within_bounds(on(2.0, 2.01)) == [True, False]
+
+
+def test_controls_grow_until_p_is_known() -> None:
+    asked: list[int] = []
+
+    def run(effects: Any) -> Any:
+        def more(members: Any) -> Any:
+            asked.append(len(members))
+            return effects[members[:, 0].long().numpy()]
+
+        return more
+
+    members = torch.arange(100)[:, None].float()
+    for late, ran in (
+        (4, 100),
+        (5, 2 * BESIDE),
+    ):  # as strong as the vector, among the second twenty
+        effects = np.zeros(100)
+        effects[BESIDE : BESIDE + late] = -1.0
+        asked.clear()
+        found = grow(effects[:BESIDE], members, 1.0, 0.0, run(effects))
+        assert len(found) == ran == BESIDE + sum(asked)
+        assert (family("random", 1.0, found, 0.0).p <= 0.05) is (late == 4)
+    assert len(grow(np.zeros(20), members[:20], 1.0, 0.0, run(np.zeros(20)))) == 20
 
 
 def test_prompts_of_one_token_take_their_unit_from_the_neutral_texts() -> None:
@@ -222,8 +264,8 @@ TRUE = Evidence(
     effect=2.0,
     interval=Interval(1.0, 3.0),
     perplexity_ratio=1.2,
-    random=Family("random directions", 0.048, 0.9),
-    in_distribution=Family("directions from exchanged labels", 0.048, -1.1),
+    random=Family("random directions", 100, 4, 0.9),
+    in_distribution=Family("directions from exchanged labels", 19, 0, -1.1),
 )
 
 
@@ -231,16 +273,23 @@ TRUE = Evidence(
     ("changed", "verdict", "because"),
     [
         ({}, Verdict.SUPPORTED, "exceeds random directions"),
-        ({"prompts": 5}, Verdict.INCONCLUSIVE, "at least 8"),
+        ({"prompts": 7}, Verdict.INCONCLUSIVE, "at least 8"),
+        ({"prompts": 8}, Verdict.SUPPORTED, "exceeds"),
         ({"usable": False, "perplexity_ratio": 9.0}, Verdict.NOT_SUPPORTED, "leave out doses"),
         ({"usable": False, "searched": True}, Verdict.NOT_SUPPORTED, "no smaller dose"),
         ({"interval": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "reaches 0"),
         ({"interval": Interval(-3.0, -1.0)}, Verdict.NOT_SUPPORTED, "other way"),
-        ({"random": Family("random directions", 0.1, 2.5)}, Verdict.NOT_SUPPORTED, "random"),
+        ({"random": Family("random directions", 100, 6, 2.5)}, Verdict.NOT_SUPPORTED, "random"),
+        ({"random": Family("random directions", 100, 5, 2.5)}, Verdict.INCONCLUSIVE, "too few"),
         (
-            {"in_distribution": Family("directions from exchanged labels", 0.1, 2.5)},
+            {"in_distribution": Family("directions from exchanged labels", 35, 2, 2.5)},
             Verdict.NOT_SUPPORTED,
             "exchanged labels",
+        ),
+        (
+            {"in_distribution": Family("directions from exchanged labels", 35, 1, 2.5)},
+            Verdict.INCONCLUSIVE,
+            "1 of 35 do as much",
         ),
         ({"in_distribution": None}, Verdict.INCONCLUSIVE, "nothing in-distribution"),
     ],
@@ -256,6 +305,38 @@ def test_each_rule_decides_where_it_should(
 def test_a_control_that_moves_the_metric_either_way_counts() -> None:
     assert family("random", 1.0, np.array([0.1, -2.0, 0.3]), 0.0).p == 0.5
     assert family("random", -1.0, np.array([0.1, -0.2, 0.3]), 0.0).p == 1.0
+
+
+def test_an_instruction_goes_before_the_words_of_a_prompt() -> None:
+    class Chat:
+        bos_token, chat_template = "<s>", "yes"
+
+        def apply_chat_template(self, messages: Any, tokenize: bool) -> str:
+            return "<s>" + "".join(f"[{m['role']}] {m['content']} [end]" for m in messages)
+
+    model: Any = type("Model", (), {"tokenizer": Chat()})()
+    assert told(model, "Be kind.", "Once") == "Be kind. Once"
+    assert told(model, "Be kind.", "<s>Once") == "<s>Be kind. Once"
+    assert told(model, "Be kind.", "<s>[user] Hi [end]") == "<s>[user] Be kind. Hi [end]"
+    system = "<s>[system] You are. [end][user] Hi [end]"
+    assert told(model, "Be kind.", system) == system.replace("You", "Be kind. You")
+    model.tokenizer.chat_template = None
+    assert told(model, "Be kind.", "<s>[user] Hi") == "<s>Be kind. [user] Hi"
+
+
+def test_neutral_texts_are_taken_as_they_stand(tmp_path: Path) -> None:
+    file = tmp_path / "neutral.txt"
+    file.write_text("  a house \n\n b house\n")
+    args = SteerArgs(data="task:sentiment", neutral_file=str(file))
+    assert given_neutral(args) == ["  a house ", " b house"]
+    file.write_text(" \n")
+    with pytest.raises(ToolInputError, match="one neutral text a line"):
+        given_neutral(args)
+    assert neutral.packaged(demo=False) == list(neutral.ENGLISH)
+    assert len(neutral.packaged(demo=True)) == 16
+    with pytest.raises(ToolInputError, match="one token only"):
+        bare = type("Bare", (), {"ids": lambda _, text: [1]})()
+        neutral.checked(bare, ["w1"])
 
 
 def test_random_labels_are_hardly_ever_supported() -> None:
@@ -287,7 +368,8 @@ def test_sentiment_in_the_demo_model() -> None:
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["effect_low"] > 0 < found.values["slope"]
     assert found.values["monotone"] > 0.9
-    assert found.values["perplexity_ratio"] <= 2
+    assert found.values["perplexity_ratio"] <= 1.25
+    assert found.values["controls"] == 200
     assert found.values["kl"] > 0
     assert {c.name for c in found.controls} == {
         "random_directions",

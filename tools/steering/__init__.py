@@ -31,7 +31,7 @@ def steer(args: SteerArgs, context: Context) -> SteerResult:
     probe's run or a vector file, at every decoding step, beside norm-matched random and in-distribution directions and
     (if given) an instruction; with KL and perplexity on neutral text, repetition and generations. Writes the direction.
 
-    The effect is read at the largest dose that neutral text survives. See ``verdict`` for the rules.
+    The effect is read at the largest dose that is mild on neutral text. See ``verdict`` for the rules.
 
     Raises:
         ToolInputError: an unknown task or layer, a vector of another size, targets of several tokens.

@@ -63,10 +63,10 @@ class SteerArgs(DataArgs):
         description="in median residual norms; default: up to where neutral perplexity doubles",
     )
     controls: int = Field(
-        default=20,
+        default=100,
         ge=19,
         le=2000,
-        description="random directions of each kind; fewer than 19 could never reach p = 0.05",
+        description="at most this many directions of each kind; under 19 could never reach p = 0.05",
     )
     instruction: str | None = Field(
         default=None, min_length=1, description="prompt baseline: written before each prompt"

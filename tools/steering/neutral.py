@@ -55,20 +55,24 @@ class SideEffects:
     """What rounding alone may change a perplexity by."""
 
 
-def texts(model: LocalModel, given: Sequence[str] | None, count: int = 16) -> list[str]:
-    """The neutral texts: as given; else filler of the demo language; else plain English.
+def packaged(*, demo: bool) -> list[str]:
+    """The neutral texts where none are given: for a model of the demo language sentences of it, else plain English."""
+    return filler(16) if demo else list(ENGLISH)
+
+
+def checked(model: LocalModel, given: Sequence[str]) -> list[str]:
+    """The texts as given.
 
     Raises:
         ToolInputError: a text of one token, which predicts nothing.
     """
-    chosen = list(given) if given else demo(count) if model.name == "demo" else list(ENGLISH)
-    for text in chosen:
+    for text in given:
         if len(model.ids(text)) < 2:
             raise ToolInputError(f"a neutral text has one token only: {text!r}")
-    return chosen
+    return list(given)
 
 
-def demo(count: int) -> list[str]:
+def filler(count: int) -> list[str]:
     """Filler sentences of the demo model's training language: those with no word that a behaviour decides."""
     from gadfly.tools.demo.language import ARBITRARY, UNK, Stream
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, scripting, stats, telling, ties, vectors
+from gadfly.tools.checkpoints import of_demo
 from gadfly.tools.contract import Context, Control, Figure, Table
 from gadfly.tools.generating import check_length, row_seed, stop_ids
 from gadfly.tools.given import lines_of
@@ -36,7 +37,7 @@ _SHORT = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}
 def run(args: SteerArgs, context: Context) -> SteerResult:
     """The whole experiment. Cheap checks of the arguments come before the model is loaded."""
     contrast, asked = task.given(args)
-    unrelated = _neutral(args)
+    unrelated = given_neutral(args)
     model = context.model(args)
     work = task.build(model, args, asked)
     check_length(model, model.batch(work.prompts), args.max_tokens)
@@ -46,7 +47,8 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         source = from_contrast(
             model, contrast, args.layer, args.position, args.controls, args.seed, context.progress
         )
-    a = analyse(model, source, work, args, neutral.texts(model, unrelated), context.progress)
+    unrelated = unrelated or neutral.packaged(demo=of_demo(args.model))
+    a = analyse(model, source, work, args, neutral.checked(model, unrelated), context.progress)
     e, i, on_neutral = a.evidence, a.chosen, a.effects_on_neutral
     verdict, why = judge(e)
     folder = context.artifacts()
@@ -54,7 +56,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
     inside = e.in_distribution
     rivals = [e.random, *([inside] if inside else [])]
     strongest = rivals[ties.first([abs(f.strongest) for f in rivals], a.noise)]
-    count = sum(each.shape[1] for each in a.families.values())
+    count = sum(each.count for each in rivals)
     return SteerResult(
         headline=(
             f"Adding the vector after layer {source.layer} at dose {e.dose:.2g} moves the {work.name} by "
@@ -100,10 +102,15 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
     )
 
 
-def _neutral(args: SteerArgs) -> list[str] | None:
+def given_neutral(args: SteerArgs) -> list[str] | None:
+    """The neutral texts that the user gave, as they stand.
+
+    Raises:
+        ToolInputError: a file without any.
+    """
     if args.neutral_file is None:
         return args.neutral
-    lines = [line.strip() for line in lines_of(args.neutral_file) if line.strip()]
+    lines = [line for line in lines_of(args.neutral_file) if line.strip()]
     if not lines:
         raise ToolInputError(f"{args.neutral_file} is empty; write one neutral text a line")
     return lines
@@ -111,8 +118,8 @@ def _neutral(args: SteerArgs) -> list[str] | None:
 
 def _controls(a: Analysis, seed: int) -> list[Control]:
     meanings, families = dict(_MEANINGS), {}
-    for name, effects in a.families.items():
-        here, key = effects[a.chosen], name.replace(" ", "_").replace("-", "_")
+    for name in a.families:
+        here, key = a.grown[name], name.replace(" ", "_").replace("-", "_")
         kind = "of this size" if name.startswith("random") else "along usual activations"
         families[key] = here.mean(), np.percentile(here, [2.5, 97.5])
         meanings[key] = (
@@ -159,9 +166,7 @@ def _notes(a: Analysis, work: Task) -> list[str]:
     notes = [f"unit: {a.unit.size:.3g} (median residual norm after layer {a.source.layer}{on})"]
     if a.range is not None:
         notes.append(str(a.range))
-    far = [i for i, fine in enumerate(a.usable) if not fine and a.doses[i] > 0]
-    if far and a.evidence.usable:
-        last = far[-1]
+    if a.evidence.usable and (last := len(a.doses) - 1) > a.chosen:
         notes.append(
             f"at dose {a.doses[last]:.2g} the effect is {a.mean_effects[last]:+.3g}, and perplexity on neutral text "
             f"{a.effects_on_neutral.perplexity[last] / a.effects_on_neutral.unsteered:.3g} times the unsteered one"
@@ -203,6 +208,7 @@ def _save(folder: Path, a: Analysis, work: Task, model: LocalModel) -> None:
         "unsteered": a.plain.tolist(),
         "steered": a.steered.tolist(),
         "controls": {name: effects.tolist() for name, effects in a.families.items()},
+        "controls_at_the_dose_read": {name: effects.tolist() for name, effects in a.grown.items()},
         "perplexity": a.effects_on_neutral.perplexity,
         "kl": a.effects_on_neutral.kl,
     }

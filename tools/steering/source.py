@@ -23,9 +23,7 @@ from gadfly.tools import vectors
 from gadfly.tools.arrays import Array, Tensor
 from gadfly.tools.capture import at, capture
 from gadfly.tools.model import LocalModel
-
-FEWEST_PAIRS = 8
-FEWEST_PROMPTS = 8
+from gadfly.tools.stats import FEWEST
 
 
 @dataclass
@@ -83,12 +81,12 @@ def from_contrast(
             f"positive and negative texts do not differ after layer {layer} at position {position}: no direction"
         )
     exchanged = None
-    if pairs >= FEWEST_PAIRS:
+    if pairs >= FEWEST:
         signs = torch.from_numpy(half_signs(pairs, controls, np.random.default_rng(seed))).float()
         exchanged = _unit(signs @ difference / pairs)
     else:
         notes.append(
-            f"{pairs} contrast pairs are too few to exchange their labels (at least {FEWEST_PAIRS}): "
+            f"{pairs} contrast pairs are too few to exchange their labels (at least {FEWEST}): "
             "the in-distribution control is mixtures of the prompts' activations"
         )
     return Source(_unit(direction), layer, "contrast", exchanged, notes)
@@ -176,7 +174,7 @@ def mixtures(
 ) -> Tensor | None:
     """Random directions [count, hidden] with the covariance of the prompts' last-token activations, at right angles to
     the vector; None where the prompts are too few or too alike to have one."""
-    if len(set(prompts)) < FEWEST_PROMPTS:
+    if len(set(prompts)) < FEWEST:
         return None
     x = capture(
         model, prompts, at("last"), modules=[model.blocks[source.layer]], progress=progress

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -155,6 +156,30 @@ def given(args: SteerArgs) -> tuple[list[tuple[str, str]] | None, list[Asked]]:
     if not asked:
         raise ToolInputError("give the prompts to steer: records with prompt, or a task")
     return contrast if args.vector is None else None, asked
+
+
+def told(model: LocalModel, instruction: str, prompt: str) -> str:
+    """The instruction before the words of a prompt: in its first message where it is a chat, else behind a BOS that
+    it begins with."""
+    tokenizer = model.tokenizer
+    fronts = [tokenizer.bos_token or "", *_headers(tokenizer)]
+    start = max(len(front) for front in ["", *fronts] if prompt.startswith(front))
+    return f"{prompt[:start]}{instruction} {prompt[start:]}"
+
+
+def _headers(tokenizer: Any) -> list[str]:
+    """What the chat template writes before the words of a first message, of the user and of the system."""
+    from jinja2 import TemplateError
+
+    if not getattr(tokenizer, "chat_template", None):
+        return []
+    user, mark, found = {"role": "user", "content": "a"}, "\x07", []
+    for messages in ([{**user, "content": mark}], [{"role": "system", "content": mark}, user]):
+        # A template may refuse a system message, or trim what it is given.
+        with suppress(TemplateError, ValueError):
+            written = str(tokenizer.apply_chat_template(messages, tokenize=False))
+            found.append(written[: written.index(mark)])
+    return found
 
 
 def build(model: LocalModel, args: SteerArgs, items: Sequence[Asked]) -> Task:

@@ -2,7 +2,8 @@
 
 The unit is the median norm of the residual stream at usual tokens. How many of them a model takes hangs on model, layer
 and vector, so doses are found and not assumed: the largest at which the perplexity of neutral text is at most doubled,
-and two smaller ones, each with both signs. The positive sign is searched, since the claim is about adding the vector.
+the largest that is mild, where the effect is read, and half of that, each with both signs. The positive sign is
+searched, since the claim is about adding the vector.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gadfly.tools.model import LocalModel
 from gadfly.tools.rows import special_ids
 from gadfly.tools.steering import neutral
 from gadfly.tools.steering.neutral import SideEffects
-from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT
+from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, PERPLEXITY_MILD
 
 # Steps of a tenth, each of two digits: no last bit of a perplexity decides what the doses are.
 GRID = tuple(float(f"{10 ** (k / 24):.2g}") for k in range(-48, 25))
@@ -40,17 +41,20 @@ class Unit:
 
 @dataclass(frozen=True)
 class Range:
-    """``largest``: the largest dose of the grid that neutral text survives; None where not even the smallest.
-    ``breaks``: the dose next to it, at which the perplexity is more than doubled; None where none of the grid is."""
+    """``mild`` and ``largest``: the largest doses of the grid at which the perplexity of neutral text is at most
+    ``PERPLEXITY_MILD`` and ``PERPLEXITY_LIMIT`` times the unsteered one; None where not even at the smallest.
+    ``breaks``: the dose next to ``largest``; None where none of the grid is too large."""
 
+    mild: float | None
     largest: float | None
     breaks: float | None
 
     @property
     def doses(self) -> list[float]:
-        """Three of each sign, the largest the one that text survives, of two digits."""
-        top = self.largest if self.largest is not None else GRID[0]
-        above = [float(f"{top * part / 3:.2g}") for part in (1, 2, 3)]
+        """Both, and half of the mild one, of each sign, of two digits."""
+        top = self.largest or GRID[0]
+        mild = self.mild or top
+        above = sorted({float(f"{mild / 2:.2g}"), mild, top})
         return [*(-dose for dose in reversed(above)), *above]
 
     def __str__(self) -> str:
@@ -103,31 +107,41 @@ def _norms(
 def search(
     model: LocalModel, texts: Sequence[str], vector: Tensor, layer: int, progress: Progress
 ) -> Range:
-    """By halving: at most seven doses are tried, one after the other.
+    """By halving, twice: at most seven doses are tried for each bound, and none twice.
 
     Args:
         vector: of dose 1, [hidden].
     """
-    fine, broken = -1, len(GRID)
-    with running(progress, "Finding the dose that doubles neutral perplexity", _STEPS):
+    tried: dict[int, SideEffects] = {}
+
+    def last(limit: float) -> int:
+        """The last place of the grid at which the perplexity is within the bound; -1 where none is."""
+        fine, broken = -1, len(GRID)
         while broken - fine > 1:
             middle = (fine + broken) // 2
-            found = neutral.side_effects(
-                model, texts[:_TEXTS], GRID[middle] * vector[None], layer, Silent()
-            )
-            if within_bounds(found)[0]:
+            if middle not in tried:
+                tried[middle] = neutral.side_effects(
+                    model, texts[:_TEXTS], GRID[middle] * vector[None], layer, Silent()
+                )
+            if within_bounds(tried[middle], limit)[0]:
                 fine = middle
             else:
                 broken = middle
             progress.advance()
+        return fine
+
+    with running(progress, "Finding the dose that doubles neutral perplexity", 2 * _STEPS):
+        fine, mild = last(PERPLEXITY_LIMIT), last(PERPLEXITY_MILD)
     found_range = Range(
-        GRID[fine] if fine >= 0 else None, GRID[broken] if broken < len(GRID) else None
+        GRID[mild] if mild >= 0 else None,
+        GRID[fine] if fine >= 0 else None,
+        GRID[fine + 1] if fine + 1 < len(GRID) else None,
     )
     progress.note(str(found_range))
     return found_range
 
 
-def within_bounds(on_neutral: SideEffects) -> list[bool]:
-    """Which doses leave the perplexity of neutral text at most twice the unsteered one."""
-    limit = PERPLEXITY_LIMIT * on_neutral.unsteered
-    return [bool(ties.reaches(limit, value, on_neutral.noise)) for value in on_neutral.perplexity]
+def within_bounds(on_neutral: SideEffects, limit: float = PERPLEXITY_LIMIT) -> list[bool]:
+    """Which doses leave the perplexity of neutral text at most ``limit`` times the unsteered one."""
+    bound = limit * on_neutral.unsteered
+    return [bool(ties.reaches(bound, value, on_neutral.noise)) for value in on_neutral.perplexity]
