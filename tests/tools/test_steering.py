@@ -36,7 +36,7 @@ from gadfly.tools.steering.report import given_neutral  # noqa: E402
 from gadfly.tools.steering.source import half_signs, isotropic, mixed  # noqa: E402
 from gadfly.tools.steering.task import told  # noqa: E402
 from gadfly.tools.steering.verdict import PERPLEXITY_LIMIT, PERPLEXITY_MILD, Evidence, Family, judge  # noqa: E402
-from gadfly.tools.steering.working import GRID, Range, search, unit, within_bounds  # noqa: E402
+from gadfly.tools.steering.working import GRID, Range, search, share, unit, within_bounds  # noqa: E402
 
 PROMPTS = ["w1 w2 w3 w4 w5 w6 w7", "w9 w8", "w20 w21 w22 w23"]
 NEW = 6
@@ -180,6 +180,24 @@ def test_the_working_range_ends_where_perplexity_doubles() -> None:
     assert search(model, PROMPTS, 1e6 * vector, 2, Silent()) == Range(None, None, GRID[0])
     assert "smallest tried" in str(Range(None, None, GRID[0]))
     assert Range(None, None, GRID[0]).doses == [-0.01, -0.005, 0.005, 0.01]
+
+
+def test_random_directions_are_as_long_as_harms_no_more() -> None:
+    model = local("Qwen3")
+    far = unit(model, PROMPTS, [], 2, 8).size * 3 * isotropic(32, 3, 2)
+
+    def median(part: float) -> float:
+        found = neutral.side_effects(model, PROMPTS, part * far, 2, Silent())
+        return float(np.median(found.perplexity))
+
+    assert share(model, PROMPTS, far, 1.01 * median(1.0), 2) == 1.0
+    worst = 0.9 * median(1.0)
+    found = share(model, PROMPTS, far, worst, 2)
+    assert 0.01 < found < 1
+    assert median(found) <= worst < median(GRID[GRID.index(found) + 1])
+    assert share(model, PROMPTS, far, 0.0, 2) == GRID[0]
+    assert "same norm" in Family("random", 20, 0, 1.0).size
+    assert "0.1 of its norm" in Family("random", 20, 0, 1.0, 0.1).size
 
 
 def test_the_effect_is_read_at_the_largest_mild_dose() -> None:

@@ -26,10 +26,11 @@ from gadfly.tools.steering.neutral import SideEffects
 from gadfly.tools.steering.source import Source, isotropic, mixtures
 from gadfly.tools.steering.task import Task, told
 from gadfly.tools.steering.verdict import PERPLEXITY_MILD, Evidence, Family
-from gadfly.tools.steering.working import Range, Unit, search, unit, within_bounds
+from gadfly.tools.steering.working import Range, Unit, search, share, unit, within_bounds
 
 SHOWN = 8  # prompts whose continuations are kept at every dose
 BESIDE = 20  # controls of each kind that are run at every dose
+_TRIED = 3  # random directions that tell what norm harms neutral text
 RANDOM = "random directions"
 EXCHANGED = "directions from exchanged labels"
 MIXTURES = "in-distribution directions"
@@ -122,6 +123,9 @@ def analyse(
     )
     chosen, usable = choose(doses, on_neutral), within_bounds(on_neutral)
     random = isotropic(model.hidden_size, args.controls, args.seed)
+    worst = max(on_neutral.perplexity[chosen], PERPLEXITY_MILD * on_neutral.unsteered)
+    part = share(model, neutral_texts, scale[chosen] * random[:_TRIED], worst, source.layer)
+    random = part * random
     name, rivals = EXCHANGED, source.exchanged
     if rivals is None:
         name = MIXTURES
@@ -159,7 +163,8 @@ def analyse(
 
             grown[kind] = grow(found[kind][chosen], members, float(effect.mean()), noise, run)
     compared = [
-        family(kind, float(effect.mean()), effects, noise) for kind, effects in grown.items()
+        family(kind, float(effect.mean()), effects, noise, part if kind == RANDOM else 1.0)
+        for kind, effects in grown.items()
     ]
     evidence = Evidence(
         prompts=len(plain),
@@ -308,10 +313,10 @@ def _instructed(model: LocalModel, task: Task, layer: int, args: SteerArgs) -> A
     return np.asarray(found)
 
 
-def family(name: str, effect: float, controls: Array, noise: float) -> Family:
+def family(name: str, effect: float, controls: Array, noise: float, norm: float = 1.0) -> Family:
     """How many of the controls move the metric at least as much, either way."""
     strongest = float(controls[ties.first(np.abs(controls), noise)])
-    return Family(name, len(controls), _reached(controls, effect, noise), strongest)
+    return Family(name, len(controls), _reached(controls, effect, noise), strongest, norm)
 
 
 def _reached(controls: Array, effect: float, noise: float) -> int:

@@ -61,7 +61,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         headline=(
             f"Adding the vector after layer {source.layer} at dose {e.dose:.2g} moves the {work.name} by "
             f"{e.effect:+.3g} {e.interval:.3g}, from {a.plain.mean():.3g} to {a.steered[i].mean():.3g} "
-            f"({e.prompts} prompts); of {count} controls of the same norm the strongest moves it by "
+            f"({e.prompts} prompts); of {count} controls the strongest moves it by "
             f"{strongest.strongest:+.3g}, and perplexity on neutral text is {e.perplexity_ratio:.2g} times the "
             "unsteered one."
         ),
@@ -78,6 +78,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
             prompts=e.prompts,
             p_random=e.random.p,
             strongest_random=e.random.strongest,
+            norm_random=e.random.share,
             perplexity_ratio=e.perplexity_ratio,
             perplexity_unsteered=on_neutral.unsteered,
             perplexity_steered=on_neutral.perplexity[i],

@@ -7,7 +7,8 @@ to break the model, catch up. In this order, the first that applies decides:
  1. fewer than eight prompts: no interval worth the name                                   → inconclusive
  2. at every dose the perplexity on neutral text is more than doubled                      → not supported
  3. the interval of the effect over prompts reaches 0, or the effect goes the other way    → not supported
- 4. random directions of the same norm do as much (p > 0.05)                               → not supported
+ 4. random directions do as much (p > 0.05), of the same norm, or of the smaller one at
+    which they harm neutral text no more than the vector or that mild dose                 → not supported
  5. in-distribution directions of the same norm do as much (p > 0.05)                      → not supported
     In both, where no more than one in twenty of them does and only their number is small  → inconclusive
  6. there was no in-distribution control                                                   → inconclusive
@@ -40,6 +41,15 @@ class Family:
     """How many of them move the metric at least as much as the vector, either way."""
     strongest: float
     """The largest effect among them, whatever its sign."""
+    share: float = 1.0
+    """Their norm, in norms of the vector."""
+
+    @property
+    def size(self) -> str:
+        """The norm in words."""
+        if self.share == 1:
+            return "of the same norm"
+        return f"at {self.share:.2g} of its norm, which harm neutral text as much,"
 
     @property
     def p(self) -> float:
@@ -96,7 +106,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             )
         if family is not None and family.p > LEVEL:
             return Verdict.NOT_SUPPORTED, (
-                f"{family.name} of the same norm do as much: the strongest moves the metric by "
+                f"{family.name} {family.size} do as much: the strongest moves the metric by "
                 f"{family.strongest:.3g} and the vector by {e.effect:.3g} (p = {family.p:.2g})"
             )
     if e.in_distribution is None:
@@ -105,7 +115,7 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
             f"least {FEWEST} different prompts or contrast pairs"
         )
     return Verdict.SUPPORTED, (
-        f"the effect exceeds {e.random.name} (p = {e.random.p:.2g}) and {e.in_distribution.name} "
-        f"(p = {e.in_distribution.p:.2g}) of the same norm, with the perplexity on neutral text "
+        f"the effect exceeds {e.random.name} {e.random.size} (p = {e.random.p:.2g}) and {e.in_distribution.name} "
+        f"{e.in_distribution.size} (p = {e.in_distribution.p:.2g}), with the perplexity on neutral text "
         f"{e.perplexity_ratio:.2g} times the unsteered one"
     )
