@@ -30,6 +30,9 @@ test: $(VENV)/.dev  ## lint, types, tests
 slow: $(VENV)/.dev  ## the tests that take long: kills, signals, real clients and programs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow
 
+real: $(VENV)/.dev  ## hold every tool to facts on three real models: fetches 0.9 GB, takes long
+	$(BIN)/python -m gadfly.evals.real
+
 bench: $(VENV)/.dev  ## measure speed beside peers: ratios within one run
 	$(BIN)/python -m gadfly.evals.bench --peers
 
@@ -63,4 +66,4 @@ lock:  ## write constraints.txt anew: versions of the whole tree with their hash
 	  awk '/^[a-z]/ {torch = /^torch==/; if (torch) sub(/ \\$$/, "")} !torch || /^torch/' >> $(VENV)-lock/constraints.txt
 	mv $(VENV)-lock/constraints.txt constraints.txt && rm -rf $(VENV)-lock
 
-.PHONY: help ask test slow bench report lock clean
+.PHONY: help ask test slow real bench report lock clean
