@@ -45,7 +45,7 @@ def forecast(
         )
     if seconds >= _WORTH_SAYING:
         memory = (
-            "" if at_once is None else f", up to {_gib(model, at_once):.1f} GiB beside the weights"
+            "" if at_once is None else f", up to {gib(model, at_once):.1f} GiB beside the weights"
         )
         progress.note(f"{what}: about {_span(seconds)} on {model.device}{memory}. Ctrl-C stops it")
     return seconds
@@ -66,8 +66,9 @@ def _pace(model: LocalModel) -> float:
     return _PACES[id(model)]
 
 
-def _gib(model: LocalModel, tokens: int) -> float:
-    """Activations of one layer at its widest: the MLP's two inner streams beside the residual's."""
+def gib(model: LocalModel, tokens: int) -> float:
+    """GiB that one forward over ``tokens`` tokens takes beside the weights: activations of one layer at its widest,
+    the MLP's two inner streams beside the residual's."""
     config = model.module.config
     inner = getattr(config, "intermediate_size", None) or 4 * model.hidden_size
     size = next(model.module.parameters()).element_size()

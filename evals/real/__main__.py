@@ -1,10 +1,12 @@
 """The tools on real weights: a table of tool × model, each row with the fact that it is held to.
 
-    python -m gadfly.evals.real [--model smollm2|gemma|qwen|FOLDER] [--tools lens,patch] [--device cpu]
+    python -m gadfly.evals.real [--model smollm2|gemma|qwen|FOLDER] [--tools lens,patch] [--device cuda]
+        [--dtype bfloat16] [--most 12]
 
 Facts are computed a second time with transformers alone (``plain``), or say what must not happen (a *null*). Without
 ``--model`` all three models are measured, docs/real-models.md gets the table between its marks, and
-evals/results/real.json the rows. With a GPU the same rows run there, and rows of ``gpu`` after them.
+evals/results/real.json the rows. With ``--dtype bfloat16`` each tool is asked again in float32, and its verdicts must
+be the same.
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from typing import Any
 from gadfly.errors import UsageError
 from gadfly.evals.kit.place import own_home, processor
 from gadfly.evals.kit.script import known, script
-from gadfly.evals.real import gpu, table
+from gadfly.evals.real import table
 from gadfly.evals.real.asking import Row, Subject
-from gadfly.evals.real.rows import TOOLS, rows_of, word
+from gadfly.evals.real.rows import TOOLS, in_float32, rows_of, word
 from gadfly.evals.real.weights import MODELS, fetched
 
-_PARTS = ("model", "tools", "device", "dtype")
+_PARTS = ("model", "device", "dtype", "tools", "most")
 
 
-def subject(model: str, device: str = "cpu", dtype: str = "float32") -> Subject:
+def subject(model: str, device: str = "", dtype: str = "", most: int = 0) -> Subject:
     """A model by its name, fetched where need be, or by its folder.
 
     Raises:
@@ -31,34 +33,40 @@ def subject(model: str, device: str = "cpu", dtype: str = "float32") -> Subject:
         ModelError: its weights cannot be had.
     """
     if model in MODELS:
-        return Subject(model, fetched(model), device, dtype)
-    if not (Path(model) / "config.json").is_file():
+        name, folder = model, fetched(model)
+        most = most or MODELS[model].get("most", 0)
+    elif (Path(model) / "config.json").is_file():
+        name, folder = Path(model).name, Path(model)
+    else:
         raise UsageError(f"{model!r} is no folder of a model and none of {', '.join(MODELS)}")
-    return Subject(Path(model).name, Path(model), device, dtype)
+    return Subject(name, folder, device or "cpu", dtype or "float32", most=most)
 
 
 def measure(
-    model: str = "", device: str = "cpu", dtype: str = "float32", tools: tuple[str, ...] = ()
+    model: str = "", device: str = "", dtype: str = "", tools: tuple[str, ...] = (), most: int = 0
 ) -> dict[str, Any]:
     """Hold tools to facts.
 
     Args:
         model: smollm2, gemma, qwen or a folder; by default all three.
-        device: cpu, cuda, ...
-        dtype: float32 or bfloat16.
+        device: cpu, which is the default, cuda, ...
+        dtype: float32, which is the default, or bfloat16.
         tools: only these.
+        most: so many records of a file are read, of each sort; 0: as many as the model's entry in weights.toml says.
     """
     wanted = known(tools, TOOLS, "tool")
     rows: list[Row] = []
     with own_home():
         for name in [model] if model else list(MODELS):
-            s = subject(name, device, dtype)
+            s = subject(name, device, dtype, most)
             for tool in wanted:
-                rows += rows_of(s, tool)
-            if device.startswith("cuda"):
-                rows += gpu.rows(s, [row for row in rows if row.model == s.name], wanted)
-    found = {"rows": [row._asdict() for row in rows], "machine": processor()}
-    if (model, tools, device, dtype) == ("", (), "cpu", "float32"):
+                here = rows_of(s, tool)
+                rows += here
+                if s.dtype != "float32":
+                    rows += in_float32(s, here, tool)
+    shown = [{k: v for k, v in row._asdict().items() if k != "values"} for row in rows]
+    found = {"rows": shown, "machine": processor()}
+    if not any((model, device, dtype, tools, most)):
         table.keep(rows)
     return found
 

@@ -6,10 +6,12 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gadfly.errors import GadflyError
@@ -33,6 +35,8 @@ class Row(NamedTuple):
     verdict: str
     agreed: bool
     seconds: float
+    values: Mapping[str, Any] = MappingProxyType({})
+    """The named numbers of the tool's result; no part of the table."""
 
 
 class Answer(NamedTuple):
@@ -61,7 +65,7 @@ class Answer(NamedTuple):
         raise KeyError(f"no row {where} in the table")
 
 
-@dataclass
+@dataclass(eq=False)
 class Subject:
     """A model under test, by Gadfly and by transformers alone."""
 
@@ -70,7 +74,8 @@ class Subject:
     device: str = "cpu"
     dtype: str = "float32"
     scratch: Path = Path()
-    rows: list[Row] = field(default_factory=list)
+    most: int = 0
+    """So many records of a file are read, of each sort; 0: all."""
 
     @cached_property
     def plain(self) -> Plain:
@@ -84,22 +89,48 @@ class Subject:
     def agree(self, one: float, other: float, floor: float = 0.01) -> bool:
         return abs(one - other) <= max(floor, self.near * abs(other))
 
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """The records of a file of ``evals/data/real``."""
+        lines = (_FILES / name).read_text(encoding="utf-8").splitlines()
+        seen: Counter[tuple[str, ...]] = Counter()
+        found = []
+        for record in map(json.loads, lines):
+            sort = tuple(record)
+            seen[sort] += 1
+            if not self.most or seen[sort] <= self.most:
+                found.append(record)
+        return found
+
     def ask(self, tool: str, data: str = "", **given: Any) -> Answer:
-        """Run a tool. An error that Gadfly tells is an answer too; one of its own mistakes is raised."""
+        """Run a tool. An error that Gadfly tells is an answer too; one of its own mistakes is raised.
+
+        Args:
+            data: the name of a file of ``evals/data/real``, ``task:NAME``, or a record as JSON.
+        """
         declared = by_name(tool)
         arguments: dict[str, Any] = {"model": str(self.folder)}
         if "device" in declared.args.model_fields:
             arguments |= {"device": self.device, "dtype": self.dtype}
         told = {"model": self.name} | {k: v for k, v in arguments.items() if k != "model"}
-        if data:
-            arguments["data"] = json.loads(data) if data.startswith("{") else str(_FILES / data)
-            told["data"] = data if data.startswith("{") else f"evals/data/real/{data}"
+        if data.endswith(".jsonl"):
+            arguments["data"], told["data"] = self._file(data), f"evals/data/real/{data}"
+        elif data:
+            arguments["data"] = told["data"] = data
         ran = command(tool, {**told, **given})
         try:
             result, seconds = took(lambda: declared(**arguments, **given))
         except GadflyError as error:
             return Answer(tool, ran, None, 0.0, str(error))
         return Answer(tool, ran, result, seconds)
+
+    def _file(self, name: str) -> str:
+        """The file, with as many records as are read."""
+        if not self.most:
+            return str(_FILES / name)
+        path = self.scratch / name
+        lines = [json.dumps(record) + "\n" for record in self.records(name)]
+        path.write_text("".join(lines), encoding="utf-8")
+        return str(path)
 
     def type(self, tool: str, **given: Any) -> tuple[str, dict[str, Any], float]:
         """Run a tool as a command of its own, where the command line itself is in question: the command, what it
@@ -117,7 +148,8 @@ class Subject:
 
     def row(self, answer: Answer, fact: str, said: str, agreed: bool) -> Row:
         parts = (answer.tool, self.name, answer.ran, fact, said, answer.verdict)
-        return Row(*parts, bool(agreed), answer.seconds)  # numpy has a bool of its own
+        values = dict(getattr(answer.result, "values", {}))
+        return Row(*parts, bool(agreed), answer.seconds, values)  # numpy has a bool of its own
 
     def null(self, answer: Answer, what: str) -> Row:
         """A row on input without what the tool looks for."""
@@ -141,12 +173,6 @@ def command(tool: str, given: dict[str, Any]) -> str:
             value = ",".join(str(each) for each in value)
         parts.append(f"{flag} {shlex.quote(str(value))}")
     return " ".join(["gadfly", tool, *parts])
-
-
-def records(name: str) -> list[dict[str, Any]]:
-    """The records of a file of ``evals/data/real``."""
-    lines = (_FILES / name).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
 
 
 Rows = Iterator[Row]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from gadfly.evals.real.asking import Rows, Subject, records
+from gadfly.evals.real.asking import Rows, Subject
 from gadfly.tools.arrays import Array, Tensor
 
 _CAPITAL_PAIRS, _NAME_PAIRS, _NAMES = (
@@ -16,15 +18,16 @@ _CAPITAL_PAIRS, _NAME_PAIRS, _NAMES = (
     "indirect_object.report.jsonl",
 )
 _NOISE, _NOISE_PAIRS = "noise.jsonl", "noise_pairs.jsonl"
-_ONE = '{"prompt": "The capital of France is", "answer": "%s", "wrong": "%s"}'
+_PROMPT = "The capital of France is"
 
 
+@cache
 def _writes(s: Subject, file: str) -> Array:
     """What each head writes directly to the logit difference, [layers, heads], mean over the prompts of a file."""
     each_prompt = np.array(
         [
             s.plain.direct(s.plain.ids(each["prompt"]), each["answer"], each["wrong"])
-            for each in records(file)
+            for each in s.records(file)
         ]
     )
     return np.asarray(each_prompt.mean(0))
@@ -43,7 +46,7 @@ def _differences(s: Subject, file: str) -> tuple[Array, Array]:
         np.array(
             [
                 s.plain.difference(s.plain.ids(each[side]), each["answer"], each["wrong"])
-                for each in records(file)
+                for each in s.records(file)
             ]
         )
         for side in ("clean", "corrupt")
@@ -56,7 +59,7 @@ def attribute(s: Subject) -> Rows:
     whole = np.mean(
         [
             s.plain.difference(s.plain.ids(each["prompt"]), each["answer"], each["wrong"])
-            for each in records(_NAMES)
+            for each in s.records(_NAMES)
         ]
     )
     got = s.ask("attribute", _NAMES)
@@ -67,21 +70,41 @@ def attribute(s: Subject) -> Rows:
         yield s.refused(got, fact)
     else:
         mine = float(got.cell("contribution", component=name))
-        top = str(got.result.table.rows[0][0])
+        named = [str(row[0]) for row in got.result.table.rows]
+        top = next(each for each in named if "head" in each)
         agreed = s.agree(mine, float(found[layer, head]), 0.02) and top == name
         agreed &= got.verdict == "supported"
-        yield s.row(got, f"{fact}; supported", f"first is {top}; {name} writes {mine:.2f}", agreed)
-    ids = s.plain.ids("The capital of France is")
+        said = f"first head is {top}; {name} writes {mine:.2f}"
+        yield s.row(got, f"{fact}; supported", said, agreed)
+    yield from _spelled(s)
+    yield s.null(s.ask("attribute", _NOISE), "random words, random answers")
+
+
+def _spelled(s: Subject) -> Rows:
+    """One answer in two spellings, and its prompt with the BOS typed out where the tokenizer adds one."""
+    ids = s.plain.ids(_PROMPT)
     wanted = s.plain.difference(ids, " Paris", " Tokyo")
-    for pair in ((" Paris", " Tokyo"), ("Paris", "Tokyo")):
-        got = s.ask("attribute", _ONE % pair)
-        fact = f"' Paris' − ' Tokyo' is {wanted:.2f}; an answer after a word begins with a space"
+    tokens = s.plain.token(" Paris"), s.plain.token(" Tokyo")
+    exact = f"' Paris' ({tokens[0]}) − ' Tokyo' ({tokens[1]}) is {wanted:.2f}"
+    asked = [
+        (_PROMPT, " Paris", " Tokyo", exact),
+        (_PROMPT, "Paris", "Tokyo", f"{exact}; an answer after a word begins with a space"),
+    ]
+    if ids[0] == s.plain.tokenizer.bos_token_id:
+        typed = s.plain.tokenizer.bos_token + _PROMPT
+        asked.append(
+            (typed, " Paris", " Tokyo", f"{exact}; a BOS that is typed out is the only one")
+        )
+    for prompt, answer, wrong, fact in asked:
+        given = {"prompt": prompt, "answer": answer, "wrong": wrong}
+        got = s.ask("attribute", json.dumps(given))
         if got.error:
             yield s.refused(got, fact)
-        else:
-            mine = got.value("logit")
-            yield s.row(got, fact, f"{mine:.2f}", s.agree(mine, wanted, 0.02))
-    yield s.null(s.ask("attribute", _NOISE), "random words, random answers")
+            continue
+        mine = got.value("logit")
+        told = next((note for note in got.result.notes if "as tokens" in note), "no tokens told")
+        agreed = s.agree(mine, wanted, 0.01) and all(str(token) in told for token in tokens)
+        yield s.row(got, fact, f"{mine:.2f}; {told}", agreed)
 
 
 def patch(s: Subject) -> Rows:
@@ -96,7 +119,7 @@ def patch(s: Subject) -> Rows:
                 ids = s.plain.ids(each["corrupt"])
                 return s.plain.difference(ids, each["answer"], each["wrong"])
 
-        restored[place] = _change(_CAPITAL_PAIRS, put, corrupt) / gap
+        restored[place] = _change(s, _CAPITAL_PAIRS, put, corrupt) / gap
     got = s.ask("patch", _CAPITAL_PAIRS, layers=[layer], direction="denoising")
     fact = f"after layer {layer} the last token restores {restored[-1]:.2f}, the country's name {restored[-2]:.2f}"
     if got.error:
@@ -121,7 +144,7 @@ def _heads(s: Subject) -> Rows:
             ids = s.plain.ids(each["corrupt"])
             return s.plain.difference(ids, each["answer"], each["wrong"])
 
-    wanted = _change(_NAME_PAIRS, put, corrupt) / (clean - corrupt).mean()
+    wanted = _change(s, _NAME_PAIRS, put, corrupt) / (clean - corrupt).mean()
     got = s.ask("patch", _NAME_PAIRS, site="head", layers=[layer], direction="denoising")
     fact = f"L{layer} head {head} restores {wanted:.2f}"
     if got.error:
@@ -139,7 +162,7 @@ def ablate(s: Subject) -> Rows:
         with s.plain.head(layer, head, 0.0):
             return s.plain.difference(s.plain.ids(each["clean"]), each["answer"], each["wrong"])
 
-    wanted = -_change(_NAME_PAIRS, without, clean) / (clean - corrupt).mean()
+    wanted = -_change(s, _NAME_PAIRS, without, clean) / (clean - corrupt).mean()
     here: dict[str, Any] = {"component": "head", "heads": [f"{layer}.{head}"], "how": "zero"}
     got = s.ask("ablate", _NAME_PAIRS, **here)
     fact = f"without L{layer} head {head}, {wanted:.2f} of the difference is gone"
@@ -210,6 +233,8 @@ def _with(hidden: Tensor, place: int, state: Tensor) -> Tensor:
     return hidden
 
 
-def _change(file: str, measured: Callable[[dict[str, Any]], float], before: Array) -> float:
+def _change(
+    s: Subject, file: str, measured: Callable[[dict[str, Any]], float], before: Array
+) -> float:
     """By how much a change moves the mean logit difference over the pairs of a file."""
-    return float(np.mean([measured(each) for each in records(file)]) - before.mean())
+    return float(np.mean([measured(each) for each in s.records(file)]) - before.mean())

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from gadfly.evals.real.asking import Answer, Rows, Subject, records
+from gadfly.evals.real.asking import Answer, Rows, Subject
 
-_CAPITALS, _SAME, _NOISE, _TEXTS = (
+_CAPITALS, _NAMES, _OPPOSITES = (
     "capitals.report.jsonl",
+    "indirect_object.report.jsonl",
+    "opposites.jsonl",
+)
+_SAME, _SUMMER, _NOISE, _TEXTS = (
     "same_token.jsonl",
+    "last_summer.jsonl",
     "noise.jsonl",
     "texts.jsonl",
+)
+_SLACK = (
+    0.15  # a tool looks for a layer on one half of the prompts: a share moves by a prompt or two
 )
 
 
@@ -53,7 +61,7 @@ def activations(s: Subject) -> Rows:
     wanted = np.stack(
         [
             s.plain.residuals(s.plain.ids(each["text"]))[layer, -1].float().cpu()
-            for each in records(_TEXTS)
+            for each in s.records(_TEXTS)
         ]
     )
     got = s.ask("activations", _TEXTS)
@@ -67,35 +75,52 @@ def activations(s: Subject) -> Rows:
 
 
 def lens(s: Subject) -> Rows:
-    items = records(_CAPITALS)
+    yield from _read(s, _CAPITALS, logs=True)
+    yield from _read(s, _OPPOSITES)
+    yield from _read(s, _NAMES)
+    yield s.null(s.ask("lens", _NOISE), "random words, random answers")
+
+
+def _read(s: Subject, file: str, logs: bool = False) -> Rows:
+    """Whether a layer before the last is readable, and which is the first; with ``logs`` also what is read."""
+    items = s.records(file)
     logp = np.zeros((len(s.plain.blocks), len(items)))
-    top = np.zeros_like(logp)
+    rank = np.zeros_like(logp)
     for column, item in enumerate(items):
         states = s.plain.residuals(s.plain.ids(item["prompt"]))[:, -1]
         read, target = s.plain.read(states), s.plain.token(item["answer"])
         logp[:, column] = read[:, target].numpy()
-        top[:, column] = (read.argmax(-1) == target).numpy()
-    share, mean = top.mean(1), logp.mean(1)
-    # half of what the model itself gets right
-    first = int(np.argmax(share >= share[-1] / 2))
-    got = s.ask("lens", _CAPITALS)
+        rank[:, column] = (read > read[:, [target]]).sum(-1).numpy()
+    got = s.ask("lens", file)
     if got.error:
-        yield s.refused(got, "the capital is read by the last layer")
+        yield s.refused(got, "the lens reads each layer")
         return
-    places = [0, len(mean) // 2, len(mean) - 2]
-    mine = [float(got.cell("log p", layer=str(layer))) for layer in places]
-    pairs = list(zip(mine, (mean[layer] for layer in places), strict=True))
-    fact = f"mean log p after layers {places}: {', '.join(f'{b:.1f}' for _, b in pairs)}"
-    said = ", ".join(f"{a:.1f}" for a, _ in pairs)
-    yield s.row(got, fact, said, all(s.agree(a, b, 0.05) for a, b in pairs))
-    layer = int(got.value("layer"))
+    if logs:
+        mean = logp.mean(1)
+        places = [0, len(mean) // 2, len(mean) - 2]
+        mine = [float(got.cell("log p", layer=str(layer))) for layer in places]
+        pairs = list(zip(mine, (mean[layer] for layer in places), strict=True))
+        fact = f"mean log p after layers {places}: {', '.join(f'{b:.1f}' for _, b in pairs)}"
+        said = ", ".join(f"{a:.1f}" for a, _ in pairs)
+        yield s.row(got, fact, said, all(s.agree(a, b, 0.05) for a, b in pairs))
+    few = int(got.value("likeliest"))
+    share = (rank < few).mean(1)
+    needed = share[-1] / 2
+    where = np.flatnonzero(share[:-1] >= needed)
+    found = f"first after layer {where[0]}" if len(where) else "after no layer before the last"
     fact = (
-        f"on top in {share[-1]:.2f} at the end, and in half of those from layer {first}; "
-        "what is headlined can be read"
+        f"half as often as in the output ({share[-1]:.2f}) among the {few} likeliest: {found} "
+        f"(at most {share[:-1].max():.2f})"
     )
-    readable = share[layer] >= share[-1] / 4
-    yield s.row(got, fact, f"headlines layer {layer}, on top in {share[layer]:.2f}", readable)
-    yield s.null(s.ask("lens", _NOISE), "random words, random answers")
+    layer = int(got.value("layer"))
+    readable = any(row[-1] == "first readable" for row in got.result.table.rows)
+    earlier = share[: layer if readable else -1]
+    agreed = not (earlier >= needed + _SLACK).any()
+    if readable:
+        agreed = agreed and share[layer] >= needed - _SLACK
+        yield s.row(got, fact, f"first readable after layer {layer}", agreed)
+    else:
+        yield s.row(got, fact, f"none; nearest after layer {layer}", agreed)
 
 
 def patchscope(s: Subject) -> Rows:
@@ -111,13 +136,16 @@ def patchscope(s: Subject) -> Rows:
         yield s.row(got, fact, f"{mine:.2f}", s.agree(mine, wanted, 0.05))
     same = s.ask("patchscope", _SAME)
     yield s.null(same, "the answer is the token that is read")
-    yield s.null(s.ask("patchscope", _NOISE), "random words, random answers")
+    summer = s.ask("patchscope", _SUMMER, target="The capital of {} is")
+    yield s.null(summer, "a country in passing; its name alone, in the target, has a capital")
+    noise = s.ask("patchscope", _NOISE, target="{} ->")
+    yield s.null(noise, "random words, random answers")
 
 
 def _transplanted(s: Subject, layer: int) -> float:
     """Mean log-probability of the capital after the state of the country's token was put into another prompt."""
     total = []
-    for item in records(_CAPITALS):
+    for item in s.records(_CAPITALS):
         ids = s.plain.ids(item["prompt"])
         state = s.plain.residuals(ids)[layer, -2]
         there = s.plain.ids("The capital of X is")

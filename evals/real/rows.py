@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from gadfly.evals.real import causes, reading, vectors
+from gadfly.evals.real import causes, device, reading, vectors
 from gadfly.evals.real.asking import Row, Rows, Subject
 
 TOOLS: dict[str, Callable[[Subject], Rows]] = {
@@ -24,6 +25,7 @@ TOOLS: dict[str, Callable[[Subject], Rows]] = {
     "probe": vectors.probe,
     "steer": vectors.steer,
     "sae": vectors.sae,
+    "memory": device.memory,
 }
 
 
@@ -41,6 +43,27 @@ def rows_of(s: Subject, tool: str) -> list[Row]:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             rows.append(Row(tool, s.name, f"gadfly {tool}", "it runs", said, "", False, 0.0))
     return rows
+
+
+def in_float32(s: Subject, measured: Sequence[Row], tool: str) -> list[Row]:
+    """Whether a tool's verdicts in another dtype are those in float32.
+
+    Args:
+        measured: the rows of the tool in the dtype of ``s``.
+    """
+    exact = [row for row in rows_of(replace(s, dtype="float32"), tool) if row.verdict]
+    here = [row for row in measured if row.verdict]
+    if len(here) != len(exact):
+        told = f"{len(here)} verdicts, and {len(exact)} in float32"
+        return [Row(tool, s.name, f"gadfly {tool}", "as many as in float32", told, "", False, 0.0)]
+    return [
+        one._replace(
+            fact=f"{other.verdict}, as in float32",
+            said=one.verdict,
+            agreed=one.verdict == other.verdict,
+        )
+        for one, other in zip(here, exact, strict=True)
+    ]
 
 
 def word(agreed: bool) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gadfly.evals.real.asking import Rows, Subject, records
+from gadfly.evals.real.asking import Rows, Subject
 from gadfly.tools.arrays import Array, Tensor
+from gadfly.tools.steering.neutral import ENGLISH
 
 _TRUTH, _MIXED, _TEXTS = "truth.report.jsonl", "truth.shuffled.jsonl", "texts.jsonl"
 _SENTIMENT, _SWAPPED = "sentiment.report.jsonl", "sentiment.swapped.jsonl"
@@ -27,7 +29,11 @@ def probe(s: Subject) -> Rows:
         agreed = abs(mine - wanted) < 0.15
         fact = f"{fact} after layer {layer}: AUROC {wanted:.2f}, in five folds by subject"
         yield s.row(got, fact, f"{mine:.2f}", agreed)
-    yield s.null(s.ask("probe", _MIXED, method="logistic", shuffles=20), "labels drawn at random")
+    mixed = s.ask("probe", _MIXED, method="logistic", shuffles=20, random_model=False)
+    yield s.null(mixed, "labels drawn at random")
+    demo = s.ask("probe", "task:truth")
+    fact = "prompts of the demo model are refused, and what to give instead is named"
+    yield s.row(demo, fact, demo.error or demo.verdict, "data" in demo.error)
 
 
 def _separable(s: Subject, layer: int) -> float:
@@ -38,7 +44,7 @@ def _separable(s: Subject, layer: int) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    items = records(_TRUTH)
+    items = s.records(_TRUTH)
     x = np.stack([_last(s, each["text"], layer) for each in items])
     y = np.array([each["label"] == "true" for each in items])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
@@ -57,8 +63,8 @@ def steer(s: Subject) -> Rows:
     from safetensors.torch import load_file
 
     layer = len(s.plain.blocks) // 2 - 1
-    prompts = [each for each in records(_SENTIMENT) if "prompt" in each]
-    few = {"layer": layer, "max_tokens": 4}
+    prompts = [each for each in s.records(_SENTIMENT) if "prompt" in each]
+    few: dict[str, Any] = {"layer": layer, "max_tokens": 4}
     got = s.ask("steer", _SENTIMENT, **few)
     usual = _usual(s, [each["prompt"] for each in prompts], layer)
     fact = f"the median residual norm after layer {layer}, without position 0, is {usual:.3g}"
@@ -69,15 +75,24 @@ def steer(s: Subject) -> Rows:
         said = "no unit among its values" if unit is None else f"unit {unit:.3g}"
         # of the prompts here, of neutral texts or of both there: the same size, not the same number
         yield s.row(got, fact, said, unit is not None and abs(unit / usual - 1) < 0.15)
+        few["doses"] = [got.value("dose")]
         direction = next(iter(load_file(got.result.direction).values())).flatten()
         dose, mine = got.value("dose"), got.value("effect")
         size = dose * (unit if unit is not None else usual)
         wanted = _moved(s, layer, size * direction / direction.norm())
         fact = f"its vector at its dose moves great − terrible by {wanted:+.2f}"
         yield s.row(got, fact, f"{mine:+.2f}", s.agree(mine, wanted, 0.05))
-        worse = got.value("perplexity_ratio")
-        fact = "a working dose exists: perplexity on neutral text at most doubles"
-        yield s.row(got, fact, f"{worse:.3g} times at dose {dose:.2g}", worse <= 2)
+        double = got.result.values.get("doubling_dose")
+        if double is None:
+            yield s.row(got, "a dose doubles neutral perplexity", "none is told", False)
+        else:
+            step = (unit or usual) * double * direction / direction.norm()
+            before = _perplexity(s, layer, 0 * step)
+            # the dose of the grid below is a tenth smaller
+            below, there = (_perplexity(s, layer, part * step) / before for part in (0.9, 1))
+            fact = f"at dose {double:.2g} neutral perplexity is {there:.2f} times, {below:.2f} at nine tenths of it"
+            agreed = below <= 2 * (1 + s.near) and there >= 2 * (1 - s.near)
+            yield s.row(got, fact, f"doubles at {double:.2g}; dose {dose:.2g} is taken", agreed)
     yield s.null(s.ask("steer", _SWAPPED, **few), "positive and negative exchanged at random")
 
 
@@ -90,7 +105,7 @@ def _usual(s: Subject, texts: list[str], layer: int) -> float:
 def _moved(s: Subject, layer: int, vector: Tensor) -> float:
     """By how much a vector, added at every token, moves the logit difference of the prompts."""
     total = []
-    for each in records(_SENTIMENT):
+    for each in s.records(_SENTIMENT):
         if "prompt" in each:
             ids, pair = s.plain.ids(each["prompt"]), (each["answer"], each["wrong"])
             before = s.plain.difference(ids, *pair)
@@ -99,12 +114,23 @@ def _moved(s: Subject, layer: int, vector: Tensor) -> float:
     return float(np.mean(total))
 
 
+def _perplexity(s: Subject, layer: int, vector: Tensor) -> float:
+    """Of the packaged neutral texts, each token after the first, with a vector added at every token."""
+    losses = []
+    for text in ENGLISH:
+        ids = s.plain.ids(text)
+        with s.plain.changed(layer, lambda hidden: hidden + vector.to(hidden)):
+            logs = s.plain.forward(ids).logits[0].float().log_softmax(-1).cpu()
+        losses += [-float(logs[at - 1, ids[at]]) for at in range(1, len(ids))]
+    return float(np.exp(np.mean(losses)))
+
+
 def sae(s: Subject) -> Rows:
     import torch
 
     layer = len(s.plain.blocks) // 2
     states = torch.cat(
-        [s.plain.residuals(s.plain.ids(each["text"]))[layer].float() for each in records(_TEXTS)]
+        [s.plain.residuals(s.plain.ids(each["text"]))[layer].float() for each in s.records(_TEXTS)]
     ).cpu()
     rows = torch.from_numpy(
         np.random.default_rng(0).normal(size=(2 * states.shape[1], states.shape[1]))
