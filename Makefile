@@ -29,7 +29,7 @@ test: $(VENV)/.dev  ## lint, types, tests
 
 slow: $(VENV)/.dev  ## the tests that take long: kills, signals, real clients and programs
 	@$(BIN)/python -m gadfly.evals.real.weights --models smollm2 || echo "tests on real weights will be skipped"
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal -m slow -rs
 
 real: $(VENV)/.dev  ## hold every tool to facts on three real models: fetches 0.9 GB, takes long
 	$(BIN)/python -m gadfly.evals.real

@@ -4,9 +4,10 @@
         [--dtype bfloat16] [--most 12]
 
 Facts are computed a second time with transformers alone (``plain``), or say what must not happen (a *null*). Without
-``--model`` all three models are measured, docs/real-models.md gets the table between its marks, and
-evals/results/real.json the rows. With ``--dtype bfloat16`` each tool is asked again in float32, and its verdicts must
-be the same.
+``--model`` all three models are measured. Rows on a CPU in float32 take the place of those of the same model and tool
+in evals/results/real.json, tool by tool, so that a stopped run goes on by ``--tools``; docs/real-models.md gets the
+table between its marks. With ``--dtype bfloat16`` each tool is asked again in float32, and its verdicts must be the
+same.
 """
 
 from __future__ import annotations
@@ -15,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.errors import UsageError
-from gadfly.evals.kit.place import own_home, processor
+from gadfly.evals.kit.place import own_home
 from gadfly.evals.kit.script import known, script
 from gadfly.evals.real import table
 from gadfly.evals.real.asking import Row, Subject
 from gadfly.evals.real.rows import TOOLS, in_float32, rows_of, word
 from gadfly.evals.real.weights import MODELS, fetched
-
-_PARTS = ("model", "device", "dtype", "tools", "most")
 
 
 def subject(model: str, device: str = "", dtype: str = "", most: int = 0) -> Subject:
@@ -43,7 +42,12 @@ def subject(model: str, device: str = "", dtype: str = "", most: int = 0) -> Sub
 
 
 def measure(
-    model: str = "", device: str = "", dtype: str = "", tools: tuple[str, ...] = (), most: int = 0
+    model: str = "",
+    device: str = "",
+    dtype: str = "",
+    tools: tuple[str, ...] = (),
+    most: int = 0,
+    write: bool = True,
 ) -> dict[str, Any]:
     """Hold tools to facts.
 
@@ -53,6 +57,7 @@ def measure(
         dtype: float32, which is the default, or bfloat16.
         tools: only these.
         most: so many records of a file are read, of each sort; 0: as many as the model's entry in weights.toml says.
+        write: keep the rows of a CPU in float32.
     """
     wanted = known(tools, TOOLS, "tool")
     rows: list[Row] = []
@@ -62,13 +67,11 @@ def measure(
             for tool in wanted:
                 here = rows_of(s, tool)
                 rows += here
+                if write and name in MODELS and not (device or dtype):
+                    table.keep(here, MODELS, TOOLS)
                 if s.dtype != "float32":
                     rows += in_float32(s, here, tool)
-    shown = [{k: v for k, v in row._asdict().items() if k != "values"} for row in rows]
-    found = {"rows": shown, "machine": processor()}
-    if not any((model, device, dtype, tools, most)):
-        table.keep(rows)
-    return found
+    return {"rows": table.plain(rows)}
 
 
 def text(found: dict[str, Any]) -> str:
@@ -79,10 +82,4 @@ def text(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    script(
-        measure,
-        text,
-        result="real",
-        parts=_PARTS,
-        failed=lambda found: not all(each["agreed"] for each in found["rows"]),
-    )
+    script(measure, text, failed=lambda found: not all(each["agreed"] for each in found["rows"]))

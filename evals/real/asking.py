@@ -35,6 +35,8 @@ class Row(NamedTuple):
     verdict: str
     agreed: bool
     seconds: float
+    records: int = 0
+    """How many were read of each file, of each sort; 0: all."""
     values: Mapping[str, Any] = MappingProxyType({})
     """The named numbers of the tool's result; no part of the table."""
 
@@ -149,7 +151,8 @@ class Subject:
     def row(self, answer: Answer, fact: str, said: str, agreed: bool) -> Row:
         parts = (answer.tool, self.name, answer.ran, fact, said, answer.verdict)
         values = dict(getattr(answer.result, "values", {}))
-        return Row(*parts, bool(agreed), answer.seconds, values)  # numpy has a bool of its own
+        # numpy has a bool of its own
+        return Row(*parts, bool(agreed), answer.seconds, self.most, values)
 
     def null(self, answer: Answer, what: str) -> Row:
         """A row on input without what the tool looks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,24 @@ def test_the_table_stands_between_its_marks() -> None:
     for broken in ("no marks", table.START, f"{table.END} {table.START}", page + page):
         with pytest.raises(UsageError):
             table.rewritten(broken, [row()])
+
+
+def test_rows_take_the_place_of_those_of_their_model_and_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    monkeypatch.setattr(table, "DOC", tmp_path / "page.md")
+    table.DOC.write_text(f"{table.START}\n{table.END}\n")
+    order = ("a", "m"), ("lens", "patch")
+    table.keep([row(), row()], *order)
+    table.keep([row()._replace(tool="patch", values={"x": 1.0})], *order)
+    table.keep([row()._replace(model="a", records=8)], *order)
+    table.keep([row(agreed=False)], *order)
+    kept = json.loads((tmp_path / "real.json").read_text())["measured"]["rows"]
+    found = [(each["tool"], each["model"], each["agreed"]) for each in kept]
+    assert found == [("lens", "a", True), ("lens", "m", False), ("patch", "m", True)]
+    assert "values" not in kept[2]
+    assert "2 of 3 rows agree" in table.DOC.read_text()
 
 
 def test_memory_is_counted_and_runs_out() -> None:
