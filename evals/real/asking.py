@@ -118,12 +118,16 @@ class Subject:
             arguments["data"], told["data"] = self._file(data), f"evals/data/real/{data}"
         elif data:
             arguments["data"] = told["data"] = data
-        ran = command(tool, {**told, **given})
+        ran = self.named(command(tool, {**told, **given}))
         try:
             result, seconds = took(lambda: declared(**arguments, **given))
         except GadflyError as error:
-            return Answer(tool, ran, None, 0.0, str(error))
+            return Answer(tool, ran, None, 0.0, self.named(str(error)))
         return Answer(tool, ran, result, seconds)
+
+    def named(self, text: str) -> str:
+        """A text without this machine's folders."""
+        return text.replace(str(self.folder), self.name).replace(f"{self.scratch}/", "")
 
     def _file(self, name: str) -> str:
         """The file, with as many records as are read."""

@@ -69,7 +69,7 @@ def _forecast(s: Subject) -> Rows:
     took, told = _peak(s, forward) / 2**30, gib(model, _TOKENS)
     ran, fact = f"one forward over {_TOKENS} tokens", f"takes {took:.2f} GiB{_how(s)}"
     agreed = took <= _SLACK * told
-    yield Row("forecast", s.name, ran, fact, f"{told:.2f} GiB announced", "", agreed, 0.0)
+    yield Row("memory", s.name, ran, fact, f"{told:.2f} GiB announced", "", agreed, 0.0)
 
 
 def _how(s: Subject) -> str:

@@ -36,11 +36,11 @@ def rows_of(s: Subject, tool: str) -> list[Row]:
         s.scratch = Path(scratch)
         try:
             for row in TOOLS[tool](s):
-                rows.append(row)
+                rows.append(row._replace(tool=tool))  # memory asks another one
                 print(f"{row.model} {row.tool}: {word(row.agreed)}: {row.said}", file=sys.stderr)
         except Exception as error:
             traceback.print_exc()
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            said = s.named(f"{type(error).__name__}: {error}".splitlines()[0])
             rows.append(Row(tool, s.name, f"gadfly {tool}", "it runs", said, "", False, 0.0))
     return rows
 

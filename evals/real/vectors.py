@@ -33,7 +33,7 @@ def probe(s: Subject) -> Rows:
     yield s.null(mixed, "labels drawn at random")
     demo = s.ask("probe", "task:truth")
     fact = "prompts of the demo model are refused, and what to give instead is named"
-    yield s.row(demo, fact, demo.error or demo.verdict, "data" in demo.error)
+    yield s.row(demo, fact, demo.error or demo.verdict, "give records" in demo.error)
 
 
 def _separable(s: Subject, layer: int) -> float:

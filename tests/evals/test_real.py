@@ -32,6 +32,11 @@ def test_a_command_says_what_was_asked() -> None:
     assert said == "gadfly patch --model m --dtype bfloat16 --max-rows 2 --layers 1,2"
 
 
+def test_what_is_kept_names_no_folder_of_this_machine() -> None:
+    subject = Subject("m", Path("/home/me/models/m"), scratch=Path("/tmp/x"))
+    assert subject.named("/home/me/models/m was not; /tmp/x/sae") == "m was not; sae"
+
+
 def test_the_table_stands_between_its_marks() -> None:
     page = f"before\n{table.START}\nold\n{table.END}\nafter"
     new = table.rewritten(page, [row(), row(agreed=False)])
@@ -99,9 +104,10 @@ def test_a_mistake_is_a_row_and_hides_no_other_tool(monkeypatch: pytest.MonkeyPa
         yield row()
         raise ValueError("oh")
 
-    monkeypatch.setitem(rows.TOOLS, "lens", broken)
-    found = rows.rows_of(Subject("m", Path()), "lens")
+    monkeypatch.setitem(rows.TOOLS, "patch", broken)
+    found = rows.rows_of(Subject("m", Path()), "patch")
     assert [each.agreed for each in found] == [True, False]
+    assert {each.tool for each in found} == {"patch"}
     assert found[1].said == "ValueError: oh"
 
 
