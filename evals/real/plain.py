@@ -143,7 +143,9 @@ class Plain:
         """What a norm without a bias multiplied the last token's numbers by."""
 
         def keep(_: Any, given: tuple[Tensor, ...], out: Tensor) -> None:
-            kept.append((out[0, -1].float() / given[0][0, -1].float()).detach())
+            scale = (out[0, -1].float() / given[0][0, -1].float()).detach()
+            # a number that is 0, as bfloat16 has some, tells no scale
+            kept.append(scale.nan_to_num(0.0))
 
         handle = norm.register_forward_hook(keep)
         try:
