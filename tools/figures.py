@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -75,6 +76,7 @@ _FONTS = (
     ),
 )
 _lock = threading.Lock()  # matplotlib keeps its settings for the whole process
+_wanted: ContextVar[bool] = ContextVar("wanted", default=True)
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,25 @@ class HeatMap:
 def draw(folder: Path, name: str, chart: Chart | HeatMap) -> Figure:
     """Write ``NAME.png`` and ``NAME.html`` into ``folder``."""
     png, html = folder / f"{name}.png", folder / f"{name}.html"
+    found = Figure(title=chart.title, png=str(png), html=str(html))
+    if not _wanted.get():
+        return found
     with _styled():
         canvas = _curves(chart) if isinstance(chart, Chart) else _heat_map(chart)
         canvas.suptitle(_plain(chart.title), fontsize=11, wrap=True)
         canvas.savefig(png)
     html.write_text(_page(chart), encoding="utf-8")
-    return Figure(title=chart.title, png=str(png), html=str(html))
+    return found
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """No file is written meanwhile: for results that nobody looks at, of which drawing is the larger part."""
+    token = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
 
 
 def svg(chart: Chart) -> str:

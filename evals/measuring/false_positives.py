@@ -1,6 +1,6 @@
 """How often a tool says ``supported`` on noise, and how often on effects of graded size: a curve for each tool.
 
-    python -m gadfly.evals.measuring.false_positives [--model demo] [--seeds 40] [--resume] [--tools A,B] [--json]
+    python -m gadfly.evals.measuring.false_positives [--model demo] [--seeds 40] [--first-seed 0] [--resume]
 
 *Noise*: input without a meaning on the given model, of the kinds that the self-test makes (random words, real prompts
 with exchanged answers, effects that are elsewhere), one run for each seed. Each finished run is kept in a file of the
@@ -75,7 +75,7 @@ def weakened(arguments: dict[str, Any], share: float, seed: int) -> dict[str, An
 
 
 def nulls(
-    cases: Sequence[Case], bench: Bench, seeds: int, kept: Kept, resume: bool
+    cases: Sequence[Case], bench: Bench, seeds: Sequence[int], kept: Kept, resume: bool
 ) -> dict[str, list[dict[str, Any]]]:
     """Each tool's runs on input that means nothing. Seed by seed, so that a stop leaves as many of each tool."""
     keys = {
@@ -83,14 +83,14 @@ def nulls(
         for each in cases
     }
     runs: dict[str, list[dict[str, Any]]] = {each.tool: [] for each in cases}
-    for seed in range(seeds):
+    for seed in seeds:
         for tool, key in keys.items():
             run = kept.find(*key, seed) if resume else None
             if run is None:
                 (kind, verdict), taken = took(partial(bench.null, tool, seed))
                 told = {"kind": kind, "verdict": str(verdict), "seconds": round(taken, 3)}
                 run = kept.add(*key, seed, tool=tool, seed=seed, model=bench.model.name, **told)
-                print(f"{tool} {seed + 1} of {seeds}: {verdict} ({kind})", file=sys.stderr)
+                print(f"{tool}, seed {seed}: {verdict} ({kind})", file=sys.stderr)
             runs[tool].append(run)
     return runs
 
@@ -144,6 +144,7 @@ def measure(
     model: str = "demo",
     device: str = "cpu",
     seeds: int = 40,
+    first_seed: int = 0,
     power_seeds: int = 10,
     resume: bool = False,
 ) -> dict[str, Any]:
@@ -153,6 +154,7 @@ def measure(
         tools: only these
         model: for noise: as for gadfly patch
         seeds: runs on noise of each tool
+        first_seed: that of the first of them; others than those that a tool was built on
         power_seeds: runs at each share
         resume: take what an earlier run on this model with this code has finished
     """
@@ -164,7 +166,7 @@ def measure(
         kept = Kept(home / "false_positives.jsonl")
         args = SelftestArgs(model=model, device=device)
         bench = Bench(load(model, device=device), args, Path(folder))
-        runs = nulls(cases, bench, seeds, kept, resume)
+        runs = nulls(cases, bench, range(first_seed, first_seed + seeds), kept, resume)
         for case in cases:
             rows[case.tool] = {
                 "truth": case.truth,
@@ -174,7 +176,7 @@ def measure(
             print(f"{case.tool}: done", file=sys.stderr)
     measured = [row["noise"] for row in rows.values() if row["noise"]]
     total = Rate(sum(row["count"] for row in measured), sum(row["of"] for row in measured))
-    counts = {"model": model, "seeds": seeds, "power_seeds": power_seeds}
+    counts = {"model": model, "seeds": seeds, "first_seed": first_seed, "power_seeds": power_seeds}
     return {**counts, "tools": rows, "all": total.as_json()}
 
 

@@ -60,7 +60,7 @@ def test_what_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
 
     def measured(bench: Any, resume: bool) -> Any:
         kept = Kept(tmp_path / "runs.jsonl")
-        return false_positives.nulls(cases, bench, 4, kept, resume)["lens"]
+        return false_positives.nulls(cases, bench, range(4), kept, resume)["lens"]
 
     with pytest.raises(KeyboardInterrupt):
         measured(Bench(2), True)

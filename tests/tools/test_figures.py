@@ -111,3 +111,11 @@ def test_signs_that_no_font_has_bring_no_warning(tmp_path: Path) -> None:
     chart = figures.Chart("東京 กรุงเทพ", "層", "y", [figures.Line("한국어 🦊", [0, 1], [0.1, 0.2])])
     figure = figures.draw(tmp_path, "a", chart)
     assert "한국어" in Path(figure.html or "").read_text("utf-8")
+
+
+def test_what_nobody_looks_at_is_not_drawn(tmp_path: Path) -> None:
+    with figures.unseen():
+        assert figures.draw(tmp_path, "unseen", CURVES).png.endswith("unseen.png")
+    assert not list(tmp_path.iterdir())
+    figures.draw(tmp_path, "seen", CURVES)
+    assert len(list(tmp_path.iterdir())) == 2

@@ -8,13 +8,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from support.models import module, tokenizer  # noqa: E402
+
 from gadfly.errors import ToolInputError  # noqa: E402
-from gadfly.tools import planted  # noqa: E402
+from gadfly.tools import figures, planted  # noqa: E402
 from gadfly.tools.attending.patterns import visit_patterns  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import load  # noqa: E402
 from gadfly.tools.registry import all_tools, by_name  # noqa: E402
-from gadfly.tools.selftesting import plants, selftest  # noqa: E402
+from gadfly.tools.selftesting import directions, plants, selftest  # noqa: E402
 from gadfly.tools.selftesting.arguments import SelftestArgs  # noqa: E402
 from gadfly.tools.selftesting.cases import CASES, Case, passed  # noqa: E402
 from gadfly.tools.selftesting.nulls import EASY, kinds  # noqa: E402
@@ -22,6 +24,7 @@ from gadfly.tools.selftesting.planting import Scatter, planting  # noqa: E402
 from gadfly.tools.selftesting.plants import PLANTS  # noqa: E402
 from gadfly.tools.selftesting.report import Bench  # noqa: E402
 from gadfly.tools.selftesting.verdict import Tally, judge, more_runs  # noqa: E402
+from gadfly.tools.steering.source import isotropic  # noqa: E402
 
 BY_TOOL = pytest.mark.parametrize("case", CASES, ids=lambda case: case.tool)
 
@@ -53,11 +56,30 @@ def test_what_is_planted_in_a_model_is_found_and_at_strength_0_it_is_not(
     tool: str, tmp_path: Path
 ) -> None:
     model = load("demo", device="cpu")
-    for strength in (1.0, 0.0):
-        trial = PLANTS[tool][0](model, 0, strength, tmp_path)
-        with planting(model, trial.plants):
-            result = by_name(tool)(**trial.arguments, model="demo", device="cpu", seed=0)
+    for seed, strength in ((0, 1.0), (7, 1.0), (7, 0.0)):
+        trial = PLANTS[tool][0](model, seed, strength, tmp_path)
+        with planting(model, trial.plants), figures.unseen():
+            result = by_name(tool)(**trial.arguments, model="demo", device="cpu", seed=seed)
         assert trial.found(result) == (strength == 1.0), result.headline
+
+
+@pytest.mark.parametrize("architecture", ["Llama", "GPT2"])
+def test_what_is_planted_in_a_tiny_random_model_is_found(architecture: str, tmp_path: Path) -> None:
+    folder = str(tmp_path / "model")
+    module(architecture).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    model = load(folder, device="cpu")
+    for tool, (make, _) in PLANTS.items():
+        trial = make(model, 7, 1.0, tmp_path)
+        with planting(model, trial.plants), figures.unseen():
+            result = by_name(tool)(**trial.arguments, model=folder, device="cpu", seed=7)
+        assert trial.found(result), result.why
+
+
+def test_a_plant_is_no_control_that_a_tool_draws_from_the_same_seed() -> None:
+    model = load("demo", device="cpu")
+    own = directions.random(model, 1, 7)
+    assert float((isotropic(model.hidden_size, 20, 7) @ own.T).abs().max()) < 0.6
 
 
 def test_a_plant_leaves_the_model_as_it_was() -> None:

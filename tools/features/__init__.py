@@ -30,7 +30,7 @@ def sae(args: SaeArgs, context: Context) -> SaeResult:
     variance unexplained), how sparse it is, what the model loses when it is spliced in, beside the mean activation,
     zero and the same dictionary turned at random; and which features are active on the given texts.
 
-    Top examples describe a feature on these texts and test nothing; beginning-of-sequence tokens are left out.
+    Top examples describe a feature on these texts and test nothing; special and first tokens are left out.
 
     Raises:
         ToolInputError: a pickle, an unknown architecture or hook, or weights that do not fit the model.

@@ -1,7 +1,8 @@
 """One experiment on an autoencoder: reconstruction, sparsity, what the model loses, controls, and features on texts.
 
-Tokens that the tokenizer adds (BOS, padding) are neither counted nor replaced: their activations are extreme and
-would decide every number. The unit of resampling is the text. Losses are mean next-token cross-entropies in nats.
+Special tokens and the first of each text, BOS or word, are neither counted nor replaced: most models park an activation
+there that is hundreds of times larger than others, and it would decide every number (``capture.usual``). The unit of
+resampling is the text. Losses are mean next-token cross-entropies in nats.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.arrays import Array, Tensor
+from gadfly.tools.capture import usual
 from gadfly.tools.features.autoencoder import Autoencoder
 from gadfly.tools.features.places import Place, changing
 from gadfly.tools.features.verdict import Evidence
@@ -197,11 +199,8 @@ def collect(
 
 
 def counted_mask(model: LocalModel, batch: Batch) -> Tensor:
-    """Tokens of the text itself, [rows, tokens]: no padding, no special tokens."""
-    import torch
-
-    special = torch.tensor(sorted(special_ids(model)), device=batch.ids.device)
-    return batch.mask.bool() & ~torch.isin(batch.ids, special)
+    """The usual tokens of a text, [rows, tokens]: neither padding, nor special, nor the first."""
+    return usual(batch, special_ids(model))
 
 
 def spliced_losses(

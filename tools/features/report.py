@@ -116,7 +116,7 @@ def _of_task(task: Behaviour, args: SaeArgs) -> list[Text]:
 def _notes(trained_on: str, model: LocalModel, centred: bool) -> list[str]:
     notes = [
         "examples describe a feature on these texts; they do not test what it means",
-        "special tokens (BOS) are neither counted nor replaced",
+        "special tokens and the first of each text are left out: many models park a huge activation there",
     ]
     if trained_on and Path(trained_on).name.lower() != Path(model.name).name.lower():
         notes.append(f"the autoencoder was trained on {trained_on}, this is {model.name}")

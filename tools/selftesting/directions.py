@@ -17,6 +17,8 @@ from gadfly.tools.readout import freeze
 from gadfly.tools.selftesting import noise
 from gadfly.tools.steering.source import drawn
 
+_OWN = 1_337  # tells draws of plants from those of tools
+
 
 @lru_cache(maxsize=4)
 def norms(model: LocalModel) -> tuple[float, ...]:
@@ -43,8 +45,28 @@ def random(model: LocalModel, n: int, seed: int) -> Tensor:
     """Orthonormal directions drawn at random, [n, hidden]."""
     import torch
 
-    found: Tensor = torch.linalg.qr(drawn(n, model.hidden_size, np.random.default_rng(seed)).T)[0].T
+    # Not by the seed alone: a tool given the same seed would draw what is planted as its first random control.
+    rng = np.random.default_rng([seed, _OWN])
+    found: Tensor = torch.linalg.qr(drawn(n, model.hidden_size, rng).T)[0].T
     return found
+
+
+def unheld(model: LocalModel, layer: int, texts: Sequence[str], seed: int) -> Tensor:
+    """A direction [hidden] drawn from those that the last states of ``texts`` after ``layer`` hold nothing of; of so
+    many texts that a quarter of the dimensions is taken at most."""
+    import torch
+
+    kept: list[Tensor] = []
+
+    def keep(hidden: Tensor) -> None:
+        kept.append(hidden[:, -1].float().cpu())
+
+    with model.working(), hooked([after(model.blocks[layer], keep)]):
+        model.forward(model.batch(list(texts)[: max(1, model.hidden_size // 4)]))
+    held = torch.linalg.qr(torch.cat(kept).T)[0]
+    (axis,) = random(model, 1, seed).cpu()
+    left: Tensor = axis - held @ (held.T @ axis)
+    return left / left.norm()
 
 
 def readable(model: LocalModel, ids: Sequence[int]) -> Tensor:
@@ -90,6 +112,12 @@ def _own(model: LocalModel, projection: Any, head: int) -> Tensor:
         weight = weight.T  # GPT-2's Conv1D stores [in, out]
     size = weight.shape[1] // model.heads
     return weight[:, head * size : (head + 1) * size]
+
+
+def head_size(model: LocalModel, layer: int) -> int:
+    """How many numbers a head hands to the output projection; 0 where heads cannot be told apart."""
+    projection = model.output_projection(layer)
+    return 0 if projection is None else int(_own(model, projection, 0).shape[1])
 
 
 def orthogonal(rows: Tensor) -> Tensor:

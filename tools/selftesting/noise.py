@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,8 @@ from gadfly.errors import ModelError
 from gadfly.tools.model import LocalModel
 
 _ENOUGH = 200
-_LENGTH = 6  # words of a text
+LENGTH = 6
+"""Words of a text, where nothing else is asked for."""
 
 
 @lru_cache(maxsize=4)
@@ -50,39 +52,39 @@ def words(model: LocalModel, n: int, seed: int) -> list[str]:
     return [str(word) for word in np.random.default_rng(seed).choice(vocabulary(model), n)]
 
 
-def texts(model: LocalModel, n: int, seed: int) -> list[str]:
+def texts(model: LocalModel, n: int, seed: int, length: int = LENGTH) -> list[str]:
     """Texts of a few words each."""
-    drawn = words(model, n * _LENGTH, seed)
-    return [" ".join(drawn[i * _LENGTH : (i + 1) * _LENGTH]) for i in range(n)]
+    drawn = words(model, n * length, seed)
+    return [" ".join(drawn[i * length : (i + 1) * length]) for i in range(n)]
 
 
-def labelled(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
-    """Texts with labels drawn by a coin."""
-    coins = np.random.default_rng(seed + 1).integers(2, size=n)
+def dealt(texts: Sequence[str], seed: int) -> list[dict[str, object]]:
+    """Texts with labels dealt out by chance, each to half of them."""
+    labels = np.random.default_rng(seed + 1).permutation(np.arange(len(texts)) % 2)
     return [
-        {"text": text, "label": int(coin), "group": i}
-        for i, (text, coin) in enumerate(zip(texts(model, n, seed), coins, strict=True))
+        {"text": text, "label": int(label), "group": i}
+        for i, (text, label) in enumerate(zip(texts, labels, strict=True))
     ]
 
 
-def answered(model: LocalModel, n: int, seed: int) -> list[dict[str, str]]:
+def answered(model: LocalModel, n: int, seed: int, length: int = LENGTH) -> list[dict[str, str]]:
     """Prompts with an answer and a wrong one, both drawn."""
     pairs = _two_words(model, n, seed + 1)
     return [
         {"prompt": text, "answer": answer, "wrong": wrong}
-        for text, (answer, wrong) in zip(texts(model, n, seed), pairs, strict=True)
+        for text, (answer, wrong) in zip(texts(model, n, seed, length), pairs, strict=True)
     ]
 
 
-def pairs(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
+def pairs(model: LocalModel, n: int, seed: int, length: int = LENGTH) -> list[dict[str, object]]:
     """Clean and corrupt prompts that differ in one word, and drawn answers."""
     rng = np.random.default_rng(seed)
     out: list[dict[str, object]] = []
     for text, (answer, wrong) in zip(
-        texts(model, n, seed), _two_words(model, n, seed + 1), strict=True
+        texts(model, n, seed, length), _two_words(model, n, seed + 1), strict=True
     ):
         other = text.split()
-        place = int(rng.integers(_LENGTH))
+        place = int(rng.integers(length))
         other[place] = next(
             w for w in words(model, 20, int(rng.integers(1 << 30))) if w != other[place]
         )

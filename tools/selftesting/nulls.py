@@ -1,7 +1,8 @@
 """Input on which a tool must not say ``supported``, of several kinds: the easy noise of random words, real prompts
 whose answers were exchanged, labels that words alone explain, and effects that are there but not where the tool looks.
 
-Seeds go through the kinds by turns. Sizes are small on purpose: a hundred runs of every tool are wanted on real models.
+Seeds go through the kinds by turns. Sizes are small, as a hundred runs of every tool are wanted on real models, but no
+smaller than what each tool can come to a verdict on: a null that cannot be supported measures nothing.
 """
 
 from __future__ import annotations
@@ -16,34 +17,35 @@ from gadfly.tools.selftesting.planting import Scatter
 from gadfly.tools.selftesting.plants import Trial
 
 Maker = Callable[[LocalModel, int, Path], Trial]
-_PAIRS, _PROMPTS, _TEXTS, _NEUTRAL = 10, 16, 80, 8
+_PAIRS, _PROMPTS, _TEXTS, _SIDE = 10, 16, 120, 12
+_FEW = 8  # prompts where each one is run hundreds of times
+_WORDS = 4  # of a text that is drawn
 
 
 def _without_wrong(prompts: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{name: each[name] for name in ("prompt", "answer")} for each in prompts]
 
 
-def _two_layers(model: LocalModel, seed: int) -> list[int]:
-    """Neighbouring layers, others for each seed."""
-    first = seed % max(1, model.num_layers - 1)
-    return sorted({first, min(first + 1, model.num_layers - 1)})
-
-
 def _patch(pairs: Any, model: LocalModel, seed: int) -> Trial:
-    layers = _two_layers(model, seed)
+    layers = [seed % model.num_layers]
     return Trial({"pairs": pairs, "direction": "denoising", "layers": layers})
 
 
+def _before(layer: int, seed: int) -> int:
+    """An earlier layer, not far before: what is patched there runs through few others."""
+    return layer - 1 - seed % max(1, layer // 3)
+
+
 def _patch_elsewhere(model: LocalModel, seed: int, _: Path) -> Trial:
-    """A head writes the answer; heads of earlier layers are patched, and cannot carry it."""
-    words = plants.lexicon(model, seed)
+    """A head writes the answer; the heads of an earlier layer are patched, and cannot carry it."""
+    words = plants.head_words(model, seed)
     layer, head = plants.spot(model, seed)
     return Trial(
         {
             "pairs": plants.pairs(model, words, _PAIRS, seed),
             "site": "head",
             "direction": "denoising",
-            "layers": [seed % layer],
+            "layers": [_before(layer, seed)],
         },
         (plants.head_writes(model, words, layer, head, 1.0),),
     )
@@ -55,9 +57,9 @@ def _ablate(pairs: Any, model: LocalModel, seed: int) -> Trial:
 
 def _ablate_elsewhere(model: LocalModel, seed: int, _: Path) -> Trial:
     """A head writes the answer; another one, of an earlier layer, is ablated."""
-    words = plants.lexicon(model, seed)
+    words = plants.head_words(model, seed)
     layer, head = plants.spot(model, seed)
-    other = f"{seed % layer}.{seed % model.heads}"
+    other = f"{_before(layer, seed)}.{seed % model.heads}"
     pairs = plants.pairs(model, words, _PAIRS, seed)
     return Trial(
         {"pairs": pairs, "component": "head", "heads": [other]},
@@ -71,22 +73,25 @@ def _probe(texts: list[dict[str, object]]) -> Trial:
 
 def _steer(sides: tuple[list[str], list[str]], model: LocalModel, seed: int) -> Trial:
     towards, away = noise.words(model, 2, seed + 3)
+    half = model.num_layers // 2
     return Trial(
         {
             "positive": sides[0],
             "negative": sides[1],
-            "prompts": noise.texts(model, 10, seed + 2000),
-            "towards": [towards] * 10,
-            "away": [away] * 10,
+            "layer": half + seed % (model.num_layers - half),
+            "prompts": noise.texts(model, _FEW, seed + 2000, _WORDS),
+            "towards": [towards] * _FEW,
+            "away": [away] * _FEW,
             "max_tokens": 1,
-            "doses": [0.01, 0.1, 0.3],
-            "neutral": noise.texts(model, _NEUTRAL, seed + 3000),
+            "doses": [0.1],
+            "neutral": noise.texts(model, _FEW, seed + 3000),
         }
     )
 
 
 def _random_sides(model: LocalModel, seed: int) -> tuple[list[str], list[str]]:
-    return noise.texts(model, 16, seed), noise.texts(model, 16, seed + 1000)
+    one, other = (noise.texts(model, _SIDE, seed + side, _WORDS) for side in (0, 1000))
+    return one, other
 
 
 def _patchscope(prompts: list[dict[str, str]], target: str) -> Trial:
@@ -106,7 +111,9 @@ def _sae(texts: list[str], model: LocalModel, seed: int, folder: Path) -> Trial:
 def _sae_elsewhere(model: LocalModel, seed: int, folder: Path) -> Trial:
     """The states hold which word follows, along other directions than the dictionary's."""
     right = plants.sae(model, seed, 1.0, folder)
-    wrong = plants.sae(model, seed + 1, 1.0, folder / "other")
+    # Of the same layer: before it nothing of this is in the states, and there would be nothing to keep.
+    layer = plants.layer_of(model, seed)
+    wrong = plants.sae(model, seed + 1, 1.0, folder / "other", layer)
     return Trial({**right.arguments, "sae": wrong.arguments["sae"]}, right.plants)
 
 
@@ -116,23 +123,27 @@ def _attention(model: LocalModel, seed: int, _: Path) -> Trial:
 
 
 EASY: dict[str, dict[str, Maker]] = {
-    "patch": {"random words": lambda m, s, _: _patch(noise.pairs(m, _PAIRS, s), m, s)},
-    "probe": {"random words": lambda m, s, _: _probe(noise.labelled(m, _TEXTS, s))},
+    "patch": {"random words": lambda m, s, _: _patch(noise.pairs(m, _PAIRS, s, _WORDS), m, s)},
+    "probe": {
+        "random words": lambda m, s, _: _probe(noise.dealt(noise.texts(m, _TEXTS, s, _WORDS), s))
+    },
     "steer": {"random words": lambda m, s, _: _steer(_random_sides(m, s), m, s)},
-    "ablate": {"random words": lambda m, s, _: _ablate(noise.pairs(m, _PAIRS, s), m, s)},
+    "ablate": {"random words": lambda m, s, _: _ablate(noise.pairs(m, _PAIRS, s, _WORDS), m, s)},
     "lens": {
         "random words": lambda m, s, _: Trial(
-            {"prompts": _without_wrong(noise.answered(m, _PROMPTS, s))}
+            {"prompts": _without_wrong(noise.answered(m, _PROMPTS, s, _WORDS))}
         )
     },
     "patchscope": {
-        "random words": lambda m, s, _: _patchscope(noise.answered(m, 12, s), _random_target(m, s))
+        "random words": lambda m, s, _: _patchscope(
+            noise.answered(m, _FEW, s, _WORDS), _random_target(m, s)
+        )
     },
     "attribute": {
-        "random words": lambda m, s, _: Trial({"prompts": noise.answered(m, _PROMPTS, s)})
+        "random words": lambda m, s, _: Trial({"prompts": noise.answered(m, _PROMPTS, s, _WORDS)})
     },
     "attention": {"scattered patterns": _attention},
-    "sae": {"random words": lambda m, s, folder: _sae(noise.texts(m, 16, s), m, s, folder)},
+    "sae": {"random words": lambda m, s, folder: _sae(noise.texts(m, 24, s), m, s, folder)},
 }
 PLANTED: dict[str, dict[str, Maker]] = {
     "patch": {"an effect elsewhere": _patch_elsewhere},
@@ -143,11 +154,11 @@ PLANTED: dict[str, dict[str, Maker]] = {
 REAL: dict[str, dict[str, Maker]] = {
     "patch": {"exchanged answers": lambda m, s, _: _patch(real.pairs(m, _PAIRS, s), m, s)},
     "probe": {
-        "shuffled labels": lambda m, s, _: _probe(real.shuffled_labels(_TEXTS, s)),
+        "shuffled labels": lambda m, s, _: _probe(noise.dealt(real.sentences(_TEXTS, s), s)),
         "a word is the label": lambda m, s, _: _probe(real.labelled_by_a_word(_TEXTS, s)),
     },
     "steer": {
-        "an unrelated contrast": lambda m, s, _: _steer(real.unrelated_contrast(16, s), m, s)
+        "an unrelated contrast": lambda m, s, _: _steer(real.unrelated_contrast(_SIDE, s), m, s)
     },
     "ablate": {"exchanged answers": lambda m, s, _: _ablate(real.pairs(m, _PAIRS, s), m, s)},
     "lens": {
@@ -157,13 +168,13 @@ REAL: dict[str, dict[str, Maker]] = {
     },
     "patchscope": {
         "exchanged answers": lambda m, s, _: _patchscope(
-            real.answered(m, 12, s), "The capital of {} is"
+            real.answered(m, _FEW, s), "The capital of {} is"
         )
     },
     "attribute": {
         "exchanged answers": lambda m, s, _: Trial({"prompts": real.answered(m, _PROMPTS, s)})
     },
-    "sae": {"real sentences": lambda m, s, folder: _sae(real.sentences(16, s), m, s, folder)},
+    "sae": {"real sentences": lambda m, s, folder: _sae(real.sentences(24, s), m, s, folder)},
 }
 """For a model whose tokenizer knows English."""
 

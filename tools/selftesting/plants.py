@@ -21,7 +21,9 @@ from gadfly.tools.selftesting import dictionaries, directions, noise
 from gadfly.tools.selftesting.planting import Attend, Plant, Relay, Write
 
 Arguments = dict[str, Any]
-_MOST_MARKS = 12
+_MARKS = 12
+_STEERED = 10  # prompts, each of which is run with every control at every dose
+_CLASSED = 192  # texts with a class
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,22 @@ class Lexicon:
     tell: str
 
 
-def lexicon(model: LocalModel, seed: int) -> Lexicon:
-    """Words dealt out by chance; no word has two parts."""
+def lexicon(model: LocalModel, seed: int, most: int = _MARKS, *, answers: bool = True) -> Lexicon:
+    """Words dealt out by chance, ``most`` marks at most; no word has two parts. Without ``answers`` most are marks."""
     known = noise.vocabulary(model)
     drawn = [str(each) for each in np.random.default_rng(seed + 31).permutation(known)]
-    each = min(_MOST_MARKS, (len(drawn) - 2) // 3)
     ask, tell, *rest = drawn
+    if not answers:
+        most = len(rest) * 2 // 3
+        return Lexicon(rest[:most], [], rest[most:], ask, tell)
+    each = min(most, len(rest) // 3)
     return Lexicon(rest[:each], rest[each : 2 * each], rest[2 * each :], ask, tell)
+
+
+def head_words(model: LocalModel, seed: int) -> Lexicon:
+    """With no more answers than a head can write apart, with room: half of what it has numbers."""
+    room = directions.head_size(model, layer_of(model, seed)) // 2
+    return lexicon(model, seed, max(2, min(_MARKS, room)))
 
 
 def layer_of(model: LocalModel, seed: int) -> int:
@@ -142,7 +153,7 @@ def spot(model: LocalModel, seed: int) -> tuple[int, int]:
 
 def patch(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
     """A head writes the answer."""
-    words, (layer, head) = lexicon(model, seed), spot(model, seed)
+    words, (layer, head) = head_words(model, seed), spot(model, seed)
     others = {max(0, layer - 1), layer, min(model.num_layers - 1, layer + 1)}
     return Trial(
         {
@@ -158,7 +169,7 @@ def patch(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
 
 def ablate(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
     """A head writes the answer, and nothing else does."""
-    words, (layer, head) = lexicon(model, seed), spot(model, seed)
+    words, (layer, head) = head_words(model, seed), spot(model, seed)
     return Trial(
         {"pairs": pairs(model, words, 16, seed), "component": "head", "heads": [f"{layer}.{head}"]},
         (head_writes(model, words, layer, head, strength),),
@@ -167,7 +178,7 @@ def ablate(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
 
 def attribute(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
     """A head writes the answer directly."""
-    words, (layer, head) = lexicon(model, seed), spot(model, seed)
+    words, (layer, head) = head_words(model, seed), spot(model, seed)
     return Trial(
         {"prompts": _answered(model, words, 24, seed)},
         (head_writes(model, words, layer, head, strength),),
@@ -238,10 +249,11 @@ def _along(axis: Tensor, least: float) -> Callable[[Result], bool]:
 
 
 def probe(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
-    """From a layer on, the class of the mark is one direction; marks of the test part were never seen."""
-    words, layer = lexicon(model, seed), layer_of(model, seed)
+    """From a layer on, the class of the mark is one direction; marks of the test part were never seen. There are many:
+    with two of each class in the test part, one in six ways to deal the labels out tells them apart as well."""
+    words, layer = lexicon(model, seed, answers=False), layer_of(model, seed)
     rng = np.random.default_rng(seed)
-    numbers = [int(i) for i in rng.permutation(np.arange(240) % len(words.marks))]
+    numbers = [int(i) for i in rng.permutation(np.arange(_CLASSED) % len(words.marks))]
     prompts = _prompts(words, [words.marks[i] for i in numbers], seed)
     (axis,) = directions.random(model, 1, seed)
     values = strength * directions.norms(model)[layer] * _classes(words) * axis
@@ -265,7 +277,9 @@ def steer(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
     import torch
 
     words, layer = lexicon(model, seed), layer_of(model, seed)
-    (axis,) = directions.random(model, 1, seed)
+    prompts = _prompts(words, words.fillers[:_STEERED], seed + 2)
+    # Where the prompts hold much of it already, adding some changes little.
+    axis = directions.unheld(model, layer, prompts, seed)
     unit = directions.norms(model)[layer]
     plus, minus = words.answers[:2]
     (said,) = directions.orthogonal(
@@ -278,11 +292,11 @@ def steer(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
             "positive": _prompts(words, [odd[i % len(odd)] for i in range(32)], seed),
             "negative": _prompts(words, [even[i % len(even)] for i in range(32)], seed + 1),
             "layer": layer,
-            "prompts": _prompts(words, words.fillers[:12], seed + 2),
-            "towards": [_answer(model, plus)] * 12,
-            "away": [_answer(model, minus)] * 12,
+            "prompts": prompts,
+            "towards": [_answer(model, plus)] * _STEERED,
+            "away": [_answer(model, minus)] * _STEERED,
             "max_tokens": 1,
-            "doses": [0.01, 0.1, 0.2],
+            "doses": [0.1, 0.2],
             "neutral": noise.texts(model, 16, seed),
         },
         (
@@ -298,7 +312,7 @@ def steer(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
                 size * torch.stack([said, -said]),
                 _id(model, words.ask),
                 floor=0.05 * unit,
-                full=1.05 * unit,
+                full=0.25 * unit,
                 earlier=False,
             ),
         ),
@@ -324,9 +338,12 @@ def attention(model: LocalModel, seed: int, strength: float, _: Path) -> Trial:
     )
 
 
-def sae(model: LocalModel, seed: int, strength: float, folder: Path) -> Trial:
+def sae(
+    model: LocalModel, seed: int, strength: float, folder: Path, layer: int | None = None
+) -> Trial:
     """Each state holds which word follows, as one of a few directions; the dictionary is of these directions."""
-    words, layer = lexicon(model, seed), layer_of(model, seed)
+    words = lexicon(model, seed)
+    layer = layer_of(model, seed) if layer is None else layer
     rng = np.random.default_rng(seed)
     known = [*words.marks]
     texts = [" ".join(str(each) for each in rng.choice(known, 8)) for _ in range(24)]

@@ -22,15 +22,7 @@ _SUBJECTS = (
     "Her brother",
     "The teacher",
 )
-_VERBS = ("found", "sold", "painted", "carried", "forgot", "described")
-_OBJECTS = (
-    "the red bicycle",
-    "a wooden box",
-    "the broken clock",
-    "an old letter",
-    "two apples",
-    "the map",
-)
+_VERBS = ("waited", "slept", "worked", "talked", "sat", "stood")
 _PLACES = (
     "near the river",
     "at the market",
@@ -44,7 +36,7 @@ _PLACES = (
 def speaks(model: LocalModel) -> bool:
     """Whether the tokenizer knows plain English, and enough capitals are one token each."""
     unknown = model.tokenizer.unk_token_id
-    ids = model.ids(" ".join([*_SUBJECTS, *_OBJECTS, *_PLACES]))
+    ids = model.ids(" ".join([*_SUBJECTS, *_VERBS, *_PLACES]))
     return (unknown is None or unknown not in ids) and len(_facts(model)) >= 12
 
 
@@ -87,22 +79,13 @@ def pairs(model: LocalModel, n: int, seed: int) -> list[dict[str, object]]:
 def sentences(n: int, seed: int) -> list[str]:
     """Plain sentences, different ones as far as there are."""
     rng = np.random.default_rng(seed)
-    counts = (len(_SUBJECTS), len(_VERBS), len(_OBJECTS), len(_PLACES))
+    counts = (len(_SUBJECTS), len(_VERBS), len(_PLACES))
     total = int(np.prod(counts))
     out = []
     for number in rng.choice(total, n, replace=n > total):
-        a, b, c, d = (int(each) for each in np.unravel_index(int(number), counts))
-        out.append(f"{_SUBJECTS[a]} {_VERBS[b]} {_OBJECTS[c]} {_PLACES[d]}")
+        who, what, where = (int(each) for each in np.unravel_index(int(number), counts))
+        out.append(f"{_SUBJECTS[who]} {_VERBS[what]} {_PLACES[where]}")
     return out
-
-
-def shuffled_labels(n: int, seed: int) -> list[dict[str, object]]:
-    """Sentences with labels drawn by a coin."""
-    coins = np.random.default_rng(seed + 1).integers(2, size=n)
-    return [
-        {"text": text, "label": int(coin), "group": i}
-        for i, (text, coin) in enumerate(zip(sentences(n, seed), coins, strict=True))
-    ]
 
 
 def labelled_by_a_word(n: int, seed: int) -> list[dict[str, object]]:

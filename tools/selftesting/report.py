@@ -10,7 +10,7 @@ from typing import Any
 
 from gadfly.corpus.progress import running
 from gadfly.errors import ToolInputError
-from gadfly.tools import telling
+from gadfly.tools import figures, telling
 from gadfly.tools.contract import Context, Result, Table, Verdict
 from gadfly.tools.ledger import Ledger
 from gadfly.tools.model import LocalModel
@@ -141,7 +141,7 @@ class Bench:
         }
         around = planting(self.model, trial.plants) if trial.plants else nullcontext()
         try:
-            with around:
+            with around, figures.unseen():
                 given = {**trial.arguments, **place, "seed": seed}
                 result: Result = execute(TOOLS[tool], given, ledger=self.ledger)
             return result
