@@ -66,7 +66,8 @@ def unheld(model: LocalModel, layer: int, texts: Sequence[str], seed: int) -> Te
     held = torch.linalg.qr(torch.cat(kept).T)[0]
     (axis,) = random(model, 1, seed).cpu()
     left: Tensor = axis - held @ (held.T @ axis)
-    return left / left.norm()
+    found: Tensor = left / left.norm()
+    return found
 
 
 def readable(model: LocalModel, ids: Sequence[int]) -> Tensor:
