@@ -17,6 +17,8 @@ from gadfly.tools.arrays import Array, Flags
 
 DRAWS = 2000
 _MOST_DRAWS = 20_000
+_OF_NOISE = 8
+"""No cell is measured in a unit of fewer noises: what is below it counts for no more than a quarter of the unit."""
 LEVEL = 0.05
 """Of a test: where p lies near it, more is drawn."""
 FEWEST = 8
@@ -131,8 +133,9 @@ def max_t(values: Array, seed: int, noise: float | Array) -> Array:
     its floor is one over the number of flips and does not grow with the cells, as that of a corrected p-value does.
 
     Means are compared in units of the cell's own size, which is its root mean square over pairs, or of the cells' size
-    together where that is larger. No flip changes either, so the test stays exact. A wide cell thus sets no limit for
-    the others, as with a t statistic, and neither do many that are steady but small.
+    together where that is larger, or of several times the noise. No flip changes any of them, so the test stays exact.
+    A wide cell thus sets no limit for the others, as with a t statistic, and neither do many that are steady but small,
+    or are nothing but rounding.
 
     Args:
         values: [cells, pairs].
@@ -142,7 +145,7 @@ def max_t(values: Array, seed: int, noise: float | Array) -> Array:
         [cells].
     """
     squares = np.square(values).mean(1)
-    unit = np.sqrt(np.maximum(squares, squares.mean()))
+    unit = np.maximum(np.sqrt(np.maximum(squares, squares.mean())), _OF_NOISE * np.asarray(noise))
     unit = np.where(unit > 0, unit, 1.0)
     return _flipped(values / unit[:, None], seed, noise / unit, together=True)
 

@@ -47,6 +47,16 @@ def test_within_noise_nothing_is_found() -> None:
     assert stats.max_t(np.full((5, 16), 1e-9), 0, 1e-8).tolist() == [1.0] * 5
 
 
+@pytest.mark.parametrize(("effect", "found"), [(2.0, [7]), (0.5, [])])
+def test_in_half_precision_many_small_cells_do_not_hide_a_large_one(
+    effect: float, found: list[int]
+) -> None:
+    """Noise of 0.4, as of logits of 25 in bfloat16: what stands far above it is found, what is as large is not."""
+    values = 0.05 * noise_cells(6, 277, 12)
+    values[7] += effect
+    assert np.flatnonzero(stats.max_t(values, 0, 0.4) <= 0.05).tolist() == found
+
+
 def test_a_wide_cell_sets_no_limit_for_the_others() -> None:
     """A component that varies between prompts a hundredfold hid every other while means alone were compared."""
     values = 0.1 * noise_cells(4, 300, 8)

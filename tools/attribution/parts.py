@@ -20,7 +20,7 @@ from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.model import Batch, LocalModel
 from gadfly.tools.readout import Readout, freeze, norms_around
 
-# Rounding of the model's own sums, relative to the spread of the stream.
+# Rounding of the model's own sums, relative to the spread of the stream and to each element, which rounds by its size.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}
 
 
@@ -275,10 +275,11 @@ def _close(model: LocalModel, found: Tensor, own: Tensor) -> bool:
 
 
 def _same(model: LocalModel, found: Tensor, grown: Tensor, seen: _Seen, where: str) -> None:
-    scale = _there(seen.after).float().std().clamp(min=1e-6)
-    gap = float((found - grown).abs().max() / scale)
+    before, after = _there(seen.before).float(), _there(seen.after).float()
+    scale = after.std().clamp(min=1e-6) + before.abs().maximum(after.abs())
+    gap = float(((found - grown).abs() / scale).max())
     if not gap <= _TOLERANCE.get(model.dtype, 5e-2):
         raise ModelError(
             f"attention and MLP of {where} of {model.name} do not sum to what the layer adds to the stream "
-            f"(difference {gap:.2g} of its spread): its logits cannot be attributed to them"
+            f"(difference {gap:.2g} of its size): its logits cannot be attributed to them"
         )

@@ -291,10 +291,14 @@ def mediating(
     1984): where the answers change places, an unrelated activation takes the wrong one away, and so does half of what
     the cell that writes them does.
 
-    A position that differs carries it early on without any computation, so it would be a trivial finding. All are of
-    the pairs to choose on: ``change`` and what of it is ``beyond`` the placebo [cells, pairs], ``gap`` [pairs].
+    A position that differs carries it early on without any computation, so it would be a trivial finding; one before
+    them holds the same in both prompts, so it can carry nothing.
+
+    All are of the pairs to choose on: ``change`` and what of it is ``beyond`` the placebo [cells, pairs], ``gap``
+    [pairs].
     """
     moved = np.array([not cell.target.differs for cell in cells]) & ~fixed
+    moved &= ties.exceeds(np.abs(change).max(1), 0, noise)
     candidates = moved if moved.any() else ~fixed if (~fixed).any() else np.ones_like(fixed)
     # A standard error is off by no more than the values are.
     sure, slack = stats.surely(beyond), 4 * noise

@@ -145,10 +145,14 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     over = ""
     if e.beyond_placebo is not None:
         over = f", {e.excess:.2f} {e.beyond_placebo:.2f} more than an unrelated prompt's activation does"
-    return (
+    told = (
         f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} "
-        f"between clean and corrupt ({telling.count(e.pairs, 'pair')}){over}{far}."
+        f"between clean and corrupt ({telling.count(e.pairs, 'pair')}){over}"
     )
+    if until is not None and not e.interval.above(0):
+        nowhere = f"Up to layer {until} the tokens that differ carry the behaviour, and no other place was found to."
+        return f"{nowhere} {told}."
+    return f"{told}{far}."
 
 
 def _table(a: Analysis) -> Table:
