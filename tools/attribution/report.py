@@ -79,6 +79,7 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
             logit_held_out=e.logit,
             logit=found.logit.mean(),
             prompts=e.prompts,
+            prompts_held_out=_held_out(e.prompts),
             unrelated=e.unrelated,
             beyond=e.beyond,
             share=e.share,
@@ -114,9 +115,14 @@ def _question(model: LocalModel, answers: Answers, item: Answered) -> Question:
     return Question(model.ids(item.prompt), answer, wrong)
 
 
+def _held_out(count: int) -> int:
+    """How many prompts the choice of the component did not see; of one alone, that one."""
+    return count // 2 or count
+
+
 def _prompts(count: int) -> str:
     """Which prompts the numbers of the verdict are of."""
-    held = count // 2 or count
+    held = _held_out(count)
     return (
         telling.count(count, "prompt") if held == count else f"{held} held out of {count} prompts"
     )

@@ -126,6 +126,12 @@ def test_any_text_is_survived(text: str) -> None:
     parse(text)
 
 
+def test_a_mark_that_no_program_knows_is_passed_over() -> None:
+    hunk = ["@@ -1,4 +1,5 @@", "--- a/probe.py", "\\ No"]
+    change = parse("\n".join(["diff --git a/probe.py b/probe.py", *hunk, *hunk]))[0]
+    assert [len(each) for each in change.hunks] == [1, 1]
+
+
 @given(st.lists(st.sampled_from([*MODIFIED.splitlines(), "--- a/x", "+++ /dev/null", "\\ No", ""])))
 def test_any_order_of_lines_is_survived(lines: list[str]) -> None:
     for change in parse("\n".join(lines)):

@@ -70,7 +70,9 @@ def _pieces(diff: str) -> Iterator[tuple[list[str], list[str]]]:
             wanted = [1 if found[n] is None else int(found[n]) for n in (2, 4)]
             stop, old, new = _end(lines, at, *wanted)
             if old or new:
-                body += [f"@@ -{found[1]},{old} +{found[3]},{new} @@", *lines[at:stop]]
+                # Without the marks of a missing last newline: what a mark may say differs between programs.
+                kept = [line for line in lines[at:stop] if not line.startswith("\\")]
+                body += [f"@@ -{found[1]},{old} +{found[3]},{new} @@", *kept]
             at = stop
             continue
         if line.startswith("diff --git ") or (line.startswith("--- ") and body):
