@@ -21,7 +21,7 @@ def script(
     measure: Callable[..., dict[str, Any]],
     table: Callable[[dict[str, Any]], str] | None = None,
     *,
-    result: str = "",
+    result: str | Callable[[dict[str, Any]], str] = "",
     parts: Collection[str] = (),
     failed: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> NoReturn:
@@ -30,7 +30,7 @@ def script(
     Args:
         measure: every parameter is an option: ``bool`` is a switch, ``tuple`` takes several values with commas.
         table: what was found, as text; by default each name with its value.
-        result: the name of the result file; without one nothing is kept.
+        result: the name of the result file, perhaps by the options; without one nothing is kept.
         parts: options with which only a part is measured; then nothing is kept either.
         failed: whether what was found is bad news, so that the status is 1.
     """
@@ -45,7 +45,8 @@ def script(
         given = {name: value for name, value in given.items() if value is not None}
         found = measure(**given)
         if kept and not any(given.get(name) for name in parts):
-            path = write(result, found, device=given.get("device"))
+            name = result if isinstance(result, str) else result(given)
+            path = write(name, found, device=given.get("device"))
             print(f"written to {path}", file=sys.stderr)
         print(json.dumps(found, indent=1) if as_json else (table or plain)(found))
         return int(failed(found))

@@ -32,6 +32,9 @@ def figures(found: dict[str, dict[str, Any]]) -> dict[str, str]:
         whole = [point["found"] for point in points if point["share"] == 1]
         if whole:
             out["planted effects found, all examples meaningful"] = _sum(whole)
+    if "false_positives_real" in found:
+        measured = found["false_positives_real"]["measured"]
+        out[f"'supported' on noise, {Path(measured['model']).name}"] = _of(measured["all"])
     if "bench" in found:
         for row in found["bench"]["measured"]["rows"]:
             if row["ratio"] is not None:
