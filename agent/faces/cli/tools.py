@@ -102,6 +102,21 @@ class _Choice(click.Choice[Any]):
         return value
 
 
+class Once(click.Option):
+    """One value. A second one would take the place of the first without a word."""
+
+    def __init__(self, names: list[str], **more: Any) -> None:
+        super().__init__(names, multiple=True, **more)
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        given = super().process_value(ctx, value) or ()
+        if len(given) > 1:
+            raise click.UsageError(
+                f"{self.opts[0]} takes one value and was given {len(given)}", ctx
+            )
+        return given[0] if given else None
+
+
 def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
     kind = _bare(field.annotation)
     text = field.description or ""
@@ -113,9 +128,9 @@ def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
         both = flag if "/" in flag else f"{flag}/--no-{flag[2:]}"
         return click.Option([both, name], default=None, help=text)
     if get_origin(kind) is Literal:
-        return click.Option([flag, name], type=_Choice(get_args(kind)), help=text)
+        return Once([flag, name], type=_Choice(get_args(kind)), help=text)
     if kind in (int, float):
-        return click.Option([flag, name], type=kind, help=text)
+        return Once([flag, name], type=kind, help=text)
     if _is_flat_list(kind):
         values = get_args(_bare(get_args(kind)[0]))
         listed = f"[{'|'.join(values)}],..." if values else "A,B,..."
@@ -123,7 +138,7 @@ def _option(name: str, field: FieldInfo, flag: str, kept: bool) -> click.Option:
             listed, text = "TEXT", f"{text}  [repeat {flag} for each]"
         return click.Option([flag, name], multiple=True, help=text, metavar=listed)
     metavar = None if _is_text(kind) else "JSON"
-    return click.Option([flag, name], type=str, help=text, metavar=metavar)
+    return Once([flag, name], type=str, help=text, metavar=metavar)
 
 
 def _parse(flag: str, field: FieldInfo, value: Any) -> Any:

@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gadfly.agent.faces.cli.tools import declared
+from gadfly.agent.faces.cli.tools import Once, declared
 from gadfly.agent.jobs.propose.draft import Call
 from gadfly.errors import ToolInputError
 from gadfly.tools.registry import all_tools, by_name
@@ -79,7 +79,7 @@ def test_every_list_says_which_it_is() -> None:
         def callback(arguments: dict[str, Any]) -> None: ...
 
         for option in callback.__click_params__:
-            if option.multiple and not option.hidden:
+            if option.multiple and not option.hidden and not isinstance(option, Once):
                 shown[option.name] = option.metavar
     assert {name for name, metavar in shown.items() if metavar == "TEXT"} - {"paths"} == TEXTS
     assert {name for name, metavar in shown.items() if metavar != "TEXT"} == COMMAS
@@ -106,3 +106,17 @@ def test_the_command_line_says_one_text_with_its_space() -> None:
     )
     (text,) = json.loads(done.stdout)["texts"]
     assert text["text"] == "the king, the dog"
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--data", "a", "--data", "b"),
+        ("--site", "head", "--site", "mlp"),
+        ("--seed", "1", "--seed", "2"),
+    ],
+)
+def test_a_second_value_does_not_replace_the_first_in_silence(twice: tuple[str, ...]) -> None:
+    with pytest.raises(click.UsageError, match=f"{twice[0]} takes one value and was given 2"):
+        taken("patch", *twice)
+    assert list(taken("patch", *twice[:2])) == [twice[0][2:]]
