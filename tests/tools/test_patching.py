@@ -33,8 +33,10 @@ from gadfly.tools.stats import Interval  # noqa: E402
 
 TRUE = Evidence(
     pairs=24,
+    held=12,
     self_patch=0.0,
     self_patch_limit=1e-3,
+    trivial=False,
     gap=Interval(2.0, 3.0),
     gap_p=0.0005,
     gap_mean=2.5,
@@ -42,6 +44,7 @@ TRUE = Evidence(
     effect=0.8,
     interval=Interval(0.7, 0.9),
     placebo=0.05,
+    placebo_interval=Interval(0.0, 0.1),
     excess=0.7,
     beyond_placebo=Interval(0.6, 0.8),
     p=0.001,
@@ -57,6 +60,8 @@ TRUE = Evidence(
         ({"effect": 0.2, "excess": 0.15}, Verdict.SUPPORTED, "takes part"),
         ({"self_patch": 0.1}, Verdict.INCONCLUSIVE, "into itself"),
         ({"gap": Interval(-0.1, 3.0)}, Verdict.NOT_SUPPORTED, "do not differ"),
+        ({"gap": Interval(-3.0, -2.0)}, Verdict.NOT_SUPPORTED, "changed places"),
+        ({"trivial": True}, Verdict.NOT_SUPPORTED, "by construction"),
         ({"gap_p": 0.2}, Verdict.NOT_SUPPORTED, "do not differ"),
         ({"gap_p": 0.2, "pairs": 15}, Verdict.INCONCLUSIVE, "too few pairs to tell"),
         ({"pairs": 5}, Verdict.INCONCLUSIVE, "at least 8"),
@@ -260,9 +265,19 @@ def test_concurrent_callers_queue() -> None:
 # -- the demo model --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("behaviour", ["capital-of", "induction", "succession"])
-def test_known_behaviours_of_the_demo_model_are_supported(behaviour: str) -> None:
-    result = patch(behaviour=behaviour, n=24)
+def test_the_only_token_that_differs_carries_everything_by_construction() -> None:
+    """The last token is what differs in a succession: that the stream there restores all of it is no finding."""
+    result = patch(behaviour="succession", n=24)
+    assert result.verdict is Verdict.NOT_SUPPORTED
+    assert "by construction" in result.why
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "site"),
+    [("capital-of", "residual"), ("induction", "residual"), ("succession", "mlp")],
+)
+def test_known_behaviours_of_the_demo_model_are_supported(behaviour: str, site: str) -> None:
+    result = patch(behaviour=behaviour, site=site, n=24)
     assert result.verdict is Verdict.SUPPORTED, (result.headline, result.why)
     assert result.values["self_patch"] < 1e-3
     # An unrelated donor takes away the wrong answer, which is half of the logit difference, and brings no right one.

@@ -222,7 +222,12 @@ def analyse(
         right=stats.wilson(int(right.sum()), len(right)),
         effect=float(main.on(held, gap)[chosen]),
         interval=stats.ratio_interval(effect[held], gap[held], seed, noise),
-        placebo=float(fake.mean[chosen]),
+        held=int(held.sum()),
+        trivial=args.site == "residual" and cells[chosen].target.differs,
+        placebo=_ratio(fake.per_pair[chosen][both], gap[both]),
+        placebo_interval=stats.ratio_interval(fake.per_pair[chosen][both], gap[both], seed, noise)
+        if both.any()
+        else None,
         excess=_ratio(over[both], gap[both]),
         beyond_placebo=stats.ratio_interval(over[both], gap[both], seed, noise)
         if enough and both.any()
@@ -298,8 +303,9 @@ def mediating(
     [pairs].
     """
     moved = np.array([not cell.target.differs for cell in cells]) & ~fixed
-    moved &= ties.exceeds(np.abs(change).max(1), 0, noise)
-    candidates = moved if moved.any() else ~fixed if (~fixed).any() else np.ones_like(fixed)
+    able = moved & ties.exceeds(np.abs(change).max(1), 0, noise)
+    every = np.ones_like(fixed)
+    candidates = next(some for some in (able, moved, ~fixed, every) if some.any())
     # A standard error is off by no more than the values are.
     sure, slack = stats.surely(beyond), 4 * noise
     half = ties.reaches(change.mean(1), _HALF * gap.mean(), noise) & ties.exceeds(sure, 0, slack)

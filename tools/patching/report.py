@@ -16,7 +16,6 @@ from gadfly.tools.metrics import title
 from gadfly.tools.model import LocalModel
 from gadfly.tools.patching.analysis import Analysis, analyse
 from gadfly.tools.patching.arguments import PatchArgs, PatchResult
-from gadfly.tools.patching.effects import Effects
 from gadfly.tools.patching.pairs import Prepared, PromptPair, of_task, prepare
 from gadfly.tools.patching.sites import HEADS, part_label, ports
 from gadfly.tools.patching.verdict import judge
@@ -54,6 +53,7 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
             mediator_layer=a.cells[a.chosen].layer,
             mediator_effect=(e.effect, e.interval),
             pairs=e.pairs,
+            pairs_held_out=e.held,
             placebo_effect=e.placebo,
             mediator_excess=(e.excess, e.beyond_placebo) if e.beyond_placebo else None,
             mediator_p=e.p,
@@ -70,7 +70,7 @@ def run(args: PatchArgs, context: Context) -> PatchResult:
         ),
         controls=telling.controls(
             _MEANINGS,
-            placebo=(e.placebo, a.placebo.interval[a.chosen]),
+            placebo=(e.placebo, e.placebo_interval) if e.placebo_interval else e.placebo,
             self_patch=e.self_patch,
             gap=(a.runs.gap.mean(), e.gap),
             clean_accuracy=(a.clean_right.mean(), e.right),
@@ -125,9 +125,10 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     e = a.evidence
     name = title(args.metric)
     if not e.has_gap:
+        lacking = "it goes the wrong way, so there" if e.gap.below(0) else "there"
         return (
             f"Clean and corrupt differ by {e.gap_mean:.3g} {e.gap:.3g} in {name} ({telling.count(e.pairs, 'pair')}): "
-            "there is no behaviour to localise."
+            f"{lacking} is no behaviour to localise."
         )
     layer, target = a.cells[a.chosen].layer, a.cells[a.chosen].target
     if args.site in HEADS:
@@ -145,38 +146,39 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     over = ""
     if e.beyond_placebo is not None:
         over = f", {e.excess:.2f} {e.beyond_placebo:.2f} more than an unrelated prompt's activation does"
+    count = telling.count(e.pairs, "pair")
     told = (
-        f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} "
-        f"between clean and corrupt ({telling.count(e.pairs, 'pair')}){over}"
+        f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} between clean and corrupt "
+        f"({count if e.held == e.pairs else f'{e.held} held out of {count}'}){over}"
     )
-    if until is not None and not e.interval.above(0):
+    if until is not None and e.missing("restore") is None and not e.interval.above(0):
         nowhere = f"Up to layer {until} the tokens that differ carry the behaviour, and no other place was found to."
         return f"{nowhere} {told}."
     return f"{told}{far}."
 
 
 def _table(a: Analysis) -> Table:
-    """The cells that exceed the placebo most, without those that are 1 by construction; the whole grid is a file."""
-    order = [i for i in ties.ranking(a.excess, a.noise) if not a.by_construction[i]]
+    """The cells that differ most from their placebo, either way, without those that are 1 by construction; the whole
+    grid is a file."""
+    order = [i for i in ties.ranking(np.abs(a.excess), a.noise) if not a.by_construction[i]]
     total, order = len(order), order[:_ROWS]
     targets = [a.cells[i].target for i in order]
     columns: dict[str, Sequence[telling.Cell]] = {
         "layer": [a.cells[i].layer for i in order],
         "place": [t.label + (" (differs)" if t.differs else "") for t in targets],
-        "denoising": _means(a.denoising, order),
-        "noising": _means(a.noising, order),
+        **{
+            name: telling.column(effects.mean[order], 4)
+            for name, effects in (("denoising", a.denoising), ("noising", a.noising))
+            if effects is not None
+        },
         "interval": telling.ends(a.main.interval[order], ".2f"),
-        "placebo": _means(a.placebo, order),
+        "placebo": telling.column(a.placebo.mean[order], 4),
         "excess": telling.column(a.excess[order], 4),
         "p": telling.column(a.p[order], 4),
     }
     if a.estimated is not None:
         columns["estimate"] = telling.column(a.estimated.checked[order], 4)
     return telling.table(columns, total=total)
-
-
-def _means(effects: Effects | None, order: list[int]) -> Sequence[float | None]:
-    return [None] * len(order) if effects is None else telling.column(effects.mean[order], 4)
 
 
 def _save(folder: Path, a: Analysis, args: PatchArgs) -> None:

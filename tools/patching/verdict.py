@@ -5,13 +5,15 @@ In this order, the first that applies decides:
  2. fewer than eight pairs: no interval worth the name                                → inconclusive
  3. clean and corrupt do not differ on the metric, or the model does not prefer the answer: there is no
     behaviour to explain                                                              → not supported
- 4. the effect's interval reaches 0, or its excess over an activation from an unrelated prompt (placebo) does
+ 4. the cell is the residual stream at a token that differs between the prompts, because no other place carries
+    anything: there it is by construction                                             → not supported
+ 5. the effect's interval reaches 0, or its excess over an activation from an unrelated prompt (placebo) does
                                                                                       → not supported
- 5. it exceeds the placebo, but among so many cells one stands out as much by chance   → inconclusive
- 6. it exceeds the placebo, but by less than a tenth                                  → inconclusive
- 7. otherwise, with its grade in words: takes part, a good part, most of it           → supported
+ 6. it exceeds the placebo, but among so many cells one stands out as much by chance   → inconclusive
+ 7. it exceeds the placebo, but by less than a tenth                                  → inconclusive
+ 8. otherwise, with its grade in words: takes part, a good part, most of it           → supported
 
-Rules 3 and 4 say inconclusive below sixteen pairs where what was seen points the other way: then the number of pairs is
+Rules 3 and 5 say inconclusive below sixteen pairs where what was seen points the other way: then the number of pairs is
 what limits.
 
 Why a tenth. Mechanisms in real models are spread: a single head that restores a fifth, with a tight interval far above
@@ -62,6 +64,11 @@ class Ground:
             return Verdict.INCONCLUSIVE, (
                 f"too few pairs to tell: {self.pairs} given, at least {FEWEST} needed"
             )
+        if self.gap.below(0):
+            return Verdict.NOT_SUPPORTED, (
+                f"clean runs are lower on the metric than corrupt runs, by {-self.gap_mean:.3g}, so there is nothing "
+                f"to {act}; answer and wrong, or clean and corrupt, may have changed places"
+            )
         if not self.has_gap:
             return Verdict.NOT_SUPPORTED, (
                 f"clean and corrupt runs do not differ on the metric beyond chance, so there is nothing to {act}"
@@ -94,13 +101,18 @@ def graded(effect: float) -> str:
 
 @dataclass(frozen=True)
 class Evidence(Ground):
-    """What the verdict is formed on. Effects are normalised."""
+    """What the verdict is formed on. Effects are normalised, and of the pairs that the choice did not see."""
 
+    held: int
+    """How many pairs those are."""
     self_patch: float
     self_patch_limit: float
+    trivial: bool
+    """Whether the cell is the residual stream at a token that differs between the prompts."""
     effect: float
     interval: Interval
     placebo: float
+    placebo_interval: Interval | None
     excess: float
     beyond_placebo: Interval | None
     """Effect minus placebo; None if no pair has a donor."""
@@ -122,6 +134,11 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, (
             "no two pairs have one shape and different answers, so there is no placebo; "
             "give pairs that share a template"
+        )
+    if e.trivial:
+        return Verdict.NOT_SUPPORTED, (
+            "only the tokens that differ between the prompts carry anything here, which they do by construction; give "
+            "later layers, or prompts that go on after the difference"
         )
     large = min(e.effect, e.excess) >= SMALLEST_EFFECT
     if not e.interval.above(0):
