@@ -11,6 +11,7 @@ import numpy as np
 
 from gadfly.evals.real.asking import Rows, Subject
 from gadfly.tools.arrays import Array, Tensor
+from gadfly.tools.contract import Verdict
 
 _CAPITAL_PAIRS, _NAME_PAIRS, _NAMES = (
     "capital_pairs.report.jsonl",
@@ -146,12 +147,17 @@ def _heads(s: Subject) -> Rows:
 
     wanted = _change(s, _NAME_PAIRS, put, corrupt) / (clean - corrupt).mean()
     got = s.ask("patch", _NAME_PAIRS, site="head", layers=[layer], direction="denoising")
-    fact = f"L{layer} head {head} restores {wanted:.2f}"
+    fact = (
+        f"L{layer} head {head} restores {wanted:.2f} and is reported: supported, or too few pairs"
+    )
     if got.error:
         yield s.refused(got, fact)
         return
     mine = float(got.cell("denoising", place=f"head {head}"))
-    yield s.row(got, fact, f"{mine:.2f}", s.agree(mine, float(wanted)))
+    reported = f"head {head} of layer {layer} " in got.result.headline
+    said = f"{mine:.2f}, {'' if reported else 'not '}in the headline"
+    passed = reported and got.verdict != Verdict.NOT_SUPPORTED
+    yield s.row(got, fact, said, passed and s.agree(mine, float(wanted)))
 
 
 def ablate(s: Subject) -> Rows:
