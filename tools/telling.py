@@ -87,6 +87,11 @@ def count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
+def held_out(held: int, total: int, unit: str) -> str:
+    """``4 held out of 8 prompts``; ``1 prompt`` where nothing was held out."""
+    return count(total, unit) if held == total else f"{held} held out of {count(total, unit)}"
+
+
 def page(number: int, size: int, count: int, what: str) -> slice:
     """Which of ``count`` rows are on a page; pages count from 1.
 

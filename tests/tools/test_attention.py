@@ -23,7 +23,7 @@ from gadfly.tools.attending.verdict import Evidence, judge, together  # noqa: E4
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.rows import prefix_ids  # noqa: E402
-from gadfly.tools.stats import Interval  # noqa: E402
+from gadfly.tools.stats import Interval, halves  # noqa: E402
 
 ROWS = [[1, 5, 9, 14, 30, 7, 61], [1, 8, 8], [1, 40, 41, 42, 43]]
 
@@ -131,7 +131,13 @@ def test_a_planted_head_is_found_and_judged_on_other_sequences() -> None:
     own = {kind: rng.uniform(0, 0.05, (12, 24)) for kind in KINDS}
     control = {kind: rng.uniform(0, 0.05, (12, 24)) for kind in KINDS}
     own["induction"][7] += 0.6
+    held = halves(24, 0)[1]
+    own["induction"][7, held] -= 0.1
+    control["induction"][7, ~held] += 0.3
     found = judge_heads(Scores(own, control, 4, 0.0), KINDS, 0)
+    told = found["induction"].evidence  # all of the sequences that the choice did not see
+    assert told.score == pytest.approx(own["induction"][7, held].mean())
+    assert told.control == pytest.approx(control["induction"][7, held].mean())
     assert (found["induction"].layer, found["induction"].head) == (1, 3)
     verdicts = {kind: judge(each.evidence) for kind, each in found.items()}
     assert verdicts["induction"][0] is Verdict.SUPPORTED
@@ -146,6 +152,8 @@ def test_the_demo_model_has_the_heads_it_was_trained_for(
     assert found.verdict is Verdict.SUPPORTED, found.why
     assert found.values["induction_supported"] == 1, found.why
     assert found.values["previous_supported"] == 1, found.why
+    assert found.headline.endswith("(12 held out of 24 sequences).")
+    assert (found.values["sequences_held_out"], found.values["sequences"]) == (12, 24)
     assert found.table.total == 24
     assert len(found.links) <= 24
     for figure in found.figures:

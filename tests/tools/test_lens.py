@@ -201,6 +201,8 @@ def test_known_answers_of_the_demo_model(capsys: pytest.CaptureFixture[str]) -> 
     assert found.values["layer"] < 5
     assert found.values["beyond_shuffled_low"] > 0
     assert found.headline.startswith("The target is first readable after layer")
+    assert "; 12 held out of 24 prompts; " in found.headline
+    assert (found.values["units_held_out"], found.values["units"]) == (12, 24)
     assert {c.name for c in found.controls} >= {"other_targets", "shuffled_text", "embedding"}
     for figure in found.figures:
         assert Path(figure.png or "").read_bytes().startswith(b"\x89PNG")
@@ -221,6 +223,7 @@ def test_one_text_is_read_at_every_position() -> None:
     assert "positions of one text" in " ".join(found.notes)
     one = lens(prompt="the capital of france is", answer="paris")
     assert one.verdict is Verdict.INCONCLUSIVE
+    assert "1 prompt; " in one.headline and "held out" not in one.headline
     assert one.values["final_top_share"] == 1
 
 

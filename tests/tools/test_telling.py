@@ -32,6 +32,14 @@ def test_controls_carry_their_meaning() -> None:
     assert (b.value, b.interval) == (0.0, None)
 
 
+@pytest.mark.parametrize(
+    ("held", "total", "told"),
+    [(4, 8, "4 held out of 8 prompts"), (1, 2, "1 held out of 2 prompts"), (1, 1, "1 prompt")],
+)
+def test_what_was_held_out_is_told(held: int, total: int, told: str) -> None:
+    assert telling.held_out(held, total, "prompt") == told
+
+
 def test_a_table_says_how_much_it_leaves_out() -> None:
     columns = {"layer": range(5), "effect": telling.column(np.arange(5) / 3, 2)}
     found = telling.table(columns, telling.thinned(5, 4, (3, 4)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gadfly.errors import ToolInputError
-from gadfly.tools import figures, scripting, telling, ties
+from gadfly.tools import figures, scripting, stats, telling, ties
 from gadfly.tools.arrays import Tensor
 from gadfly.tools.attending.arguments import AttentionArgs, AttentionResult, Link
 from gadfly.tools.attending.heads import (
@@ -54,6 +54,8 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
     found = judge_heads(scores, kinds, args.seed)
     judged = {kind: judge(each.evidence) for kind, each in found.items()}
     verdict, why = together(judged) if len(judged) > 1 else next(iter(judged.values()))
+    held = int(stats.halves(args.sequences, args.seed)[1].sum())
+    told = telling.held_out(held, args.sequences, "sequence")
     folder = context.artifacts()
     ids = sequences.repeated[0] if args.prompt is None else model.ids(args.prompt)
     patterns = _patterns(model, ids)
@@ -62,10 +64,10 @@ def run(args: AttentionArgs, context: Context) -> AttentionResult:
     for kind, each in found.items():
         measured |= _values(each, judged[kind][0])
     return AttentionResult(
-        headline=f"Of the heads, {'; '.join(map(_line, found.values()))} ({args.sequences} sequences).",
+        headline=f"Of the heads, {'; '.join(map(_line, found.values()))} ({told}).",
         verdict=verdict,
         why=why,
-        values=telling.values(**measured, sequences=args.sequences),
+        values=telling.values(**measured, sequences_held_out=held, sequences=args.sequences),
         controls=telling.controls(
             _MEANINGS, **{f"{kind}_control": each.evidence.control for kind, each in found.items()}
         ),
@@ -118,7 +120,10 @@ def _table(scores: Scores, found: dict[str, Found], page: int, share: int) -> Ta
 
 
 def _notes(args: AttentionArgs, model: LocalModel, heads: int, groups: int) -> list[str]:
-    notes = ["a pattern shows where a head looks, not what it moves; patch or ablate tests that"]
+    notes = [
+        "a pattern shows where a head looks, not what it moves; patch or ablate tests that",
+        "the headline is of sequences that the choice of the head did not see; the table is of all",
+    ]
     if groups < heads:
         notes.append(f"{heads} query heads share {groups} key-value heads, {heads // groups} each")
     window = getattr(model.module.config, "sliding_window", None)

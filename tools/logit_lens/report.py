@@ -66,6 +66,10 @@ def run(args: LensArgs, context: Context) -> LensResult:
         model, end, units, seed=args.seed, max_tokens=args.max_tokens, progress=context.progress
     )
     e, row = found.evidence, found.chosen
+    if e.units > 1:
+        notes.append(
+            "the headline is of prompts that the choice of the layer did not see; the table is of all"
+        )
     verdict, why = judge(e)
     folder = context.artifacts()
     last = targets[0] if asked[0].answer is not None else None
@@ -86,6 +90,7 @@ def run(args: LensArgs, context: Context) -> LensResult:
             beyond_shuffled=e.over_shuffled,
             median_rank=np.median(found.rank[row]),
             p=e.p,
+            units_held_out=int(found.held.sum()),
             units=e.units,
             final_median_rank=np.median(found.rank[-1]),
             final_advantage_low=e.final.low,
@@ -118,16 +123,18 @@ def run(args: LensArgs, context: Context) -> LensResult:
 def _headline(a: Analysis, subject: str) -> str:
     """The first readable layer; where there is none, that, and how near the nearest comes."""
     e, layer = a.evidence, a.chosen - 1
-    end = f"{2 * e.needed:.2f} after the last layer, the model's own output"
+    prompts = telling.held_out(int(a.held.sum()), e.units, "prompt")
+    end = f"{2 * e.needed:.2f} of all after the last layer, the model's own output"
     on_top = "" if e.few == 1 else f", on top in {e.top:.2f} {e.top_interval:.2f}"
     if not e.readable:
         return (
             f"No layer before the last reads as the target ({subject}): nearest, after layer {layer}, it is {e.among} "
-            f"in {e.share:.2f} {e.share_interval:.2f} of the prompts ({end})."
+            f"in {e.share:.2f} {e.share_interval:.2f} of the prompts ({prompts}; {end})."
         )
     return (
         f"The target is first readable after layer {layer}: {e.among} in {e.share:.2f} {e.share_interval:.2f} of the "
-        f"prompts ({subject}; {end}){on_top}, {e.advantage:+.2f} nats {e.over_others:+.2f} above other targets."
+        f"prompts ({subject}; {prompts}; {end}){on_top}, {e.advantage:+.2f} nats {e.over_others:+.2f} above other "
+        "targets."
     )
 
 
