@@ -23,9 +23,24 @@ from gadfly.tools.capture import at, capture, mean  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.words import NAMES, NOUNS  # noqa: E402
 from gadfly.tools.ledger import Ledger  # noqa: E402
-from gadfly.tools.probing.analysis import Shuffles, auroc  # noqa: E402
+from gadfly.tools.probing.analysis import (  # noqa: E402
+    Measured,
+    Shuffles,
+    auroc,
+    inside_out,
+    measure,
+    score_interval,
+)
 from gadfly.tools.probing.controls import bag_of_words, parted  # noqa: E402
-from gadfly.tools.probing.data import LabelledText, by_shared_words, label, shuffled, split  # noqa: E402
+from gadfly.tools.probing.data import (  # noqa: E402
+    Labelled,
+    LabelledText,
+    Parts,
+    by_shared_words,
+    label,
+    shuffled,
+    split,
+)
 from gadfly.tools.probing.fit import STRENGTHS, fit, space  # noqa: E402
 from gadfly.tools.probing.verdict import Evidence, judge  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
@@ -201,6 +216,95 @@ def test_p_of_a_layer_is_of_the_best_layer_of_a_shuffle() -> None:
     assert noise.p(np.array([0.55, 0.7, 0.71])).tolist() == [0.7, 0.4, 0.1]
 
 
+def only_test(labels: list[int], groups: list[int]) -> Parts:
+    """Nothing but a test part."""
+    every = np.ones(len(labels), dtype=bool)
+    texts = [f"w{i}" for i in range(len(labels))]
+    data = Labelled(texts, np.array(labels), np.array(groups), ("0", "1"), [], True)
+    return Parts(data, 0, ~every, ~every, every)
+
+
+def test_the_score_interval_of_an_auroc() -> None:
+    """Its ends have the value at the edge of their own error; at one half that is Mann-Whitney's."""
+    null = (24 / (12 * 11 * 12)) ** 0.5
+    for z, inside in ((1.95, True), (1.97, False)):
+        assert (score_interval(0.5 - z * null, 11, 12).high >= 0.5) is inside
+        assert (score_interval(0.5 + z * null, 11, 12).low <= 0.5) is inside
+    found = score_interval(0.8, 11, 12)
+    assert score_interval(1 - 0.8, 12, 11) == pytest.approx((1 - found.high, 1 - found.low, 0))
+    assert score_interval(0.8, 11, 12, 0.01).low < found.low
+    lows = [score_interval(each, 20, 20).low for each in (0.9, 0.99, 0.9975, 1.0)]
+    assert lows == sorted(lows) and 0.88 < lows[-1] < 0.92  # no jump at the ceiling
+    assert score_interval(1.0, 20, 20).high == 1.0
+    assert score_interval(1.0, 200, 200).low > 0.98
+
+
+def test_the_score_interval_holds_what_it_should() -> None:
+    """Normal scores with an area of 0.95, a dozen texts of each label: in one draw of twenty at most it is missed."""
+    rng = np.random.default_rng(0)
+    labels, shift = np.repeat([0, 1], 12), 1.6448536 * 2**0.5
+    scores = rng.normal(size=(2000, 24)) + shift * labels
+    found = [score_interval(float(each), 12, 12) for each in auroc(scores, labels, 0.0)]
+    assert np.mean([low <= 0.95 <= high for low, high, _ in found]) >= 0.94
+
+
+def test_an_interval_at_the_ceiling_has_a_width() -> None:
+    labels = np.repeat([0, 1], 20)
+    apart = np.linspace(-1, 1, 40)
+    alone = measure("probe", apart, 0.0, only_test(labels.tolist(), list(range(40))))
+    assert alone.auroc == 1
+    assert (alone.interval.low, alone.interval.high) == score_interval(1.0, 20, 20)[:2]
+    # Groups of four: ten are units, and nine are too few, so that texts are.
+    grouped = measure(
+        "probe", apart, 0.0, only_test(labels.tolist(), (np.arange(40) // 4).tolist())
+    )
+    assert grouped.interval.low == score_interval(1.0, 5, 5).low < alone.interval.low
+    fewer = measure("probe", apart, 0.0, only_test(labels.tolist(), (np.arange(40) // 5).tolist()))
+    assert fewer.interval.low == alone.interval.low
+    # The floor is as the ceiling, and what tells nothing apart is one half whatever is drawn.
+    below = measure("length", -apart, 0.0, only_test(labels.tolist(), list(range(40))))
+    assert below.interval.low == 0 and below.interval.high == pytest.approx(1 - alone.interval.low)
+    none = measure("majority", np.ones(40), 0.0, only_test(labels.tolist(), list(range(40))))
+    assert none.interval[:2] == (0.5, 0.5)
+    # Groups that vary widen it beyond what so many single texts would.
+    whole = np.repeat([0, 1], 200)
+    groups, rng = np.arange(400) // 20, np.random.default_rng(0)
+    scores = np.repeat(rng.normal(size=20), 20) + whole + 0.1 * rng.normal(size=400)
+    wide = measure("probe", scores, 0.0, only_test(whole.tolist(), groups.tolist()))
+    assert wide.interval.low < score_interval(wide.auroc, 200, 200).low
+
+
+@pytest.mark.parametrize(
+    ("area", "many", "surely"),
+    [(0.22, 1, True), (0.22, 5, False), (0.19, 5, False), (0.17, 5, True)],
+)
+def test_a_control_is_inside_out_where_chance_does_not_explain_it(
+    area: float, many: int, surely: bool
+) -> None:
+    """Of five controls on 23 texts one is as low as 0.22 by chance, more often than once in twenty."""
+    parts = only_test([1] * 11 + [0] * 12, list(range(23)))
+    control = Measured("length", np.zeros(23), 0.0, area, 0.5, Interval(0.05, 0.45))
+    assert inside_out(control, parts, many) is surely
+    reaches = Measured("length", np.zeros(23), 0.0, area, 0.5, Interval(0.05, 0.5))
+    assert not inside_out(reaches, parts, many)
+
+
+def test_labels_by_coin_turn_no_control_around() -> None:
+    """Scores of five controls that know nothing of 23 labels: in one split of twenty at most one is told of."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [12, 11])
+    parts = only_test(labels.tolist(), list(range(23)))
+    areas = auroc(rng.normal(size=(1000, 5, 23)), labels, 0.0)
+    told = [
+        any(
+            inside_out(Measured("", labels, 0.0, float(area), 0.5, Interval(0.0, 0.4)), parts, 5)
+            for area in each
+        )
+        for each in areas
+    ]
+    assert np.mean(told) <= 0.05
+
+
 def test_shuffled_labels_keep_the_structure() -> None:
     rng = np.random.default_rng(0)
     whole = np.repeat([0, 1, 1, 0, 1], 4)
@@ -309,12 +413,20 @@ def test_verdict_names_the_control_that_decided() -> None:
         inside_out = {"bag_of_words": (0.09, Interval(low, 0.1))}
         found = judge(Evidence(20, 30, 0.9, Interval(0.8, 0.95), 0.01, good, inside_out))
         assert found[0] is verdict
-        assert ("turned around" in found[1]) is (verdict is Verdict.INCONCLUSIVE)
+        assert ("a control is turned around: bag of words alone" in found[1]) is (
+            verdict is Verdict.INCONCLUSIVE
+        )
     pulled = Evidence(20, 30, 0.4, Interval(0.2, 0.6), 0.8, good, inside_out)
     assert judge(pulled)[0] is Verdict.NOT_SUPPORTED
     inside_out = {"bag_of_words": (0.09, Interval(-0.6, -0.3))}
     pulled = Evidence(20, 30, 0.4, Interval(0.2, 0.6), 0.8, good, inside_out)
     assert judge(pulled)[0] is Verdict.INCONCLUSIVE
+    for low, verdict in ((0.5, Verdict.INCONCLUSIVE), (0.501, Verdict.SUPPORTED)):
+        found = judge(Evidence(20, 30, 0.9, Interval(low, 1.0), 0.01, good, {}))
+        assert found[0] is verdict
+        assert ("reaches one half" in found[1]) is (verdict is Verdict.INCONCLUSIVE)
+    for p, verdict in ((0.05, Verdict.SUPPORTED), (0.051, Verdict.NOT_SUPPORTED)):
+        assert judge(Evidence(20, 30, 0.9, Interval(0.8, 0.95), p, good, {}))[0] is verdict
     for labels, verdict in ((9, Verdict.INCONCLUSIVE), (10, Verdict.SUPPORTED)):
         e = Evidence(20, labels, 0.9, Interval(0.8, 0.95), 0.01, good, {})
         assert judge(e)[0] is verdict

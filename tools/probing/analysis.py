@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from gadfly.tools import ties
 from gadfly.tools.arrays import Array, Ints, Tensor
 from gadfly.tools.probing.data import Parts, shuffled
 from gadfly.tools.probing.fit import STRENGTHS, Method, Probes, Space, fit, space
-from gadfly.tools.stats import Interval
+from gadfly.tools.stats import LEVEL, Interval
 
 DRAWS = 1000
 FEWEST_TO_RESAMPLE = 10
@@ -131,13 +132,56 @@ def _scored(probes: Probes, x: Tensor, dtype: str) -> tuple[Array, Array]:
 
 
 def measure(name: str, scores: Array, noise: float, parts: Parts) -> Measured:
-    """AUROC, accuracy and a bootstrap interval of the AUROC over the groups of the test part."""
+    """AUROC, accuracy and an interval of the AUROC over the groups of the test part.
+
+    The interval is the wider of two: the bootstrap's, which keeps to the groups but is too narrow where texts are few
+    and has no width at the ceiling, and :func:`score_interval`. The latter counts texts; where no draw differs from
+    another, so that nothing tells how groups vary, it counts what the bootstrap draws (groups, where there are enough).
+    """
     labels = parts.data.labels[parts.test]
     draws = [auroc(scores[pick], labels[pick], noise) for pick in resamples(parts)]
     low, high = np.percentile(draws, [2.5, 97.5])
     value = float(auroc(scores, labels, noise))
     right = float((ties.exceeds(scores, 0, noise) == (labels == 1)).mean())
+    if ties.exceeds(scores.max(), scores.min(), noise):  # else one half, whatever is drawn
+        units = _drawn(parts) if low == high else np.arange(len(labels))
+        score = score_interval(value, *(len(np.unique(units[labels == one])) for one in (1, 0)))
+        low, high = min(low, score.low), max(high, score.high)
     return Measured(name, scores, noise, value, right, Interval(float(low), float(high)))
+
+
+def score_interval(value: float, positives: int, negatives: int, level: float = LEVEL) -> Interval:
+    """The score interval of an AUROC (Newcombe 2006, Statistics in Medicine 25:559, method 5), as Wilson's is of a
+    share: all areas whose own error allows what was found. At 1 and 0 it has a width, and it leaves one half out where
+    the Mann-Whitney test rejects.
+
+    Args:
+        value: the AUROC.
+        positives, negatives: units of each label.
+        level: what is left outside: 0.05 for a 95 % interval.
+    """
+    z = NormalDist().inv_cdf(1 - level / 2)
+    more = (positives + negatives) / 2 - 1
+
+    def lowest(found: float) -> float:
+        low, high = 0.0, found
+        for _ in range(60):
+            area = (low + high) / 2
+            spread = 1 + more * ((1 - area) / (2 - area) + area / (1 + area))
+            error = (area * (1 - area) * spread / (positives * negatives)) ** 0.5
+            low, high = (area, high) if found - area > z * error else (low, area)
+        return low
+
+    return Interval(lowest(value), 1 - lowest(1 - value))
+
+
+def inside_out(control: Measured, parts: Parts, many: int) -> bool:
+    """Whether a control, one of ``many``, is surely below one half: by its interval over groups, and by more than the
+    lowest of so many controls is by chance (Bonferroni)."""
+    labels = parts.data.labels[parts.test]
+    positives = int(labels.sum())
+    score = score_interval(control.auroc, positives, len(labels) - positives, LEVEL / many)
+    return control.interval.below(0.5) and score.below(0.5)
 
 
 def beyond(probe: Measured, control: Measured, parts: Parts) -> Interval:
@@ -159,9 +203,7 @@ def resamples(parts: Parts) -> list[Ints]:
     speaks of these groups only. The shuffles keep to the groups either way.
     """
     rng = np.random.default_rng(parts.seed)
-    groups, labels = parts.data.groups[parts.test], parts.data.labels[parts.test]
-    if len(np.unique(groups)) < FEWEST_TO_RESAMPLE:
-        groups = np.arange(len(groups))
+    groups, labels = _drawn(parts), parts.data.labels[parts.test]
     members = [np.flatnonzero(groups == number) for number in np.unique(groups)]
     draws = []
     for _ in range(DRAWS):
@@ -170,6 +212,13 @@ def resamples(parts: Parts) -> list[Ints]:
         if 0 < labels[pick].sum() < len(pick):
             draws.append(pick.astype(np.int64))
     return draws
+
+
+def _drawn(parts: Parts) -> Ints:
+    """What a bootstrap draws: the group of each text of the test part, or where groups are few the text."""
+    groups = parts.data.groups[parts.test]
+    enough = len(np.unique(groups)) >= FEWEST_TO_RESAMPLE
+    return groups if enough else np.arange(len(groups), dtype=np.int64)
 
 
 def shuffles(

@@ -22,6 +22,7 @@ from gadfly.tools.probing.analysis import (
     Measured,
     best_probe,
     beyond,
+    inside_out,
     shuffles,
 )
 from gadfly.tools.probing.arguments import ProbeArgs, ProbeResult
@@ -88,10 +89,11 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             f"the test part has {groups} groups: intervals are over its texts and speak of these groups only"
         )
     test = probe.test
-    turned = [rival for rival in rivals if rival.interval.below(0.5)]
+    turned = [rival for rival in rivals if inside_out(rival, parts, len(rivals))]
     notes += [
-        f"{rival.name.replace('_', ' ')} is below one half (AUROC {rival.auroc:.2f}): what it tells in the train part "
-        "is the opposite in the test part, so texts that share their words were parted; give them one group"
+        f"{rival.name.replace('_', ' ')} is below one half (AUROC {rival.auroc:.2f}), by more than chance explains: "
+        "what it tells in the train part is the opposite in the test part; if texts that share their words were "
+        "parted, give them one group"
         for rival in turned
     ]
     e = Evidence(

@@ -2,10 +2,11 @@
 
 In this order, the first that applies decides:
  1. fewer than two groups or ten texts of a label in the test part      → inconclusive
- 2. a control that is below one half does as well turned around         → inconclusive: the split is at fault
- 3. the AUROC does not beat shuffled labels, or its interval reaches one half → not supported
- 4. a control (words, length, embeddings, random weights) does as well        → not supported
- 5. otherwise                                                           → supported
+ 2. a control that is surely below one half does as well turned around  → inconclusive: the split may be at fault
+ 3. the AUROC does not beat shuffled labels                             → not supported
+ 4. it does, but its interval reaches one half                          → inconclusive: too few texts or groups
+ 5. a control (words, length, embeddings, random weights) does as well  → not supported
+ 6. otherwise                                                           → supported
 
 A control below one half tells the label too, inside out: what words tell in the train part is the opposite in the test
 part. So it goes where each word stands with both labels equally often and is left out of training once. It pulls a
@@ -39,7 +40,7 @@ class Evidence:
     controls: dict[str, tuple[float, Interval]]
     """Name → AUROC of the control, and the interval of probe minus control."""
     turned: dict[str, tuple[float, Interval]]
-    """The same for controls that are below one half, by their interval: their AUROC, and probe minus (1 - control)."""
+    """The same for controls that are surely below one half: their AUROC, and probe minus (1 - control)."""
 
 
 def too_few(groups: int, smaller_label: int) -> str | None:
@@ -59,15 +60,20 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
     for turned, (below, beyond) in e.turned.items():
         if beyond.low <= 0:
             return Verdict.INCONCLUSIVE, (
-                f"the split is turned around: {turned.replace('_', ' ')} alone has AUROC {below:.2f}, far below one "
-                f"half, and tells the label as well inside out (the probe {beyond.low:+.2f} to {beyond.high:+.2f} "
-                "beyond that); give a group with each text, the same for texts that share their words, and exchange "
-                "words within groups only"
+                f"a control is turned around: {turned.replace('_', ' ')} alone has AUROC {below:.2f}, further below "
+                "one half than chance explains, and tells the label as well inside out (the probe "
+                f"{beyond.low:+.2f} to {beyond.high:+.2f} beyond that); so it goes where texts that share their words "
+                "are parted: if these are, give them one group, and exchange words within groups only"
             )
-    if e.p > SIGNIFICANT or e.interval.low <= 0.5:
+    if e.p > SIGNIFICANT:
         return Verdict.NOT_SUPPORTED, (
             f"the probe does no better than on shuffled labels (p = {e.p:.2g}; AUROC {e.auroc:.2f}, "
             f"interval from {e.interval.low:.2f})"
+        )
+    if not e.interval.above(0.5):
+        return Verdict.INCONCLUSIVE, (
+            f"too few texts to tell: the probe beats shuffled labels (p = {e.p:.2g}), but the interval of its AUROC of "
+            f"{e.auroc:.2f} reaches one half (from {e.interval.low:.2f}); give more texts and groups of each label"
         )
     name, (area, difference) = min(e.controls.items(), key=lambda item: item[1][1].low)
     if difference.low <= 0:
