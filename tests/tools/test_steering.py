@@ -424,6 +424,14 @@ def test_sentiment_in_the_demo_model() -> None:
     assert float(printed.getvalue().split()[1]) == pytest.approx(again.values["effect"], abs=1e-6)
 
 
+def test_whether_a_dose_response_is_monotonic_takes_three_points() -> None:
+    for doses, defined in (([0.4], False), ([0.2, 0.4], True)):
+        found = steer(data="task:sentiment", layer=3, n=8, doses=doses, controls=19, max_tokens=1)
+        assert found.values["effect_low"] > 0
+        assert ("monotone" in found.values) is defined
+        assert "not monotonic" not in " ".join(found.notes)
+
+
 def test_a_dose_that_breaks_all_text_is_not_supported() -> None:
     found = steer(data="task:sentiment", layer=3, n=8, doses=[6.0, 12.0], max_tokens=1)
     assert found.verdict is Verdict.NOT_SUPPORTED

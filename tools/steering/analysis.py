@@ -75,11 +75,12 @@ class Analysis:
         return within_bounds(self.effects_on_neutral)
 
     @property
-    def monotone(self) -> float:
-        """Spearman correlation of dose and mean metric over the usable doses and 0."""
+    def monotone(self) -> float | None:
+        """Spearman correlation of dose and mean metric over the usable doses and 0; None where these are fewer than
+        three or the metric is the same at all."""
         x, y = self.usable_curve()
         found = ties.correlation(x, y, 0.0, self.noise) if len(x) > 2 else np.nan
-        return found if np.isfinite(found) else 0.0
+        return found if np.isfinite(found) else None
 
     @property
     def slope(self) -> float:

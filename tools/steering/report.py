@@ -176,9 +176,10 @@ def _notes(a: Analysis, work: Task) -> list[str]:
         abs((a.instructed - a.plain).mean()), abs(a.evidence.effect), a.noise
     ):
         notes.append("the instruction moves the metric at least as much as the vector does")
-    if a.monotone < 0.9 and a.evidence.interval.above(0):
+    rank = a.monotone
+    if rank is not None and rank < 0.9 and a.evidence.interval.above(0):
         notes.append(
-            f"the dose-response is not monotonic over the usable doses (rank correlation {a.monotone:.2f})"
+            f"the dose-response is not monotonic over the usable doses (rank correlation {rank:.2f})"
         )
     if len(set(work.prompts)) < len(work.prompts):
         notes.append("some prompts occur more than once; intervals take them as different")
