@@ -395,6 +395,7 @@ def test_sentiment_in_the_demo_model() -> None:
         "perplexity_ratio",
     }
     assert found.table.total == 7
+    assert "first token and special tokens left out" in found.notes[1]
     texts = {(g["prompt"], g["dose"]): g["text"] for g in found.generations}
     assert any(str(text).startswith("happy") for (_, dose), text in texts.items() if dose > 0)
     direction = vectors.load(found.run)
@@ -430,6 +431,21 @@ def test_whether_a_dose_response_is_monotonic_takes_three_points() -> None:
         assert found.values["effect_low"] > 0
         assert ("monotone" in found.values) is defined
         assert "not monotonic" not in " ".join(found.notes)
+
+
+def test_no_head_of_the_table_of_doses_is_cut_in_a_terminal() -> None:
+    from gadfly.agent.faces.door.screen import Screen, table
+
+    found = steer(data="task:sentiment", layer=3, n=8, controls=19, max_tokens=1).table
+    swapped = next(head for head in found.columns if head.startswith("swapped"))
+    wide = ["-0.83", "-0.212", "-0.321 … -0.112", "-0.118 … 0.119", "-0.117 … 0.115"]
+    rows = [[*wide, "1230", "0.0155", "0.933", "breaks text"]]
+    for head in (swapped, "usual mixes 95 %"):
+        columns = [head if each == swapped else each for each in found.columns]
+        screen = Screen(width=80, file=io.StringIO())
+        screen.print(table(columns, rows))
+        shown = screen.file.getvalue().split()
+        assert set(" ".join(columns).split()) <= set(shown)
 
 
 def test_a_dose_that_breaks_all_text_is_not_supported() -> None:

@@ -32,6 +32,8 @@ _MEANINGS = {
 }
 # In a legend, by the first letter of a family of controls.
 _SHORT = {"r": "random", "d": "exchanged labels", "i": "in-distribution"}
+# In the head of a column: words so short that all columns stand in the 80 of a terminal.
+_HEADS = {"r": "random 95 %", "d": "swapped labels 95 %", "i": "usual mixes 95 %"}
 
 
 def run(args: SteerArgs, context: Context) -> SteerResult:
@@ -136,27 +138,27 @@ def _controls(a: Analysis, seed: int) -> list[Control]:
 
 
 def _table(a: Analysis, seed: int) -> Table:
-    """A row for each dose, and the unsteered run at its place among them."""
+    """A row for each dose, and the unsteered run, dose 0, at its place among them: effects, 95 % of each kind of
+    controls, and what neutral text and continuations suffer. The metric itself is in ``doses.json``."""
     zero, neutral_text = sum(dose < 0 for dose in a.doses), a.effects_on_neutral
     effects = a.steered - a.plain
     intervals = [stats.mean_interval(effect, seed, a.noise) for effect in effects]
     marks = ["" if fine else "breaks text" for fine in a.usable]
     marks[a.chosen] = "chosen"
     families = {
-        f"{name}, 95 %": [None, *telling.ends(np.percentile(rows, [2.5, 97.5], axis=1).T, ".3g")]
+        _HEADS[name[0]]: [None, *telling.ends(np.percentile(rows, [2.5, 97.5], axis=1).T, ".3g")]
         for name, rows in a.families.items()
     }
     # The unsteered run first, then put where it belongs.
     columns: dict[str, Sequence[telling.Cell]] = {
         "dose": telling.column([0.0, *a.doses], 4),
-        "metric": telling.column([a.plain.mean(), *a.steered.mean(1)], 4),
         "effect": telling.column([0.0, *effects.mean(1)], 4),
-        "interval": [None, *telling.ends(intervals, ".3g")],
+        "effect 95 %": [None, *telling.ends(intervals, ".3g")],
         **families,
-        "perplexity": telling.column([neutral_text.unsteered, *neutral_text.perplexity], 3),
+        "PPL": telling.column([neutral_text.unsteered, *neutral_text.perplexity], 3),
         "KL": telling.column([0.0, *neutral_text.kl], 4),
-        "distinct bigrams": telling.column(a.repetition, 3),
-        "": ["unsteered", *marks],
+        "unique bigrams": telling.column(a.repetition, 3),
+        "": [None, *marks],
     }
     order = [*range(1, zero + 1), 0, *range(zero + 1, len(a.doses) + 1)]
     return telling.table(columns, order[:_ROWS], total=len(order))
@@ -164,7 +166,10 @@ def _table(a: Analysis, seed: int) -> Table:
 
 def _notes(a: Analysis, work: Task) -> list[str]:
     on = f" of the neutral texts, because {_NONE}" if a.unit.texts else ""
-    notes = [f"unit: {a.unit.size:.3g} (median residual norm after layer {a.source.layer}{on})"]
+    notes = [
+        f"unit: {a.unit.size:.3g} (median residual norm after layer {a.source.layer}{on}; "
+        "each text's first token and special tokens left out)"
+    ]
     if a.range is not None:
         notes.append(str(a.range))
     if a.evidence.usable and (last := len(a.doses) - 1) > a.chosen:
