@@ -17,6 +17,9 @@ from gadfly.tools.reach import TASK
 
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of records
+_OR_CHAT = {"prompt": " (or messages)"} | dict.fromkeys(
+    ("positive", "negative"), " (text or messages)"
+)
 _TABLES = (".csv", ".tsv", ".parquet", ".xlsx")
 
 
@@ -140,9 +143,8 @@ def short(value: Any) -> str:
 
 def expected(shape: type[BaseModel]) -> str:
     """The fields of a shape in words."""
-    needed = [name for name, field in shape.model_fields.items() if field.is_required()]
-    others = [name for name in shape.model_fields if name not in needed]
-    if "prompt" in needed:
-        needed[needed.index("prompt")] = "prompt (or messages)"
+    told = {name: f"{name}{_OR_CHAT.get(name, '')}" for name in shape.model_fields}
+    needed = [told[name] for name, field in shape.model_fields.items() if field.is_required()]
+    others = [each for each in told.values() if each not in needed]
     perhaps = f"perhaps {', '.join(others)}" if others else ""
     return f"a record has {' and '.join(filter(None, [', '.join(needed), perhaps]))}"

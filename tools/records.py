@@ -47,7 +47,8 @@ Render = Callable[[Sequence[Message]], str]
 
 
 class Record(BaseModel):
-    """One record of data: which fields it needs, the tool says. ``messages`` are a prompt in the chat template."""
+    """One record of data: which fields it needs, the tool says. ``messages`` are a prompt in the chat template, and so
+    are those of a side of a contrast."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,8 +62,8 @@ class Record(BaseModel):
     text: str | None = None
     label: str | int | bool | None = None
     group: str | int | None = None
-    positive: str | None = None
-    negative: str | None = None
+    positive: str | list[Message] | None = None
+    negative: str | list[Message] | None = None
 
     @model_serializer(mode="wrap")
     def _given_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def _json(text: str) -> Any:
         raise ValueError(f"data given directly are not valid JSON ({error})") from error
 
 
+_SIDES = ("positive", "negative")
 MaxRows = Annotated[
     int, Field(ge=1, le=65536, description="rows of the batch in one forward; bounds memory")
 ]
@@ -132,6 +134,7 @@ def _with_only(fields: str) -> dict[str, Any]:
     kinds["answer"] = {"anyOf": [text, texts]}
     kinds["label"] = {"anyOf": [text, {"type": "integer"}]}
     kinds["messages"] = {"type": "array", "items": {"type": "object"}}
+    kinds |= {side: {"anyOf": [text, kinds["messages"]]} for side in _SIDES}
     kinds["spans"] = {"type": "object"}
     named = {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", fields)}
     return {"type": "object", "properties": named}
@@ -308,11 +311,23 @@ def _of_file(path: str, shape: type[ShapeT], render: Render) -> Iterator[ShapeT]
 
 
 def _shaped(shape: type[ShapeT], fields: Any, where: str, render: Render) -> ShapeT:
-    if isinstance(fields, dict) and "messages" in fields and "prompt" not in fields:
-        messages = checked(Record, {"messages": fields["messages"]}, where).messages or []
-        rest = {name: value for name, value in fields.items() if name != "messages"}
-        fields = {**rest, "prompt": render(messages)}
+    """A record of the tool's own shape: messages become text, as a prompt or as a side of a contrast."""
+    if isinstance(fields, dict):
+        chats = {side: side for side in _SIDES if isinstance(fields.get(side), list)}
+        if "messages" in fields and "prompt" not in fields:
+            chats["messages"] = "prompt"
+        rest = {name: value for name, value in fields.items() if name not in chats}
+        fields = rest | {
+            becomes: render(
+                _messages(fields[name], f"{where}{name}: " if name in _SIDES else where)
+            )
+            for name, becomes in chats.items()
+        }
     return checked(shape, fields, where)
+
+
+def _messages(given: Any, where: str) -> list[Message]:
+    return checked(Record, {"messages": given}, where).messages or []
 
 
 def _renderer(model: str) -> Render:

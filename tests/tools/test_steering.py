@@ -20,7 +20,7 @@ from support.models import local  # noqa: E402
 
 from gadfly.corpus.progress import Silent  # noqa: E402
 from gadfly.errors import ToolInputError  # noqa: E402
-from gadfly.tools import vectors  # noqa: E402
+from gadfly.tools import records, vectors  # noqa: E402
 from gadfly.tools.again import rerun  # noqa: E402
 from gadfly.tools.contract import Verdict  # noqa: E402
 from gadfly.tools.demo.behaviours import BEHAVIOURS  # noqa: E402
@@ -28,7 +28,7 @@ from gadfly.tools.generating import decode, generate, stop_ids, texts  # noqa: E
 from gadfly.tools.ledger import Ledger  # noqa: E402
 from gadfly.tools.model import LocalModel  # noqa: E402
 from gadfly.tools.stats import Interval  # noqa: E402
-from gadfly.tools.steering import neutral, steer  # noqa: E402
+from gadfly.tools.steering import neutral, steer, task  # noqa: E402
 from gadfly.tools.steering.analysis import BESIDE, choose, family, grow  # noqa: E402
 from gadfly.tools.steering.arguments import SteerArgs  # noqa: E402
 from gadfly.tools.steering.engine import Positions, adding, continuations, next_token  # noqa: E402
@@ -446,6 +446,41 @@ def test_no_head_of_the_table_of_doses_is_cut_in_a_terminal() -> None:
         screen.print(table(columns, rows))
         shown = screen.file.getvalue().split()
         assert set(" ".join(columns).split()) <= set(shown)
+
+
+class Chat:
+    """A template that writes the BOS and, as SmolLM2's and Gemma's do, opens the model's turn."""
+
+    chat_template = "there is one"
+
+    def apply_chat_template(
+        self, messages: Any, tokenize: bool, add_generation_prompt: bool
+    ) -> str:
+        assert not tokenize and add_generation_prompt
+        return "<s>" + "".join(f"[{m['role']}] {m['content']} " for m in messages) + "[model]"
+
+
+def test_messages_are_sides_of_a_contrast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "tokenizer_of", lambda _: Chat())
+    chats = [[{"role": "user", "content": each}] for each in ("harm", "help", "hi")]
+    lines: list[dict[str, Any]] = [
+        {"positive": chats[0], "negative": chats[1]},
+        {"positive": "as it stands", "negative": chats[1]},
+        {"messages": chats[2], "answer": "no"},
+    ]
+    told = ["<s>[user] harm [model]", "<s>[user] help [model]", "<s>[user] hi [model]"]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    for data in (str(path), lines):
+        pairs, asked = task.given(SteerArgs(data=data))
+        assert pairs == [(told[0], told[1]), ("as it stands", told[1])]
+        assert [each.prompt for each in asked] == [told[2]]
+    bad = [{"positive": [{"role": "user"}], "negative": "b"}, {"positive": 3, "negative": "b"}]
+    for line, message in zip(bad, ("positive: messages is", "positive is 3"), strict=True):
+        path.write_text(json.dumps(line))
+        with pytest.raises(ToolInputError, match=message) as caught:
+            task.given(SteerArgs(data=str(path)))
+        assert "messages" in str(caught.value).rpartition("; a record has")[2]
 
 
 def test_a_dose_that_breaks_all_text_is_not_supported() -> None:

@@ -29,7 +29,7 @@ from gadfly.tools.steering.arguments import SteerArgs, SteerResult
 def steer(args: SteerArgs, context: Context) -> SteerResult:
     """Test whether adding a vector to the residual stream moves a behaviour: a dose-response from contrast pairs, a
     probe's run or a vector file, at every decoding step, beside norm-matched random and in-distribution directions and
-    (if given) an instruction; with KL and perplexity on neutral text, repetition and generations. Writes the direction.
+    an instruction; with KL and perplexity on neutral text and generations. Writes the direction.
 
     The effect is read at the largest dose that is mild on neutral text. See ``verdict`` for the rules.
 

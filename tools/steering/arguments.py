@@ -21,65 +21,55 @@ class SteerArgs(DataArgs):
     OLD = (("positive", "negative", "contrast_file"), ("behaviour", "prompts", "prompts_file"))
 
     data: Data = data_field(
-        "prompt (or messages) and perhaps answer and wrong, which are to become likelier and less likely; and others "
-        "with positive and negative: the property is in one and not in the other",
+        "prompt (or messages) and perhaps answer and wrong, to become likelier and less likely; others positive "
+        "and negative (text or messages), with and without a property",
         8,
         "sentiment",
     )
-    n: int = Field(default=24, ge=1, le=2048, description="how many prompts of a task")
-    n_contrast: int = Field(
-        default=48, ge=1, le=4096, description="how many contrast pairs of a task"
-    )
+    n: int = Field(default=24, ge=1, le=2048, description="prompts of a task")
+    n_contrast: int = Field(default=48, ge=1, le=4096, description="contrast pairs of a task")
     vector: VectorName | None = Field(
-        default=None, description="a vector file (safetensors), or the id of a run that wrote one"
+        default=None, description="a safetensors file, or the id of a run that wrote one"
     )
     layer: int | None = Field(
         default=None, ge=0, description="after this layer, from 0; else the vector's, or the middle"
     )
     position: str = Field(
-        default="last",
-        description="where contrast texts are read: last, mean, or -2, -3, ... from the end",
+        default="last", description="where contrast texts are read: last, mean, or -2, -3, ..."
     )
     positions: Literal["all", "last", "generated"] = Field(
         default="all",
-        description="where the vector is added: every token; the prompt's last and every new one; new ones only",
+        description="where it is added: every token; the prompt's last and new ones; new ones",
     )
     towards: list[str] | None = Field(
-        default=None,
-        description="tokens that steering should make likelier, for prompts without an answer",
+        default=None, description="tokens to make likelier, for prompts without an answer"
     )
     away: list[str] | None = Field(
-        default=None, description="tokens to compare them with, for prompts without a wrong answer"
+        default=None, description="tokens to make less likely, for prompts without wrong"
     )
     words: list[str] | None = Field(
-        default=None, description="words to look for in what is generated, instead of tokens"
+        default=None, description="words to look for in generations, not tokens"
     )
     metric: Literal["auto", "logit_difference", "probability", "words"] = Field(
-        default="auto",
-        description="auto: words where given, else logit difference where away is given, else probability",
+        default="auto", description="auto: words, else logit difference with away, else probability"
     )
     doses: list[float] | None = Field(
         default=None,
-        description="in median residual norms; default: up to where neutral perplexity doubles",
+        description="in median residual norms; else up to where neutral perplexity doubles",
     )
     controls: int = Field(
-        default=100,
-        ge=19,
-        le=2000,
-        description="at most this many directions of each kind; under 19 could never reach p = 0.05",
+        default=100, ge=19, le=2000, description="most directions of each kind; p = 0.05 takes 19"
     )
     instruction: str | None = Field(
         default=None, min_length=1, description="prompt baseline: written before each prompt"
     )
     neutral: list[str] | None = Field(
-        default=None, description="neutral texts for side effects; else a packaged set"
+        default=None, description="texts for side effects; else a packaged set"
     )
-    neutral_file: LocalPath | None = Field(
-        default=None, description="the same, one text a line of a file"
-    )
+    neutral_file: LocalPath | None = Field(default=None, description="a file of them, one a line")
     max_tokens: int = Field(default=16, ge=1, le=1024, description="new tokens of each generation")
     temperature: float = Field(
-        default=0.0, ge=0, le=10, description="0: always the likeliest token; else sampling, seeded"
+        default=0.0, ge=0, le=10, description="0: the likeliest token; else seeded sampling"
     )
     max_rows: MaxRows = 512
 

@@ -27,7 +27,8 @@ Metric = Literal["logit_difference", "probability", "words"]
 
 
 class SteerLine(BaseModel):
-    """A record: a prompt with the single tokens that may follow it, or a text with the property and one without."""
+    """A record: a prompt with the single tokens that may follow it, or a text with the property and one without.
+    Messages have become text in the chat template."""
 
     model_config = ConfigDict(extra="forbid")
 
