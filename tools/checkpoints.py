@@ -81,6 +81,20 @@ _GGUF = (
 )
 
 
+def damaged(path: Path) -> Path | None:
+    """The first weights file of a folder that does not open as safetensors: cut short, or something else. Reads no
+    weights."""
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(path.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="numpy"):
+                pass
+        except (SafetensorError, OSError):
+            return file
+    return None
+
+
 def _json(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))

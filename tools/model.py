@@ -26,7 +26,7 @@ from gadfly.corpus.progress import Progress, Silent, running
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools import tokens
 from gadfly.tools.arrays import Tensor
-from gadfly.tools.checkpoints import locate, snapshot
+from gadfly.tools.checkpoints import damaged, hub, locate, snapshot
 from gadfly.tools.hooks import after, before, hooked
 from gadfly.tools.known import Known, hash_of_files
 
@@ -42,6 +42,7 @@ _SHARED_OUT = ("balanced", "balanced_low_0", "sequential")
 _LOADED: dict[tuple[str, str, str], LocalModel] = {}
 _LOADING = threading.RLock()
 _CHECK = 2  # raised when the self-check changes, so that no model counts as having passed it
+_NAMED = 3  # weights that a message names
 # Largest difference of logits that the self-check takes for rounding, relative to their spread.
 _TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 
@@ -386,7 +387,7 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # ours is shown; downloads keep the hub's own
-        with _quickly():
+        with _quickly(), _complete(name):
             standardised = StandardizedTransformer(
                 str(where),
                 device_map=device,
@@ -399,6 +400,8 @@ def _load(torch: Any, name: str, device: Place, dtype: str) -> LocalModel:
             )
     except ImportError as error:
         raise MissingExtraError(f"loading a model ({error.name})", "interp") from error
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(_explain(name, where, error)) from error
     _all_resident(name, standardised._model)
@@ -459,6 +462,41 @@ def _quickly() -> Iterator[None]:
         Envoy.__str__ = told
 
 
+@contextmanager
+def _complete(name: str) -> Iterator[None]:
+    """Refuse a checkpoint that does not give every weight: transformers draws those at random, and every number
+    measured is then of another model. It reports them at the end of a load, without tied weights and what a model works
+    out by itself; nnsight hands none of it on. Held under the lock of loading.
+
+    Raises:
+        ModelError: weights that the checkpoint lacks, or has in another shape.
+    """
+    from transformers import modeling_utils
+
+    report = modeling_utils.log_state_dict_report
+
+    def look(*given: Any, **named: Any) -> None:
+        info = named["loading_info"]
+        shapes = sorted(f"{key} {tuple(a)} for {tuple(b)}" for key, a, b in info.mismatched_keys)
+        for those, what in (
+            (sorted(info.missing_keys), "lacks"),
+            (shapes, "has weights of another shape than its config.json says:"),
+        ):
+            if those:
+                more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
+                raise ModelError(
+                    f"{name} {what} {', '.join(those[:_NAMED])}{more}: such weights would be random numbers, and the "
+                    "results of another model; copy or download all of it again, or save it whole with its config"
+                )
+        report(*given, **named)
+
+    modeling_utils.log_state_dict_report = look
+    try:
+        yield
+    finally:
+        modeling_utils.log_state_dict_report = report
+
+
 def _conditions(dtype: str, device: Place) -> str:
     """All but the files on which the outcome of :meth:`LocalModel.check` rests."""
     found = []
@@ -477,7 +515,11 @@ def _explain(name: str, where: Path | str, error: Exception) -> str:
     if "StandardizedTransformer has no attribute" in reason:
         return f"{name} is no transformer that nnterp knows ({reason}); the tools study causal transformers"
     if isinstance(where, Path):
+        if bad := damaged(where):
+            return f"{bad} is cut short or damaged ({reason}); copy or download it again"
         return f"cannot load {where}: {reason}"
+    if type(error).__name__ == "SafetensorError":
+        return f"the weights of {name} are damaged ({reason}); delete it from the cache {hub()}, which fetches it again"
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         return f"{name} is not in the local hub cache, and HF_HUB_OFFLINE=1 forbids fetching it; or use --model demo"
     return f"cannot load {name} from the hub ({reason}); check the name and the network, or use --model demo"

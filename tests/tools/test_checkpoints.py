@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import transformers
 from support.models import VOCABULARY, module, tokenizer
 
 from gadfly.errors import ModelError
-from gadfly.tools.checkpoints import locate
+from gadfly.tools.checkpoints import damaged, locate
 from gadfly.tools.demo import demo_path
 from gadfly.tools.hooks import after
 from gadfly.tools.model import LocalModel, load
@@ -106,3 +107,55 @@ def test_a_model_whose_tokens_see_later_ones_is_refused() -> None:
     after(made.model.layers[-1], peek)
     with pytest.raises(ModelError, match="lets tokens see those after them, as encoders such as"):
         LocalModel.wrap(made, tokenizer())
+
+
+def altered(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    change(weights)
+    save_file(weights, file, metadata={"format": "pt"})
+    return folder
+
+
+def llama(folder: Path, *, tied: bool = False) -> Path:
+    return saved("LlamaForCausalLM", folder, intermediate_size=48, tie_word_embeddings=tied)
+
+
+def test_weights_that_are_missing_are_named_and_refused(tmp_path: Path) -> None:
+    gone = "model.layers.1.mlp.down_proj.weight"
+    said = refused(altered(llama(tmp_path / "one"), lambda held: held.pop(gone)))
+    assert f"lacks {gone}: such weights would be random" in said and "download all of it" in said
+    said = refused(altered(llama(tmp_path / "many"), dict.clear))
+    assert " more: such weights would be random numbers" in said
+
+
+def test_weights_of_another_shape_are_named_with_both_shapes(tmp_path: Path) -> None:
+    def cut(weights: dict[str, Any]) -> None:
+        weights["model.norm.weight"] = weights["model.norm.weight"][:31].clone()
+
+    said = refused(altered(llama(tmp_path / "model"), cut))
+    assert (
+        "has weights of another shape than its config.json says: model.norm.weight (31,) for (32,)"
+        in said
+    )
+
+
+def test_a_tied_unembedding_is_in_no_file_and_is_taken(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    folder = llama(tmp_path / "tied", tied=True)
+    with safe_open(folder / "model.safetensors", framework="numpy") as held:
+        assert "lm_head.weight" not in held.keys()  # noqa: SIM118
+    assert load(str(folder), device="cpu").num_layers == 2
+    untied = altered(llama(tmp_path / "untied"), lambda held: held.pop("lm_head.weight"))
+    assert "lacks lm_head.weight" in refused(untied)
+
+
+def test_a_file_that_is_cut_short_is_named_with_the_way_out(tmp_path: Path) -> None:
+    file = llama(tmp_path / "model") / "model.safetensors"
+    assert damaged(file.parent) is None
+    file.write_bytes(file.read_bytes()[:-100])
+    said = refused(file.parent)
+    assert said.startswith(f"{file} is cut short or damaged") and "download it again" in said
