@@ -11,7 +11,7 @@ import importlib.util
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -148,11 +148,19 @@ def _problem(tool: Declaration[Any, Any], item: Any) -> str:
     if item["type"] == "extra_forbidden":
         valid = ", ".join(tool.args.model_fields)
         return f"unknown argument {place!r} (valid: {valid})"
+    if item["type"] == "missing" and (choices := _choices(tool, item["loc"])):
+        return f"{place}: give one of {', '.join(map(str, choices))}"
     message = item["msg"].removeprefix("Value error, ")
     # Our own validators name what they were given.
     if item["type"] not in ("missing", "value_error"):
         message += f" (got {short(item['input'])})"
     return f"{place}: {message}" if place else message
+
+
+def _choices(tool: Declaration[Any, Any], place: tuple[int | str, ...]) -> tuple[Any, ...]:
+    """The values that an argument may have; none where it takes any, or where a part of it is meant."""
+    kind = tool.args.model_fields[str(place[0])].annotation if len(place) == 1 else None
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def lacking(extra: str) -> list[str]:

@@ -423,7 +423,7 @@ PAIR = {
         ({"behaviour": "induction", "component": "mlp"}, "which layer"),
         ({"behaviour": "induction", "component": "mlp", "layers": [7]}, "no layer 7"),
         ({"behaviour": "induction", "component": "neuron"}, "component"),
-        ({"behaviour": "induction"}, "component: Field required"),
+        ({"behaviour": "induction"}, "component: give one of head, attention, mlp, direction"),
         (DIRECTION, "which direction"),
         ({**DIRECTION, "vector": "SMALL"}, "has 16 numbers"),
         ({**DIRECTION, "vector": "PICKLE"}, "pickles are refused"),

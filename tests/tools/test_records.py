@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from click.testing import CliRunner
@@ -355,3 +355,20 @@ def test_texts_under_an_old_name_are_not_altered() -> None:
     assert texts(" the king, the dog ") == [" the king, the dog "]
     assert texts("the king", "a, b") == ["the king", "a, b"]
     assert texts('["the king", "a, b"]') == ["the king", "a, b"]
+
+
+def test_a_needed_argument_with_choices_names_them_and_no_other_does() -> None:
+    """Of every tool, so that one which is added later does so too."""
+    for tool in all_tools():
+        needed = {name: f for name, f in tool.args.model_fields.items() if f.is_required()}
+        if set(needed) <= {"data"}:
+            continue
+        given = {"data": [PAIR]} if "data" in needed else {}
+        with pytest.raises(ToolInputError) as caught:
+            validate(tool, given)
+        for name, field in needed.items():
+            if get_origin(field.annotation) is Literal:
+                choices = ", ".join(get_args(field.annotation))
+                assert f"{name}: give one of {choices}" in str(caught.value)
+            elif name != "data":
+                assert f"{name}: Field required" in str(caught.value)
