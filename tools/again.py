@@ -69,12 +69,19 @@ def rerun(
         moved=moved,
         verdict_before=before.result.verdict,
         verdict_after=result.verdict,
-        environment_changed={
-            key: (before.environment.get(key), value)
-            for key, value in after.environment.items()
-            if before.environment.get(key) != value
-        },
+        environment_changed=_changed(before.environment, after.environment),
     )
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is otherwise now, each file by itself. Of a file that the earlier run kept no hash of nothing is known."""
+    old, new = dict(before), dict(after)
+    once, today = old.pop("files", {}), new.pop("files", {})
+    changed = {key: (old.get(key), value) for key, value in new.items() if old.get(key) != value}
+    for path, value in today.items():
+        if once.get(path, value) != value:
+            changed[f"the file {path}"] = (once[path], value)
+    return changed
 
 
 def _same(before: float, after: float | None, tolerance: float) -> bool:

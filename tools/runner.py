@@ -21,6 +21,7 @@ from gadfly.errors import Cancelled, GadflyError, MissingExtraError, ModelError,
 from gadfly.leaving import Ended
 from gadfly.tools.base import ArgsT, Declaration, ExperimentArgs, Result, ResultT, ToolArgs
 from gadfly.tools.given import short
+from gadfly.tools.inputs import hashes
 from gadfly.tools.ledger import Ledger, Run, Status, new_id, now
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def execute(
     if tool.extra is not None and (missing := lacking(tool.extra)):
         raise MissingExtraError(f"{tool.name} ({missing[0]} is missing)", tool.extra)
     started, clock = now(), time.monotonic()
+    files = hashes(args)
 
     def record(status: Status, result: Result | None = None, error: str | None = None) -> None:
         ledger.append(
@@ -102,7 +104,8 @@ def execute(
                 started=started,
                 seconds=round(time.monotonic() - clock, 3),
                 arguments=args.model_dump(mode="json"),
-                environment=context.environment(whole=result is not None),
+                environment=context.environment(whole=result is not None)
+                | ({"files": files} if files else {}),
                 result=result,
                 error=error,
                 rerun_of=rerun_of,
