@@ -36,7 +36,8 @@ def answered(args: AnsweredArgs, *, alone: bool = False) -> list[Answered]:
         alone: whether a single prompt may have no answer.
 
     Raises:
-        ToolInputError: an unreadable file, a malformed record (named by its number), or a missing answer.
+        ToolInputError: an unreadable file, a malformed record (named by its number), a missing answer, or one
+            that is the wrong one too.
     """
     found = read(
         args,
@@ -49,4 +50,8 @@ def answered(args: AnsweredArgs, *, alone: bool = False) -> list[Answered]:
     for number, item in enumerate(found, 1):
         if item.answer is None and not (alone and len(found) == 1):
             raise ToolInputError(f"prompt {number} has no answer: give the token that follows")
+        if item.answer is not None and item.answer == item.wrong:
+            raise ToolInputError(
+                f"prompt {number}: answer and wrong are both {item.answer!r}: nothing to tell apart"
+            )
     return found

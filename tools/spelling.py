@@ -23,6 +23,7 @@ _QUOTES = "\"'`*~"  # open and close alike
 _OPERATORS = "=+-<>/&|^–—→"
 _STYLED = _OPERATORS + ":;,"  # written with a space behind or without, as the author likes
 _TIGHT = "\\_@"  # nothing is written between them and a word
+_PART = "\N{REPLACEMENT CHARACTER}"  # how a token that ends within a character decodes
 _TAIL = 40  # characters of a prompt that a message shows
 
 
@@ -102,8 +103,11 @@ class Answers:
         self._split: dict[str, str] = {}
         """Prompts that end within a token -> what stands there when the answer follows."""
 
-    def id(self, prompt: str, answer: str) -> int:
+    def id(self, prompt: str, answer: str, *, beside: str | None = None) -> int:
         """The one token that ``answer`` is when it follows ``prompt``.
+
+        Args:
+            beside: what the answer is to be told from; an error says where both begin with one token.
 
         Raises:
             ToolInputError: it is several tokens, or unknown; shows how it tokenises and the way out.
@@ -117,7 +121,7 @@ class Answers:
         if self._unknown(ids) and others:  # a word-level tokenizer knows no words written together
             spelled, ids = others[0], self._after(prompt, others[0])
         if len(ids) != 1 or self._unknown(ids):
-            raise ToolInputError(self._refusal(prompt, spelled, ids))
+            raise ToolInputError(self._refusal(prompt, spelled, ids, beside))
         self._told[answer, ids[0]] = spelled
         return ids[0]
 
@@ -203,13 +207,38 @@ class Answers:
             self._bodies[text] = bare(self._tokenizer, text)
         return self._bodies[text]
 
-    def _refusal(self, prompt: str, spelled: str, ids: Sequence[int]) -> str:
+    def _refusal(self, prompt: str, spelled: str, ids: Sequence[int], beside: str | None) -> str:
         cut = pieces(self._tokenizer, ids)
         start = f"an answer must be one token of {self._model.name}: after {_tail(prompt)}, {spelled!r} is {cut}"
+        if self._whole_without_space(prompt, spelled):
+            return (
+                f"{start}. The space at the end of the prompt is the cause, for it begins the token {' ' + spelled!r}: "
+                "leave it out"
+            )
         if len(ids) == 2 and not cut[0].strip():
             return f"{start}. Let the prompt end with {cut[0]!r}, or choose another word"
+        if cut and _PART in cut[0]:
+            return f"{start}. Its first token is a part of a character: choose another word, or an {EXACT}NUMBER"
         first = f"{cut[0]!r}, {EXACT}{ids[0]}" if ids else "its spelling is empty"
+        if ids and beside is not None and self._first(prompt, beside) == ids[0]:
+            return (
+                f"{start}. {beside!r} begins with the same token ({first}), so that token cannot tell them apart: "
+                "choose other words"
+            )
         return f"{start}. Choose another word, its first token ({first}), or another {EXACT}NUMBER"
+
+    def _whole_without_space(self, prompt: str, spelled: str) -> bool:
+        """Whether the answer is one token where the prompt does not end with a space."""
+        if not prompt.endswith(" ") or not (before := prompt.rstrip(" ")):
+            return False
+        ids = self._after(before, f" {spelled.lstrip()}")
+        return len(ids) == 1 and not self._unknown(ids)
+
+    def _first(self, prompt: str, answer: str) -> int | None:
+        """The token that an answer begins with, however many it is."""
+        if answer.startswith(EXACT) or not answer.strip():
+            return None
+        return next(iter(self._after(prompt, self._spellings(prompt, answer)[0])), None)
 
 
 def _tail(prompt: str) -> str:

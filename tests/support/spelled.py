@@ -14,9 +14,9 @@ _FRAME = ["<pad>", "<bos>", "<eos>", "<|im_start|>", "<|im_end|>"]
 
 
 @cache
-def byte_level(*, bos: bool = False, digits: bool = False) -> Any:
-    """As GPT-2, Llama 3 and Qwen: a word with its space is another token than the word; perhaps a BOS is added, and
-    perhaps a digit stands alone."""
+def byte_level(*, bos: bool = False, digits: bool = False, spaced: bool = False) -> Any:
+    """As GPT-2, Llama 3 and Qwen: a word with its space is another token than the word; perhaps a BOS is added, perhaps
+    a digit stands alone, and perhaps only words with their space are tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     inner = Tokenizer(models.BPE())
@@ -29,7 +29,7 @@ def byte_level(*, bos: bool = False, digits: bool = False) -> Any:
     trainer = trainers.BpeTrainer(
         vocab_size=700, special_tokens=_FRAME, initial_alphabet=alphabet, show_progress=False
     )
-    inner.train_from_iterator(_TEXT, trainer)
+    inner.train_from_iterator([f" {_WORDS}"] * 20 if spaced else _TEXT, trainer)
     return _wrapped(inner, bos)
 
 

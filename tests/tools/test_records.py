@@ -17,7 +17,7 @@ from gadfly.agent.faces.cli.tools import command_for
 from gadfly.corpus.progress import Silent
 from gadfly.errors import MissingExtraError, ModelError, ToolInputError
 from gadfly.tools import records
-from gadfly.tools.answered import Answered, AnsweredArgs
+from gadfly.tools.answered import Answered, AnsweredArgs, answered
 from gadfly.tools.contract import Tool
 from gadfly.tools.demo import demo_path
 from gadfly.tools.given import Text
@@ -372,3 +372,13 @@ def test_a_needed_argument_with_choices_names_them_and_no_other_does() -> None:
                 assert f"{name}: give one of {choices}" in str(caught.value)
             elif name != "data":
                 assert f"{name}: Field required" in str(caught.value)
+
+
+def test_an_answer_that_is_the_wrong_one_too_is_refused() -> None:
+    for wrong, refused in (("b", True), ("c", False)):
+        args = AnsweredArgs(data=[Record(prompt="a", answer="b", wrong=wrong)])
+        if refused:
+            with pytest.raises(ToolInputError, match="answer and wrong are both 'b'"):
+                answered(args)
+        else:
+            assert answered(args)[0].wrong == wrong

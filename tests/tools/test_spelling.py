@@ -181,6 +181,41 @@ def test_an_answer_of_several_tokens_is_refused_with_a_way_out(
     assert "\n" not in str(caught.value)
 
 
+def refusal(prompt: str, answer: str, beside: str | None = None, model: LocalModel = BYTES) -> str:
+    with pytest.raises(ToolInputError) as caught:
+        Answers(model).id(prompt, answer, beside=beside)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("answer", ["北", "\N{PARTY POPPER}"])
+def test_a_part_of_a_character_is_not_recommended(answer: str) -> None:
+    said = refusal(FRANCE + "\n", answer)
+    assert "Its first token is a part of a character: choose another word" in said
+    assert "first token (" not in said
+
+
+def test_a_space_at_the_end_is_named_where_it_is_the_cause() -> None:
+    model = model_of(byte_level(spaced=True))
+    said = refusal(f"{FRANCE} ", "paris", model=model)
+    assert (
+        "The space at the end of the prompt is the cause, for it begins the token ' paris'" in said
+    )
+    assert said.endswith("leave it out")
+    Answers(model).id(FRANCE, "paris")
+    for prompt in (FRANCE, f"{FRANCE} "):
+        assert "the cause" not in refusal(prompt, "unparis", model=model)
+
+
+def test_two_answers_that_begin_alike_are_not_told_apart_by_that_token() -> None:
+    said = refusal(FRANCE, "paris rome", "paris tokyo")
+    assert "'paris tokyo' begins with the same token (' paris', id:" in said
+    assert said.endswith("choose other words")
+    for other in ("tokyo rome", None):
+        assert "Choose another word, its first token (' paris', id:" in refusal(
+            FRANCE, "paris rome", other
+        )
+
+
 def test_an_unknown_word_is_refused() -> None:
     with pytest.raises(ToolInputError, match=r"unheard' is \['<unk>'\]"):
         Answers(local("Llama")).id("w1", "unheard")

@@ -101,8 +101,8 @@ def prepare(
         _check_aligned(model, pair)
     answers = Answers(model)
     # Both are read at the end of the clean prompt, so both are spelled as it continues.
-    answer = [answers.id(pair.clean, pair.answer) for pair in pairs]
-    wrong = [answers.id(pair.clean, pair.wrong) for pair in pairs]
+    answer = [answers.id(pair.clean, pair.answer, beside=pair.wrong) for pair in pairs]
+    wrong = [answers.id(pair.clean, pair.wrong, beside=pair.answer) for pair in pairs]
     for pair, right, other in zip(pairs, answer, wrong, strict=True):
         if right == other:
             raise ToolInputError(
