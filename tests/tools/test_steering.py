@@ -398,6 +398,8 @@ def test_sentiment_in_the_demo_model() -> None:
     assert "first token and special tokens left out" in found.notes[1]
     texts = {(g["prompt"], g["dose"]): g["text"] for g in found.generations}
     assert any(str(text).startswith("happy") for (_, dose), text in texts.items() if dose > 0)
+    kept = [json.loads(line) for line in Path(found.generations_file).read_text().splitlines()]
+    assert all(each in kept for each in found.generations)
     direction = vectors.load(found.run)
     assert (direction.layer, direction.site) == (3, "residual")
     assert Path(found.figures[0].png or "").stat().st_size > 10_000

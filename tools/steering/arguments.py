@@ -99,7 +99,9 @@ class SteerArgs(DataArgs):
 
 
 class SteerResult(Result):
-    """A steering experiment. ``direction`` is the vector file; ``generations`` a few continuations, new text only."""
+    """A steering experiment. ``direction`` is the vector file; ``generations`` a few continuations, new text only;
+    ``generations_file`` holds those of every dose."""
 
     direction: str = ""
+    generations_file: str = ""
     generations: list[dict[str, str | float]] = Field(default=[])

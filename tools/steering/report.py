@@ -101,6 +101,7 @@ def run(args: SteerArgs, context: Context) -> SteerResult:
         notes=work.notes + a.notes + _notes(a, work),
         reproduce=_script(model, args, work, a, str(folder)),
         direction=str(folder / "direction.safetensors"),
+        generations_file=str(folder / "generations.jsonl"),
         generations=_generations(a, work, model)[: _TOLD * 3],
     )
 

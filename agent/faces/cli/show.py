@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gadfly.agent.answers.answer import Answer, Claim
     from gadfly.tools.contract import Result
 
+_TEXTS = 9  # continuations, with those of both signs of three prompts
+_WIDE = 160  # signs of a prompt, or of a continuation
 _COLOUR = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
 
 
@@ -50,10 +52,27 @@ def show_result(result: Result) -> None:
         for path in (figure.png, figure.html):
             if path:
                 console.print(f"{name(figure.title)}: {name(path)}", soft_wrap=True)
+    _show_generations(result)
     if result.run:
         console.print(
             name(f"run {result.run}   gadfly runs show {result.run}   gadfly rerun {result.run}")
         )
+
+
+def _show_generations(result: Result) -> None:
+    """Of a steering run: a few prompts with their continuations by dose, and the files with the rest. A result that
+    the ledger gives back has these as fields of no type."""
+    more = result.model_dump(mode="json")
+    if not (generations := more.get("generations")):
+        return
+    for prompt, those in groupby(generations[:_TEXTS], key=lambda each: str(each["prompt"])):
+        out().print(f"… {name(prompt[-_WIDE:])}" if len(prompt) > _WIDE else name(prompt))
+        for each in those:
+            dose = f"dose {each['dose']:.2g}" if each["dose"] else "unsteered"
+            out().print(f"  {dose}: {name(line_of(str(each['text']), _WIDE))}", soft_wrap=True)
+    for field in ("direction", "generations_file"):
+        if more.get(field):
+            out().print(f"{field.replace('_', ' ')}: {name(more[field])}", soft_wrap=True)
 
 
 def show_plain(result: BaseModel) -> None:
