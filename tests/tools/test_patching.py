@@ -116,6 +116,21 @@ def test_of_equal_excesses_the_cell_that_carries_most_is_reported(
     assert found == chosen
 
 
+def test_where_no_excess_is_sure_the_largest_is_reported_and_not_the_steadiest() -> None:
+    """With four pairs to choose on, a head that does nothing was surely nearer to 0 than one that does a sixth."""
+    excess = np.array([[0.28, 0.05, 0.2, 0.07], [0.0, -1e-4, 1e-4, 0.0]])
+    target = Target(
+        "head 0",
+        torch.ones(4, 4, dtype=torch.bool),
+        torch.arange(4),
+        torch.arange(4).expand(4, 4),
+        False,
+        0,
+    )
+    cells = [Cell(layer, target) for layer in range(2)]
+    assert mediating(excess, excess, np.ones(4), 1e-6, cells, np.zeros(2, dtype=np.bool_)) == 0
+
+
 def test_a_placebo_takes_other_pairs_as_long_as_there_are_any() -> None:
     pairs = [
         PromptPair(clean=f"w1 w{i}", corrupt=f"w2 w{i}", answer=f"w{i}", wrong="w9")

@@ -291,10 +291,10 @@ def mediating(
     change: Array, beyond: Array, gap: Array, noise: float, cells: list[Cell], fixed: Flags
 ) -> int:
     """The cell to report: the earliest layer at which a position that does *not* differ between the prompts carries
-    half of the behaviour, which is where it has been moved to; else such a cell whose excess over the placebo is surely
-    the largest; else that of all. Of those within one standard error of it the one that carries most (Breiman et al.
-    1984): where the answers change places, an unrelated activation takes the wrong one away, and so does half of what
-    the cell that writes them does.
+    half of the behaviour, which is where it has been moved to; else such a cell whose excess over the placebo is
+    surely the largest, or is the largest where none is sure; else that of all. Of those within one standard error of
+    it the one that carries most (Breiman et al. 1984): where the answers change places, an unrelated activation takes
+    the wrong one away, and so does half of what the cell that writes them does.
 
     A position that differs carries it early on without any computation, so it would be a trivial finding; one before
     them holds the same in both prompts, so it can carry nothing.
@@ -315,6 +315,9 @@ def mediating(
         found = np.array([i for i in found if cells[i].layer == first_layer])
         return int(found[ties.first(sure[found], slack)])
     best = ties.first(np.where(candidates, sure, -np.inf), slack)
+    if not ties.exceeds(sure[best], 0, slack):
+        # Nothing is sure, as where pairs are few: the steadiest cell would be one that does nothing.
+        best = ties.first(np.where(candidates, beyond.mean(1), -np.inf), 2 * noise)
     behind = beyond[best] - beyond
     pairs = behind.shape[1]
     error = behind.std(1, ddof=1) / math.sqrt(pairs) if pairs > 1 else 0.0
