@@ -102,6 +102,14 @@ def analysed(model: model_module.LocalModel, pairs: list[PromptPair], **changed:
     return analyse(model, prepare(model, pairs), args, [0, 1, 2, 3], Silent())
 
 
+def heads(count: int, pairs: int) -> list[Cell]:
+    """Head 0 of so many layers."""
+    mask = torch.ones(pairs, 4, dtype=torch.bool)
+    tokens = torch.arange(4).expand(pairs, 4)
+    target = Target("head 0", mask, torch.arange(pairs), tokens, False, 0)
+    return [Cell(layer, target) for layer in range(count)]
+
+
 @pytest.mark.parametrize(("second", "chosen"), [(0.16, 0), (0.3, 1)])
 def test_of_equal_excesses_the_cell_that_carries_most_is_reported(
     second: float, chosen: int
@@ -109,9 +117,7 @@ def test_of_equal_excesses_the_cell_that_carries_most_is_reported(
     spread = np.tile([-0.04, 0.04], 4)
     excess = np.stack([0.15 + spread, second - spread, np.zeros(8)])
     effect = np.stack([np.full(8, 0.43), np.full(8, 0.3), np.full(8, 0.45)])
-    mask = torch.ones(8, 4, dtype=torch.bool)
-    target = Target("head 0", mask, torch.arange(8), torch.arange(4).expand(8, 4), False, 0)
-    cells = [Cell(layer, target) for layer in range(3)]
+    cells = heads(3, pairs=8)
     found = mediating(effect, excess, np.ones(8), 1e-6, cells, np.zeros(3, dtype=np.bool_))
     assert found == chosen
 
@@ -119,16 +125,15 @@ def test_of_equal_excesses_the_cell_that_carries_most_is_reported(
 def test_where_no_excess_is_sure_the_largest_is_reported_and_not_the_steadiest() -> None:
     """With four pairs to choose on, a head that does nothing was surely nearer to 0 than one that does a sixth."""
     excess = np.array([[0.28, 0.05, 0.2, 0.07], [0.0, -1e-4, 1e-4, 0.0]])
-    target = Target(
-        "head 0",
-        torch.ones(4, 4, dtype=torch.bool),
-        torch.arange(4),
-        torch.arange(4).expand(4, 4),
-        False,
-        0,
-    )
-    cells = [Cell(layer, target) for layer in range(2)]
+    cells = heads(2, pairs=4)
     assert mediating(excess, excess, np.ones(4), 1e-6, cells, np.zeros(2, dtype=np.bool_)) == 0
+
+
+def test_an_excess_over_a_placebo_that_harms_is_nothing_that_the_cell_carries() -> None:
+    effect = np.stack([np.full(8, 0.35), np.full(8, -0.01)])
+    excess = effect + np.array([[-0.22], [0.2]])
+    cells = heads(2, pairs=8)
+    assert mediating(effect, excess, np.ones(8), 1e-6, cells, np.zeros(2, dtype=np.bool_)) == 0
 
 
 def test_a_placebo_takes_other_pairs_as_long_as_there_are_any() -> None:

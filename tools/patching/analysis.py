@@ -314,10 +314,13 @@ def mediating(
         first_layer = min(cells[i].layer for i in found)
         found = np.array([i for i in found if cells[i].layer == first_layer])
         return int(found[ties.first(sure[found], slack)])
-    best = ties.first(np.where(candidates, sure, -np.inf), slack)
-    if not ties.exceeds(sure[best], 0, slack):
+    # An excess counts as far as there is an effect: a placebo that harms is nothing that the cell carries.
+    carried = np.minimum(sure, change.mean(1))
+    best = ties.first(np.where(candidates, carried, -np.inf), slack)
+    if not ties.exceeds(carried[best], 0, slack):
         # Nothing is sure, as where pairs are few: the steadiest cell would be one that does nothing.
-        best = ties.first(np.where(candidates, beyond.mean(1), -np.inf), 2 * noise)
+        carried = np.minimum(beyond.mean(1), change.mean(1))
+        best = ties.first(np.where(candidates, carried, -np.inf), 2 * noise)
     behind = beyond[best] - beyond
     pairs = behind.shape[1]
     error = behind.std(1, ddof=1) / math.sqrt(pairs) if pairs > 1 else 0.0
