@@ -202,7 +202,7 @@ def test_a_known_behaviour_of_the_demo_model(capsys: pytest.CaptureFixture[str])
     ("arguments", "says"),
     [
         ({"prompt": "the king"}, "has no answer"),
-        ({"prompt": "the king", "answer": "saw", "wrong": "saw"}, "are the same token"),
+        ({"prompt": "the king", "answer": "saw", "wrong": "saw"}, "are both 'saw'"),
         (
             {
                 "prompts": [

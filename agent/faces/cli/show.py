@@ -63,9 +63,12 @@ def _show_generations(result: Result) -> None:
     """Of a steering run: a few prompts with their continuations by dose, and the files with the rest. A result that
     the ledger gives back has these as fields of no type."""
     more = result.model_dump(mode="json")
-    if not (generations := more.get("generations")):
+    told = [
+        each for each in more.get("generations") or () if {"prompt", "dose", "text"} <= each.keys()
+    ]
+    if not told:
         return
-    for prompt, those in groupby(generations[:_TEXTS], key=lambda each: str(each["prompt"])):
+    for prompt, those in groupby(told[:_TEXTS], key=lambda each: str(each["prompt"])):
         out().print(f"… {name(prompt[-_WIDE:])}" if len(prompt) > _WIDE else name(prompt))
         for each in those:
             dose = f"dose {each['dose']:.2g}" if each["dose"] else "unsteered"
