@@ -212,9 +212,8 @@ def decode(
     steps: list[Tensor] = []
 
     def last(hidden: Tensor) -> Tensor:
-        return hidden[
-            :, -1:
-        ].contiguous()  # only it reaches the unembedding, as in LocalModel.forward
+        # Only it reaches the unembedding, as in LocalModel.forward.
+        return hidden[:, -1:].contiguous()
 
     with model.working(), hooked([before(model.unembedding, last)]):
         for _ in range(max_tokens):

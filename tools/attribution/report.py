@@ -66,10 +66,11 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
     if args.by == "head" and not any(part.kind == "head" for part in found.parts):
         notes.append("the heads of this architecture could not be told apart; attention is whole")
     folder = context.artifacts()
+    told = telling.held_out(_held_out(e.prompts), e.prompts, "prompt")
     return AttributeResult(
         headline=(
             f"{part.name} writes {e.contribution:+.2f} {e.interval:+.2f} of the {what(found)} of "
-            f"{e.logit:.2f} directly ({_prompts(e.prompts)}), against {e.unrelated:+.2f} to unrelated answers."
+            f"{e.logit:.2f} directly ({told}), against {e.unrelated:+.2f} to unrelated answers."
         ),
         verdict=verdict,
         why=why,
@@ -118,14 +119,6 @@ def _question(model: LocalModel, answers: Answers, item: Answered) -> Question:
 def _held_out(count: int) -> int:
     """How many prompts the choice of the component did not see; of one alone, that one."""
     return count // 2 or count
-
-
-def _prompts(count: int) -> str:
-    """Which prompts the numbers of the verdict are of."""
-    held = _held_out(count)
-    return (
-        telling.count(count, "prompt") if held == count else f"{held} held out of {count} prompts"
-    )
 
 
 def what(a: Analysis) -> str:

@@ -146,10 +146,9 @@ def _headline(a: Analysis, args: PatchArgs, until: int | None) -> str:
     over = ""
     if e.beyond_placebo is not None:
         over = f", {e.excess:.2f} {e.beyond_placebo:.2f} more than an unrelated prompt's activation does"
-    count = telling.count(e.pairs, "pair")
     told = (
         f"Patching {where} {verb} {e.effect:.2f} {e.interval:.2f} of the {name} between clean and corrupt "
-        f"({count if e.held == e.pairs else f'{e.held} held out of {count}'}){over}"
+        f"({telling.held_out(e.held, e.pairs, 'pair')}){over}"
     )
     if until is not None and e.missing("restore") is None and not e.interval.above(0):
         nowhere = f"Up to layer {until} the tokens that differ carry the behaviour, and no other place was found to."
