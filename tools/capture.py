@@ -24,6 +24,9 @@ from gadfly.tools.rows import portions, special_ids
 Reduce = Callable[["Tensor", Batch, "Tensor"], "Tensor"]
 """Hidden states [rows, tokens, hidden], their batch and its :func:`usual` tokens to a vector a row, [rows, hidden]."""
 
+MASSIVE = 10.0
+"""Times the median norm, as in the training of many sparse autoencoders (Marks et al., dictionary_learning)."""
+
 
 @dataclass(frozen=True)
 class Captured:
@@ -71,13 +74,28 @@ def usual(batch: Batch, special: Collection[int]) -> Tensor:
     return found
 
 
+def without_massive(hidden: Tensor, those: Tensor) -> Tensor:
+    """``those`` tokens [rows, tokens], but for the ones whose activation is massive: longer than ``MASSIVE`` times the
+    median of their row. In some texts SmolLM2 parks one at the second token too. By row, so that no text hangs on
+    which others are in its batch.
+
+    Args:
+        hidden: activations, [rows, tokens, hidden].
+    """
+    those = those.to(hidden.device)
+    norms = hidden.float().norm(dim=-1)
+    median = norms.masked_fill(~those, float("nan")).nanmedian(1, keepdim=True).values
+    fine: Tensor = those & ~(norms > MASSIVE * median)
+    return fine
+
+
 def mean(hidden: Tensor, batch: Batch, those: Tensor) -> Tensor:
-    """The mean over the usual tokens of each row; where a row has none, over all of its tokens."""
+    """The mean over the usual tokens of each row, over all where it has none, but for massive activations."""
     import torch
 
     # Chosen, not weighted: a weight of 0 would not keep an infinity out.
-    kept = torch.where(those.any(1, keepdim=True), those, batch.mask.bool())[..., None]
-    kept = kept.to(hidden.device)
+    kept = torch.where(those.any(1, keepdim=True), those, batch.mask.bool())
+    kept = without_massive(hidden, kept)[..., None]
     total: Tensor = hidden.float().masked_fill(~kept, 0.0).sum(1) / kept.sum(1)
     return total
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import GadflyError, MissingExtraError, ModelError, UsageError
 from gadfly.tools.arrays import Tensor
-from gadfly.tools.capture import usual
+from gadfly.tools.capture import MASSIVE, usual
 from gadfly.tools.model import padded
 from gadfly.tools.rows import portions, special_ids
 from gadfly.tools.tokens import ids_of
@@ -96,19 +96,24 @@ class RemoteModel:
         mask = batch.mask
         those = usual(batch, special_ids(self.model))
         those = torch.where(those.any(1, keepdim=True), those, mask.bool())
-        # Weights of a mean over the chosen tokens: one form for both, and plain tensors travel.
-        weights = those.float() if position is None else torch.zeros(mask.shape)
+        # One form for a mean and for a position: plain tensors travel, functions of this package do not.
         if position is not None:
-            weights[:, position] = 1
-        weights = (weights / weights.sum(1, keepdim=True))[..., None]
-        model, count = self.model, self.layers
+            those = torch.zeros(mask.shape, dtype=torch.bool)
+            those[:, position] = True
+        model, count, massive = self.model, self.layers, MASSIVE
         try:
             with torch.no_grad(), model.trace(inputs, remote=self._backend):
                 outputs = getattr(model, module)
                 kept = []
                 for layer in range(count):
                     hidden = outputs[layer].float()
-                    kept.append((hidden * weights.to(hidden.device)).sum(1).cpu())
+                    chosen = those.to(hidden.device)
+                    # As ``capture.without_massive``.
+                    norms = hidden.norm(dim=-1)
+                    usual_norms = norms.masked_fill(~chosen, float("nan"))
+                    limit = massive * usual_norms.nanmedian(1, keepdim=True).values
+                    chosen = (chosen & ~(norms > limit))[..., None]
+                    kept.append(((hidden * chosen).sum(1) / chosen.sum(1)).cpu())
                 stacked: Any = torch.stack(kept)
                 found = stacked.save()  # nnsight's own method: what is saved outlives the trace
         except Exception as error:

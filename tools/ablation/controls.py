@@ -10,7 +10,7 @@ import numpy as np
 
 from gadfly.tools.ablation.fill import Reference
 from gadfly.tools.arrays import Tensor
-from gadfly.tools.capture import usual
+from gadfly.tools.capture import usual, without_massive
 from gadfly.tools.model import LocalModel
 from gadfly.tools.rows import special_ids
 from gadfly.tools.steering.source import drawn, isotropic
@@ -28,7 +28,8 @@ def activations(model: LocalModel, reference: Reference, layer: int) -> Tensor:
     batch = reference.batch
     those = usual(batch, special_ids(model))
     those = those if those.any() else batch.mask.bool()
-    x = reference.at["residual", layer][those].float().cpu()
+    hidden = reference.at["residual", layer]
+    x = hidden[without_massive(hidden, those)].float().cpu()
     return x - x.mean(0)
 
 

@@ -1,8 +1,8 @@
 """One experiment on an autoencoder: reconstruction, sparsity, what the model loses, controls, and features on texts.
 
-Special tokens and the first of each text, BOS or word, are neither counted nor replaced: most models park an activation
-there that is hundreds of times larger than others, and it would decide every number (``capture.usual``). The unit of
-resampling is the text. Losses are mean next-token cross-entropies in nats.
+Special tokens, the first of each text, BOS or word, and massive activations are neither counted nor replaced: one that
+is hundreds of times larger than others would decide every number (``capture.usual``). The unit of resampling is the
+text. Losses are mean next-token cross-entropies in nats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gadfly.corpus.progress import Progress, running
 from gadfly.errors import ToolInputError
 from gadfly.tools import stats, ties
 from gadfly.tools.arrays import Array, Tensor
-from gadfly.tools.capture import usual
+from gadfly.tools.capture import usual, without_massive
 from gadfly.tools.features.autoencoder import Autoencoder
 from gadfly.tools.features.places import Place, changing
 from gadfly.tools.features.verdict import Evidence
@@ -179,6 +179,8 @@ def collect(
             name: str, counted: Tensor = counted, seen: dict[str, Tensor] = seen
         ) -> Callable[[Tensor], None]:
             def look(hidden: Tensor) -> None:
+                if name == "read":
+                    seen["fine"] = without_massive(hidden, counted)[counted].cpu()
                 seen[name] = hidden[counted].float().cpu()
 
             return look
@@ -190,7 +192,9 @@ def collect(
         ):
             model.forward(batch)
         text = torch.tensor(some)[:, None].expand(counted.shape)[counted.cpu()]
-        kept.append((seen["read"], seen["there"], text, batch.positions.cpu()[counted.cpu()]))
+        every = (seen["read"], seen["there"], text, batch.positions.cpu()[counted.cpu()])
+        read, there, text, position = (each[seen["fine"]] for each in every)
+        kept.append((read, there, text, position))
         if progress:
             progress.advance(len(some))
     read, there, text, position = (torch.cat(parts) for parts in zip(*kept, strict=True))
@@ -199,7 +203,7 @@ def collect(
 
 
 def counted_mask(model: LocalModel, batch: Batch) -> Tensor:
-    """The usual tokens of a text, [rows, tokens]: neither padding, nor special, nor the first."""
+    """The tokens whose loss counts, [rows, tokens]: neither padding, nor special, nor the first of a text."""
     return usual(batch, special_ids(model))
 
 
@@ -219,11 +223,12 @@ def spliced_losses(
     for some in portions([len(row) for row in rows], max_tokens):
         batch = model.batch_of([rows[i] for i in some])
         counted = counted_mask(model, batch)
-        text = torch.tensor(some, device=batch.ids.device)[:, None].expand(counted.shape)[counted]
+        text = torch.tensor(some, device=batch.ids.device)[:, None].expand(counted.shape)
         seen: dict[str, Tensor] = {}
 
         def look(hidden: Tensor, seen: dict[str, Tensor] = seen, counted: Tensor = counted) -> None:
-            seen["read"] = hidden[counted].float()
+            seen["fine"] = without_massive(hidden, counted)
+            seen["read"] = hidden[seen["fine"]].float()
 
         def put(
             hidden: Tensor,
@@ -233,10 +238,11 @@ def spliced_losses(
         ) -> Tensor | None:
             if rebuild is None:
                 return None
-            there = hidden[counted]
-            read = seen.get("read", there)
+            if source is target:
+                look(hidden, seen, counted)
+            fine = seen["fine"].to(hidden.device)
             new = hidden.clone()
-            new[counted] = rebuild(read, there, text).to(hidden.dtype)
+            new[fine] = rebuild(seen["read"], hidden[fine], text[fine]).to(hidden.dtype)
             return new
 
         looking = nullcontext() if source is target else changing(model, source, look)

@@ -86,8 +86,13 @@ def sweep(
     """
     import torch
 
-    order = sorted(range(len(cells)), key=lambda index: cells[index].layer)
+    idle = [index for index, cell in enumerate(cells) if cell.target.idle]
+    order = sorted(set(range(len(cells))) - set(idle), key=lambda index: cells[index].layer)
     scores = torch.empty(len(cells), len(receiver))
+    if idle:
+        with model.working():
+            scores[idle] = score(model.forward(receiver)[None]).float().cpu()
+        progress.advance(len(idle))
 
     def part(some: list[int]) -> None:
         these = [cells[i] for i in some]

@@ -61,6 +61,8 @@ class Target:
     """Whether clean and corrupt have different tokens there in any pair."""
     part: int | None = None
     """Which part of the site, such as a head; None for all of it."""
+    idle: bool = False
+    """Whether no token up to there differs in any pair: attention looks back, so what is put there was there."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,10 @@ def _columns(model: LocalModel, clean: Batch, corrupt: Batch) -> list[Target]:
     for column in range(clean.ids.shape[1]):
         mask = torch.zeros_like(clean.mask, dtype=torch.bool)
         mask[:, column] = clean.mask[:, column].bool()
-        differs = bool(((clean.ids != corrupt.ids) & mask).any())
-        label = _label(model, clean, corrupt, column)
-        targets.append(_own(label, mask, differs))
+        differ = clean.ids != corrupt.ids
+        differs, idle = bool(differ[:, column].any()), not differ[:, : column + 1].any()
+        target = _own(_label(model, clean, corrupt, column), mask, differs)
+        targets.append(replace(target, idle=idle))
     return targets
 
 
@@ -239,7 +242,7 @@ def _from(prepared: Prepared, donors: list[int]) -> list[Target]:
         position = target.source_position.clone()
         for row, donor in enumerate(donors):
             position[row, target.mask[row]] = target.mask[donor].nonzero().squeeze(-1)
-        targets.append(replace(target, source_row=source_row, source_position=position))
+        targets.append(replace(target, source_row=source_row, source_position=position, idle=False))
     return targets
 
 

@@ -5,7 +5,8 @@ In this order, the first that applies decides:
  2. other answers come out as much                                           → not supported
  3. the states of other prompts bring the answer out as much                 → not supported
  4. the target says the answer as much without any state                     → not supported
- 5. the token itself, written into the target, brings it out as much         → not supported
+ 5. the token itself, written into the target, brings it out as much, but
+    for a tenth of a nat                                                     → not supported
  6. it beats all four by their intervals, but not over all layers together   → inconclusive
  7. it is on top in less than a tenth of the prompts                         → inconclusive
  8. otherwise                                                                → supported
@@ -20,6 +21,9 @@ from gadfly.tools.stats import FEWEST, Interval
 
 SIGNIFICANT = 0.05
 SMALLEST_SHARE = 0.1
+SMALLEST_GAIN = 0.1
+"""Nats above the token itself. A state right after the embedding differs from the token's own by a few hundredths in
+every prompt, and says no more than it."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,10 @@ def judge(e: Evidence) -> tuple[Verdict, str]:
         return Verdict.NOT_SUPPORTED, (
             f"the target says the answer as much without any state: {_span(e.over_nothing)} nats above that"
         )
-    if not e.over_token.above(0):
+    if not e.over_token.above(SMALLEST_GAIN):
         return Verdict.NOT_SUPPORTED, (
             "the token itself, written into the target, brings the answer out as much: the state is not shown to hold "
-            f"more than its token ({_span(e.over_token)} nats above it)"
+            f"more than its token ({_span(e.over_token)} nats above it; more than {SMALLEST_GAIN:g} is asked)"
         )
     if e.p > SIGNIFICANT:
         return Verdict.INCONCLUSIVE, (

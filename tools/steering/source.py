@@ -84,6 +84,10 @@ def from_contrast(
             f"positive and negative texts do not differ after layer {layer} at position {position}: no direction"
         )
     exchanged = None
+    if pairs < 2 * FEWEST:
+        notes.append(
+            f"{pairs} contrast pairs make a noisy vector, which may miss what {2 * FEWEST} or more would find"
+        )
     if pairs >= FEWEST:
         signs = torch.from_numpy(half_signs(pairs, controls, np.random.default_rng(seed))).float()
         exchanged = _unit(signs @ difference / pairs)
