@@ -6,13 +6,14 @@ Holds types only. ``contract`` makes a tool of them, ``runner`` runs one, ``ledg
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Generic, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
 
 from gadfly.corpus.progress import Progress
 from gadfly.tools.reach import ModelName
@@ -82,6 +83,27 @@ class Commas:
 
 
 Identifier = Annotated[str, Commas]
+
+
+def _spread(given: object) -> object:
+    """A range such as ``2-4`` as its numbers; all else is left to the check."""
+    if not isinstance(given, list):
+        return given
+    found: list[object] = []
+    for each in given:
+        if not isinstance(each, str):
+            found.append(each)
+        elif ends := re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", each):
+            found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+        else:
+            raise ValueError("give numbers, or a range such as 2-4")
+    if not found:
+        raise ValueError("there is no layer in it; give numbers, or a range such as 2-4")
+    return found
+
+
+Layers = Annotated[list[int], BeforeValidator(_spread)]
+"""Layers, from 0; on the command line also a range, ``--layers 2-4,8``."""
 
 
 class ToolArgs(BaseModel):

@@ -17,7 +17,7 @@ from gadfly.tools.model import LocalModel
 from gadfly.tools.tokens import bare, pieces
 
 EXACT = "id:"
-_SHOWN = 12
+_SHOWN = 32
 _NUMBERS = ".,:"  # within a number, a date or a time
 _QUOTES = "\"'`*~"  # open and close alike
 _OPERATORS = "=+-<>/&|^–—→"

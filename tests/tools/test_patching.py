@@ -223,6 +223,8 @@ def test_prompts_that_cannot_be_patched(pair: dict[str, str], says: str) -> None
         ({"behaviour": "telepathy"}, "choose one of indirect-object"),
         ({"behaviour": "capital-of", "n": 0}, "n: "),
         ({"behaviour": "capital-of", "site": "soul"}, "site: "),
+        ({"behaviour": "capital-of", "layers": ["last"]}, "give numbers, or a range such as 2-4"),
+        ({"behaviour": "capital-of", "layers": ["3-2"]}, "there is no layer in it"),
         ({"behaviour": "capital-of", "colour": 1}, "unknown argument 'colour'"),
         ({"pairs_file": "/no/such.jsonl"}, "cannot read /no/such.jsonl"),
         ({"pairs": [{"clean": "x"}]}, "record 1: no 'corrupt'"),
@@ -233,6 +235,11 @@ def test_bad_arguments_are_one_clear_line(arguments: dict[str, Any], says: str) 
         patch(**arguments)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_layers_may_be_a_range() -> None:
+    task = {"data": "task:capital-of", "n": 1}
+    assert PatchArgs.model_validate(task | {"layers": ["2-3", "5", 0]}).layers == [2, 3, 5, 0]
 
 
 def test_a_pairs_file_names_its_bad_line(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gadfly.tools.base import Identifier
+from gadfly.tools.base import Identifier, Layers
 from gadfly.tools.contract import Result
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
@@ -27,7 +27,7 @@ class AblateArgs(DataArgs):
     heads: list[Identifier] | None = Field(
         default=None, description="for head: LAYER.HEAD, such as 3.1; several are ablated together"
     )
-    layers: list[int] | None = Field(
+    layers: Layers | None = Field(
         default=None,
         description="for attention and mlp: which layers, together; for direction: after which, default all",
     )

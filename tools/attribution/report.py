@@ -107,8 +107,10 @@ def run(args: AttributeArgs, context: Context) -> AttributeResult:
 
 
 def _question(model: LocalModel, answers: Answers, item: Answered) -> Question:
-    answer = answers.id(item.prompt, str(item.answer))
-    wrong = None if item.wrong is None else answers.id(item.prompt, item.wrong)
+    answer = answers.id(item.prompt, str(item.answer), beside=item.wrong)
+    wrong = None
+    if item.wrong is not None:
+        wrong = answers.id(item.prompt, item.wrong, beside=str(item.answer))
     if answer == wrong:
         raise ToolInputError(
             f"answer {item.answer!r} and wrong {item.wrong!r} are the same token: nothing to tell apart"

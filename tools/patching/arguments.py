@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from gadfly.tools.base import Commas
+from gadfly.tools.base import Commas, Layers
 from gadfly.tools.contract import Result
 from gadfly.tools.metrics import DESCRIPTION as METRICS
 from gadfly.tools.metrics import MetricName
@@ -48,7 +48,7 @@ class PatchArgs(DataArgs):
     check: int = Field(
         default=24, ge=3, le=4096, description="cells measured exactly after an estimate"
     )
-    layers: list[int] | None = Field(default=None, description="only these layers, from 0")
+    layers: Layers | None = Field(default=None, description="only these layers, from 0")
     max_rows: int = Field(
         default=512, ge=2, le=65536, description="rows of the batch in one forward; bounds memory"
     )
