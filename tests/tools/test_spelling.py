@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -132,7 +133,11 @@ def test_every_token_is_told_and_the_line_stays_short() -> None:
     for word in [*WORDS, "the", "capital", "of", "france", "is", "and"]:
         answers.id(FRANCE, word)
     (line,) = answers.notes()
-    assert "'cold' → ' cold'" in line and " and 4 more (→" in line
+    assert "'cold' → ' cold'" in line and " more (→" not in line
+    for number in range(32):
+        answers.id(FRANCE, f"id:{number}")
+    (line,) = answers.notes()
+    assert line.count(", ") == 31 and re.search(r" and \d+ more \(→", line)
     assert Answers(BYTES).notes() == []
 
 
