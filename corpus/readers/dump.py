@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gadfly.corpus.documents import normalise, slug
-from gadfly.corpus.readers import contents, parts, styles
+from gadfly.corpus.markup import blocks
+from gadfly.corpus.readers import contents, heads, parts, styles
 from gadfly.corpus.readers.page import Page, Part
-from gadfly.corpus.readers.paths import is_path, stem, suffix
+from gadfly.corpus.readers.paths import is_file, is_path, stem, suffix
 from gadfly.corpus.readers.report import Report, lost
 
 _SHORTEST = 40  # below this a dump could not hold two documents
@@ -67,12 +68,12 @@ def _split(text: str) -> tuple[str, list[Part], contents.Contents | None] | None
     found = styles.find(text)
     if found is None:
         table = contents.table(text, 60_000)
-        cut = contents.unmarked(text, table) if table else []
+        cut = heads.unmarked(text, table) if table else []
         return ("headings of its table of contents", cut, table) if cut else None
     style, cut = found
     table = contents.table(text, cut[0].head)
-    if table is not None and style == "File: lines":
-        cut = contents.headed(text, table, cut)
+    if style in styles.BY_HAND:
+        cut = heads.find(text, table, cut)
     cut[-1] = replace(cut[-1], end=_without_trailer(text, cut[-1]))
     return style, cut, table
 
@@ -124,22 +125,33 @@ def _named(page: Page, part: Part, table: contents.Contents | None) -> Page:
     }
     if "date" in fields:
         fields.setdefault("year", fields.pop("date"))
-    title = stem(part.name) if is_path(part.name) else part.name
-    entry = (
-        next((each for each in table.entries if contents.match(each, title)), None)
-        if table
-        else None
-    )
-    if entry is not None:
-        if entry.author:
-            fields.setdefault("authors", [entry.author])
-        if entry.year:
-            fields.setdefault("year", entry.year)
-    if not is_path(part.name):
-        fields.setdefault("title", part.name)
+    title = _title(page, part)
+    if title:
+        fields["title"] = title
+    names = (stem(part.name) if is_path(part.name) else part.name, fields.get("title", ""))
+    entries = table.entries if table else ()
+    entry = next(filter(None, (contents.match(entries, each) for each in names)), None)
+    told: dict[str, Any] = {}
+    if entry is not None and entry.author:
+        told["authors"] = [entry.author]
+    if entry is not None and entry.year:
+        told["year"] = entry.year
     return replace(
-        page, fields={**fields, **page.fields, "part": part.name}, part=_place(part.name)
+        page, fields={**told, **page.fields, **fields, "part": part.name}, part=_place(part.name)
     )
+
+
+def _title(page: Page, part: Part) -> str:
+    """The title of a page that does not state one: its first heading that is not its file's name."""
+    stated = str(page.fields.get("title") or "")
+    if not is_path(part.name):
+        return stated if stated.startswith(part.name) else part.name
+    if stated:
+        return stated
+    found = blocks(page.body[:20_000])[:2]
+    titles = [each.title for each in found if each.kind == "heading"]
+    own = [each for each in titles if not is_file(each)]
+    return own[0] if own else stem(part.name) if titles else ""
 
 
 def _place(name: str) -> str:

@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable
 
 from gadfly import tables
-from gadfly.corpus.readers.fences import open_mark
+from gadfly.corpus.readers.fences import open_mark, shown
 from gadfly.corpus.readers.page import Part
 from gadfly.corpus.readers.paths import is_file, is_path
 
 _IS = tables.patterns(__file__, 0)
-_LABEL = r"(?:File|FILE|Filename|File ?path|FilePath|File Path)"
+FILES, RULED_FILES = "File: lines", "File: lines between rules"
+BY_HAND = (FILES, RULED_FILES)
 
 
 def find(text: str) -> tuple[str, list[Part]] | None:
@@ -89,6 +90,19 @@ def _framed(text: str, lines: list[tuple[int, str]]) -> list[Part]:
         name = labelled.group(1) if labelled else lines[index + 1][1].strip()
         if is_path(name):
             cuts.append((index, index + 3, name))
+    return _between(text, lines, cuts)
+
+
+def _ruled_files(text: str, lines: list[tuple[int, str]]) -> list[Part]:
+    """``---``, ``File: path``, ``---``: made by hand, and so clear that it needs no rule as long as a packer's."""
+    cuts = []
+    for index in range(len(lines) - 2):
+        rule, below = lines[index][1], lines[index + 2][1]
+        if not (_IS["short_rule"].match(rule) and rule[0] == below[:1]):
+            continue
+        labelled = _IS["labelled"].match(lines[index + 1][1])
+        if labelled and _IS["short_rule"].match(below) and is_path(labelled.group(1)):
+            cuts.append((index, index + 3, labelled.group(1)))
     return _between(text, lines, cuts)
 
 
@@ -215,9 +229,9 @@ def _is_step(body: str) -> bool:
 def _between(
     text: str, lines: list[tuple[int, str]], cuts: list[tuple[int, int, str]]
 ) -> list[Part]:
-    """Parts from one separator to the next; none where the first one stands inside a fence."""
-    if not cuts or open_mark(text[: lines[cuts[0][0]][0]]):
-        return []
+    """Parts from one separator to the next, without those that are only shown in a fence."""
+    inside = shown([line for _, line in lines], {begin for begin, _, _ in cuts})
+    cuts = [each for each in cuts if each[0] not in inside]
     parts = []
     for number, (begin, content, name) in enumerate(cuts):
         start = lines[content][0] if content < len(lines) else len(text)
@@ -233,9 +247,10 @@ def _first_line(lines: list[tuple[int, str]]) -> int:
 _STYLES: dict[str, Callable[[str, list[tuple[int, str]]], list[Part]]] = {
     "<document> tags": lambda text, _: _tagged(text, "document", 2),
     "<file> tags": lambda text, _: _tagged(text, "xml_file", 1),
+    RULED_FILES: _ruled_files,
     "framed paths": _framed,
     "paths over rules": _dashed,
     "paths over fences": _headed_fences,
     "paths in rules": _ruled,
-    "File: lines": _labelled,
+    FILES: _labelled,
 }

@@ -13,7 +13,7 @@ from tests.corpus.readers.packers import STYLES, Files, by_hand, files_to_prompt
 
 from gadfly.corpus.documents import normalise
 from gadfly.corpus.markup import sections
-from gadfly.corpus.readers import contents, dump
+from gadfly.corpus.readers import dump, heads
 from gadfly.corpus.readers.page import Page
 
 _WORDS = [
@@ -228,7 +228,7 @@ def test_a_book_of_many_works_is_told_by_its_contents() -> None:
         f"\n\n# {title}\n\n## Part\n\n" + "It is said that lenses hide. " * 2_500
         for title in titles
     )
-    assert len(body) > contents.SMALLEST_UNMARKED
+    assert len(body) > heads.SMALLEST_UNMARKED
     found = _taken(table + body)
     assert [page.fields["title"] for page in found.pages] == titles
     assert found.pages[2].fields["authors"] == ["Cy Scribe"]
