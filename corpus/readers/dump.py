@@ -13,7 +13,7 @@ from typing import Any
 
 from gadfly.corpus.documents import normalise, slug
 from gadfly.corpus.markup import blocks
-from gadfly.corpus.readers import contents, heads, parts, styles
+from gadfly.corpus.readers import contents, heads, parts, sites, styles
 from gadfly.corpus.readers.page import Page, Part
 from gadfly.corpus.readers.paths import is_file, is_path, stem, suffix
 from gadfly.corpus.readers.report import Report, lost
@@ -39,7 +39,7 @@ def read(text: str, name: str) -> Dump | None:
     if len(text) < _SHORTEST:
         return None
     text = normalise(text)
-    found = _split(text)
+    found = _split(text, name)
     if found is None:
         return None
     style, cut, table = found
@@ -64,8 +64,8 @@ def read(text: str, name: str) -> Dump | None:
     return Dump(pages, report)
 
 
-def _split(text: str) -> tuple[str, list[Part], contents.Contents | None] | None:
-    found = styles.find(text)
+def _split(text: str, name: str) -> tuple[str, list[Part], contents.Contents | None] | None:
+    found = styles.find(text) or sites.find(text, name)
     if found is None:
         table = contents.table(text, 60_000)
         cut = heads.unmarked(text, table) if table else []

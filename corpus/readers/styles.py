@@ -19,6 +19,7 @@ from gadfly.corpus.readers.paths import is_file, is_path
 _IS = tables.patterns(__file__, 0)
 FILES, RULED_FILES = "File: lines", "File: lines between rules"
 BY_HAND = (FILES, RULED_FILES)
+_FRAMED = 3  # lines between two rules
 
 
 def find(text: str) -> tuple[str, list[Part]] | None:
@@ -76,20 +77,19 @@ def _inside(text: str, start: int, end: int) -> tuple[int, int, tuple[tuple[str,
 
 
 def _framed(text: str, lines: list[tuple[int, str]]) -> list[Part]:
-    """A path between two rules: gitingest, repomix's plain style and much that is made by hand."""
+    """A path between two rules, perhaps with a title beside it: gitingest, repomix's plain style, and by hand."""
     cuts = []
     for index in range(len(lines) - 2):
         rule = lines[index][1]
-        if (
-            not _IS["rule"].match(rule)
-            or rule[0] != lines[index + 2][1][:1]
-            or not _IS["rule"].match(lines[index + 2][1])
-        ):
+        if not _IS["rule"].match(rule):
             continue
-        labelled = _IS["labelled"].match(lines[index + 1][1])
-        name = labelled.group(1) if labelled else lines[index + 1][1].strip()
-        if is_path(name):
-            cuts.append((index, index + 3, name))
+        closes = (n for n in range(index + 2, min(index + 2 + _FRAMED, len(lines))))
+        last = next((n for n in closes if lines[n][1] == rule), 0)
+        inside = [line for _, line in lines[index + 1 : last]]
+        labelled = [found.group(1) for x in inside if (found := _IS["framed"].match(x))]
+        names = labelled or ([inside[0].strip()] if len(inside) == 1 else [])
+        if names and is_path(names[0]):
+            cuts.append((index, last + 1, names[0]))
     return _between(text, lines, cuts)
 
 
@@ -207,6 +207,9 @@ def _labelled(text: str, lines: list[tuple[int, str]]) -> list[Part]:
     )
     if apart * 10 < len(cuts) * 9:
         return []
+    # Below a heading of its own it says what a section of a report is about.
+    if sum(_above(lines, begin).startswith("#") for begin, _, _ in cuts) * 2 >= len(cuts):
+        return []
     begins = cuts[0][0] == _first_line(lines)
     long = sum(each.end - each.start for each in parts) >= 500 * len(parts)
     near_the_top = parts[0].head <= max(len(text) // 10, 2_000)
@@ -238,6 +241,11 @@ def _between(
         end = lines[cuts[number + 1][0]][0] if number + 1 < len(cuts) else len(text)
         parts.append(Part(name, lines[begin][0], start, end))
     return parts
+
+
+def _above(lines: list[tuple[int, str]], index: int) -> str:
+    """The nearest line above that is not blank."""
+    return next((line for _, line in reversed(lines[max(index - 4, 0) : index]) if line), "")
 
 
 def _first_line(lines: list[tuple[int, str]]) -> int:
