@@ -21,7 +21,8 @@ from gadfly.corpus.readers.report import Report, lost
 _SHORTEST = 40  # below this a dump could not hold two documents
 # What packers write about themselves: it says nothing that a corpus should be searched for.
 _PACKER = re.compile(
-    r"merged representation of|^Directory structure:$|^<directory_structure>$", re.MULTILINE
+    r"merged representation of|^Directory structure:$|^<directory_structure>$|^Project Path: |^<source-tree>$",
+    re.MULTILINE,
 )
 _TRAILER, _TRAILER_END = "\nEnd of Codebase\n", re.compile(r"={16,}\s*\Z")
 _STAMP = re.compile(r"[=\-#*_~\s]*")
@@ -121,7 +122,7 @@ def _says_anything(body: str, part: Part) -> bool:
 def _named(page: Page, part: Part, table: contents.Contents | None) -> Page:
     """The page with its place in the dump, and what its separator and the table of contents know of it."""
     fields: dict[str, Any] = {
-        ("authors" if key == "author" else key): value for key, value in part.fields
+        ("authors" if key == "author" else key): value for key, value in part.fields if value
     }
     if "date" in fields:
         fields.setdefault("year", fields.pop("date"))
@@ -142,10 +143,11 @@ def _named(page: Page, part: Part, table: contents.Contents | None) -> Page:
 
 
 def _title(page: Page, part: Part) -> str:
-    """The title of a page that does not state one: its first heading that is not its file's name."""
+    """What the separator calls the page, or else the page itself: its first heading that is not its file's name."""
     stated = str(page.fields.get("title") or "")
-    if not is_path(part.name):
-        return stated if stated.startswith(part.name) else part.name
+    named = dict(part.fields).get("title") or ("" if is_path(part.name) else part.name)
+    if named:
+        return stated if stated.startswith(named) else named
     if stated:
         return stated
     found = blocks(page.body[:20_000])[:2]

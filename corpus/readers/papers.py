@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gadfly.corpus.convert import latex, pandoc
 from gadfly.corpus.convert.pandoc import Paper
+from gadfly.corpus.readers import beside
 from gadfly.corpus.readers.encoding import MOST_BYTES, bytes_of
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError, MissingExtraError
@@ -27,16 +29,22 @@ def read(path: Path, name: str, *, whole: bool) -> list[Page]:
             return [_page(pandoc.read(data, form), "document")]
         if not whole and b"\\begin{document}" not in data:
             return []
-        beside = [each.name for each in sorted(path.parent.iterdir()) if each.suffix in _BESIDE]
-        return [_page(latex.paper(path.name, _below(path.parent), beside), "paper")]
+        names = [each.name for each in sorted(path.parent.iterdir()) if each.suffix in _BESIDE]
+        return [_page(latex.paper(path.name, _below(path.parent), names), "paper")]
     except CorpusError as error:
         raise CorpusError(f"cannot read {name}: {error}") from error
 
 
-def restructured(text: str, name: str) -> Page:
-    """The page of a reStructuredText file; the text as it stands where pandoc is missing or cannot read it."""
+def restructured(text: str, name: str, folder: Path, top: Path) -> Page:
+    """The page of a reStructuredText file; the text as it stands where pandoc is missing or cannot read it.
+
+    The tables that it has in files are drawn in from below ``top``; their names are relative to ``folder``.
+    """
+    whole, missed = beside.drawn_in(text, _below(top, folder))
+    notices = tuple(f"{name}: {each}" for each in missed)
     try:
-        return _page(pandoc.read(text.encode("utf-8", "replace"), "rst"), "document")
+        page = _page(pandoc.read(whole.encode("utf-8", "replace"), "rst"), "document")
+        return replace(page, notices=notices)
     except MissingExtraError as error:
         return Page(text, notices=(f"reStructuredText is read as it stands: {error}",))
     except CorpusError as error:
@@ -49,13 +57,14 @@ def _page(paper: Paper, kind: str) -> Page:
     return Page(title + paper.text, {key: value for key, value in fields.items() if value})
 
 
-def _below(folder: Path) -> latex.Open:
-    """Opens the files below a folder, by their relative names, and no others: what is hidden is none of a paper's."""
-    root = folder.resolve()
+def _below(folder: Path, start: Path | None = None) -> latex.Open:
+    """Opens the files below a folder and no others, by their names relative to it, or to a ``start`` inside it: what
+    is hidden is none of a paper's."""
+    root, start = folder.resolve(), (start or folder).resolve()
 
     def opened(name: str) -> bytes | None:
         try:
-            path = (root / name).resolve()
+            path = (start / name).resolve()
             within = path.is_relative_to(root) and path.is_file()
             shown = within and not any(x.startswith(".") for x in path.relative_to(root).parts)
             return path.read_bytes() if shown and path.stat().st_size <= MOST_BYTES else None

@@ -30,7 +30,7 @@ SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
 PAPERS = tuple(each for each in FORMATS if each not in PROSE)
 SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
 PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
-_READER = "4"  # raise it when files come out differently, so that they are read again
+_READER = "5"  # raise it when files come out differently, so that they are read again
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -125,7 +125,7 @@ class FilesSource:
         if kind in PAPERS:
             pages = papers.read(path, relative, whole=path == self.root)
         elif kind == ".ipynb":
-            pages = [notebook.read(text_of(path, relative), relative)]
+            pages = [notebook.read(text_of(path, relative, wrap=False), relative)]
         elif kind == ".py":
             pages = [python.read(text_of(path, relative), relative)]
         else:
@@ -140,10 +140,18 @@ class FilesSource:
                 self.notices.append(taken_apart.report.line())
                 pages = taken_apart.pages
             else:
-                pages = [papers.restructured(text, relative) if kind == ".rst" else prose(text)]
+                pages = [
+                    papers.restructured(text, relative, path.parent, self._top())
+                    if kind == ".rst"
+                    else prose(text)
+                ]
         told = [notice for page in pages for notice in page.notices]
         self.notices.extend(each for each in told if each not in self.notices)
         return pages
+
+    def _top(self) -> Path:
+        """The folder that was named, or that of the file: what a document draws in lies below it."""
+        return self.root.parent if self.root.is_file() else self.root
 
     def _relative(self, path: Path) -> str:
         return path.name if path == self.root else path.relative_to(self.root).as_posix()

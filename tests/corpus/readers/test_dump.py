@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.corpus.readers.miniature import Miniature, build
-from tests.corpus.readers.packers import STYLES, Files, by_hand, files_to_prompt
+from tests.corpus.readers.packers import SITES, STYLES, Files, by_hand, files_to_prompt
 
 from gadfly.corpus.documents import normalise
 from gadfly.corpus.markup import sections
@@ -138,6 +138,19 @@ def test_what_a_packer_packed_comes_back(style: Callable[[Files], str], files: F
     assert not found.report.mended
 
 
+@pytest.mark.parametrize("style", SITES, ids=lambda style: style.__name__)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(files=st.lists(st.tuples(_PATH, _TEXT), min_size=3, max_size=6, unique_by=lambda x: x[0]))
+def test_the_pages_of_a_site_come_back(style: Callable[[Files], str], files: Files) -> None:
+    found = _taken(style(files))
+    pages = [page for page in found.pages if page.part != "preamble"]
+    assert len(pages) == len(files)
+    for page, (path, text) in zip(pages, files, strict=True):
+        assert path in f"{page.fields.get('title')} {page.fields.get('url')}"
+        assert " ".join(text.split()) in " ".join(page.body.split())
+    assert not found.report.lost
+
+
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
 def test_a_dump_of_real_documents_comes_back(
     style: Callable[[Files], str], real_docs: Path
@@ -209,6 +222,24 @@ TRACE = (
 REPO = (
     "# Files\n\n## File: a.py\n\nDoes a.\n\n## File: b.py\n\nDoes b.\n\n## File: c.py\n\nDoes c.\n"
 )
+
+
+AUDIT = "# Audit\n\n" + "".join(
+    f"### Tests {n}\n\n**File**: `a/{n}.py`\n\n{'It was looked at. ' * 40}\n\n" for n in range(5)
+)
+READING = "# Papers\n\n" + "".join(
+    f"## Paper {n}\n\nSource: https://site{n}.example.org/p\n\nWorth it.\n\n" for n in range(9)
+)
+SLIDES = "".join(f"---\nlayout: center\ntitle: Slide {n}\n---\n\nOne word.\n\n" for n in range(9))
+CHANGELOG = "".join(
+    f"# [1.{n}.0](https://example.org/compare/{n}) (2024-01-0{n + 1})\n\n- More.\n\n"
+    for n in range(9)
+)
+
+
+@pytest.mark.parametrize("text", [AUDIT, READING, SLIDES, CHANGELOG])
+def test_what_has_addresses_and_files_in_it_is_left_whole(text: str) -> None:
+    assert dump.read(text, "one.md") is None
 
 
 @pytest.mark.parametrize(
