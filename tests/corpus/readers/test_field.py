@@ -62,6 +62,27 @@ def test_no_line_of_code_is_a_heading() -> None:
             )
 
 
+def test_its_defects_are_mended_and_counted() -> None:
+    file = build(5)
+    report = _taken(file).report
+    assert report.mended["one-character lines"] == file.letters
+    assert report.mended["empty sections"] == file.empty == 7
+    assert report.mended["HTML tables"] == 1
+    assert report.mended["broken words"] > 1
+    pages = {page.part: page for page in _taken(file).pages}
+    survey = next(each for name, each in pages.items() if name.startswith("a-primer"))
+    assert "What is said of interpretability is longer" in _flat(survey)
+    assert "1 The section of number one" in [each.title for each in sections(survey.body)]
+
+
+def test_it_can_prove_that_no_word_was_lost() -> None:
+    report = _taken(build(5)).report
+    assert report.characters_kept > 0.8 * report.characters_read
+    assert "no word lost" in report.line()
+    report.lost["gone"] = 2
+    assert "2 words lost (gone)" in report.line()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 104))
 def test_at_full_size(seed: int) -> None:
