@@ -71,11 +71,7 @@ def shown(lines: list[str], places: Iterable[int]) -> set[int]:
     told by its own two marks: one of them left out somewhere above would turn all that follows inside out.
     """
     long = list(_long_fences(lines))
-    marks = [
-        index
-        for index, line in enumerate(lines)
-        if line.lstrip()[:3] in ("```", "~~~") and not _within(index, long)
-    ]
+    marks = [x for x in range(len(lines)) if _is_mark(lines, x) and not _within(x, long)]
     found: set[int] = set()
     mark, passed = "", 0
     for place in sorted(places):
@@ -89,9 +85,18 @@ def shown(lines: list[str], places: Iterable[int]) -> set[int]:
         below = _role(lines, marks[passed]) if passed < len(marks) else "opens"
         if above == "closes" or below == "opens":
             mark = ""
-        elif mark or above or below:
+        elif mark or above == "opens":
             found.add(place)
     return found
+
+
+def _is_mark(lines: list[str], index: int) -> bool:
+    """Whether a line is the mark of a fence. A row of tildes below a title of its length underlines it."""
+    line = lines[index].strip()
+    if line[:3] not in ("```", "~~~"):
+        return False
+    title = lines[index - 1].strip() if index else ""
+    return not (len(line) > 3 and not line.strip("~") and 0 < len(title) <= len(line))
 
 
 def _role(lines: list[str], index: int) -> str:
@@ -109,7 +114,7 @@ def _long_fences(lines: list[str]) -> Iterator[tuple[int, int]]:
     """First and last line of each closed fence of more than three marks: it may hold others."""
     opened, mark = 0, ""
     for index, line in enumerate(lines):
-        if line.lstrip()[:4] not in ("````", "~~~~"):
+        if line.lstrip()[:4] not in ("````", "~~~~") or not (mark or _is_mark(lines, index)):
             continue
         after = step(line, mark)
         if mark and not after:

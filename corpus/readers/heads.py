@@ -182,7 +182,9 @@ class _Names:
                 self.begin.setdefault(begin, []).append(entry)
 
     def of(self, title: str) -> Entry | None:
-        return match(self.begin.get(letters(plain(title))[:_KEY], ()), title)
+        wanted = letters(plain(title))
+        # "Setup" heads a section of many documents.
+        return match(self.begin.get(wanted[:_KEY], ()), title) if len(wanted) >= _KEY else None
 
     def exactly(self, title: str) -> Entry | None:
         wanted = letters(title)

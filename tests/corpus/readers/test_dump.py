@@ -240,3 +240,11 @@ def test_an_open_fence_ends_with_its_document() -> None:
     )
     assert found.pages[0].body.endswith("```")
     assert sections(found.pages[1].body)[0].title == "Title"
+
+
+def test_rows_of_tildes_under_titles_open_no_fence() -> None:
+    """reStructuredText underlines with them, and what only looks open must not swallow the parts below."""
+    restructured = "Title\n=====\n\nSome words.\n\nA section of it\n~~~~~~~~~~~~~~~\n\nMore words."
+    files = [(f"{name}.md", restructured) for name in "abc"] + [("d.md", "x\n\n```\ny\n\n```")] * 2
+    found = _taken("\n\n".join(f"---\nFile: /{path}\n---\n\n{text}" for path, text in files))
+    assert [page.fields["part"] for page in found.pages] == [f"/{path}" for path, _ in files]
