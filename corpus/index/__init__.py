@@ -17,9 +17,10 @@ from gadfly.corpus.index import answerable
 from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
 from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
 from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
+from gadfly.corpus.index.roster import Roster
 from gadfly.corpus.index.search import Ranking, passages, rank, within
 from gadfly.corpus.index.store import Store
-from gadfly.corpus.index.vectors import Vectors
+from gadfly.corpus.index.vectors import Vectors, VectorsError
 from gadfly.corpus.models import (
     DocumentInfo,
     Filters,
@@ -43,6 +44,7 @@ class Corpus:
         self.folder = folder
         self.store = Store(folder / FILE)
         self.vectors = Vectors(folder / "chroma")
+        self.roster = Roster(folder)
         self._choice = choice
         self._seen_generation = self.store.generation()
         self._trouble: list[str] = []  # why the last sync here left passages without a vector
@@ -115,14 +117,17 @@ class Corpus:
         return self.sync(sources, progress, again=refresh)
 
     def remove(self, identifier: str) -> None:
-        """Remove one document. A packaged one comes back at the next sync that finds its source changed.
+        """Remove one document. One whose source has others comes back when that source is read again.
 
         Raises:
             CorpusError: no document has this id.
         """
-        self.document(identifier)
+        source = self.document(identifier).source
         with write_lock(self.folder, Silent()):
             self.store.remove([identifier])
+            self._writer.enrol()
+            if not self.store.hashes(source):
+                self._writer.strike([source])
             self._writer.sweep()
 
     def rebuild(self, progress: Progress | None = None) -> SyncReport:
@@ -229,11 +234,16 @@ class Corpus:
 
     @cached_property
     def _writer(self) -> Writer:
-        return Writer(self.store, self.vectors, self._choice.embedder)
+        return Writer(self.store, self.vectors, self.roster, self._choice.embedder)
 
     def _rank(self, query: str, mode: Mode, documents: list[str] | None, dense: bool) -> Ranking:
         if dense:
             self._refresh()
+            if self._writer.lost():
+                self.vectors.suspect()
+                raise VectorsError(
+                    "vectors are gone from its folder; the next sync makes them anew"
+                )
         return rank(
             self.store,
             query,
@@ -259,6 +269,17 @@ class Corpus:
 
     def _missing(self) -> list[str]:
         """What keeps this index from its best, each with the way out."""
+        return [*self._lost(), *self._without_vectors()]
+
+    def _lost(self) -> list[str]:
+        """The sources that are listed and that the index no longer holds: its file was damaged or deleted."""
+        lost = sorted(self.roster.read().keys() - self.store.sources().keys())
+        if not lost:
+            return []
+        named = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        return [f"the index has lost what came from {named}; {REBUILD}"]
+
+    def _without_vectors(self) -> list[str]:
         if self._choice.embedder is None:
             return [self._choice.notice or "searching by words only"]
         held = self.store.get("embedder")
@@ -267,6 +288,8 @@ class Corpus:
             return [f"searching by words only: the vectors are of {held}, not {kind}; {REBUILD}"]
         if self._trouble:
             return list(self._trouble)
+        if held and not self.vectors.exists():
+            return [f"searching by words only: the vectors are gone or damaged; {REBUILD}"]
         pending = self.store.pending_count()
         if pending:
             return [f"{pending} passages have no vector yet; the next sync adds them"]

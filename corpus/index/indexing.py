@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import chunks
 from gadfly.corpus.index.embed import Embedder
+from gadfly.corpus.index.roster import Entry, Roster, target_of
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
 from gadfly.corpus.models import SyncReport
@@ -31,12 +32,13 @@ class Writer:
 
     store: Store
     vectors: Vectors
+    roster: Roster
     embedder: Embedder | None
 
     def due(self, sources: Sequence[Source]) -> bool:
         """Whether a sync would do anything; cheap, and needs no lock."""
         known = self.store.fingerprints()
-        if self.store.get("chunker") != chunks.VERSION:
+        if self.store.get("chunker") != chunks.VERSION or not self.roster.exists():
             return True
         if any(known.get(source.name) != source.fingerprint() for source in sources):
             return True
@@ -68,8 +70,30 @@ class Writer:
                 report.failures[source.name] = str(error) or type(error).__name__
                 continue
             self.store.set_fingerprint(source.name, fingerprint)
+        self.enrol({source.name: source.target for source in sources})
         self._embed(progress, report)
         return report
+
+    def enrol(self, targets: Mapping[str, str] | None = None) -> None:
+        """Bring the list of sources up to date; ``targets`` by the names of those that were read just now.
+
+        What the list names and the index has lost stays on it.
+        """
+        targets = targets or {}
+        known, held = self.roster.read(), self.store.sources()
+        filled = {name for name, count in held.items() if count or name in targets}
+        entries = []
+        for name in known.keys() | filled:
+            before = known.get(name) or Entry(name=name, target=target_of(name))
+            target = targets.get(name) or before.target
+            count = held.get(name, before.documents)
+            entries.append(Entry(name=name, target=target, documents=count))
+        self.roster.write(entries)
+
+    def strike(self, sources: Iterable[str]) -> None:
+        """Take sources off the list. One that a sync reads again is back on it."""
+        gone = set(sources)
+        self.roster.write(entry for name, entry in self.roster.read().items() if name not in gone)
 
     def rebuild(self, progress: Progress) -> SyncReport:
         """Cut and embed again from the stored texts."""
@@ -84,7 +108,9 @@ class Writer:
         """Remove from Chroma what the store no longer holds."""
         orphans = self.store.orphans()
         if orphans and self.vectors.exists():
+            self.store.put("vectors", "0")  # a reader must not take them for lost
             self.vectors.delete(orphans)
+            self.store.put("vectors", str(self.vectors.count()))
         if orphans:
             self.store.clear_orphans(orphans)
 
@@ -141,10 +167,11 @@ class Writer:
             report.notices.append(f"{WORDS_ONLY}: {error}")
 
     def _fill(self, embedder: Embedder, progress: Progress, report: SyncReport) -> None:
-        if self.store.get("embedder") != vector_kind(embedder) or not self.vectors.exists():
+        kind = vector_kind(embedder)
+        if self.store.get("embedder") != kind or not self.vectors.exists() or self.lost():
             self.vectors.reset()
             self.store.forget_vectors()
-            self.store.put("embedder", vector_kind(embedder))
+            self.store.put("embedder", kind)
         self.sweep()
         pending = self.store.pending_count()
         if not pending:
@@ -166,6 +193,11 @@ class Writer:
                 self.store.mark_embedded(ids)
                 report.embedded += len(rows)
                 progress.advance(len(rows))
+        self.store.put("vectors", str(self.vectors.count()))
+
+    def lost(self) -> bool:
+        """Whether vectors that were stored are there no longer."""
+        return self.vectors.count() < int(self.store.get("vectors") or 0)
 
 
 def vector_kind(embedder: Embedder) -> str:

@@ -64,6 +64,10 @@ class FilesSource:
         label = SAVED.get(self.root.suffix.lower(), "files") if self.root.is_file() else "files"
         return f"{label}:{self.root}"
 
+    @property
+    def target(self) -> str:
+        return str(self.root)
+
     def fingerprint(self) -> str:
         """Names, sizes and modification times: reading every file would not be cheap."""
         digest = hashlib.sha256(f"files {_READER}".encode())

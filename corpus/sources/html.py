@@ -40,6 +40,11 @@ class WebSource:
         shown = redact(self.url)
         return f"web:{shown}" if shown == self.url else f"web:{shown} {_short(self.url)}"
 
+    @property
+    def target(self) -> str:
+        """The address, unless it holds a secret: those are not kept."""
+        return "" if "***" in redact(self.url) else self.url
+
     def fingerprint(self) -> str:
         return f"web {_READER} {self.fetching.period()}"
 
