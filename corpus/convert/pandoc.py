@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gadfly.corpus.convert.html import fragment
+from gadfly.corpus.documents import year_of
 from gadfly.errors import CorpusError, MissingExtraError
 
 FORMATS = {".tex": "latex", ".docx": "docx", ".epub": "epub", ".rst": "rst"}
@@ -36,6 +37,7 @@ class Paper:
     title: str
     authors: tuple[str, ...]
     text: str
+    year: int | None = None
 
 
 class Label(NamedTuple):
@@ -96,7 +98,8 @@ def write(document: dict[str, Any], labels: Mapping[str, Label] | None = None) -
     text = fragment(html).replace("\xa0", " ")
     if len(text.split()) < _LEAST:
         raise CorpusError("it holds no text")
-    return Paper(title, tuple(dict.fromkeys(_names(meta.get("author")))), text)
+    authors = tuple(dict.fromkeys(_names(meta.get("author"))))
+    return Paper(title, authors, text, year_of(text_of(meta.get("date"))))
 
 
 def run(data: bytes, *arguments: str, seconds: float | None = None) -> tuple[bytes, str]:
