@@ -26,6 +26,7 @@ from gadfly.corpus.models import (
     Filters,
     Mode,
     Passage,
+    Plan,
     SearchResults,
     Stats,
     SyncReport,
@@ -81,10 +82,12 @@ class Corpus:
         *,
         wait: float = WAIT,
         again: bool = False,
+        prune: bool = True,
     ) -> SyncReport:
         """Bring the index up to date with these sources; others stay as they are.
 
-        A source whose fingerprint is unchanged is not read, unless ``again``. Stopping it at any point (Ctrl-C, kill)
+        A source whose fingerprint is unchanged is not read, unless ``again``. What a source no longer has is removed,
+        or without ``prune`` named in the report and kept. Stopping it at any point (Ctrl-C, kill)
         leaves whole documents; the next sync goes on from there.
 
         Raises:
@@ -94,7 +97,7 @@ class Corpus:
         if not again and not self._writer.due(sources):
             return SyncReport(skipped_sources=len(sources), notices=self._missing())
         with write_lock(self.folder, progress, wait):
-            report = self._writer.sync(sources, progress, again=again)
+            report = self._writer.sync(sources, progress, again=again, prune=prune)
         self._trouble = [each for each in report.notices if each.startswith(WORDS_ONLY)]
         report.notices += [each for each in self._missing() if each not in report.notices]
         return report
@@ -116,6 +119,20 @@ class Corpus:
         sources = [resolve(str(target), refresh=refresh) for target in targets]
         return self.sync(sources, progress, again=refresh)
 
+    def plan(self, sources: Sequence[Source], progress: Progress | None = None) -> Plan:
+        """What :meth:`sync` would do with these sources. They are read; the index stays as it is."""
+        return self._writer.plan(sources, progress or Silent())
+
+    def listed(self, targets: Iterable[str] = ()) -> list[Source]:
+        """The sources that users added, as far as they can be made again; ``targets`` keeps those named so.
+
+        Raises:
+            CorpusError: a target names none of them.
+        """
+        from gadfly.corpus.index.listing import listed
+
+        return listed(self.roster.read().values(), targets)
+
     def remove(self, identifier: str) -> None:
         """Remove one document. One whose source has others comes back when that source is read again.
 
@@ -124,7 +141,7 @@ class Corpus:
         """
         source = self.document(identifier).source
         with write_lock(self.folder, Silent()):
-            self.store.remove([identifier])
+            self._writer.remove([identifier])
             self._writer.enrol()
             if not self.store.hashes(source):
                 self._writer.strike([source])

@@ -10,14 +10,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import chunks
+from gadfly.corpus.index import chunks, duplicates
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.roster import Entry, Roster, target_of
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
-from gadfly.corpus.models import SyncReport
+from gadfly.corpus.models import Plan, SyncReport
 from gadfly.corpus.progress import Progress, running
 from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError
@@ -49,9 +50,17 @@ class Writer:
         )
 
     def sync(
-        self, sources: Sequence[Source], progress: Progress, *, again: bool = False
+        self,
+        sources: Sequence[Source],
+        progress: Progress,
+        *,
+        again: bool = False,
+        prune: bool = True,
     ) -> SyncReport:
-        """Documents of changed sources, then vectors. The report counts what happened."""
+        """Documents of changed sources, then vectors. The report counts what happened.
+
+        Without ``prune``, what a source no longer has stays and is named in ``gone``.
+        """
         report = SyncReport()
         if self.store.get("chunker") != chunks.VERSION:
             self._cut_again(progress)
@@ -62,14 +71,15 @@ class Writer:
                 if known.get(source.name) == fingerprint and not again:
                     report.skipped_sources += 1
                     continue
-                self._read(source, progress, report)
+                gone = self._read(source, progress, report, prune=prune)
                 # A source of many files names those it could not read; the others are in.
                 report.failures |= getattr(source, "failures", {})
                 report.notices += getattr(source, "notices", [])
             except Exception as error:  # whatever a source meets, it never stops the others
                 report.failures[source.name] = str(error) or type(error).__name__
                 continue
-            self.store.set_fingerprint(source.name, fingerprint)
+            if not gone:  # else the next sync looks at it again
+                self.store.set_fingerprint(source.name, fingerprint)
         self.enrol({source.name: source.target for source in sources})
         self._embed(progress, report)
         return report
@@ -114,7 +124,52 @@ class Writer:
         if orphans:
             self.store.clear_orphans(orphans)
 
-    def _read(self, source: Source, progress: Progress, report: SyncReport) -> None:
+    def plan(self, sources: Sequence[Source], progress: Progress) -> Plan:
+        """What a sync would do with these sources; they are read, nothing is written."""
+        plan = Plan()
+        for source in sources:
+            hashes = self.store.hashes(source.name)
+            if self.store.fingerprints().get(source.name) == source.fingerprint():
+                plan.unchanged += len(hashes)
+                continue
+            seen: set[str] = set()
+            try:
+                with running(progress, f"reading {source.name}"):
+                    for document in map(
+                        partial(self._unique, source=source.name), source.documents()
+                    ):
+                        if document.id in seen:
+                            continue
+                        seen.add(document.id)
+                        if hashes.get(document.id) == document.sha256():
+                            plan.unchanged += 1
+                        else:
+                            held = plan.changed if document.id in hashes else plan.added
+                            held.append(document.id)
+                        progress.advance()
+            except Exception as error:  # as in sync
+                plan.failures[source.name] = str(error) or type(error).__name__
+                continue
+            plan.failures |= getattr(source, "failures", {})
+            plan.removed += sorted(self._gone(source, set(hashes) - seen))
+        return plan
+
+    def _gone(self, source: Source, missing: set[str]) -> set[str]:
+        """Those of the missing documents whose file could be looked at: one that is broken today is not gone."""
+        failed = getattr(source, "failures", {})
+        if not failed:
+            return missing
+        held = {identifier: self.store.document(identifier) for identifier in missing}
+        return {
+            each
+            for each, found in held.items()
+            if not found or found.meta.get("file") not in failed
+        }
+
+    def _read(
+        self, source: Source, progress: Progress, report: SyncReport, *, prune: bool
+    ) -> set[str]:
+        """Write what has changed. Returns what is gone and was kept."""
         hashes = self.store.hashes(source.name)
         seen: set[str] = set()
         with running(progress, f"reading {source.name}"):
@@ -129,13 +184,54 @@ class Writer:
                 if hashes.get(document.id) == document.sha256():
                     report.unchanged += 1
                 else:
-                    self.store.write(document, chunks.chunks(document))
+                    copied = self._write(document)
+                    if copied:
+                        report.notices.append(
+                            f"{document.id} is nearly the same as {copied}: only that one is searched"
+                        )
                     if document.id in hashes:
                         report.changed += 1
                     else:
                         report.added += 1
                 progress.advance()
-        report.removed += self.store.remove(set(hashes) - seen)
+        gone = self._gone(source, set(hashes) - seen)
+        if prune:
+            report.removed += self.remove(gone)
+            return set()
+        report.gone += sorted(gone)
+        return gone
+
+    def _write(self, document: Document) -> str | None:
+        """Write a document. One that is nearly a copy is kept without passages; returns of which."""
+        passages = chunks.chunks(document)
+        copied = duplicates.original(self.store, document, passages)
+        if copied in self.store.duplicates():
+            copied = None
+        self.store.write(document, [] if copied else passages)
+        self.store.mark_copy(document.id, copied)
+        self._revive([document.id])
+        return copied
+
+    def remove(self, documents: Iterable[str]) -> int:
+        """Remove documents; a copy of one of them is searched from now on."""
+        names = list(documents)
+        count = self.store.remove(names)
+        for each in names:
+            self.store.mark_copy(each, None)
+        self._revive(names)
+        return count
+
+    def _revive(self, changed: Iterable[str]) -> None:
+        """Look again at the copies of documents that have changed or are gone."""
+        originals = set(changed)
+        for identifier, original in self.store.duplicates().items():
+            held = self.store.document(identifier)
+            if original not in originals or held is None:
+                continue
+            passages = chunks.chunks(held)
+            if duplicates.original(self.store, held, passages) != original:
+                self.store.write(held, passages)
+                self.store.mark_copy(identifier, None)
 
     def _unique(self, document: Document, source: str) -> Document:
         """Two folders may both hold ``notes/intro``: the later source's document gets a suffix of its own."""
@@ -147,11 +243,13 @@ class Writer:
 
     def _cut_again(self, progress: Progress) -> None:
         if every := [each.id for each in self.store.documents()]:
+            copies = self.store.duplicates()
             with running(progress, "cutting documents into passages", len(every)):
                 for identifier in every:
                     document = self.store.document(identifier)
                     if document is not None:
-                        self.store.write(document, chunks.chunks(document))
+                        copy = identifier in copies
+                        self.store.write(document, [] if copy else chunks.chunks(document))
                     progress.advance()
         self.store.put("chunker", chunks.VERSION)
 

@@ -15,7 +15,7 @@ from gadfly import files
 from gadfly.errors import CorpusError
 
 FILE = "sources.jsonl"
-_FILES = ("files:", "pdf:", "html:")
+_FILES = ("files:", "pdf:", "html:", "library:")
 
 
 class Entry(BaseModel):

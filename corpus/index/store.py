@@ -120,6 +120,37 @@ class Store(Database):
         rows = self.query("SELECT source FROM documents WHERE id = ?", (identifier,))
         return str(rows[0][0]) if rows else None
 
+    def akin(self, document: Document, passages: Sequence[str]) -> list[str]:
+        """Documents with passages that share a passage (by hash), the title, the arXiv id or the DOI with this one."""
+        marks = ",".join("?" * len(passages[:500]))
+        found = self.query(
+            f"SELECT document, count(*) FROM chunks WHERE sha256 IN ({marks}) AND document != ?"
+            " GROUP BY document ORDER BY 2 DESC LIMIT 5",
+            (*passages[:500], document.id),
+        )
+        names = [row[0] for row in found]
+        for column, value in (
+            ("lower(title)", document.title.lower()),
+            ("json_extract(meta, '$.arxiv')", document.meta.get("arxiv")),
+            ("json_extract(meta, '$.doi')", document.meta.get("doi")),
+        ):
+            if value:
+                sql = f"SELECT id FROM documents WHERE {column} = ? AND id != ? AND tokens > 0 LIMIT 5"
+                names += [row[0] for row in self.query(sql, (value, document.id))]
+        return list(dict.fromkeys(names))
+
+    def duplicates(self) -> dict[str, str]:
+        """The documents that are kept without passages, and of which documents they are copies."""
+        rows = self.query("SELECT key, value FROM meta WHERE key LIKE 'copy:%'")
+        return {row[0].removeprefix("copy:"): row[1] for row in rows}
+
+    def mark_copy(self, identifier: str, original: str | None) -> None:
+        """Say that a document is a copy of another one, or that it is none."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (f"copy:{identifier}",))
+            if original is not None:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (f"copy:{identifier}", original))
+
     def matching(self, filters: Filters) -> list[str]:
         """Ids of the documents that a filter lets through."""
         clauses, values = ["1"], list[Any]()

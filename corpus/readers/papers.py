@@ -1,17 +1,19 @@
-"""LaTeX, Word, EPUB and reStructuredText files, through pandoc. Leaves out the conversion itself (``convert``)."""
+"""LaTeX, Word, EPUB and reStructuredText through pandoc, and PowerPoint. Leaves out the conversion (``convert``)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from gadfly.corpus.convert import latex, pandoc
+from gadfly.corpus.convert import latex, pandoc, slides
 from gadfly.corpus.convert.pandoc import Paper
 from gadfly.corpus.readers import beside
 from gadfly.corpus.readers.encoding import MOST_BYTES, bytes_of
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError, MissingExtraError
 
+SLIDES = ".pptx"
+_ARCHIVES = (".docx", ".epub")
 _BESIDE = (".bbl", ".bib", ".sty", ".cls")
 
 
@@ -23,8 +25,13 @@ def read(path: Path, name: str, *, whole: bool) -> list[Page]:
         CorpusError: pandoc cannot read it.
     """
     data = bytes_of(path, name)
-    form = pandoc.FORMATS[path.suffix.lower()]
+    suffix = path.suffix.lower()
     try:
+        if suffix == SLIDES:
+            return [_page(slides.read(data), "slides")]
+        form = pandoc.FORMATS[suffix]
+        if suffix in _ARCHIVES:
+            slides.bounded(data)
         if form != "latex":
             return [_page(pandoc.read(data, form), "document")]
         if not whole and b"\\begin{document}" not in data:
@@ -52,7 +59,12 @@ def restructured(text: str, name: str, folder: Path, top: Path) -> Page:
 
 
 def _page(paper: Paper, kind: str) -> Page:
-    fields = {"title": paper.title, "authors": list(paper.authors), "kind": kind}
+    fields = {
+        "title": paper.title,
+        "authors": list(paper.authors),
+        "kind": kind,
+        "year": paper.year,
+    }
     title = f"# {paper.title}\n\n" if paper.title else ""
     return Page(title + paper.text, {key: value for key, value in fields.items() if value})
 

@@ -27,7 +27,7 @@ from gadfly.settings import expanded
 
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
-PAPERS = tuple(each for each in FORMATS if each not in PROSE)
+PAPERS = (*(each for each in FORMATS if each not in PROSE), papers.SLIDES)
 SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
 PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
 _READER = "5"  # raise it when files come out differently, so that they are read again

@@ -1,0 +1,60 @@
+"""Texts that say nearly the same: documents, told when they are added, and passages, told among results.
+
+Two texts are near when most runs of five words of the shorter one stand in the other. Leaves out ranking (``search``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from gadfly.corpus.documents import Document
+from gadfly.corpus.index.chunks import Chunk
+from gadfly.corpus.index.store import Store
+from gadfly.corpus.models import Passage
+
+_RUN = 5  # words
+_NEAR = 0.8  # of the shorter text's runs are in the other one
+_ALIKE = 0.6  # of the longer document's length, at least, so that a part is no copy of the whole
+_LEAST = 30  # words; less says too little to be told apart
+_WORD = re.compile(r"\w+")
+
+
+def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str | None:
+    """The searchable document of which this one is nearly a copy, if there is one.
+
+    Those are compared that share a passage, a title, an arXiv id or a DOI with it.
+    """
+    runs = _runs(document.text)
+    if len(runs) < _LEAST:
+        return None
+    for identifier in store.akin(document, [each.sha256() for each in passages]):
+        other = store.document(identifier)
+        if other is None:
+            continue
+        held = _runs(other.text)
+        alike = min(len(runs), len(held)) >= _ALIKE * max(len(runs), len(held))
+        if alike and _near(runs, held):
+            return identifier
+    return None
+
+
+def distinct(found: Iterable[Passage]) -> Iterator[Passage]:
+    """The passages without those that nearly repeat an earlier one."""
+    kept: list[set[int]] = []
+    for passage in found:
+        runs = _runs(passage.text)
+        if len(runs) >= _LEAST and any(_near(runs, each) for each in kept):
+            continue
+        if len(runs) >= _LEAST:
+            kept.append(runs)
+        yield passage
+
+
+def _runs(text: str) -> set[int]:
+    words = _WORD.findall(text.lower())
+    return {hash(tuple(words[at : at + _RUN])) for at in range(len(words) - _RUN + 1)}
+
+
+def _near(one: set[int], other: set[int]) -> bool:
+    return len(one & other) >= _NEAR * min(len(one), len(other))
