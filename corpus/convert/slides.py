@@ -33,7 +33,7 @@ def read(data: bytes) -> Paper:
         shown = pptx.Presentation(io.BytesIO(data))
         slides = [list(_slide(slide, number)) for number, slide in enumerate(shown.slides, 1)]
         facts = shown.core_properties
-        stated, author, made = facts.title, facts.author, facts.created
+        stated, author = facts.title, facts.author
     except Exception as error:  # python-pptx lets anything through that a broken file provokes
         raise CorpusError(f"it is damaged ({str(error)[:80] or type(error).__name__})") from error
     blocks = [block for slide in slides for block in slide]
@@ -43,7 +43,7 @@ def read(data: bytes) -> Paper:
     first = next((block for block in blocks if block.startswith("#")), "").lstrip("# ")
     names = [each.strip() for each in (author or "").replace(" and ", ";").split(";")]
     authors = tuple(each for each in names if " " in each)
-    return Paper((stated or "").strip() or first, authors, text, made.year if made else None)
+    return Paper((stated or "").strip() or first, authors, text)
 
 
 def bounded(data: bytes) -> None:

@@ -40,11 +40,11 @@ def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str
 
 
 def distinct(found: Iterable[Passage]) -> Iterator[Passage]:
-    """The passages without those that nearly repeat an earlier one."""
+    """The passages without those of which an earlier one says nearly all."""
     kept: list[set[int]] = []
     for passage in found:
         runs = _runs(passage.text)
-        if len(runs) >= _LEAST and any(_near(runs, each) for each in kept):
+        if len(runs) >= _LEAST and any(len(runs & each) >= _NEAR * len(runs) for each in kept):
             continue
         if len(runs) >= _LEAST:
             kept.append(runs)
