@@ -17,8 +17,9 @@ from gadfly.corpus.index import answerable
 from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
 from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
 from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
+from gadfly.corpus.index.results import found, read, within
 from gadfly.corpus.index.roster import Roster
-from gadfly.corpus.index.search import Ranking, passages, rank, within
+from gadfly.corpus.index.search import Ranking, rank
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors, VectorsError
 from gadfly.corpus.models import (
@@ -162,6 +163,8 @@ class Corpus:
         mode: Mode = "hybrid",
         filters: Filters | None = None,
         token_budget: int | None = None,
+        *,
+        condense: bool = True,
     ) -> SearchResults:
         """The best passages for a query.
 
@@ -170,6 +173,8 @@ class Corpus:
             mode: ``hybrid`` (words and meaning), ``lexical``, ``dense``, or ``exact`` for identifiers and
                 ``/regular expressions/``.
             token_budget: at most this many cl100k_base tokens of text in all.
+            condense: make one result of passages that follow each other, with the id and score of the best of them,
+                and leave out copies of a text that is there already. Never in mode ``exact``.
 
         Raises:
             UsageError: an empty query, or k below 1.
@@ -189,12 +194,14 @@ class Corpus:
                 raise
             notices.append(f"searching by words only: {error}")
             ranking = self._rank(query, mode, documents, False)
-        results = within(passages(self.store, ranking.scored[: 4 * k]), k, token_budget)
-        found = [each.id for each in results]
+        candidates = found(self.store, ranking.scored[: 4 * k])
+        kept = within(candidates, k, token_budget, condense=condense and mode != "exact")
+        results = [read(self.store, each) for each in kept]
+        best = [each.id for each in results]
         if mode == "exact":
-            certainty = 1.0 if found else 0.0
+            certainty = 1.0 if best else 0.0
         else:
-            certainty = answerable.answerability(self.store, query, found, ranking.similarity)
+            certainty = answerable.answerability(self.store, query, best, ranking.similarity)
         return SearchResults(
             query=query,
             mode=mode,
@@ -210,10 +217,10 @@ class Corpus:
         Raises:
             CorpusError: no passage has this id.
         """
-        found = self.store.around(passage, before, after)
-        if not found:
+        around = self.store.around(passage, before, after)
+        if not around:
             raise CorpusError(f"no passage {passage!r} in the corpus; ids come from a search")
-        return list(passages(self.store, [(each, 0.0) for each in found]))
+        return [each.passage for each in found(self.store, [(name, 0.0) for name in around])]
 
     def document(self, identifier: str) -> Document:
         """One document, whole.
@@ -221,9 +228,9 @@ class Corpus:
         Raises:
             CorpusError: no document has this id; the message names the nearest ones.
         """
-        found = self.store.document(identifier)
-        if found is not None:
-            return found
+        document = self.store.document(identifier)
+        if document is not None:
+            return document
         from difflib import get_close_matches
 
         near = get_close_matches(identifier, [each.id for each in self.store.documents()], 3, 0.5)
