@@ -13,7 +13,7 @@ from typing import Literal
 
 from gadfly import settings
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import answerable
+from gadfly.corpus.index import answerable, duplicates
 from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
 from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
 from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
@@ -174,7 +174,8 @@ class Corpus:
                 ``/regular expressions/``.
             token_budget: at most this many cl100k_base tokens of text in all.
             condense: make one result of passages that follow each other, with the id and score of the best of them,
-                and leave out copies of a text that is there already. Never in mode ``exact``.
+                and leave out copies of a text that is there already and of a document that is searched. Never in
+                mode ``exact``.
 
         Raises:
             UsageError: an empty query, or k below 1.
@@ -194,8 +195,11 @@ class Corpus:
                 raise
             notices.append(f"searching by words only: {error}")
             ranking = self._rank(query, mode, documents, False)
+        condense = condense and mode != "exact"
+        hidden = duplicates.hidden(self.store.duplicates(), documents) if condense else set()
         candidates = found(self.store, ranking.scored[: 4 * k])
-        kept = within(candidates, k, token_budget, condense=condense and mode != "exact")
+        shown = (each for each in candidates if each.passage.document not in hidden)
+        kept = within(shown, k, token_budget, condense=condense)
         results = [read(self.store, each) for each in kept]
         best = [each.id for each in results]
         if mode == "exact":

@@ -1,35 +1,37 @@
-"""Texts that say nearly the same: documents, told when they are added, and passages, told among results.
+"""Documents that say nearly the same: told when they are added, and one of them is shown by a search.
 
-Two texts are near when most runs of five words of the shorter one stand in the other. Leaves out ranking (``search``).
+Two texts are near when most runs of five words of the shorter one stand in the other. Leaves out passages that two
+documents share (``results``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.store import Store
-from gadfly.corpus.models import Passage
 
 _RUN = 5  # words
 _NEAR = 0.8  # of the shorter text's runs are in the other one
 _ALIKE = 0.6  # of the longer document's length, at least, so that a part is no copy of the whole
 _LEAST = 30  # words; less says too little to be told apart
 _WORD = re.compile(r"\w+")
+_PACKAGED = ("guide", "installed:")  # sources that every user has
 
 
 def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str | None:
-    """The searchable document of which this one is nearly a copy, if there is one.
+    """The document of which this one is nearly a copy, if there is one; it is no copy itself.
 
     Those are compared that share a passage, a title, an arXiv id or a DOI with it.
     """
     runs = _runs(document.text)
     if len(runs) < _LEAST:
         return None
+    copies = store.duplicates()
     for identifier in store.akin(document, [each.sha256() for each in passages]):
-        other = store.document(identifier)
+        other = store.document(identifier) if identifier not in copies else None
         if other is None:
             continue
         held = _runs(other.text)
@@ -39,16 +41,21 @@ def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str
     return None
 
 
-def distinct(found: Iterable[Passage]) -> Iterator[Passage]:
-    """The passages without those of which an earlier one says nearly all."""
-    kept: list[set[int]] = []
-    for passage in found:
-        runs = _runs(passage.text)
-        if len(runs) >= _LEAST and any(len(runs & each) >= _NEAR * len(runs) for each in kept):
-            continue
-        if len(runs) >= _LEAST:
-            kept.append(runs)
-        yield passage
+def packaged(source: str) -> bool:
+    """Whether every user has this source: of two copies the user's own stands."""
+    return source.startswith(_PACKAGED)
+
+
+def hidden(copies: Mapping[str, str], among: Collection[str] | None) -> set[str]:
+    """The copies whose original can be found too; ``among`` are the documents that a search looks at, or None: all."""
+    found = set()
+    for identifier in copies:
+        original = copies[identifier]
+        while among is not None and original not in among and original in copies:
+            original = copies[original]
+        if among is None or original in among:
+            found.add(identifier)
+    return found
 
 
 def _runs(text: str) -> set[int]:

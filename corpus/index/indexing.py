@@ -14,6 +14,7 @@ from functools import partial
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import chunks, duplicates
+from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.roster import Entry, Roster, target_of
 from gadfly.corpus.index.store import Store
@@ -184,10 +185,10 @@ class Writer:
                 if hashes.get(document.id) == document.sha256():
                     report.unchanged += 1
                 else:
-                    copied = self._write(document)
-                    if copied:
+                    pair = self._write(document)
+                    if pair:
                         report.notices.append(
-                            f"{document.id} is nearly the same as {copied}: only that one is searched"
+                            f"{pair[0]} is nearly the same as {pair[1]}: only that one is searched"
                         )
                     if document.id in hashes:
                         report.changed += 1
@@ -201,16 +202,13 @@ class Writer:
         report.gone += sorted(gone)
         return gone
 
-    def _write(self, document: Document) -> str | None:
-        """Write a document. One that is nearly a copy is kept without passages; returns of which."""
+    def _write(self, document: Document) -> tuple[str, str] | None:
+        """Write a document. Where it makes one nearly a copy, returns which and of which."""
         passages = chunks.chunks(document)
-        copied = duplicates.original(self.store, document, passages)
-        if copied in self.store.duplicates():
-            copied = None
-        self.store.write(document, [] if copied else passages)
-        self.store.mark_copy(document.id, copied)
-        self._revive([document.id])
-        return copied
+        self.store.write(document, passages)
+        pair = self._compare(document, passages)
+        self._compare_copies([document.id])
+        return pair
 
     def remove(self, documents: Iterable[str]) -> int:
         """Remove documents; a copy of one of them is searched from now on."""
@@ -218,20 +216,30 @@ class Writer:
         count = self.store.remove(names)
         for each in names:
             self.store.mark_copy(each, None)
-        self._revive(names)
+        self._compare_copies(names)
         return count
 
-    def _revive(self, changed: Iterable[str]) -> None:
+    def _compare(self, document: Document, passages: Sequence[Chunk]) -> tuple[str, str] | None:
+        """Mark a document as a copy of another, or a packaged one as a copy of it; returns which and of which."""
+        self.store.mark_copy(document.id, None)
+        other = duplicates.original(self.store, document, passages)
+        if other is None:
+            return None
+        copy, original = document.id, other
+        if duplicates.packaged(self.store.owner(other) or "") and not duplicates.packaged(
+            document.source
+        ):
+            copy, original = original, copy
+        self.store.mark_copy(copy, original)
+        return copy, original
+
+    def _compare_copies(self, changed: Iterable[str]) -> None:
         """Look again at the copies of documents that have changed or are gone."""
         originals = set(changed)
         for identifier, original in self.store.duplicates().items():
-            held = self.store.document(identifier)
-            if original not in originals or held is None:
-                continue
-            passages = chunks.chunks(held)
-            if duplicates.original(self.store, held, passages) != original:
-                self.store.write(held, passages)
-                self.store.mark_copy(identifier, None)
+            held = self.store.document(identifier) if original in originals else None
+            if held is not None:
+                self._compare(held, chunks.chunks(held))
 
     def _unique(self, document: Document, source: str) -> Document:
         """Two folders may both hold ``notes/intro``: the later source's document gets a suffix of its own."""
@@ -243,13 +251,11 @@ class Writer:
 
     def _cut_again(self, progress: Progress) -> None:
         if every := [each.id for each in self.store.documents()]:
-            copies = self.store.duplicates()
             with running(progress, "cutting documents into passages", len(every)):
                 for identifier in every:
                     document = self.store.document(identifier)
                     if document is not None:
-                        copy = identifier in copies
-                        self.store.write(document, [] if copy else chunks.chunks(document))
+                        self.store.write(document, chunks.chunks(document))
                     progress.advance()
         self.store.put("chunker", chunks.VERSION)
 

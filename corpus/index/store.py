@@ -121,7 +121,7 @@ class Store(Database):
         return str(rows[0][0]) if rows else None
 
     def akin(self, document: Document, passages: Sequence[str]) -> list[str]:
-        """Documents with passages that share a passage (by hash), the title, the arXiv id or the DOI with this one."""
+        """Documents that share a passage (by hash), the title, the arXiv id or the DOI with this one."""
         marks = ",".join("?" * len(passages[:500]))
         found = self.query(
             f"SELECT document, count(*) FROM chunks WHERE sha256 IN ({marks}) AND document != ?"
@@ -135,12 +135,12 @@ class Store(Database):
             ("json_extract(meta, '$.doi')", document.meta.get("doi")),
         ):
             if value:
-                sql = f"SELECT id FROM documents WHERE {column} = ? AND id != ? AND tokens > 0 LIMIT 5"
+                sql = f"SELECT id FROM documents WHERE {column} = ? AND id != ? LIMIT 5"
                 names += [row[0] for row in self.query(sql, (value, document.id))]
         return list(dict.fromkeys(names))
 
     def duplicates(self) -> dict[str, str]:
-        """The documents that are kept without passages, and of which documents they are copies."""
+        """The documents that are nearly copies, and of which documents."""
         rows = self.query("SELECT key, value FROM meta WHERE key LIKE 'copy:%'")
         return {row[0].removeprefix("copy:"): row[1] for row in rows}
 

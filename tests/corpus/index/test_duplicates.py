@@ -1,4 +1,4 @@
-"""Near-duplicates: of documents one is searched, of passages one is shown."""
+"""Near-duplicates: one is searched, and the user's own sooner than a packaged one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
-from gadfly.corpus.index.duplicates import distinct
+from gadfly.corpus.models import Filters
 from gadfly.corpus.sources.memory import MemorySource, note
 
 WORDS = [
@@ -77,20 +77,29 @@ def test_a_changed_original_frees_its_copy(index: Corpus) -> None:
     assert searched(index) == {"notes/first", "notes/second"}
 
 
-def test_passages(index: Corpus) -> None:
-    same = text(1, 80)
-    notes = [
-        note("a", same),
-        note("b", same + text(4, 900)),
-        note("c", text(5, 80)),
-        note("d", "Short."),
-    ]
-    index.sync([MemorySource(notes)])
-    found = index.search("probe lens steer patching short", k=50).results
-    longest_first = sorted(found, key=lambda each: -len(each.text))
-    kept = list(distinct(longest_first))
-    assert "notes/a" not in {each.document for each in kept}
-    other_way = {each.document for each in distinct(reversed(longest_first))}
-    assert {"notes/a", "notes/b"} <= other_way  # the longer one says more
-    assert {each.document for each in kept} >= {"notes/c"}
-    assert list(distinct(kept)) == kept
+def test_the_user_s_own_stands_and_a_packaged_copy_is_hidden(index: Corpus) -> None:
+    own = note("own", text(1)).model_copy(update={"title": "Packaged"})
+    packaged = [note("packaged", text(1)), note("packaged", edited(text(1)))]
+    index.sync([MemorySource(packaged[:1], "installed:kettle"), MemorySource([own], "mine")])
+    assert searched(index) == {"notes/own"}
+    index.sync([MemorySource(packaged[1:], "installed:kettle")])
+    assert searched(index) == {"notes/own"}
+    index.remove("notes/own")
+    assert searched(index) == {"notes/packaged"}
+
+
+def test_a_copy_is_found_where_its_original_is_not_searched(index: Corpus) -> None:
+    both(index, note("second", text(1)))
+    second = Filters(sources=["two"])
+    found = index.search("probe lens steer patching", filters=second).results
+    assert {each.document for each in found} == {"notes/second"}
+
+
+def test_of_three_one_is_searched_whichever_goes(index: Corpus) -> None:
+    for number in (1, 2, 3):
+        index.sync([MemorySource([note(f"n{number}", text(1))], f"s{number}")])
+    assert searched(index) == {"notes/n1"}
+    index.remove("notes/n1")
+    (left,) = searched(index)
+    index.remove(left)
+    assert len(searched(index)) == 1
