@@ -37,6 +37,7 @@ from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError, UsageError
 
 FILE = "corpus.sqlite"
+LOST = "the index has lost"
 
 
 class Corpus:
@@ -297,15 +298,15 @@ class Corpus:
 
     def _missing(self) -> list[str]:
         """What keeps this index from its best, each with the way out."""
-        return [*self._lost(), *self._without_vectors()]
+        return [*self.lost(), *self._without_vectors()]
 
-    def _lost(self) -> list[str]:
+    def lost(self) -> list[str]:
         """The sources that are listed and that the index no longer holds: its file was damaged or deleted."""
         lost = sorted(self.roster.read().keys() - self.store.sources().keys())
         if not lost:
             return []
         named = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
-        return [f"the index has lost what came from {named}; {REBUILD}"]
+        return [f"{LOST} what came from {named}; {REBUILD}"]
 
     def _without_vectors(self) -> list[str]:
         if self._choice.embedder is None:

@@ -226,9 +226,9 @@ class Writer:
         if other is None:
             return None
         copy, original = document.id, other
-        if duplicates.packaged(self.store.owner(other) or "") and not duplicates.packaged(
-            document.source
-        ):
+        if duplicates.packaged(self.store.owner(other) or ""):
+            if duplicates.packaged(document.source):  # modules of libraries that are made alike
+                return None
             copy, original = original, copy
         self.store.mark_copy(copy, original)
         return copy, original

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gadfly import settings
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import FILE, Corpus
+from gadfly.corpus.index import FILE, LOST, Corpus
 from gadfly.corpus.index.roster import Entry, Roster, target_of
 from gadfly.corpus.index.store import document_of
 from gadfly.corpus.models import SyncReport
@@ -46,8 +46,19 @@ def rebuild(progress: Progress | None = None, path: Path | None = None) -> SyncR
             raise
         return _start_again(folder, progress)
     here = corpus.store.sources()
-    lost = [entry for name, entry in corpus.roster.read().items() if name not in here]
-    _fill(corpus, lost, {}, report, progress)
+    lost = {name: entry for name, entry in corpus.roster.read().items() if name not in here}
+    packaged = {source.name: source for source in packaged_sources()} if lost else {}
+    for name in packaged.keys() & lost.keys():
+        _sync(corpus, packaged[name], report, progress)
+    others = [entry for name, entry in lost.items() if name not in packaged]
+    _fill(corpus, others, {}, report, progress)
+    return _final(corpus, report)
+
+
+def _final(corpus: Corpus, report: SyncReport) -> SyncReport:
+    """The report without what was missing half-way."""
+    report.notices = [each for each in report.notices if not each.startswith(LOST)]
+    report.notices += corpus.lost()
     return report
 
 
@@ -70,7 +81,7 @@ def _start_again(folder: Path, progress: Progress) -> SyncReport:
     if others:
         back = sum(entry.name not in report.failures for entry in others)
         report.notices.append(f"{back} of {len(others)} sources that you had added are back")
-    return report
+    return _final(fresh, report)
 
 
 def _fill(

@@ -34,6 +34,14 @@ def byline(text: str, lines: int = 12) -> dict[str, Any]:
     return fields
 
 
+def completed(fields: dict[str, Any], text: str) -> dict[str, Any]:
+    """Fields that are known, with what the first lines say of others."""
+    known = {key for key, value in fields.items() if value} | (
+        {"authors"} & {f"{key}s" for key in fields}
+    )
+    return fields | {key: value for key, value in byline(text).items() if key not in known}
+
+
 def _stated(word: str, colon: str, value: str) -> dict[str, Any]:
     """What a line ``word: value`` says."""
     word, value = word.lower(), value.strip(" *_")

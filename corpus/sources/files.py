@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.response import decode
 from gadfly.corpus.readers import dump, notebook, papers, python
+from gadfly.corpus.readers.bylines import completed
 from gadfly.corpus.readers.encoding import bytes_of, text_of
 from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.report import Report
@@ -30,7 +31,7 @@ SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
 PAPERS = (*(each for each in FORMATS if each not in PROSE), papers.SLIDES)
 SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
 PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
-_READER = "5"  # raise it when files come out differently, so that they are read again
+_READER = "6"  # raise it when files come out differently, so that they are read again
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -144,11 +145,12 @@ class FilesSource:
                 self.notices.append(taken_apart.report.line())
                 pages = taken_apart.pages
             else:
-                pages = [
+                page = (
                     papers.restructured(text, relative, path.parent, self._top())
                     if kind == ".rst"
                     else prose(text)
-                ]
+                )
+                pages = [replace(page, fields=completed(page.fields, page.body))]
         told = [notice for page in pages for notice in page.notices]
         self.notices.extend(each for each in told if each not in self.notices)
         return pages

@@ -97,7 +97,7 @@ def search(
 @json_option
 def list_documents(kind: str | None, as_json_: bool) -> None:
     """List the documents."""
-    documents = [d for d in _open(sync=True).documents() if kind in (None, d.kind)]
+    documents = [d for d in _open(sync=True, vectors=False).documents() if kind in (None, d.kind)]
     if as_json_:
         as_json({"documents": [d.model_dump(mode="json") for d in documents]})
         return
@@ -110,7 +110,7 @@ def list_documents(kind: str | None, as_json_: bool) -> None:
 @json_option
 def show(document: str, as_json_: bool) -> None:
     """Print one document whole."""
-    found = _open(sync=True).document(document)
+    found = _open(sync=True, vectors=False).document(document)
     if as_json_:
         as_json(found)
     else:
@@ -216,7 +216,7 @@ def cite(documents: tuple[str, ...], session: str | None, form: str | None, as_j
 
     from gadfly.corpus import citing
 
-    index = _open(sync=True)
+    index = _open(sync=True, vectors=False)
     wanted = list(dict.fromkeys([*documents, *(_quoted(session) if session else ())]))
     if not wanted:
         raise UsageError(
@@ -339,14 +339,14 @@ def _provider(name: str) -> ChatModel:
     return found
 
 
-def _open(*, sync: bool) -> Corpus:
-    """The user's index; with ``sync``, first brought up to date with what is installed."""
+def _open(*, sync: bool, vectors: bool = True) -> Corpus:
+    """The user's index; with ``sync``, first brought up to date with what is installed, and with its ``vectors``."""
     from gadfly.corpus import Corpus, default_corpus
 
     if not sync:
         return Corpus.open()
     with progressing() as progress:
-        return default_corpus(progress)
+        return default_corpus(progress, vectors=vectors)
 
 
 def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:
@@ -393,9 +393,7 @@ def _report(report: SyncReport, as_json_: bool) -> None:
             f"{report.unchanged} unchanged; {report.embedded} passages embedded"
         )
         if report.gone:
-            tell(
-                f"{len(report.gone)} documents whose file is gone were kept; to remove them: --prune"
-            )
+            tell(f"kept, though the file is gone: {len(report.gone)} (to remove them: --prune)")
         _tell_the_rest(report)
     if report.failures and not report.added and not report.changed and not report.unchanged:
         raise SystemExit(1)

@@ -88,6 +88,12 @@ def test_the_user_s_own_stands_and_a_packaged_copy_is_hidden(index: Corpus) -> N
     assert searched(index) == {"notes/packaged"}
 
 
+def test_modules_that_are_made_alike_are_both_searched(index: Corpus) -> None:
+    modules = [note(each, text(1)) for each in ("llama", "qwen")]
+    index.sync([MemorySource(modules, "installed:kettle")])
+    assert index.store.duplicates() == {}
+
+
 def test_a_copy_is_found_where_its_original_is_not_searched(index: Corpus) -> None:
     both(index, note("second", text(1)))
     second = Filters(sources=["two"])

@@ -141,6 +141,18 @@ def test_every_source_survives(full: Corpus, damage: Callable[[Path], None]) -> 
     assert again.stats().embedded == again.stats().chunks
 
 
+@pytest.mark.parametrize("damage", [_rot, _drop_database])
+def test_packaged_sources_come_back_and_nothing_is_said_to_be_lost(
+    full: Corpus, damage: Callable[[Path], None]
+) -> None:
+    packaged = MemorySource([note("packaged", "What the package brings.")], "packaged")
+    Corpus.open(full.folder).sync([packaged])
+    damage(full.folder)
+    report = rebuild(path=full.folder)
+    assert "packaged" in Corpus.open(full.folder).stats().sources
+    assert not any("has lost" in each for each in report.notices)
+
+
 def test_what_is_whole_is_kept_where_the_network_is_away(
     full: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,18 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
     assert (code.title, code.kind) == ("demo.py", "code")
 
 
+def test_a_byline_is_read_where_no_front_matter_says_it(tmp_path: Path) -> None:
+    root = tmp_path / "Notes"
+    root.mkdir()
+    (root / "a.md").write_text("# Toy Lenses\n\nBy Ann Author and Ben Other, 3 May 2022\n\nWords.")
+    (root / "b.md").write_text(
+        "---\nauthor: Cleo Third\nyear: 2020\n---\n# Toys\n\nBy Ann Author, 3 May 2022\n\nWords."
+    )
+    found = _by_id(FilesSource(root))
+    assert (found["notes/a"].authors, found["notes/a"].year) == (("Ann Author", "Ben Other"), 2022)
+    assert (found["notes/b"].authors, found["notes/b"].year) == (("Cleo Third",), 2020)
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     root = _folder(tmp_path)
     (root / "broken.ipynb").write_text("{")
