@@ -45,6 +45,10 @@ def read(data: bytes) -> PdfText:
         raise CorpusError(
             "this PDF holds pictures of text only; run a text recognition first (ocrmypdf)"
         )
+    if not text.legible(body):
+        raise CorpusError(
+            "this PDF does not say which letters its glyphs are; run a text recognition first (ocrmypdf --force-ocr)"
+        )
     known = front.read(layout, body)
     return PdfText(
         known.title, known.authors, known.year, layout.count, body, unread, known.arxiv, known.doi

@@ -76,9 +76,15 @@ def _title(page: Page) -> list[Line]:
     if not groups:
         return []
     size = max(group[0].size for group in groups)
-    first = next(group for group in groups if group[0].size >= 0.97 * size)
+    at = next(at for at, group in enumerate(groups) if group[0].size >= 0.97 * size)
+    first = groups[at]
     # Where all is of one kind, nothing tells where the title ends.
-    return first if _apart(page, first) else first[:1]
+    found = first if _apart(page, first) else first[:1]
+    below = groups[at + 1] if found == first and at + 1 < len(groups) else []
+    if found[-1].text.rstrip().endswith(":") and below:  # its second part, in other letters
+        near = found[-1].base - below[0].base <= 3 * found[-1].size
+        return [*found, *below[:2]] if near and not _prose(below[0]) else found
+    return found
 
 
 def _apart(page: Page, title: Sequence[Line]) -> bool:
@@ -248,6 +254,7 @@ def _pieces(line: Line) -> list[str]:
         text += (" ; " if wide else "" if word.glued else " ") + word.text
         last = word
     text = composed(re.sub(r"(?<=[^\W\d_])\s?\d(?:\s?,\s?\d)*\b", " ; ", text))
+    text = re.sub(r"^\s*by\s", "", text, flags=re.IGNORECASE)
     pieces = (" ".join(piece.split()) for piece in _IS["parts"].split(text))
     pieces = (piece.strip(" :()´`¨ˆ˜ˇ") for piece in pieces)
     return [piece for piece in pieces if piece]

@@ -18,6 +18,9 @@ _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0
 _LIGATURES[0xAD] = "-"  # the soft hyphen
 _EDGE = 3  # lines at the top and the bottom of a page that may be headers and footers
 _IS = data.patterns(__file__, 0)
+# Real texts, tables and formulas too, have 0.85 or more letters and 0.7 or more sound words; signs at random have
+# 0.6 and 0.3 at most.
+_SIGNS, _SOUND = 0.7, 0.4
 _ACCENTS = {
     "´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˝": "\u030b",
     "˚": "\u030a", "˘": "\u0306", "¯": "\u0304", "¸": "\u0327",
@@ -59,6 +62,14 @@ def composed(text: str) -> str:
 def letters(pages: Iterable[str]) -> int:
     """How many letters there are: a scan has none."""
     return sum(character.isalpha() for page in pages for character in page)
+
+
+def legible(text: str) -> bool:
+    """Whether letters and numbers stand for themselves: fonts that do not say what they mean give signs at random."""
+    words = text.replace("|", " ").split()  # the marks of tables are ours
+    signs = "".join(words)
+    known = sum(bool(_IS["sound"].fullmatch(word)) for word in words)
+    return sum(map(str.isalnum, signs)) >= _SIGNS * len(signs) or known >= _SOUND * len(words)
 
 
 def _lines(page: str) -> list[str]:

@@ -11,7 +11,7 @@ import pypdf
 import pytest
 
 from gadfly.corpus.convert.pdf import read
-from gadfly.corpus.convert.pdf.text import Heading, join
+from gadfly.corpus.convert.pdf.text import Heading, join, legible
 from gadfly.errors import CorpusError
 
 Maker = Callable[..., bytes]
@@ -257,3 +257,17 @@ def test_accents_that_stand_apart() -> None:
     assert join(["St´ephane and G¨odel and Erd˝os ran x ˆ 2"]) == (
         "Stéphane and Gödel and Erdős ran x ˆ 2\n"
     )
+
+
+def test_signs_at_random_are_no_text() -> None:
+    garbled = " \"!#$%' ()*+ ,-.fi/ {|}~^ <=>?@ [a]_`x " * 200
+    assert not legible(garbled)
+    formulas = "We have x = 3.2 + y^2 and $f(x) = \\sum_i a_i$ where a_i > 0 holds, as (3) says. "
+    tables = "| 1.25 | 0.31 | -0.22 |\n| ± 0.1 | 12 % | 7 |\n"
+    for text in (
+        formulas,
+        tables,
+        "読む人は、文を読む。\n模型の中を見る。",
+        "x = f(y[0], **kwargs)\nreturn {x: y}",
+    ):
+        assert legible(text * 20)
