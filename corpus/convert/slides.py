@@ -6,6 +6,7 @@ Leaves out pictures, charts and formulas.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from gadfly.errors import CorpusError, MissingExtraError
 
 _MOST = 300_000_000  # bytes of the archive when unpacked
 _DEEPEST = 10  # groups of shapes within groups
+_TEMPLATE = re.compile(
+    r"(?:PowerPoint )?presentation|slide 1|untitled", re.IGNORECASE
+)  # a program's own title
 
 
 def read(data: bytes) -> Paper:
@@ -31,19 +35,22 @@ def read(data: bytes) -> Paper:
     bounded(data)
     try:
         shown = pptx.Presentation(io.BytesIO(data))
-        slides = [list(_slide(slide, number)) for number, slide in enumerate(shown.slides, 1)]
+        slides = [(_title(slide), list(_blocks(slide))) for slide in shown.slides]
         facts = shown.core_properties
         stated, author = facts.title, facts.author
     except Exception as error:  # python-pptx lets anything through that a broken file provokes
         raise CorpusError(f"it is damaged ({str(error)[:80] or type(error).__name__})") from error
-    blocks = [block for slide in slides for block in slide]
-    text = "\n\n".join(blocks)
-    if not any(not block.startswith("#") for block in blocks):
+    titles = [title for title, _ in slides]
+    if not any(titles) and not any(blocks for _, blocks in slides):
         raise CorpusError("it holds no text")
-    first = next((block for block in blocks if block.startswith("#")), "").lstrip("# ")
+    text = "\n\n".join(
+        "\n\n".join([f"## {title or f'Slide {number}'}", *blocks])
+        for number, (title, blocks) in enumerate(slides, 1)
+    )
+    stated = "" if _TEMPLATE.fullmatch((stated or "").strip()) else (stated or "").strip()
     names = [each.strip() for each in (author or "").replace(" and ", ";").split(";")]
     authors = tuple(each for each in names if " " in each)
-    return Paper((stated or "").strip() or first, authors, text)
+    return Paper(stated or next(filter(None, titles), ""), authors, text)
 
 
 def bounded(data: bytes) -> None:
@@ -68,10 +75,13 @@ def bounded(data: bytes) -> None:
         )
 
 
-def _slide(slide: Any, number: int) -> Iterator[str]:
+def _title(slide: Any) -> str:
     title = slide.shapes.title
-    named = " ".join(title.text_frame.text.split()) if title is not None else ""
-    yield f"## {named or f'Slide {number}'}"
+    return " ".join(title.text_frame.text.split()) if title is not None else ""
+
+
+def _blocks(slide: Any) -> Iterator[str]:
+    title = slide.shapes.title
     for shape in _flat(slide.shapes, 0):
         if title is not None and shape.shape_id == title.shape_id:
             continue

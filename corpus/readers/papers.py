@@ -28,7 +28,8 @@ def read(path: Path, name: str, *, whole: bool) -> list[Page]:
     suffix = path.suffix.lower()
     try:
         if suffix == SLIDES:
-            return [_page(slides.read(data), "slides")]
+            shown = slides.read(data)
+            return [_page(replace(shown, title=shown.title or path.stem), "slides")]
         form = pandoc.FORMATS[suffix]
         if suffix in _ARCHIVES:
             slides.bounded(data)

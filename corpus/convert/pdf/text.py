@@ -20,7 +20,7 @@ _EDGE = 3  # lines at the top and the bottom of a page that may be headers and f
 _IS = data.patterns(__file__, 0)
 # Real texts, tables and formulas too, have 0.85 or more letters and 0.7 or more sound words; signs at random have
 # 0.6 and 0.3 at most.
-_SIGNS, _SOUND = 0.7, 0.4
+_SIGNS, _SOUND = 0.7, 0.35
 _ACCENTS = {
     "´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "ˇ": "\u030c", "˝": "\u030b",
     "˚": "\u030a", "˘": "\u0306", "¯": "\u0304", "¸": "\u0327",

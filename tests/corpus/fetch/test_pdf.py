@@ -270,4 +270,4 @@ def test_signs_at_random_are_no_text() -> None:
         "読む人は、文を読む。\n模型の中を見る。",
         "x = f(y[0], **kwargs)\nreturn {x: y}",
     ):
-        assert legible(text * 20)
+        assert legible(f"{text}\n" * 20)

@@ -83,3 +83,20 @@ def test_a_word_bomb_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(CorpusError, match=r"cannot read bomb.docx: it unpacks to") as told:
         list(FilesSource(path).documents())
     assert "\n" not in str(told.value)
+
+
+def test_a_template_s_title_is_none(tmp_path: Path) -> None:
+    shown: Any = pptx.Presentation()
+    shown.core_properties.title = "PowerPoint Presentation"
+    shown.slides.add_slide(shown.slide_layouts[6])
+    path = tmp_path / "My talk.pptx"
+    shown.save(str(path))
+    with pytest.raises(CorpusError, match="it holds no text"):
+        list(FilesSource(path).documents())
+    box = shown.slides[0].shapes.add_textbox(0, 0, 100, 100)
+    box.text_frame.text = "Probes are read here."
+    shown.save(str(path))
+    assert [each.title for each in FilesSource(path).documents()] == ["My talk"]
+    shown.slides.add_slide(shown.slide_layouts[5]).shapes.title.text = "Toy probes"
+    shown.save(str(path))
+    assert [each.title for each in FilesSource(path).documents()] == ["Toy probes"]
