@@ -24,6 +24,7 @@ SECONDS = 40.0
 _MEMORY = "-M1G"
 _MOST_BYTES = 100_000_000
 _LEAST = 3  # words
+_NOBODY = re.compile(r"anonymous\b", re.IGNORECASE)
 _NAME = re.compile(r"[^@/:\d]{3,50}")
 _EQUATION = re.compile(r"\s*\\begin\{equation(\*?)\}(.*)\\end\{equation\1\}\s*", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
@@ -210,8 +211,8 @@ def _names(author: Any) -> list[str]:
                 break
             if inline["t"] not in ("Math", "Superscript"):
                 line.append(inline)
-        found += [name.strip(" *†‡§¶,") for name in re.split(r",|;| and ", text_of(line))]
-    return [name for name in found if _NAME.fullmatch(name)]
+        found += [name.strip(" *†‡§¶,") for name in re.split(r",|;| and | & ", text_of(line))]
+    return [name for name in found if _NAME.fullmatch(name) and not _NOBODY.match(name)]
 
 
 class _Changes:

@@ -63,6 +63,21 @@ def test_a_byline_is_read_where_no_front_matter_says_it(tmp_path: Path) -> None:
     assert (found["notes/b"].authors, found["notes/b"].year) == (("Cleo Third",), 2020)
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# The `toy` **lens**\n\nWords.", "The toy lens"),
+        ("# [Toys](https://a.test/b)\n\nWords.", "Toys"),
+        ("# Abstract\n\nWords.\n\n# Of Toys\n\nMore.", "Of Toys"),
+        ("# Abstract\n\nWords.", "a"),
+    ],
+)
+def test_the_title_is_without_marks(tmp_path: Path, text: str, title: str) -> None:
+    (tmp_path / "a.md").write_text(text)
+    (found,) = FilesSource(tmp_path / "a.md").documents()
+    assert found.title == title
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     root = _folder(tmp_path)
     (root / "broken.ipynb").write_text("{")
