@@ -16,9 +16,9 @@ from typing import Any
 from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.response import decode
-from gadfly.corpus.readers import dump, notebook, papers, python
+from gadfly.corpus.readers import dump, notebook, packed, papers, python
 from gadfly.corpus.readers.bylines import completed
-from gadfly.corpus.readers.encoding import bytes_of, text_of
+from gadfly.corpus.readers.encoding import bytes_of, text_of, wrapped
 from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.report import Report
 from gadfly.corpus.sources.base import About, from_markdown
@@ -30,7 +30,7 @@ PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
 PAPERS = (*(each for each in FORMATS if each not in PROSE), papers.SLIDES)
 SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
-PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
+PACKED = (".xml", ".json")  # read only when asked for by name, and only as a packer's output
 _READER = "6"  # raise it when files come out differently, so that they are read again
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
@@ -54,7 +54,7 @@ class FilesSource:
         root = expanded(self.path).resolve()
         if not root.exists():
             raise CorpusError(f"no such file or folder: {self.path}")
-        if root.is_file() and root.suffix.lower() not in (*SUFFIXES, PACKED):
+        if root.is_file() and root.suffix.lower() not in (*SUFFIXES, *PACKED):
             raise CorpusError(
                 f"cannot read {self.path}: the readable kinds are {', '.join(SUFFIXES)}"
             )
@@ -134,11 +134,13 @@ class FilesSource:
         elif kind == ".py":
             pages = [python.read(text_of(path, relative), relative)]
         else:
-            text = text_of(path, relative)
+            text = text_of(path, relative, wrap=kind not in PACKED)
+            if kind in PACKED:
+                text = wrapped(packed.plain(text) or text)
             taken_apart = dump.read(text, relative)
-            if taken_apart is None and kind == PACKED:
+            if taken_apart is None and kind in PACKED:
                 raise CorpusError(
-                    f"cannot read {relative}: XML that holds no <file> or <document> parts"
+                    f"cannot read {relative}: no packer's output (repomix and the like), and no library's export"
                 )
             if taken_apart is not None:
                 self.reports.append(taken_apart.report)

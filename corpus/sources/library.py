@@ -44,6 +44,8 @@ class Entry(BaseModel):
     doi: str = ""
     url: str = ""
     fields: dict[str, str] = {}
+    fault: str = ""
+    """Why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class LibrarySource:
             self.notices.append(f"{self.root.name}: {read} of {len(known)} entries could be read")
 
     def _document(self, entry: Entry) -> Document:
+        if entry.fault:
+            raise CorpusError(entry.fault)
         reasons: list[str] = []
         for target in self._targets(entry):
             try:
@@ -144,8 +148,9 @@ def entries(text: str, path: Path) -> list[Entry]:
     suffix = path.suffix.lower()
     read = _from_ris if suffix == ".ris" else _from_csl if suffix == ".json" else _from_bibtex
     found = read(text)
-    if not found:
-        raise CorpusError(f"{path.name} holds no entries")
+    if all(each.fault for each in found):
+        fault = f" that can be read: {found[0].fault}" if found else ""
+        raise CorpusError(f"{path.name} holds no entries{fault}")
     if len(found) > _MOST:
         raise CorpusError(f"{path.name} holds {len(found)} entries; at most {_MOST} are read")
     return found
@@ -170,7 +175,7 @@ def _facts(entry: Entry, inner: Document) -> dict[str, Any]:
 
 def _from_bibtex(text: str) -> list[Entry]:
     try:
-        from bibtexparser import middlewares
+        from bibtexparser import middlewares, model
         from bibtexparser.entrypoint import parse_string
     except ImportError as error:
         raise MissingExtraError("reading BibTeX", "formats") from error
@@ -178,10 +183,23 @@ def _from_bibtex(text: str) -> list[Entry]:
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     library = parse_string(text, append_middleware=[middlewares.LatexDecodingMiddleware()])
-    return [
-        _bibtex_entry(each.key, each.entry_type, {f.key.lower(): str(f.value) for f in each.fields})
-        for each in library.entries
-    ]
+    found = []
+    for block in library.blocks:
+        # A second entry of one key, or a second field of one name, is held apart, and whole.
+        held = getattr(block, "ignore_error_block", None) or block
+        if isinstance(held, model.Entry):
+            fields = {each.key.lower(): str(each.value) for each in held.fields}
+            found.append(_bibtex_entry(held.key, held.entry_type, fields))
+        elif isinstance(block, model.ParsingFailedBlock):
+            begun = _IS["begun"].match(block.raw or "")
+            line = (block.start_line or 0) + 1
+            found.append(
+                Entry(
+                    key=begun[1] if begun else f"line {line}",
+                    fault=f"line {line} begins an entry that is no BibTeX or is cut short",
+                )
+            )
+    return found
 
 
 def _bibtex_entry(key: str, kind: str, held: dict[str, str]) -> Entry:
@@ -231,7 +249,8 @@ def _from_ris(text: str) -> list[Entry]:
         tagged = _IS["ris"].match(row)
         if tagged:
             last, value = tagged[1], tagged[2].strip()
-            if last == "TY":
+            if last == "TY" and held:  # one without an end
+                found.append(_ris_entry(held))
                 held = {}
             if last == "ER":
                 if held:
@@ -241,7 +260,7 @@ def _from_ris(text: str) -> list[Entry]:
                 held.setdefault(last, []).append(value)
         elif last in held and row.strip():
             held[last][-1] += f" {row.strip()}"
-    return found
+    return [*found, _ris_entry(held)] if "TY" in held else found
 
 
 def _ris_entry(held: dict[str, list[str]]) -> Entry:

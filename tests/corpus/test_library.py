@@ -195,3 +195,24 @@ def test_a_file_that_cannot_be_read_today_is_not_gone(tmp_path: Path, index: Cor
 def test_what_is_not_listed(index: Corpus) -> None:
     with pytest.raises(CorpusError, match="gadfly corpus add nowhere"):
         index.listed(["nowhere"])
+
+
+def test_what_is_broken_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A\n\nWords of a file.")
+    library = tmp_path / "broken.bib"
+    library.write_text(
+        "@misc{one, title={One}, file={a.md}}\n@misc{one, title={Two}, file={a.md}}\n"
+        "@misc{twice, title={Old}, title={Three}, file={a.md}}\nfree words\n"
+        "@book{bad title=}\n@misc{cut, title={Cut sh"
+    )
+    source = LibrarySource(library, Shelf())  # type: ignore[arg-type]
+    found = list(source.documents())
+    assert [each.title for each in found] == ["One", "Two", "Three"]
+    assert len({each.id for each in found}) == 3
+    assert list(source.failures) == ["broken.bib: line 5", "broken.bib: cut"]
+    assert source.failures["broken.bib: cut"].startswith("line 6 begins an entry")
+
+
+def test_a_record_without_its_end_is_read(tmp_path: Path) -> None:
+    text = "TY  - JOUR\nTI  - One\nTY  - JOUR\nTI  - Two\nER  -\nTY  - JOUR\nTI  - Cut sh"
+    assert [each.title for each in entries(text, Path("a.ris"))] == ["One", "Two", "Cut sh"]

@@ -112,7 +112,7 @@ def opened(data: bytes, most: int, seconds: float) -> Layout:
     except ValueError:
         said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:120]
         raise CorpusError(
-            f"this PDF is damaged: reading it broke off ({said or done.returncode})"
+            f"this PDF is damaged or too large: reading it broke off ({said or done.returncode})"
         ) from None
     if "error" in found:
         raise CorpusError(_REASONS[found["error"]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable
 
 Files = list[tuple[str, str]]
@@ -45,6 +47,15 @@ def repomix_xml(files: Files) -> str:
     return (
         f"{head}<directory_structure>\na/\n</directory_structure>\n\n<files>\n{parts}\n\n</files>\n"
     )
+
+
+def repomix_parsable_xml(files: Files) -> str:
+    parts = "".join(f'<file path="{path}">{html.escape(text)}</file>' for path, text in files)
+    return f"<repomix><file_summary>Words.</file_summary><files>All files.{parts}</files></repomix>"
+
+
+def repomix_json(files: Files) -> str:
+    return json.dumps({"fileSummary": {"purpose": "For a model."}, "files": dict(files)})
 
 
 def files_to_prompt(files: Files) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.corpus.readers.field.build import build
-from tests.corpus.readers.packers import by_hand, repomix_xml
+from tests.corpus.readers.packers import by_hand, repomix_json, repomix_parsable_xml, repomix_xml
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.sources.files import FilesSource
@@ -144,3 +145,24 @@ def test_offsets_of_a_dump_are_those_of_its_documents(tmp_path: Path) -> None:
     first, second = FilesSource(tmp_path / "two.md").documents()
     assert first.text == "# A\n\nFirst."
     assert (second.title, second.year, second.text) == ("Bee", 2021, "Second.")
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("pack.xml", repomix_parsable_xml), ("pack.json", repomix_json)]
+)
+def test_packs_with_escaped_texts(tmp_path: Path, name: str, pack: Callable[..., str]) -> None:
+    code = "x = 1 < 2 and \"a\" != 'b'\n" + "y = '" + "z" * 30_000 + "'\n"
+    files = [("a.md", "# One\n\nTags such as <b> & </file> stay."), ("src/b.py", code)]
+    (tmp_path / name).write_text(pack(files))
+    found = _by_id(FilesSource(tmp_path / name))
+    assert [each.split("/", 2)[-1] for each in found] == ["a", "src/b-py"]
+    first, second = found.values()
+    assert "Tags such as <b> & </file> stay." in first.text
+    assert "x = 1 < 2 and \"a\" != 'b'" in second.text
+
+
+def test_json_that_is_no_pack(tmp_path: Path) -> None:
+    for text in ('{"files": [1]}', '{"files": {"a.md": 1}}', "[" * 100_000, "{"):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(CorpusError, match=r"cannot read a\.json: no packer's output"):
+            list(FilesSource(tmp_path / "a.json").documents())
