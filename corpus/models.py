@@ -94,6 +94,9 @@ class Stats(BaseModel):
     path: str
     sources: dict[str, int] = Field(description="documents by source")
     kinds: dict[str, int] = Field(description="documents by kind")
+    notices: list[str] = Field(
+        default_factory=list, description="what is missing, with the way to add it"
+    )
 
 
 class SyncReport(BaseModel):

@@ -248,7 +248,7 @@ class Corpus:
 
     def stats(self) -> Stats:
         """Counts by source and kind, and the state of the vectors."""
-        return Stats(path=str(self.folder), **self.store.counts())
+        return Stats(path=str(self.folder), **self.store.counts(), notices=self._missing())
 
     @property
     def embedder(self) -> Embedder | None:

@@ -8,7 +8,8 @@ headings inside a document.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -110,7 +111,7 @@ def _heads(
 ) -> Iterator[tuple[_Head, Part | None]]:
     """Each line that may begin a document, with the part in which it stands."""
     starts = {each.start for each in parts}
-    named = _Names(entries)
+    named = _Names(entries, (line for _, line in lines))
     waiting = list(reversed(parts))
     for index, (at, line) in enumerate(lines):
         while waiting and waiting[-1].end <= at:
@@ -175,7 +176,9 @@ def _is_title(line: str) -> bool:
 class _Names:
     """The entries of an outline by the letters with which their names begin."""
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[Entry, ...], lines: Iterable[str]) -> None:
+        headings = (_IS["heading"].match(line) for line in lines if line.startswith("#"))
+        self.often = Counter(letters(plain(each.group(1))) for each in headings if each)
         self.begin: dict[str, list[Entry]] = {}
         for entry in entries:
             for begin in {each[:_KEY] for each in (letters(entry.title), *entry.names)}:
@@ -183,8 +186,12 @@ class _Names:
 
     def of(self, title: str) -> Entry | None:
         wanted = letters(plain(title))
-        # "Setup" heads a section of many documents.
-        return match(self.begin.get(wanted[:_KEY], ()), title) if len(wanted) >= _KEY else None
+        near = self.begin.get(wanted[:_KEY], ())
+        if len(wanted) >= _KEY:
+            return match(near, title)
+        # "Setup" heads a section of many documents; a short title counts where nothing else is named so.
+        once = bool(wanted) and self.often[wanted] == 1
+        return next((each for each in near if once and wanted == letters(each.title)), None)
 
     def exactly(self, title: str) -> Entry | None:
         wanted = letters(title)

@@ -133,6 +133,8 @@ def status(as_json_: bool) -> None:
     for kind, count in stats.kinds.items():
         console.print(f"  {name(kind)}: {count}")
     console.print(name(stats.path), style="dim", soft_wrap=True)
+    for notice in stats.notices:
+        tell(f"note: {name(notice)}")
 
 
 @corpus.command()

@@ -91,3 +91,21 @@ def test_at_full_size(seed: int) -> None:
     found = _taken(file)
     texts = [_flat(each) for each in found.pages]
     assert len({_owner(texts, each) for each in file.expected}) == 75
+
+
+def test_a_short_title_counts_where_the_outline_names_it_and_one_heading_has_it() -> None:
+    names = ["SAEs", "Probing", "Setup", "Induction Heads in Toys", "Grokking Explained"]
+    said = "The words of this document are many. " * 60
+    items = "\n".join(f"- **{each}**" for each in names)
+    outline = (
+        f"### **Part I: One**\n\n{items}\n\n### **Part II: Two**\n\n- Demos\n- Docs\n- More\n\n"
+    )
+    works = "".join(f"# {each}\n\n{said}{each}.\n\n" for each in names)
+    parts = "".join(
+        f"---\nFile: /docs/{n}.md\n---\n\n# Doc {n}\n\n{said}\n\n# Setup\n\n{said}{n}\n\n"
+        for n in range(4)
+    )
+    found = dump.read(outline + works + parts, "default_600k.md")
+    assert found is not None
+    titles = [each.fields.get("title") for each in found.pages if each.fields.get("title")]
+    assert [each for each in titles if each in names] == [each for each in names if each != "Setup"]
