@@ -6,23 +6,17 @@ network (``fetch``) and the formats (``sources``).
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import BaseModel
 
-from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.manifest import Work
 from gadfly.corpus.models import SyncReport
 from gadfly.corpus.progress import Progress, Silent, running
-from gadfly.corpus.sources.base import Source
-from gadfly.errors import CorpusError
-
-Resolve = Callable[[str], Source]
+from gadfly.corpus.sources.work import Resolve, WorkSource
 
 
 class Built(BaseModel):
@@ -37,48 +31,6 @@ class Built(BaseModel):
     licences: dict[str, int] = {}
     failures: dict[str, str] = {}
     notices: list[str] = []
-
-
-@dataclass(frozen=True)
-class WorkSource:
-    """A work of the manifest: its documents, with the manifest's facts on them."""
-
-    work: Work
-    resolve: Resolve
-
-    @property
-    def name(self) -> str:
-        return f"work:{self.work.id}"
-
-    def fingerprint(self) -> str:
-        """Of the manifest's line alone: asking the network would not be cheap."""
-        return hashlib.sha256(f"work 1 {self.work.model_dump_json()}".encode()).hexdigest()
-
-    def documents(self) -> Iterator[Document]:
-        inner = self.resolve(self.work.target)
-        found = False
-        for document in inner.documents():
-            if not document.text.strip():
-                continue
-            yield self._named(document, alone=not found and self.work.kind != "documentation")
-            found = True
-        if not found:
-            raise CorpusError(f"{self.work.target} holds no text")
-
-    def _named(self, document: Document, *, alone: bool) -> Document:
-        work = self.work
-        own = document.id.rsplit("/", 1)[-1]
-        facts = {"tier": work.tier, "topic": work.topic, "why": work.why}
-        return document.model_copy(
-            update={
-                "id": f"works/{work.id}" if alone else f"works/{work.id}/{own}",
-                "title": work.title if alone else f"{work.title}: {document.title}",
-                "kind": work.kind,
-                "year": work.year or document.year,
-                "authors": document.authors or (work.authors,),
-                "meta": {**document.meta, **facts},
-            }
-        )
 
 
 def build(

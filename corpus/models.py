@@ -94,6 +94,9 @@ class Stats(BaseModel):
     path: str
     sources: dict[str, int] = Field(description="documents by source")
     kinds: dict[str, int] = Field(description="documents by kind")
+    notices: list[str] = Field(
+        default_factory=list, description="what is missing, with the way to add it"
+    )
 
 
 class SyncReport(BaseModel):
@@ -105,5 +108,18 @@ class SyncReport(BaseModel):
     unchanged: int = 0
     skipped_sources: int = Field(default=0, description="sources whose fingerprint had not changed")
     embedded: int = Field(default=0, description="chunks embedded now")
+    gone: list[str] = Field(
+        default_factory=list, description="documents that their source no longer has, kept so far"
+    )
     failures: dict[str, str] = Field(default_factory=dict)
     notices: list[str] = Field(default_factory=list)
+
+
+class Plan(BaseModel):
+    """What a sync would do: ids of documents. ``failures`` as in :class:`SyncReport`."""
+
+    added: list[str] = Field(default_factory=list)
+    changed: list[str] = Field(default_factory=list)
+    removed: list[str] = Field(default_factory=list)
+    unchanged: int = 0
+    failures: dict[str, str] = Field(default_factory=dict)

@@ -13,9 +13,12 @@ from gadfly.corpus.sources.guide import GuideSource
 from gadfly.corpus.sources.installed import installed_sources
 
 
-def default_corpus(progress: Progress | None = None) -> Corpus:
-    """The user's index, brought up to date with :func:`packaged_sources`."""
-    corpus = Corpus.open()
+def default_corpus(progress: Progress | None = None, *, vectors: bool = True) -> Corpus:
+    """The user's index, brought up to date with :func:`packaged_sources`.
+
+    Without ``vectors`` none are made, which may take minutes: for those who only look at documents.
+    """
+    corpus = Corpus.open(embedder="auto" if vectors else None)
     corpus.sync(packaged_sources(), progress)
     return corpus
 

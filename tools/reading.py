@@ -100,7 +100,12 @@ def search(args: SearchArgs, context: Context) -> SearchResults:
 def found(index: Corpus, args: SearchArgs) -> SearchResults:
     """What the index holds."""
     results = index.search(
-        args.query, k=args.k, mode=args.mode, filters=args.filters(), token_budget=args.token_budget
+        args.query,
+        k=args.k,
+        mode=args.mode,
+        filters=args.filters(),
+        token_budget=args.token_budget,
+        condense=not args.around,  # neighbours are asked for by passage
     )
     return widened(index, results, args.around)
 

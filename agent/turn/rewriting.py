@@ -33,7 +33,7 @@ def search(
     """
     notices: list[str] = []
     queries = [query, *_rewritten(llm, query, notices)]
-    found = [corpus.search(each, k=_POOL, filters=filters) for each in queries]
+    found = [corpus.search(each, k=_POOL, filters=filters, condense=False) for each in queries]
     pool = _merged(found)[:_POOL]
     chosen = _judged(llm, query, pool, notices)
     best = pool if chosen is None else chosen or pool

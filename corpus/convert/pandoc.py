@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gadfly.corpus.convert.html import fragment
+from gadfly.corpus.documents import year_of
 from gadfly.errors import CorpusError, MissingExtraError
 
 FORMATS = {".tex": "latex", ".docx": "docx", ".epub": "epub", ".rst": "rst"}
@@ -23,6 +24,7 @@ SECONDS = 40.0
 _MEMORY = "-M1G"
 _MOST_BYTES = 100_000_000
 _LEAST = 3  # words
+_NOBODY = re.compile(r"anonymous\b", re.IGNORECASE)
 _NAME = re.compile(r"[^@/:\d]{3,50}")
 _EQUATION = re.compile(r"\s*\\begin\{equation(\*?)\}(.*)\\end\{equation\1\}\s*", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?")
@@ -36,6 +38,7 @@ class Paper:
     title: str
     authors: tuple[str, ...]
     text: str
+    year: int | None = None
 
 
 class Label(NamedTuple):
@@ -96,7 +99,8 @@ def write(document: dict[str, Any], labels: Mapping[str, Label] | None = None) -
     text = fragment(html).replace("\xa0", " ")
     if len(text.split()) < _LEAST:
         raise CorpusError("it holds no text")
-    return Paper(title, tuple(dict.fromkeys(_names(meta.get("author")))), text)
+    authors = tuple(dict.fromkeys(_names(meta.get("author"))))
+    return Paper(title, authors, text, year_of(text_of(meta.get("date"))))
 
 
 def run(data: bytes, *arguments: str, seconds: float | None = None) -> tuple[bytes, str]:
@@ -207,8 +211,8 @@ def _names(author: Any) -> list[str]:
                 break
             if inline["t"] not in ("Math", "Superscript"):
                 line.append(inline)
-        found += [name.strip(" *†‡§¶,") for name in re.split(r",|;| and ", text_of(line))]
-    return [name for name in found if _NAME.fullmatch(name)]
+        found += [name.strip(" *†‡§¶,") for name in re.split(r",|;| and | & ", text_of(line))]
+    return [name for name in found if _NAME.fullmatch(name) and not _NOBODY.match(name)]
 
 
 class _Changes:

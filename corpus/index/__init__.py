@@ -13,18 +13,21 @@ from typing import Literal
 
 from gadfly import settings
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import answerable
+from gadfly.corpus.index import answerable, duplicates
 from gadfly.corpus.index.database import REBUILD, WAIT, write_lock
 from gadfly.corpus.index.embed import Choice, Embedder, default_embedder
 from gadfly.corpus.index.indexing import WORDS_ONLY, Writer, vector_kind
-from gadfly.corpus.index.search import Ranking, passages, rank, within
+from gadfly.corpus.index.results import found, read, within
+from gadfly.corpus.index.roster import Roster
+from gadfly.corpus.index.search import Ranking, rank
 from gadfly.corpus.index.store import Store
-from gadfly.corpus.index.vectors import Vectors
+from gadfly.corpus.index.vectors import Vectors, VectorsError
 from gadfly.corpus.models import (
     DocumentInfo,
     Filters,
     Mode,
     Passage,
+    Plan,
     SearchResults,
     Stats,
     SyncReport,
@@ -34,6 +37,7 @@ from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError, UsageError
 
 FILE = "corpus.sqlite"
+LOST = "the index has lost"
 
 
 class Corpus:
@@ -43,6 +47,7 @@ class Corpus:
         self.folder = folder
         self.store = Store(folder / FILE)
         self.vectors = Vectors(folder / "chroma")
+        self.roster = Roster(folder)
         self._choice = choice
         self._seen_generation = self.store.generation()
         self._trouble: list[str] = []  # why the last sync here left passages without a vector
@@ -79,10 +84,12 @@ class Corpus:
         *,
         wait: float = WAIT,
         again: bool = False,
+        prune: bool = True,
     ) -> SyncReport:
         """Bring the index up to date with these sources; others stay as they are.
 
-        A source whose fingerprint is unchanged is not read, unless ``again``. Stopping it at any point (Ctrl-C, kill)
+        A source whose fingerprint is unchanged is not read, unless ``again``. What a source no longer has is removed,
+        or without ``prune`` named in the report and kept. Stopping it at any point (Ctrl-C, kill)
         leaves whole documents; the next sync goes on from there.
 
         Raises:
@@ -92,7 +99,7 @@ class Corpus:
         if not again and not self._writer.due(sources):
             return SyncReport(skipped_sources=len(sources), notices=self._missing())
         with write_lock(self.folder, progress, wait):
-            report = self._writer.sync(sources, progress, again=again)
+            report = self._writer.sync(sources, progress, again=again, prune=prune)
         self._trouble = [each for each in report.notices if each.startswith(WORDS_ONLY)]
         report.notices += [each for each in self._missing() if each not in report.notices]
         return report
@@ -114,15 +121,32 @@ class Corpus:
         sources = [resolve(str(target), refresh=refresh) for target in targets]
         return self.sync(sources, progress, again=refresh)
 
+    def plan(self, sources: Sequence[Source], progress: Progress | None = None) -> Plan:
+        """What :meth:`sync` would do with these sources. They are read; the index stays as it is."""
+        return self._writer.plan(sources, progress or Silent())
+
+    def listed(self, targets: Iterable[str] = ()) -> list[Source]:
+        """The sources that users added, as far as they can be made again; ``targets`` keeps those named so.
+
+        Raises:
+            CorpusError: a target names none of them.
+        """
+        from gadfly.corpus.index.listing import listed
+
+        return listed(self.roster.read().values(), targets)
+
     def remove(self, identifier: str) -> None:
-        """Remove one document. A packaged one comes back at the next sync that finds its source changed.
+        """Remove one document. One whose source has others comes back when that source is read again.
 
         Raises:
             CorpusError: no document has this id.
         """
-        self.document(identifier)
+        source = self.document(identifier).source
         with write_lock(self.folder, Silent()):
-            self.store.remove([identifier])
+            self._writer.remove([identifier])
+            self._writer.enrol()
+            if not self.store.hashes(source):
+                self._writer.strike([source])
             self._writer.sweep()
 
     def rebuild(self, progress: Progress | None = None) -> SyncReport:
@@ -140,6 +164,8 @@ class Corpus:
         mode: Mode = "hybrid",
         filters: Filters | None = None,
         token_budget: int | None = None,
+        *,
+        condense: bool = True,
     ) -> SearchResults:
         """The best passages for a query.
 
@@ -148,6 +174,9 @@ class Corpus:
             mode: ``hybrid`` (words and meaning), ``lexical``, ``dense``, or ``exact`` for identifiers and
                 ``/regular expressions/``.
             token_budget: at most this many cl100k_base tokens of text in all.
+            condense: make one result of passages that follow each other, with the id and score of the best of them,
+                and leave out copies of a text that is there already and of a document that is searched. Never in
+                mode ``exact``.
 
         Raises:
             UsageError: an empty query, or k below 1.
@@ -167,12 +196,17 @@ class Corpus:
                 raise
             notices.append(f"searching by words only: {error}")
             ranking = self._rank(query, mode, documents, False)
-        results = within(passages(self.store, ranking.scored[: 4 * k]), k, token_budget)
-        found = [each.id for each in results]
+        condense = condense and mode != "exact"
+        hidden = duplicates.hidden(self.store.duplicates(), documents) if condense else set()
+        candidates = found(self.store, ranking.scored[: 4 * k])
+        shown = (each for each in candidates if each.passage.document not in hidden)
+        kept = within(shown, k, token_budget, condense=condense)
+        results = [read(self.store, each) for each in kept]
+        best = [each.id for each in results]
         if mode == "exact":
-            certainty = 1.0 if found else 0.0
+            certainty = 1.0 if best else 0.0
         else:
-            certainty = answerable.answerability(self.store, query, found, ranking.similarity)
+            certainty = answerable.answerability(self.store, query, best, ranking.similarity)
         return SearchResults(
             query=query,
             mode=mode,
@@ -188,10 +222,10 @@ class Corpus:
         Raises:
             CorpusError: no passage has this id.
         """
-        found = self.store.around(passage, before, after)
-        if not found:
+        around = self.store.around(passage, before, after)
+        if not around:
             raise CorpusError(f"no passage {passage!r} in the corpus; ids come from a search")
-        return list(passages(self.store, [(each, 0.0) for each in found]))
+        return [each.passage for each in found(self.store, [(name, 0.0) for name in around])]
 
     def document(self, identifier: str) -> Document:
         """One document, whole.
@@ -199,9 +233,9 @@ class Corpus:
         Raises:
             CorpusError: no document has this id; the message names the nearest ones.
         """
-        found = self.store.document(identifier)
-        if found is not None:
-            return found
+        document = self.store.document(identifier)
+        if document is not None:
+            return document
         from difflib import get_close_matches
 
         near = get_close_matches(identifier, [each.id for each in self.store.documents()], 3, 0.5)
@@ -214,7 +248,7 @@ class Corpus:
 
     def stats(self) -> Stats:
         """Counts by source and kind, and the state of the vectors."""
-        return Stats(path=str(self.folder), **self.store.counts())
+        return Stats(path=str(self.folder), **self.store.counts(), notices=self._missing())
 
     @property
     def embedder(self) -> Embedder | None:
@@ -229,11 +263,16 @@ class Corpus:
 
     @cached_property
     def _writer(self) -> Writer:
-        return Writer(self.store, self.vectors, self._choice.embedder)
+        return Writer(self.store, self.vectors, self.roster, self._choice.embedder)
 
     def _rank(self, query: str, mode: Mode, documents: list[str] | None, dense: bool) -> Ranking:
         if dense:
             self._refresh()
+            if self._writer.lost():
+                self.vectors.suspect()
+                raise VectorsError(
+                    "vectors are gone from its folder; the next sync makes them anew"
+                )
         return rank(
             self.store,
             query,
@@ -259,6 +298,17 @@ class Corpus:
 
     def _missing(self) -> list[str]:
         """What keeps this index from its best, each with the way out."""
+        return [*self.lost(), *self._without_vectors()]
+
+    def lost(self) -> list[str]:
+        """The sources that are listed and that the index no longer holds: its file was damaged or deleted."""
+        lost = sorted(self.roster.read().keys() - self.store.sources().keys())
+        if not lost:
+            return []
+        named = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        return [f"{LOST} what came from {named}; {REBUILD}"]
+
+    def _without_vectors(self) -> list[str]:
         if self._choice.embedder is None:
             return [self._choice.notice or "searching by words only"]
         held = self.store.get("embedder")
@@ -267,6 +317,8 @@ class Corpus:
             return [f"searching by words only: the vectors are of {held}, not {kind}; {REBUILD}"]
         if self._trouble:
             return list(self._trouble)
+        if held and not self.vectors.exists():
+            return [f"searching by words only: the vectors are gone or damaged; {REBUILD}"]
         pending = self.store.pending_count()
         if pending:
             return [f"{pending} passages have no vector yet; the next sync adds them"]

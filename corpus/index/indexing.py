@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gadfly.corpus.documents import Document
-from gadfly.corpus.index import chunks
+from gadfly.corpus.index import chunks, duplicates
+from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.embed import Embedder
+from gadfly.corpus.index.roster import Entry, Roster, target_of
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
-from gadfly.corpus.models import SyncReport
+from gadfly.corpus.models import Plan, SyncReport
 from gadfly.corpus.progress import Progress, running
 from gadfly.corpus.sources.base import Source
 from gadfly.errors import CorpusError
@@ -31,12 +34,13 @@ class Writer:
 
     store: Store
     vectors: Vectors
+    roster: Roster
     embedder: Embedder | None
 
     def due(self, sources: Sequence[Source]) -> bool:
         """Whether a sync would do anything; cheap, and needs no lock."""
         known = self.store.fingerprints()
-        if self.store.get("chunker") != chunks.VERSION:
+        if self.store.get("chunker") != chunks.VERSION or not self.roster.exists():
             return True
         if any(known.get(source.name) != source.fingerprint() for source in sources):
             return True
@@ -47,9 +51,17 @@ class Writer:
         )
 
     def sync(
-        self, sources: Sequence[Source], progress: Progress, *, again: bool = False
+        self,
+        sources: Sequence[Source],
+        progress: Progress,
+        *,
+        again: bool = False,
+        prune: bool = True,
     ) -> SyncReport:
-        """Documents of changed sources, then vectors. The report counts what happened."""
+        """Documents of changed sources, then vectors. The report counts what happened.
+
+        Without ``prune``, what a source no longer has stays and is named in ``gone``.
+        """
         report = SyncReport()
         if self.store.get("chunker") != chunks.VERSION:
             self._cut_again(progress)
@@ -60,16 +72,39 @@ class Writer:
                 if known.get(source.name) == fingerprint and not again:
                     report.skipped_sources += 1
                     continue
-                self._read(source, progress, report)
+                gone = self._read(source, progress, report, prune=prune)
                 # A source of many files names those it could not read; the others are in.
                 report.failures |= getattr(source, "failures", {})
                 report.notices += getattr(source, "notices", [])
             except Exception as error:  # whatever a source meets, it never stops the others
                 report.failures[source.name] = str(error) or type(error).__name__
                 continue
-            self.store.set_fingerprint(source.name, fingerprint)
+            if not gone:  # else the next sync looks at it again
+                self.store.set_fingerprint(source.name, fingerprint)
+        self.enrol({source.name: source.target for source in sources})
         self._embed(progress, report)
         return report
+
+    def enrol(self, targets: Mapping[str, str] | None = None) -> None:
+        """Bring the list of sources up to date; ``targets`` by the names of those that were read just now.
+
+        What the list names and the index has lost stays on it.
+        """
+        targets = targets or {}
+        known, held = self.roster.read(), self.store.sources()
+        filled = {name for name, count in held.items() if count or name in targets}
+        entries = []
+        for name in known.keys() | filled:
+            before = known.get(name) or Entry(name=name, target=target_of(name))
+            target = targets.get(name) or before.target
+            count = held.get(name, before.documents)
+            entries.append(Entry(name=name, target=target, documents=count))
+        self.roster.write(entries)
+
+    def strike(self, sources: Iterable[str]) -> None:
+        """Take sources off the list. One that a sync reads again is back on it."""
+        gone = set(sources)
+        self.roster.write(entry for name, entry in self.roster.read().items() if name not in gone)
 
     def rebuild(self, progress: Progress) -> SyncReport:
         """Cut and embed again from the stored texts."""
@@ -84,11 +119,58 @@ class Writer:
         """Remove from Chroma what the store no longer holds."""
         orphans = self.store.orphans()
         if orphans and self.vectors.exists():
+            self.store.put("vectors", "0")  # a reader must not take them for lost
             self.vectors.delete(orphans)
+            self.store.put("vectors", str(self.vectors.count()))
         if orphans:
             self.store.clear_orphans(orphans)
 
-    def _read(self, source: Source, progress: Progress, report: SyncReport) -> None:
+    def plan(self, sources: Sequence[Source], progress: Progress) -> Plan:
+        """What a sync would do with these sources; they are read, nothing is written."""
+        plan = Plan()
+        for source in sources:
+            hashes = self.store.hashes(source.name)
+            if self.store.fingerprints().get(source.name) == source.fingerprint():
+                plan.unchanged += len(hashes)
+                continue
+            seen: set[str] = set()
+            try:
+                with running(progress, f"reading {source.name}"):
+                    for document in map(
+                        partial(self._unique, source=source.name), source.documents()
+                    ):
+                        if document.id in seen:
+                            continue
+                        seen.add(document.id)
+                        if hashes.get(document.id) == document.sha256():
+                            plan.unchanged += 1
+                        else:
+                            held = plan.changed if document.id in hashes else plan.added
+                            held.append(document.id)
+                        progress.advance()
+            except Exception as error:  # as in sync
+                plan.failures[source.name] = str(error) or type(error).__name__
+                continue
+            plan.failures |= getattr(source, "failures", {})
+            plan.removed += sorted(self._gone(source, set(hashes) - seen))
+        return plan
+
+    def _gone(self, source: Source, missing: set[str]) -> set[str]:
+        """Those of the missing documents whose file could be looked at: one that is broken today is not gone."""
+        failed = getattr(source, "failures", {})
+        if not failed:
+            return missing
+        held = {identifier: self.store.document(identifier) for identifier in missing}
+        return {
+            each
+            for each, found in held.items()
+            if not found or found.meta.get("file") not in failed
+        }
+
+    def _read(
+        self, source: Source, progress: Progress, report: SyncReport, *, prune: bool
+    ) -> set[str]:
+        """Write what has changed. Returns what is gone and was kept."""
         hashes = self.store.hashes(source.name)
         seen: set[str] = set()
         with running(progress, f"reading {source.name}"):
@@ -103,13 +185,61 @@ class Writer:
                 if hashes.get(document.id) == document.sha256():
                     report.unchanged += 1
                 else:
-                    self.store.write(document, chunks.chunks(document))
+                    pair = self._write(document)
+                    if pair:
+                        report.notices.append(
+                            f"{pair[0]} is nearly the same as {pair[1]}: only that one is searched"
+                        )
                     if document.id in hashes:
                         report.changed += 1
                     else:
                         report.added += 1
                 progress.advance()
-        report.removed += self.store.remove(set(hashes) - seen)
+        gone = self._gone(source, set(hashes) - seen)
+        if prune:
+            report.removed += self.remove(gone)
+            return set()
+        report.gone += sorted(gone)
+        return gone
+
+    def _write(self, document: Document) -> tuple[str, str] | None:
+        """Write a document. Where it makes one nearly a copy, returns which and of which."""
+        passages = chunks.chunks(document)
+        self.store.write(document, passages)
+        pair = self._compare(document, passages)
+        self._compare_copies([document.id])
+        return pair
+
+    def remove(self, documents: Iterable[str]) -> int:
+        """Remove documents; a copy of one of them is searched from now on."""
+        names = list(documents)
+        count = self.store.remove(names)
+        for each in names:
+            self.store.mark_copy(each, None)
+        self._compare_copies(names)
+        return count
+
+    def _compare(self, document: Document, passages: Sequence[Chunk]) -> tuple[str, str] | None:
+        """Mark a document as a copy of another, or a packaged one as a copy of it; returns which and of which."""
+        self.store.mark_copy(document.id, None)
+        other = duplicates.original(self.store, document, passages)
+        if other is None:
+            return None
+        copy, original = document.id, other
+        if duplicates.packaged(self.store.owner(other) or ""):
+            if duplicates.packaged(document.source):  # modules of libraries that are made alike
+                return None
+            copy, original = original, copy
+        self.store.mark_copy(copy, original)
+        return copy, original
+
+    def _compare_copies(self, changed: Iterable[str]) -> None:
+        """Look again at the copies of documents that have changed or are gone."""
+        originals = set(changed)
+        for identifier, original in self.store.duplicates().items():
+            held = self.store.document(identifier) if original in originals else None
+            if held is not None:
+                self._compare(held, chunks.chunks(held))
 
     def _unique(self, document: Document, source: str) -> Document:
         """Two folders may both hold ``notes/intro``: the later source's document gets a suffix of its own."""
@@ -141,10 +271,11 @@ class Writer:
             report.notices.append(f"{WORDS_ONLY}: {error}")
 
     def _fill(self, embedder: Embedder, progress: Progress, report: SyncReport) -> None:
-        if self.store.get("embedder") != vector_kind(embedder) or not self.vectors.exists():
+        kind = vector_kind(embedder)
+        if self.store.get("embedder") != kind or not self.vectors.exists() or self.lost():
             self.vectors.reset()
             self.store.forget_vectors()
-            self.store.put("embedder", vector_kind(embedder))
+            self.store.put("embedder", kind)
         self.sweep()
         pending = self.store.pending_count()
         if not pending:
@@ -166,6 +297,11 @@ class Writer:
                 self.store.mark_embedded(ids)
                 report.embedded += len(rows)
                 progress.advance(len(rows))
+        self.store.put("vectors", str(self.vectors.count()))
+
+    def lost(self) -> bool:
+        """Whether vectors that were stored are there no longer."""
+        return self.vectors.count() < int(self.store.get("vectors") or 0)
 
 
 def vector_kind(embedder: Embedder) -> str:

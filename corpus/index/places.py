@@ -25,6 +25,7 @@ from gadfly.surroundings import sealed
 
 VARIABLE, TOKEN = CHROMA.variable, CHROMA_TOKEN.variable
 _NOTE = "server.json"
+_SUSPECT = "damaged"
 _HNSW = {"space": "cosine", "ef_search": 400, "ef_construction": 200}
 """``ef_search`` bounds how many neighbours can be asked for with good recall."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -54,8 +55,13 @@ class Folder:
         )
 
     def exists(self) -> bool:
-        """Whether the vectors of this index were put here. Asks no network."""
-        return (self._folder / "chroma.sqlite3").is_file()
+        """Whether the vectors of this index were put here, and are whole as far as a glance tells. Asks no network."""
+        return _whole(self._folder / "chroma.sqlite3") and not (self._folder / _SUSPECT).exists()
+
+    def suspect(self) -> None:
+        """They could not be read, or some are gone: the next sync makes them anew."""
+        with suppress(OSError):
+            (self._folder / _SUSPECT).touch()
 
     def refresh(self) -> None:
         """Make the next ``open`` see what other processes wrote."""
@@ -124,6 +130,9 @@ class Server:
     def exists(self) -> bool:
         return self._noted() is not None
 
+    def suspect(self) -> None:
+        """Nothing: a server that is away has lost nothing."""
+
     def refresh(self) -> None:
         """Nothing: a server shows every reader the same."""
 
@@ -173,6 +182,20 @@ class Server:
             tenant=self._tenant,
             database=self._database,
         )
+
+
+def _whole(file: Path) -> bool:
+    """Whether a file begins as SQLite's do and has as many pages as it says."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(100)
+        size = file.stat().st_size
+    except OSError:
+        return False
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        return False
+    page = int.from_bytes(head[16:18], "big")
+    return size >= int.from_bytes(head[28:32], "big") * (65_536 if page == 1 else page)
 
 
 def _chromadb() -> Any:

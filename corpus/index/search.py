@@ -1,19 +1,18 @@
 """Hybrid search: words and vectors, their scores added up.
 
-Leaves out whether the answer is there (``answerable``).
+Leaves out what becomes of a ranking (``results``) and whether the answer is there (``answerable``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gadfly.corpus.index import lexical
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.index.vectors import Vectors
-from gadfly.corpus.models import Mode, Passage
+from gadfly.corpus.models import Mode
 
 POOL = 200  # passages taken from the ranking by words
 WINDOWS = 400  # windows taken from the ranking by meaning: about 200 passages
@@ -70,35 +69,3 @@ def fuse(
         for chunk in words.keys() | meaning.keys()
     }
     return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
-
-
-def passages(store: Store, scored: Sequence[tuple[str, float]]) -> Iterator[Passage]:
-    """The passages behind chunk ids, in the order given."""
-    marks = ",".join("?" * len(scored))
-    rows = store.query(
-        'SELECT c.id, c.document, c.start, c."end", c.heading, c.text, c.tokens,'
-        " d.title, d.kind, d.source, d.year, d.url, d.version"
-        f" FROM chunks c JOIN documents d ON d.id = c.document WHERE c.id IN ({marks})",
-        [chunk for chunk, _ in scored],
-    )
-    by_id = {row["id"]: dict(row) for row in rows}
-    for chunk, score in scored:
-        fields = by_id.get(chunk)
-        if fields is not None:  # a vector may outlive its passage until the next sweep
-            heading = " > ".join(json.loads(fields.pop("heading")))
-            yield Passage(**fields, heading=heading, score=round(score, 6))
-
-
-def within(found: Iterable[Passage], k: int, token_budget: int | None) -> list[Passage]:
-    """The first ``k`` that fit the budget together; one that does not is passed over for a shorter one."""
-    kept: list[Passage] = []
-    left = token_budget
-    for passage in found:
-        if len(kept) == k:
-            break
-        if left is not None:
-            if passage.tokens > left:
-                continue
-            left -= passage.tokens
-        kept.append(passage)
-    return kept

@@ -18,6 +18,7 @@ from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.database import Database
 from gadfly.corpus.models import DocumentInfo, Filters
 from gadfly.corpus.words import identifier_parts
+from gadfly.errors import CorpusError
 
 
 class Store(Database):
@@ -31,6 +32,15 @@ class Store(Database):
     def set_fingerprint(self, source: str, fingerprint: str) -> None:
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, fingerprint))
+
+    def sources(self) -> dict[str, int]:
+        """How many documents each source has given, of those that were read and of those that still have some."""
+        rows = self.query(
+            "SELECT name, count(documents.id) FROM"
+            " (SELECT name FROM sources UNION SELECT source FROM documents)"
+            " LEFT JOIN documents ON source = name GROUP BY name"
+        )
+        return {row[0]: row[1] for row in rows}
 
     # -- documents -------------------------------------------------------------------------------
 
@@ -88,12 +98,7 @@ class Store(Database):
 
     def document(self, identifier: str) -> Document | None:
         rows = self.query("SELECT * FROM documents WHERE id = ?", (identifier,))
-        if not rows:
-            return None
-        fields = dict(rows[0])
-        del fields["sha256"], fields["tokens"]
-        fields |= {name: json.loads(fields[name]) for name in ("authors", "meta")}
-        return Document.model_validate(fields)
+        return document_of(rows[0]) if rows else None
 
     def documents(self) -> list[DocumentInfo]:
         """Every document without its text, by id."""
@@ -114,6 +119,37 @@ class Store(Database):
         """The source that a document belongs to."""
         rows = self.query("SELECT source FROM documents WHERE id = ?", (identifier,))
         return str(rows[0][0]) if rows else None
+
+    def akin(self, document: Document, passages: Sequence[str]) -> list[str]:
+        """Documents that share a passage (by hash), the title, the arXiv id or the DOI with this one."""
+        marks = ",".join("?" * len(passages[:500]))
+        found = self.query(
+            f"SELECT document, count(*) FROM chunks WHERE sha256 IN ({marks}) AND document != ?"
+            " GROUP BY document ORDER BY 2 DESC LIMIT 5",
+            (*passages[:500], document.id),
+        )
+        names = [row[0] for row in found]
+        for column, value in (
+            ("lower(title)", document.title.lower()),
+            ("json_extract(meta, '$.arxiv')", document.meta.get("arxiv")),
+            ("json_extract(meta, '$.doi')", document.meta.get("doi")),
+        ):
+            if value:
+                sql = f"SELECT id FROM documents WHERE {column} = ? AND id != ? LIMIT 5"
+                names += [row[0] for row in self.query(sql, (value, document.id))]
+        return list(dict.fromkeys(names))
+
+    def duplicates(self) -> dict[str, str]:
+        """The documents that are nearly copies, and of which documents."""
+        rows = self.query("SELECT key, value FROM meta WHERE key LIKE 'copy:%'")
+        return {row[0].removeprefix("copy:"): row[1] for row in rows}
+
+    def mark_copy(self, identifier: str, original: str | None) -> None:
+        """Say that a document is a copy of another one, or that it is none."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (f"copy:{identifier}",))
+            if original is not None:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (f"copy:{identifier}", original))
 
     def matching(self, filters: Filters) -> list[str]:
         """Ids of the documents that a filter lets through."""
@@ -170,6 +206,7 @@ class Store(Database):
         with self.transaction() as db:
             db.execute("UPDATE chunks SET embedded = 0")
             db.execute("DELETE FROM orphans")
+            db.execute("DELETE FROM meta WHERE key = 'vectors'")
             _raise_generation(db)
 
     def orphans(self) -> list[str]:
@@ -179,6 +216,23 @@ class Store(Database):
     def clear_orphans(self, ids: Sequence[str]) -> None:
         with self.transaction() as db:
             db.executemany("DELETE FROM orphans WHERE chunk = ?", [(each,) for each in ids])
+
+    def check(self) -> None:
+        """Read the whole file once.
+
+        Raises:
+            CorpusError: a part of it is damaged, or a text is not what was written.
+        """
+        told = [str(row[0]) for row in self.query("PRAGMA quick_check(1)")]
+        bad = "" if told == ["ok"] else told[0]
+        for row in self.query("SELECT * FROM documents") if not bad else ():
+            try:
+                whole = document_of(row).sha256() == row["sha256"]
+            except ValueError:
+                whole = False
+            bad = bad or ("" if whole else f"the text of {row['id']} is not what was written")
+        if bad:
+            raise CorpusError(f"the index {self.path} is damaged ({bad})")
 
     # -- counts ----------------------------------------------------------------------------------
 
@@ -194,6 +248,14 @@ class Store(Database):
             sql = f"SELECT {column}, count(*) FROM documents GROUP BY 1 ORDER BY 2 DESC, 1"
             counted[f"{column}s"] = {each[0]: each[1] for each in self.query(sql)}
         return {**counted, "embedder": self.get("embedder"), "generation": self.generation()}
+
+
+def document_of(row: sqlite3.Row) -> Document:
+    """The document of a row."""
+    fields = dict(row)
+    del fields["sha256"], fields["tokens"]
+    fields |= {name: json.loads(fields[name]) for name in ("authors", "meta")}
+    return Document.model_validate(fields)
 
 
 def _raise_generation(db: sqlite3.Connection) -> None:

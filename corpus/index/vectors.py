@@ -65,7 +65,11 @@ class Vectors:
         except CorpusError:
             # Another object's refresh stops every client of this process: open again, once.
             self._opened = None
-            return self._nearest(row, n, documents)
+            try:
+                return self._nearest(row, n, documents)
+            except CorpusError:
+                self._place.suspect()
+                raise
 
     def _nearest(
         self, row: Rows, n: int, documents: Sequence[str] | None
@@ -105,7 +109,13 @@ class Vectors:
             self._place.reset()
 
     def exists(self) -> bool:
+        """Whether there are vectors, whole as far as a glance tells."""
         return self._place.exists()
+
+    def suspect(self) -> None:
+        """Some are gone: have the next sync make them anew."""
+        self._opened = None
+        self._place.suspect()
 
     @property
     def _collection(self) -> Any:

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gadfly.corpus.documents import normalise, slug
-from gadfly.corpus.readers import contents, parts, styles
+from gadfly.corpus.markup import blocks
+from gadfly.corpus.readers import contents, heads, parts, sites, styles
 from gadfly.corpus.readers.page import Page, Part
-from gadfly.corpus.readers.paths import is_path, stem, suffix
+from gadfly.corpus.readers.paths import is_file, is_path, stem, suffix
 from gadfly.corpus.readers.report import Report, lost
 
 _SHORTEST = 40  # below this a dump could not hold two documents
 # What packers write about themselves: it says nothing that a corpus should be searched for.
 _PACKER = re.compile(
-    r"merged representation of|^Directory structure:$|^<directory_structure>$", re.MULTILINE
+    r"merged representation of|^Directory structure:$|^<directory_structure>$|^Project Path: |^<source-tree>$",
+    re.MULTILINE,
 )
 _TRAILER, _TRAILER_END = "\nEnd of Codebase\n", re.compile(r"={16,}\s*\Z")
 _STAMP = re.compile(r"[=\-#*_~\s]*")
@@ -38,7 +40,7 @@ def read(text: str, name: str) -> Dump | None:
     if len(text) < _SHORTEST:
         return None
     text = normalise(text)
-    found = _split(text)
+    found = _split(text, name)
     if found is None:
         return None
     style, cut, table = found
@@ -63,16 +65,16 @@ def read(text: str, name: str) -> Dump | None:
     return Dump(pages, report)
 
 
-def _split(text: str) -> tuple[str, list[Part], contents.Contents | None] | None:
-    found = styles.find(text)
+def _split(text: str, name: str) -> tuple[str, list[Part], contents.Contents | None] | None:
+    found = styles.find(text) or sites.find(text, name)
     if found is None:
         table = contents.table(text, 60_000)
-        cut = contents.unmarked(text, table) if table else []
+        cut = heads.unmarked(text, table) if table else []
         return ("headings of its table of contents", cut, table) if cut else None
     style, cut = found
     table = contents.table(text, cut[0].head)
-    if table is not None and style == "File: lines":
-        cut = contents.headed(text, table, cut)
+    if style in styles.BY_HAND:
+        cut = heads.find(text, table, cut)
     cut[-1] = replace(cut[-1], end=_without_trailer(text, cut[-1]))
     return style, cut, table
 
@@ -120,26 +122,38 @@ def _says_anything(body: str, part: Part) -> bool:
 def _named(page: Page, part: Part, table: contents.Contents | None) -> Page:
     """The page with its place in the dump, and what its separator and the table of contents know of it."""
     fields: dict[str, Any] = {
-        ("authors" if key == "author" else key): value for key, value in part.fields
+        ("authors" if key == "author" else key): value for key, value in part.fields if value
     }
     if "date" in fields:
         fields.setdefault("year", fields.pop("date"))
-    title = stem(part.name) if is_path(part.name) else part.name
-    entry = (
-        next((each for each in table.entries if contents.match(each, title)), None)
-        if table
-        else None
-    )
-    if entry is not None:
-        if entry.author:
-            fields.setdefault("authors", [entry.author])
-        if entry.year:
-            fields.setdefault("year", entry.year)
-    if not is_path(part.name):
-        fields.setdefault("title", part.name)
+    title = _title(page, part)
+    if title:
+        fields["title"] = title
+    names = (stem(part.name) if is_path(part.name) else part.name, fields.get("title", ""))
+    entries = table.entries if table else ()
+    entry = next(filter(None, (contents.match(entries, each) for each in names)), None)
+    told: dict[str, Any] = {}
+    if entry is not None and entry.author:
+        told["authors"] = [entry.author]
+    if entry is not None and entry.year:
+        told["year"] = entry.year
     return replace(
-        page, fields={**fields, **page.fields, "part": part.name}, part=_place(part.name)
+        page, fields={**told, **page.fields, **fields, "part": part.name}, part=_place(part.name)
     )
+
+
+def _title(page: Page, part: Part) -> str:
+    """What the separator calls the page, or else the page itself: its first heading that is not its file's name."""
+    stated = str(page.fields.get("title") or "")
+    named = dict(part.fields).get("title") or ("" if is_path(part.name) else part.name)
+    if named:
+        return stated if stated.startswith(named) else named
+    if stated:
+        return stated
+    found = blocks(page.body[:20_000])[:2]
+    titles = [each.title for each in found if each.kind == "heading"]
+    own = [each for each in titles if not is_file(each)]
+    return own[0] if own else stem(part.name) if titles else ""
 
 
 def _place(name: str) -> str:

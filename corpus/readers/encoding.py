@@ -47,8 +47,9 @@ def bytes_of(path: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-def text_of(path: Path, name: str) -> str:
-    """The text of a file, with no line longer than ``LONGEST_LINE``.
+def text_of(path: Path, name: str, *, wrap: bool = True) -> str:
+    """The text of a file, with no line longer than ``LONGEST_LINE``; as it stands without ``wrap``: a line of JSON
+    may be as long as it likes.
 
     Raises:
         CorpusError: it is too big, or not text.
@@ -57,7 +58,8 @@ def text_of(path: Path, name: str) -> str:
     what = binary(data)
     if what:
         raise CorpusError(f"cannot read {name}: it is {what}, not text; export it as text first")
-    return wrapped(decode(data))
+    text = decode(data)
+    return wrapped(text) if wrap else text
 
 
 def binary(data: bytes) -> str:

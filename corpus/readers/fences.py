@@ -4,6 +4,7 @@ have them, cut out of a text and joined into one page."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -61,6 +62,69 @@ def step(line: str, mark: str) -> str:
     opened = _OPENS.match(line)
     # Ticks after the opening mark make it inline code: ```x``` opens nothing.
     return opened.group(1) if opened and "`" not in opened.group(2) else ""
+
+
+def shown(lines: list[str], places: Iterable[int]) -> set[int]:
+    """Which of these lines stand in a fence that is closed below them: they only show something.
+
+    Each of the others begins a document, where a fence that the document before it left open ends. So a fence is
+    told by its own two marks: one of them left out somewhere above would turn all that follows inside out.
+    """
+    long = list(_long_fences(lines))
+    marks = [x for x in range(len(lines)) if _is_mark(lines, x) and not _within(x, long)]
+    found: set[int] = set()
+    mark, passed = "", 0
+    for place in sorted(places):
+        while passed < len(marks) and marks[passed] < place:
+            mark = step(lines[marks[passed]], mark)
+            passed += 1
+        if _within(place, long):
+            found.add(place)
+            continue
+        above = _role(lines, marks[passed - 1]) if passed else "closes"
+        below = _role(lines, marks[passed]) if passed < len(marks) else "opens"
+        if above == "closes" or below == "opens":
+            mark = ""
+        elif mark or above == "opens":
+            found.add(place)
+    return found
+
+
+def _is_mark(lines: list[str], index: int) -> bool:
+    """Whether a line is the mark of a fence. A row of tildes below a title of its length underlines it."""
+    line = lines[index].strip()
+    if line[:3] not in ("```", "~~~"):
+        return False
+    title = lines[index - 1].strip() if index else ""
+    return not (len(line) > 3 and not line.strip("~") and 0 < len(title) <= len(line))
+
+
+def _role(lines: list[str], index: int) -> str:
+    """Whether a mark ``opens`` or ``closes`` a fence, by the blank line on one side of it; empty where it has none."""
+    if lines[index].strip().strip("`~"):
+        return "opens"
+    above = index > 0 and bool(lines[index - 1].strip())
+    below = index + 1 < len(lines) and bool(lines[index + 1].strip())
+    if above == below:
+        return ""
+    return "closes" if above else "opens"
+
+
+def _long_fences(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """First and last line of each closed fence of more than three marks: it may hold others."""
+    opened, mark = 0, ""
+    for index, line in enumerate(lines):
+        if line.lstrip()[:4] not in ("````", "~~~~") or not (mark or _is_mark(lines, index)):
+            continue
+        after = step(line, mark)
+        if mark and not after:
+            yield opened, index
+        opened, mark = (index if after and not mark else opened), after
+
+
+def _within(index: int, spans: list[tuple[int, int]]) -> bool:
+    at = bisect_right(spans, index, key=lambda span: span[0]) - 1
+    return at >= 0 and spans[at][0] <= index <= spans[at][1]
 
 
 def _closes(line: str, mark: str) -> bool:

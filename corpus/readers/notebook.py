@@ -14,6 +14,7 @@ from typing import Any
 
 from gadfly import tables
 from gadfly.corpus.markup import split_front_matter
+from gadfly.corpus.readers.encoding import wrapped
 from gadfly.corpus.readers.fences import Cell, fence, join
 from gadfly.corpus.readers.page import Page
 from gadfly.errors import CorpusError
@@ -31,7 +32,8 @@ def read(text: str, name: str) -> Page:
         CorpusError: it is not JSON, or not a notebook.
     """
     try:
-        notebook = json.loads(text)
+        # Some tools leave the control characters of a program's output unescaped.
+        notebook = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         where = (
             f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
@@ -61,7 +63,7 @@ def read(text: str, name: str) -> Page:
         if front:
             fields.update(front)
             cells[0] = Cell("markdown", rest)
-    return Page(join(cells), fields)
+    return Page(wrapped(join(cells)), fields)
 
 
 def looks_like(text: str) -> bool:

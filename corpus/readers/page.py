@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gadfly.corpus.documents import year_of
 from gadfly.corpus.markup import split_front_matter
 
 
@@ -39,4 +40,7 @@ class Part:
 def prose(text: str) -> Page:
     """Markdown, reStructuredText or plain text: the text itself, with its front matter taken off."""
     fields, body = split_front_matter(text)
+    for named in ("date", "published"):
+        if named in fields and year_of(fields[named]):
+            fields.setdefault("year", year_of(fields[named]))
     return Page(body, fields, removed=text[: len(text) - len(body)] if fields else "")

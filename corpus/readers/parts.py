@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gadfly.corpus.documents import year_of
 from gadfly.corpus.markup import sections
 from gadfly.corpus.readers import notebook, python, rawtext, tables, unfenced
+from gadfly.corpus.readers.bylines import byline, of_paper
 from gadfly.corpus.readers.fences import close, fence, step, unfence
 from gadfly.corpus.readers.page import Page, prose
-from gadfly.corpus.readers.paths import LANGUAGES, stem, suffix
+from gadfly.corpus.readers.paths import LANGUAGES, is_path, stem, suffix
 from gadfly.corpus.readers.report import Mended, difference
 from gadfly.errors import CorpusError
-from gadfly.tables import patterns
 
 _MARKUP = {"md", "markdown", "mdx", "rst", "txt", "text"}
 _PROSE = _MARKUP | {"pdf", "html", "htm", "tex", "qmd", "ipynb", "docx"}
-_IS = patterns(__file__, 0)
 
 
 @dataclass
@@ -85,8 +82,9 @@ def _prose(body: str, name: str, kind: str, mending: Mending) -> Page:
         text = mending.apply("broken words", rawtext.join_broken_words, text)
         text = mending.apply("numbered headings", rawtext.number_headings, text)
         fields["kind"] = "paper"
-        if rawtext.title(text):
-            fields["title"] = rawtext.title(text)
+        title = rawtext.title(text) if is_path(name) else name
+        fields.update({"title": title} if title else {})
+        fields.update(of_paper(text, title))
     elif kind != "rst":
         text = mending.apply("unfenced pieces of code", unfenced.mend, text)
     if kind == "ipynb":
@@ -94,7 +92,7 @@ def _prose(body: str, name: str, kind: str, mending: Mending) -> Page:
         text = mending.apply("empty sections", rawtext.drop_empty_sections, text)
     elif not raw:
         fields.update(_kind(text, name))
-    fields = {**fields, **byline(text), **page.fields}
+    fields = {**byline(text), **fields, **page.fields}
     return replace(page, body=close(text), fields=fields)
 
 
@@ -123,35 +121,3 @@ def _kind(text: str, name: str) -> dict[str, str]:
     ):
         return {"kind": "post"}
     return {}
-
-
-def byline(text: str) -> dict[str, Any]:
-    """``authors``, ``year`` and ``url``, as far as the first lines name them under those words."""
-    fields: dict[str, Any] = {}
-    for line in [each for each in text[:4_000].split("\n") if each.strip()][:12]:
-        found = _IS["stated"].match(line)
-        if not found:
-            continue
-        word, colon, value = found.group(1).lower(), found.group(2), found.group(3).strip(" *_")
-        if word in ("url", "source", "link") and colon and (address := _IS["url"].search(value)):
-            fields.setdefault("url", address.group())
-        elif word in ("published", "posted", "date", "year") and year_of(value):
-            fields.setdefault("year", year_of(value))
-        elif word in ("author", "authors", "written by", "by") and (
-            colon or word in ("by", "written by")
-        ):
-            names = _names(value)
-            if names:
-                fields.setdefault("authors", names)
-    return fields
-
-
-def _names(value: str) -> list[str]:
-    """The names in a byline, or none if any of it is no name: a sentence may begin with "By"."""
-    value = _IS["link"].sub(r"\1", value)
-    parts = [each.strip(" .*_") for each in re.split(r",| and | & |;", value) if each.strip(" .*_")]
-    return (
-        parts
-        if parts and all(_IS["name"].fullmatch(each) for each in parts) and len(parts) <= 30
-        else []
-    )

@@ -20,7 +20,7 @@ _FEWEST = 4
 
 def looks_raw(text: str) -> bool:
     """Whether a text is a PDF's: short hard-wrapped lines, no Markdown headings, and broken words or an abstract."""
-    lines = [line for line in text[:200_000].split("\n") if line.strip()]
+    lines = [line for line in text[:200_000].split("\n") if len(line.strip()) > 1]
     if len(lines) < 20 or _HEADING.search(text) or "```" in text:
         return False
     full = sum(50 <= len(line) <= 130 for line in lines)

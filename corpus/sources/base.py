@@ -3,6 +3,7 @@ and the document that a Markdown text makes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _KNOWN = {"title", "kind", "year", "authors", "author", "url", "licence", "license", "version"}
 
 
+_NO_TITLE = ("abstract",)  # a heading that says nothing of the document
+_MARKS = re.compile(r"\[([^][]{1,300})\]\([^()\s]{1,500}\)|\*\*|`")
+
+
 class Source(Protocol):
     """An origin of documents.
 
@@ -26,6 +31,11 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Unique among sources, and stable: the index removes what a source of that name no longer yields."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """What ``resolve`` makes this source of again; empty for one that only its maker can make again."""
         ...
 
     def fingerprint(self) -> str: ...
@@ -79,8 +89,9 @@ def from_markdown(about: About, text: str, fields: dict[str, Any] | None = None)
     if fields is None:
         fields, text = split_front_matter(text)
     text = normalise(text)
-    heading = next((each.title for each in blocks(text[:20_000]) if each.kind == "heading"), "")
-    title = str(fields.get("title") or "").strip() or heading or about.title
+    headings = (each.title for each in blocks(text[:20_000]) if each.kind == "heading")
+    named = (_MARKS.sub(r"\1", each) for each in headings if each.lower() not in _NO_TITLE)
+    title = str(fields.get("title") or "").strip() or next(named, "") or about.title
     authors = fields.get("authors") or fields.get("author") or ()
     if isinstance(authors, str):
         authors = [authors]

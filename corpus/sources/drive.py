@@ -62,6 +62,10 @@ class DriveSource:
         place = parse_link(self.url)
         return f"drive:{place.id}"
 
+    @property
+    def target(self) -> str:
+        return self.url
+
     def fingerprint(self) -> str:
         return f"drive {_READER} {self.fetching.period()}"
 

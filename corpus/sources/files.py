@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gadfly.corpus.convert.pandoc import FORMATS
 from gadfly.corpus.documents import Document, slug
 from gadfly.corpus.fetch.response import decode
-from gadfly.corpus.readers import dump, notebook, papers, python
-from gadfly.corpus.readers.encoding import bytes_of, text_of
+from gadfly.corpus.readers import dump, notebook, packed, papers, python
+from gadfly.corpus.readers.bylines import completed
+from gadfly.corpus.readers.encoding import bytes_of, text_of, wrapped
 from gadfly.corpus.readers.page import Page, prose
 from gadfly.corpus.readers.report import Report
 from gadfly.corpus.sources.base import About, from_markdown
@@ -27,10 +28,10 @@ from gadfly.settings import expanded
 
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".text")
 SAVED = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html"}
-PAPERS = tuple(each for each in FORMATS if each not in PROSE)
+PAPERS = (*(each for each in FORMATS if each not in PROSE), papers.SLIDES)
 SUFFIXES = (*PROSE, ".ipynb", ".py", *PAPERS, *SAVED)
-PACKED = ".xml"  # read only when asked for by name, and only as a packer's output
-_READER = "4"  # raise it when files come out differently, so that they are read again
+PACKED = (".xml", ".json")  # read only when asked for by name, and only as a packer's output
+_READER = "6"  # raise it when files come out differently, so that they are read again
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -53,7 +54,7 @@ class FilesSource:
         root = expanded(self.path).resolve()
         if not root.exists():
             raise CorpusError(f"no such file or folder: {self.path}")
-        if root.is_file() and root.suffix.lower() not in (*SUFFIXES, PACKED):
+        if root.is_file() and root.suffix.lower() not in (*SUFFIXES, *PACKED):
             raise CorpusError(
                 f"cannot read {self.path}: the readable kinds are {', '.join(SUFFIXES)}"
             )
@@ -63,6 +64,10 @@ class FilesSource:
     def name(self) -> str:
         label = SAVED.get(self.root.suffix.lower(), "files") if self.root.is_file() else "files"
         return f"{label}:{self.root}"
+
+    @property
+    def target(self) -> str:
+        return str(self.root)
 
     def fingerprint(self) -> str:
         """Names, sizes and modification times: reading every file would not be cheap."""
@@ -125,25 +130,36 @@ class FilesSource:
         if kind in PAPERS:
             pages = papers.read(path, relative, whole=path == self.root)
         elif kind == ".ipynb":
-            pages = [notebook.read(text_of(path, relative), relative)]
+            pages = [notebook.read(text_of(path, relative, wrap=False), relative)]
         elif kind == ".py":
             pages = [python.read(text_of(path, relative), relative)]
         else:
-            text = text_of(path, relative)
+            text = text_of(path, relative, wrap=kind not in PACKED)
+            if kind in PACKED:
+                text = wrapped(packed.plain(text) or text)
             taken_apart = dump.read(text, relative)
-            if taken_apart is None and kind == PACKED:
+            if taken_apart is None and kind in PACKED:
                 raise CorpusError(
-                    f"cannot read {relative}: XML that holds no <file> or <document> parts"
+                    f"cannot read {relative}: no packer's output (repomix and the like), and no library's export"
                 )
             if taken_apart is not None:
                 self.reports.append(taken_apart.report)
                 self.notices.append(taken_apart.report.line())
                 pages = taken_apart.pages
             else:
-                pages = [papers.restructured(text, relative) if kind == ".rst" else prose(text)]
+                page = (
+                    papers.restructured(text, relative, path.parent, self._top())
+                    if kind == ".rst"
+                    else prose(text)
+                )
+                pages = [replace(page, fields=completed(page.fields, page.body))]
         told = [notice for page in pages for notice in page.notices]
         self.notices.extend(each for each in told if each not in self.notices)
         return pages
+
+    def _top(self) -> Path:
+        """The folder that was named, or that of the file: what a document draws in lies below it."""
+        return self.root.parent if self.root.is_file() else self.root
 
     def _relative(self, path: Path) -> str:
         return path.name if path == self.root else path.relative_to(self.root).as_posix()

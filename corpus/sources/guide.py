@@ -20,6 +20,7 @@ class GuideSource:
     """
 
     name = "guide"
+    target = ""  # it comes with the package
 
     def __init__(self, root: Traversable | None = None) -> None:
         self._root = root if root is not None else files("gadfly.corpus").joinpath("guide")

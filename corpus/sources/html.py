@@ -22,7 +22,7 @@ from gadfly.corpus.markup import split_front_matter
 from gadfly.corpus.sources.base import About, from_markdown
 from gadfly.errors import CorpusError
 
-_READER = "1"  # raise it when the same page comes out differently
+_READER = "2"  # raise it when the same page comes out differently
 _ACCEPT = "text/html, application/pdf;q=0.9, text/plain;q=0.9, */*;q=0.5"
 _ANNOUNCEMENT = 1_500  # words; a page that names a PDF and has fewer is not the paper itself
 
@@ -39,6 +39,11 @@ class WebSource:
     def name(self) -> str:
         shown = redact(self.url)
         return f"web:{shown}" if shown == self.url else f"web:{shown} {_short(self.url)}"
+
+    @property
+    def target(self) -> str:
+        """The address, unless it holds a secret: those are not kept."""
+        return "" if "***" in redact(self.url) else self.url
 
     def fingerprint(self) -> str:
         return f"web {_READER} {self.fetching.period()}"
@@ -115,8 +120,10 @@ def from_pdf(data: bytes, about: About) -> Document:
     }
     if held.unread:
         facts["unread_pages"] = list(held.unread)
+    facts |= {name: each for name in ("arxiv", "doi") if (each := getattr(held, name))}
+    url = f"https://arxiv.org/abs/{held.arxiv}" if held.arxiv and not about.url else about.url
     return about.document(
-        held.text, title=held.title, year=held.year, authors=held.authors, meta=facts
+        held.text, title=held.title, year=held.year, authors=held.authors, meta=facts, url=url
     )
 
 

@@ -47,6 +47,10 @@ class InstalledSource:
     def name(self) -> str:
         return f"installed:{self.package}"
 
+    @property
+    def target(self) -> str:
+        return self.name
+
     def version(self) -> str | None:
         """The installed version, or None."""
         try:

@@ -12,6 +12,7 @@ class MemorySource:
 
     def __init__(self, held: Iterable[Document] = (), name: str = "memory") -> None:
         self.name = name
+        self.target = ""
         self.held = list(held)
         self.reads = 0
 

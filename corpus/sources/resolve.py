@@ -16,6 +16,7 @@ from gadfly.corpus.fetch.client import Client, Fetching
 from gadfly.corpus.sources.base import Origin, Source
 from gadfly.corpus.sources.files import FilesSource
 from gadfly.corpus.sources.html import WebSource
+from gadfly.corpus.sources.library import LibrarySource, is_library
 from gadfly.errors import CorpusError
 from gadfly.settings import expanded
 
@@ -32,7 +33,7 @@ def origins() -> tuple[Origin, ...]:
 def forms() -> list[str]:
     """The valid forms of a target, as messages list them."""
     own = [origin.form for origin in origins() if origin.form]
-    return ["a file or folder", "an http(s) address", *own]
+    return ["a file or folder", "a library's export (.bib, .ris)", "an http(s) address", *own]
 
 
 def resolve(target: str, *, client: Client | None = None, refresh: bool = False) -> Source:
@@ -51,6 +52,10 @@ def resolve(target: str, *, client: Client | None = None, refresh: bool = False)
             return origin.opens(text, fetching)
     path = expanded(text)
     if text and _exists(path):
+        if path.is_file() and is_library(path):
+            return LibrarySource(
+                path, lambda target: resolve(target, client=client, refresh=refresh)
+            )
         return FilesSource(path)
     if _BARE.fullmatch(text):  # an address as people say it
         return _address(f"https://{text}", fetching)

@@ -60,6 +60,7 @@ class Grown:
 
     def __init__(self, factor: int, seed: int = 0) -> None:
         self.name = f"grown-{factor}-{seed}"
+        self.target = ""
         self.factor, self._seed = factor, seed
 
     def fingerprint(self) -> str:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from tests.doubling import texts
 from tests.doubling.texts import EVERY, Make
 
 from gadfly.agent.answers import receipts, sentences
@@ -21,7 +25,7 @@ from gadfly.agent.llm import asking
 from gadfly.agent.markup import phrase
 from gadfly.agent.markup import prose as prose_of_anybody
 from gadfly.agent.turn.skeptic import outrank, split
-from gadfly.corpus import documents, markup, quotes
+from gadfly.corpus import citing, documents, markup, quotes
 from gadfly.corpus.convert import (
     atom,
     distill,
@@ -35,17 +39,24 @@ from gadfly.corpus.convert import (
     pandoc,
     pdf,
     simple_index,
+    slides,
     soup,
 )
+from gadfly.corpus.convert.pdf import front, grids, layout
+from gadfly.corpus.convert.pdf import text as pdf_text
 from gadfly.corpus.index import chunks
 from gadfly.corpus.models import Passage
 from gadfly.corpus.readers import (
+    beside,
+    bylines,
     code,
     contents,
     dump,
     encoding,
     fences,
+    heads,
     notebook,
+    packed,
     page,
     papers,
     parts,
@@ -53,10 +64,12 @@ from gadfly.corpus.readers import (
     python,
     rawtext,
     report,
+    sites,
     styles,
     tables,
     unfenced,
 )
+from gadfly.corpus.sources import library
 from gadfly.corpus.sources.memory import note
 from gadfly.errors import CorpusError
 from gadfly.tools.ledger import Run
@@ -101,6 +114,47 @@ def _tree(text: str) -> None:
     blocks = [pandoc.paragraph(word) for word in text.split()]
     changed = pandoc._Changes(blocks, {}).made(blocks)
     pandoc.text_of(changed), pandoc.cited(changed), list(pandoc.marked(changed, "cite."))
+
+
+def _pdf_page(text: str, rules: int = 0) -> layout.Page:
+    """A page with the text's lines, and with rules between them."""
+    lines = []
+    rows = [each for each in text.split("\n") if each.strip()] or ["a"]
+    for number, row in enumerate(rows):
+        words = [
+            layout.Word(word, 9.0 * at, 9.0 * at + 5, 10.0, 900.0 - 12 * number, False)
+            for at, word in enumerate(row.split())
+        ]
+        lines.append(layout.Line(tuple(words), "Serif"))
+    drawn = tuple(layout.Rule(0, 500, 895.0 - 12 * n) for n in range(min(rules, len(rows))))
+    return layout.Page(tuple(lines), drawn, 900.0)
+
+
+def _pdf_front(text: str) -> None:
+    front.read(layout.Layout(1, (_pdf_page(text),), {"Title": text, "Author": text}), text)
+
+
+def _slide(text: str) -> None:
+    """A slide with a paragraph for each line."""
+    lines = [SimpleNamespace(level=0, text=each) for each in text.split("\n")]
+    slides._list(SimpleNamespace(paragraphs=lines))
+
+
+def _bylines(text: str) -> None:
+    bylines.of_paper(text, text[:80]), bylines.opens_paper(text.split("\n"))
+    bylines.names(text), bylines.people(text), bylines.is_signed(text.split("\n"))
+
+
+def _library(text: str, name: str) -> None:
+    with suppress(CorpusError):
+        library.entries(text, Path(name))
+
+
+def _cited(text: str) -> None:
+    (found,) = citing.references(
+        [note("a", "x").model_copy(update={"title": text, "authors": (text,)})]
+    )
+    citing.line(found), citing.bibtex(found), citing.csl(found)
 
 
 def _document(text: str) -> Any:
@@ -242,7 +296,6 @@ def _json_lines(unit: str, before: str, after: str) -> Make:
 
 def html_units() -> dict[str, Make]:
     """Constructs of HTML: those of ``texts`` in a page, and the special markup of each known kind of page."""
-    from tests.doubling import texts
 
     units = {
         "footnotes": '<p>Word<a href="#fn{n}" id="fnref{n}">[{n}]</a></p><li id="fn{n}">A note. <a href="#fnref{n}">^</a></li>',
@@ -359,7 +412,6 @@ def html_units() -> dict[str, Make]:
 
 
 def latex_units() -> dict[str, Make]:
-    from tests.doubling import texts
 
     units = {
         "sections": "\\section{A}\nwords\n",
@@ -476,11 +528,13 @@ ENTRIES: dict[str, Entry] = {
     "html licence": Entry(facts.cc_name, (facts,)),
     "latex": Entry(_latex, (latex,), TEX),
     "pandoc": Entry(lambda t: _tree(t), (pandoc, papers)),
-    "pdf text": Entry(lambda t: pdf.join(t.split("\f"), [pdf.Heading("A", 1)]), (pdf,)),
-    "pdf stamp": Entry(pdf._STAMP.search, (pdf,)),
+    "pdf text": Entry(lambda t: pdf_text.join(t.split("\f"), [pdf_text.Heading("A", 1)]), (pdf,)),
     "pdf pages": Entry(
-        lambda t: pdf.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf,)
+        lambda t: pdf_text.join([t[i : i + 2000] for i in range(0, len(t), 2000)]), (pdf,)
     ),
+    "pdf first page": Entry(_pdf_front, (pdf,)),
+    "pdf tables": Entry(lambda t: grids.grids(_pdf_page(t, rules=200)), (pdf,)),
+    "slides": Entry(_slide, (slides,)),
     "bibtex": Entry(_distill, (distill,)),
     "atom": Entry(
         lambda t: atom.read(f"<feed xmlns='http://www.w3.org/2005/Atom'><entry>{t}</entry></feed>"),
@@ -499,7 +553,24 @@ ENTRIES: dict[str, Entry] = {
         },
     ),
     "arena": Entry(lambda t: python.read_master(f"# ! CELL TYPE: markdown\n{t}"), (python,)),
-    "byline": Entry(parts.byline, (parts,)),
+    "bylines": Entry(_bylines, (bylines,)),
+    "bibtex file": Entry(
+        lambda t: _library(
+            f"@misc{{a, title={{{t}}}, author={{{t}}}, file={{{t}}}}}\n{t}", "a.bib"
+        ),
+        (library,),
+        {"bibtex entries": texts.times("@book{k{n}, title={One {T}wo}, author={A, B and C, D}}\n")},
+    ),
+    "ris file": Entry(
+        lambda t: _library(f"TY  - JOUR\nTI  - {t}\n{t}\nER  - \n", "a.ris"),
+        (library,),
+        {"ris entries": texts.times("TY  - JOUR\nTI  - One\nAU  - A, B\nER  - \n")},
+    ),
+    "csl file": Entry(
+        lambda t: _library(json.dumps([{"type": "book", "title": t, "issued": t}]), "a.json"),
+        (library,),
+    ),
+    "citations": Entry(_cited, (citing,)),
     "code": Entry(lambda t: code.read(t, "a.py"), (code,)),
     "contents": Entry(_contents, (contents,)),
     "dump": Entry(lambda t: dump.read(t, "a"), (dump, report, styles)),
@@ -511,6 +582,13 @@ ENTRIES: dict[str, Entry] = {
     ),
     "fences": Entry(
         lambda t: (fences.fence(t), fences.unfence(f"```\n{t}\n```"), fences.close(t)), (fences,)
+    ),
+    "heads": Entry(lambda t: heads.find(t, None, []), (heads,)),
+    "sites": Entry(lambda t: sites.find(f"# A\n{t}", "llms-full.txt"), (sites,)),
+    "tables beside": Entry(
+        lambda t: beside.drawn_in(f".. csv-table:: A\n   :file: a.csv\n{t}", {"a.csv": b"a,b"}.get),
+        (beside,),
+        {"csv tables": texts.times(".. csv-table:: A\n   :file: a.csv\n   :widths: 1\n\n")},
     ),
     "gaps": Entry(rawtext.drop_empty_sections, (rawtext,)),
     "letters": Entry(rawtext.join_letters, (rawtext,)),
@@ -566,6 +644,11 @@ ENTRIES: dict[str, Entry] = {
         },
     ),
     "outputs": Entry(notebook.shortened, (notebook,)),
+    "packed": Entry(
+        lambda t: (packed.plain(f'<a><file path="a">{t}</file></a>'), packed.plain("{" + t)),
+        (packed,),
+        {"packed files": texts.times('<file path="a{n}">b</file>', "<files>", "</files>")},
+    ),
     "part": Entry(lambda t: _part(t, "a.md"), (parts,)),
     "part of PDF": Entry(lambda t: _part(t, "a.pdf"), (parts,)),
     "part of notebook": Entry(lambda t: _part(t, "a.ipynb"), (parts,)),

@@ -82,7 +82,19 @@ def known(chat: Dialogue) -> dict[str, str]:
     return {**chat.terminal.commands(), **own}
 
 
-CORPUS = ("add", "build", "export", "list", "rebuild", "remove", "search", "show", "status")
+CORPUS = (
+    "add",
+    "build",
+    "cite",
+    "export",
+    "list",
+    "rebuild",
+    "remove",
+    "search",
+    "show",
+    "status",
+    "update",
+)
 
 
 # -- what they offer to Tab --------------------------------------------------------------------------

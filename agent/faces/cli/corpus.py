@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from gadfly.agent.llm.model import ChatModel
     from gadfly.corpus import Corpus
     from gadfly.corpus.build import Built
+    from gadfly.corpus.citing import Reference
     from gadfly.corpus.manifest import Work
-    from gadfly.corpus.models import SyncReport
+    from gadfly.corpus.models import Plan, SyncReport
 
 
 @click.group()
@@ -95,7 +97,7 @@ def search(
 @json_option
 def list_documents(kind: str | None, as_json_: bool) -> None:
     """List the documents."""
-    documents = [d for d in _open(sync=True).documents() if kind in (None, d.kind)]
+    documents = [d for d in _open(sync=True, vectors=False).documents() if kind in (None, d.kind)]
     if as_json_:
         as_json({"documents": [d.model_dump(mode="json") for d in documents]})
         return
@@ -108,7 +110,7 @@ def list_documents(kind: str | None, as_json_: bool) -> None:
 @json_option
 def show(document: str, as_json_: bool) -> None:
     """Print one document whole."""
-    found = _open(sync=True).document(document)
+    found = _open(sync=True, vectors=False).document(document)
     if as_json_:
         as_json(found)
     else:
@@ -131,6 +133,8 @@ def status(as_json_: bool) -> None:
     for kind, count in stats.kinds.items():
         console.print(f"  {name(kind)}: {count}")
     console.print(name(stats.path), style="dim", soft_wrap=True)
+    for notice in stats.notices:
+        tell(f"note: {name(notice)}")
 
 
 @corpus.command()
@@ -140,9 +144,9 @@ def status(as_json_: bool) -> None:
 def add(targets: tuple[str, ...], refresh: bool, as_json_: bool) -> None:
     """Add files, folders or addresses. Adding one again brings it up to date.
 
-    It reads Markdown, text, notebooks, Python, PDF, HTML, LaTeX, Word and EPUB, and dumps of many documents in one
-    file; papers by arxiv:ID, posts by their address or lesswrong:ID, github:OWNER/REPO, pypi:NAME, installed:NAME, and
-    links to Google documents.
+    It reads Markdown, text, notebooks, Python, PDF, HTML, LaTeX, Word, EPUB and PowerPoint, dumps of many documents in
+    one file, and a library's export (.bib, .ris, CSL-JSON); papers by arxiv:ID, posts by their address or lesswrong:ID,
+    github:OWNER/REPO, pypi:NAME, installed:NAME, and links to Google documents.
 
     \b
     Examples:
@@ -153,6 +157,102 @@ def add(targets: tuple[str, ...], refresh: bool, as_json_: bool) -> None:
     with progressing() as progress:
         report = _open(sync=False).add(targets, progress, refresh=refresh)
     _report(report, as_json_)
+
+
+@corpus.command()
+@click.argument("targets", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Say what would change, change nothing.")
+@click.option(
+    "--prune/--keep",
+    default=None,
+    help="Remove or keep documents whose file is gone. Without either it asks; where nobody can answer, it keeps.",
+)
+@json_option
+def update(targets: tuple[str, ...], dry_run: bool, prune: bool | None, as_json_: bool) -> None:
+    """Bring what was added up to date: new files, changed files, files that are gone.
+
+    Without TARGETS it looks at everything that was added: folders, files, addresses, libraries.
+
+    \b
+    Examples:
+      gadfly corpus update notes/ --dry-run
+      gadfly corpus update --prune
+    """
+    index = _open(sync=False)
+    sources = index.listed(targets)
+    with progressing() as progress:
+        if dry_run:
+            plan = index.plan(sources, progress)
+        else:
+            report = index.sync(sources, progress, prune=bool(prune))
+    if dry_run:
+        _show_plan(plan, as_json_)
+        return
+    if report.gone and prune is None and not as_json_ and sys.stdin.isatty():
+        for each in report.gone:
+            tell(f"gone: {name(each)}")
+        if click.confirm(f"Remove these {len(report.gone)} documents?", err=True):
+            with progressing() as progress:
+                pruned = index.sync(sources, progress)
+            report.removed, report.gone = pruned.removed, []
+    _report(report, as_json_)
+
+
+@corpus.command()
+@click.argument("documents", nargs=-1)
+@click.option(
+    "--session", metavar="ID", help="Every document that this session's answers quote (or: last)."
+)
+@click.option("--bibtex", "form", flag_value="bibtex", help="BibTeX entries.")
+@click.option("--csl", "form", flag_value="csl", help="CSL-JSON, which Zotero and pandoc read.")
+@json_option
+def cite(documents: tuple[str, ...], session: str | None, form: str | None, as_json_: bool) -> None:
+    """Cite documents: a line each, BibTeX or CSL-JSON.
+
+    \b
+    Examples:
+      gadfly corpus cite arxiv/1706-03762
+      gadfly corpus cite --session last --bibtex > refs.bib
+    """
+    import json
+
+    from gadfly.corpus import citing
+
+    index = _open(sync=True, vectors=False)
+    wanted = list(dict.fromkeys([*documents, *(_quoted(session) if session else ())]))
+    if not wanted:
+        raise UsageError(
+            "no document to cite; give the id of one (gadfly corpus list), or a --session with quotes"
+        )
+    found = citing.references(index.document(each) for each in wanted)
+    if as_json_:
+        as_json({"references": [_cited(each) for each in found]})
+    elif form == "csl":
+        say(json.dumps([citing.csl(each) for each in found], ensure_ascii=False, indent=2))
+    else:
+        write = citing.bibtex if form == "bibtex" else citing.line
+        say(("\n\n" if form else "\n").join(map(write, found)))
+
+
+def _cited(reference: Reference) -> dict[str, Any]:
+    from gadfly.corpus import citing
+
+    return {
+        **reference.model_dump(),
+        "line": citing.line(reference),
+        "bibtex": citing.bibtex(reference),
+        "csl": citing.csl(reference),
+    }
+
+
+def _quoted(session_id: str) -> list[str]:
+    """The documents that a session's answers quote, each once."""
+    from gadfly.agent.faces.cli.sessions import opened
+
+    answers = [turn.answer for turn in opened(session_id).history() if turn.answer is not None]
+    receipts = [each for answer in answers for claim in answer.claims for each in claim.receipts]
+    found = (each.document for each in receipts if each.state == "verified" and each.document)
+    return list(dict.fromkeys(found))
 
 
 @corpus.command()
@@ -241,14 +341,14 @@ def _provider(name: str) -> ChatModel:
     return found
 
 
-def _open(*, sync: bool) -> Corpus:
-    """The user's index; with ``sync``, first brought up to date with what is installed."""
+def _open(*, sync: bool, vectors: bool = True) -> Corpus:
+    """The user's index; with ``sync``, first brought up to date with what is installed, and with its ``vectors``."""
     from gadfly.corpus import Corpus, default_corpus
 
     if not sync:
         return Corpus.open()
     with progressing() as progress:
-        return default_corpus(progress)
+        return default_corpus(progress, vectors=vectors)
 
 
 def _list_works(works: tuple[Work, ...], as_json_: bool) -> None:
@@ -271,6 +371,21 @@ def _report_built(built: Built) -> None:
     _tell_the_rest(built)
 
 
+def _show_plan(plan: Plan, as_json_: bool) -> None:
+    if as_json_:
+        as_json(plan)
+        return
+    for label, documents in (("add", plan.added), ("change", plan.changed), ("gone", plan.removed)):
+        for each in documents:
+            say(f"{label} {name(each)}")
+    say(
+        f"{len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.removed)} gone, "
+        f"{plan.unchanged} unchanged"
+    )
+    for what, reason in plan.failures.items():
+        tell(f"cannot be read: {name(what)}: {name(reason)}")
+
+
 def _report(report: SyncReport, as_json_: bool) -> None:
     if as_json_:
         as_json(report)
@@ -279,6 +394,8 @@ def _report(report: SyncReport, as_json_: bool) -> None:
             f"{report.added} added, {report.changed} changed, {report.removed} removed, "
             f"{report.unchanged} unchanged; {report.embedded} passages embedded"
         )
+        if report.gone:
+            tell(f"kept, though the file is gone: {len(report.gone)} (to remove them: --prune)")
         _tell_the_rest(report)
     if report.failures and not report.added and not report.changed and not report.unchanged:
         raise SystemExit(1)

@@ -56,7 +56,7 @@ def sessions(ctx: click.Context, limit: int, as_json_: bool) -> None:
 @json_option
 def show(session_id: str, as_json_: bool) -> None:
     """Show every turn of a session. 'last' is the one used last."""
-    session = _open(session_id)
+    session = opened(session_id)
     if as_json_:
         turns = [
             {
@@ -90,14 +90,14 @@ def export(session_id: str, path: Path, kind: str | None, as_json_: bool) -> Non
     from gadfly.agent.sessions.export import export as write
     from gadfly.agent.sessions.export import format_of
 
-    written = write(_open(session_id), kind or format_of(path), path)
+    written = write(opened(session_id), kind or format_of(path), path)
     if as_json_:
         as_json({"written": str(written)})
     else:
         say(f"written: {name(written)}")
 
 
-def _open(session_id: str) -> Session:
+def opened(session_id: str) -> Session:
     from gadfly.agent.llm.choose import OFFLINE
     from gadfly.agent.sessions.session import Session
     from gadfly.agent.turn.settings import Settings

@@ -19,8 +19,7 @@ import pytest
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
 from gadfly.corpus.index.chunks import views
-from gadfly.corpus.index.embed import Choice, HashEmbedder
-from gadfly.corpus.index.repair import rebuild
+from gadfly.corpus.index.embed import HashEmbedder
 from gadfly.corpus.models import Filters, SearchResults
 from gadfly.corpus.progress import Silent
 from gadfly.corpus.sources.memory import MemorySource, note
@@ -236,34 +235,6 @@ def test_weights_that_do_not_load_are_a_notice(tmp_path: Path, source: MemorySou
     opened = Corpus.open(tmp_path / "broken", embedder=Broken())
     assert any("pinned" in notice for notice in opened.sync([source]).notices)
     assert top(opened.search("logit lens")) == "notes/lens"
-
-
-def test_rebuild_of_a_damaged_index_starts_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packaged = MemorySource([note("packaged", "What the package brings.")], "packaged")
-    monkeypatch.setattr("gadfly.corpus.index.repair.packaged_sources", lambda: [packaged])
-    monkeypatch.setattr(
-        "gadfly.corpus.index.default_embedder", lambda: Choice(HashEmbedder(), None)
-    )
-    (tmp_path / "mine.md").write_text("A note of my own about zebras.")
-    first = Corpus.open()
-    first.add([tmp_path / "mine.md"])
-    first.store.put("schema", "99")
-    first.close()
-    report = rebuild()
-    assert report.added == 2
-    assert "moved to" in report.notices[-1]
-    assert list(first.folder.glob("damaged-*/corpus.sqlite"))
-    assert len(Corpus.open().documents()) == 2
-    for journal in first.folder.glob("corpus.sqlite-*"):
-        journal.unlink()
-    (first.folder / "corpus.sqlite").write_bytes(b"rotten" * 2000)
-    with pytest.raises(CorpusError, match="gadfly corpus rebuild"):
-        Corpus.open()
-    assert rebuild().added == 1  # the list of added paths is lost with the file
-    assert top(Corpus.open().search("package")) == "notes/packaged"
-    assert rebuild().added == 0  # a whole index is cut and embedded again
 
 
 # -- many processes, and the end of one ------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable
 
 Files = list[tuple[str, str]]
@@ -47,6 +49,15 @@ def repomix_xml(files: Files) -> str:
     )
 
 
+def repomix_parsable_xml(files: Files) -> str:
+    parts = "".join(f'<file path="{path}">{html.escape(text)}</file>' for path, text in files)
+    return f"<repomix><file_summary>Words.</file_summary><files>All files.{parts}</files></repomix>"
+
+
+def repomix_json(files: Files) -> str:
+    return json.dumps({"fileSummary": {"purpose": "For a model."}, "files": dict(files)})
+
+
 def files_to_prompt(files: Files) -> str:
     return "\n".join(f"{path}\n---\n{text}\n\n---" for path, text in files)
 
@@ -72,6 +83,49 @@ def documents(files: Files) -> str:
     )
 
 
+def code2prompt(files: Files) -> str:
+    tree = "\n".join(f"├── {path}" for path, _ in files)
+    parts = "\n".join(f"`{path}`:\n\n```md\n{text}\n```\n" for path, text in files)
+    return f"Project Path: /home/x/project\n\nSource Tree:\n\n```txt\n{tree}\n\n```\n\n{parts}\n"
+
+
+def code2prompt_xml(files: Files) -> str:
+    parts = "\n".join(
+        f'      <file path="{path}">\n        ```md\n{text}\n        ```\n      </file>'
+        for path, text in files
+    )
+    return f"<directory>/x</directory>\n\n<source-tree>\n  x\n</source-tree>\n\n<files>\n{parts}\n</files>\n"
+
+
+def between_rules(files: Files) -> str:
+    return "\n\n".join(f"---\nFile: /{path}\n---\n\n{text}" for path, text in files)
+
+
+def mintlify(files: Files) -> str:
+    return "\n\n".join(
+        f"# About {path}\n\nSource: https://docs.example.org/{path}\n\n{text}{_FILLING}"
+        for path, text in files
+    )
+
+
+def vitepress(files: Files) -> str:
+    return "\n\n".join(f"---\nurl: /{path}\n---\n\n{text}{_FILLING}" for path, text in files)
+
+
+def llms_txt(files: Files) -> str:
+    parts = "".join(
+        f'<doc title="About {path}" desc="x">{text}{_FILLING}</doc>' for path, text in files
+    )
+    return f'<project title="X" summary="y">> About it.<docs>{parts}</docs></project>\n'
+
+
+def starlight(files: Files) -> str:
+    parts = "\n\n".join(f"# About {path}\n\n{text}{_FILLING}" for path, text in files)
+    return f"<SYSTEM>This is the full documentation for X.</SYSTEM>\n\n{parts}\n"
+
+
+_FILLING = "\n\n" + "More is said of it on this page than elsewhere. " * 12
+SITES: tuple[Callable[[Files], str], ...] = (mintlify, vitepress, llms_txt, starlight)
 STYLES: tuple[Callable[[Files], str], ...] = (
     by_hand,
     rules,
@@ -84,4 +138,7 @@ STYLES: tuple[Callable[[Files], str], ...] = (
     files_to_prompt_xml,
     files_to_prompt_markdown,
     documents,
+    code2prompt,
+    code2prompt_xml,
+    between_rules,
 )

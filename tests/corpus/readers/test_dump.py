@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.corpus.readers.miniature import Miniature, build
-from tests.corpus.readers.packers import STYLES, Files, by_hand, files_to_prompt
+from tests.corpus.readers.packers import SITES, STYLES, Files, by_hand, files_to_prompt
 
 from gadfly.corpus.documents import normalise
 from gadfly.corpus.markup import sections
-from gadfly.corpus.readers import contents, dump
-from gadfly.corpus.readers.page import Page
+from gadfly.corpus.readers import dump, heads
 
 _WORDS = [
     "activation",
@@ -46,85 +44,10 @@ _PATH = st.builds(lambda a, b: f"{a}/{b}.md", _NAME, _NAME)
 _FILES = st.lists(st.tuples(_PATH, _TEXT), min_size=2, max_size=6, unique_by=lambda each: each[0])
 
 
-@pytest.fixture(scope="module")
-def miniature() -> Miniature:
-    return build()
-
-
-@pytest.fixture(scope="module")
-def taken(miniature: Miniature) -> dump.Dump:
-    return _taken(miniature.text)
-
-
 def _taken(text: str) -> dump.Dump:
     found = dump.read(text, "dump.md")
     assert found is not None
     return found
-
-
-def _flat(page: Page) -> str:
-    return " ".join(page.body.split())
-
-
-def test_the_documents_of_the_miniature_come_back(miniature: Miniature, taken: dump.Dump) -> None:
-    pages = {page.part: page for page in taken.pages}
-    assert list(pages) == [each.part for each in miniature.expected]
-    for wanted in miniature.expected:
-        page = pages[wanted.part]
-        heads = [each.title for each in sections(page.body) if each.title]
-        assert page.fields.get("title", heads[0]) == wanted.title
-        assert page.fields.get("kind", "document") == wanted.kind
-        assert tuple(page.fields.get("authors", ())) == wanted.authors
-        text = _flat(page)
-        assert [each for each in wanted.said if each not in text] == []
-        others = "\n".join(_flat(each) for each in taken.pages if each is not page)
-        assert [each for each in wanted.said if each in others] == []
-
-
-def test_its_defects_are_mended_and_counted(miniature: Miniature, taken: dump.Dump) -> None:
-    mended = taken.report.mended
-    assert mended["one-character lines"] == miniature.letters
-    assert mended["empty sections"] == miniature.empty
-    assert mended["HTML tables"] == 1
-    assert mended["broken words"] == 16
-    assert taken.report.empty == ["/Lens Library/demos/Nothing.ipynb"]
-    pages = {page.part: page for page in taken.pages}
-    assert "arXiv:2401.00001v1 [cs.CL] 2 Jan 2021" in pages["papers/survey-1-pdf"].body
-    assert "| `lens-3` | The " in pages["lens-library/docs/models"].body
-    # No comment of any code is a heading.
-    for page in taken.pages:
-        for section in sections(page.body):
-            assert not section.title.startswith(
-                ("Take the", "Open a", "Close it", "A comment", "!")
-            )
-
-
-def test_it_can_prove_that_no_word_was_lost(taken: dump.Dump) -> None:
-    report = taken.report
-    assert not report.lost
-    assert report.characters_kept > 0.8 * report.characters_read
-    assert report.line().startswith("dump.md: 15 documents (File: lines); mended: ")
-    assert "no word lost" in report.line()
-    report.lost["gone"] = 2
-    assert "2 words lost (gone)" in report.line()
-    del report.lost["gone"]
-
-
-def test_the_section_tree_of_a_pdf(taken: dump.Dump) -> None:
-    survey = next(page for page in taken.pages if page.part == "papers/survey-1-pdf")
-    assert [each.title for each in sections(survey.body) if each.title][:2] == [
-        "1 The section of number one",
-        "2 The section of number two",
-    ]
-    assert "What is said of interpretability is longer" in _flat(survey)
-
-
-def test_at_full_size() -> None:
-    whole = build(scale=31)
-    assert len(whole.text) > 2_100_000
-    found = _taken(whole.text)
-    assert len(found.pages) == len(whole.expected)
-    assert not found.report.lost
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
@@ -136,6 +59,19 @@ def test_what_a_packer_packed_comes_back(style: Callable[[Files], str], files: F
     assert [normalise(page.body) for page in found.pages] == [normalise(text) for _, text in files]
     assert not found.report.lost
     assert not found.report.mended
+
+
+@pytest.mark.parametrize("style", SITES, ids=lambda style: style.__name__)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(files=st.lists(st.tuples(_PATH, _TEXT), min_size=3, max_size=6, unique_by=lambda x: x[0]))
+def test_the_pages_of_a_site_come_back(style: Callable[[Files], str], files: Files) -> None:
+    found = _taken(style(files))
+    pages = [page for page in found.pages if page.part != "preamble"]
+    assert len(pages) == len(files)
+    for page, (path, text) in zip(pages, files, strict=True):
+        assert path in f"{page.fields.get('title')} {page.fields.get('url')}"
+        assert " ".join(text.split()) in " ".join(page.body.split())
+    assert not found.report.lost
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
@@ -211,6 +147,24 @@ REPO = (
 )
 
 
+AUDIT = "# Audit\n\n" + "".join(
+    f"### Tests {n}\n\n**File**: `a/{n}.py`\n\n{'It was looked at. ' * 40}\n\n" for n in range(5)
+)
+READING = "# Papers\n\n" + "".join(
+    f"## Paper {n}\n\nSource: https://site{n}.example.org/p\n\nWorth it.\n\n" for n in range(9)
+)
+SLIDES = "".join(f"---\nlayout: center\ntitle: Slide {n}\n---\n\nOne word.\n\n" for n in range(9))
+CHANGELOG = "".join(
+    f"# [1.{n}.0](https://example.org/compare/{n}) (2024-01-0{n + 1})\n\n- More.\n\n"
+    for n in range(9)
+)
+
+
+@pytest.mark.parametrize("text", [AUDIT, READING, SLIDES, CHANGELOG])
+def test_what_has_addresses_and_files_in_it_is_left_whole(text: str) -> None:
+    assert dump.read(text, "one.md") is None
+
+
 @pytest.mark.parametrize(
     "text", [TUTORIAL, CHANGES, FORMAT, SHOWN, BOOK, RULED, HTML, TRACE, REPO, "", "# a\n"]
 )
@@ -228,7 +182,7 @@ def test_a_book_of_many_works_is_told_by_its_contents() -> None:
         f"\n\n# {title}\n\n## Part\n\n" + "It is said that lenses hide. " * 2_500
         for title in titles
     )
-    assert len(body) > contents.SMALLEST_UNMARKED
+    assert len(body) > heads.SMALLEST_UNMARKED
     found = _taken(table + body)
     assert [page.fields["title"] for page in found.pages] == titles
     assert found.pages[2].fields["authors"] == ["Cy Scribe"]
@@ -286,3 +240,11 @@ def test_an_open_fence_ends_with_its_document() -> None:
     )
     assert found.pages[0].body.endswith("```")
     assert sections(found.pages[1].body)[0].title == "Title"
+
+
+def test_rows_of_tildes_under_titles_open_no_fence() -> None:
+    """reStructuredText underlines with them, and what only looks open must not swallow the parts below."""
+    restructured = "Title\n=====\n\nSome words.\n\nA section of it\n~~~~~~~~~~~~~~~\n\nMore words."
+    files = [(f"{name}.md", restructured) for name in "abc"] + [("d.md", "x\n\n```\ny\n\n```")] * 2
+    found = _taken("\n\n".join(f"---\nFile: /{path}\n---\n\n{text}" for path, text in files))
+    assert [page.fields["part"] for page in found.pages] == [f"/{path}" for path, _ in files]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -119,6 +120,25 @@ def test_enormous_code_and_notebooks() -> None:
         + '"}]}'
     )
     assert notebook.read(text, "a").body
+
+
+def test_a_notebook_on_one_line_and_one_with_control_characters(tmp_path: Path) -> None:
+    picture = {"output_type": "display_data", "data": {"image/png": "A" * 60_000}}
+    cells = [
+        {"cell_type": "markdown", "source": "# A title\n\nSaid once. " + "word " * 6_000},
+        {"cell_type": "code", "source": "x = 1", "outputs": [picture]},
+    ]
+    (tmp_path / "line.ipynb").write_text(json.dumps({"cells": cells}))
+    raw = json.dumps({"cells": [{"cell_type": "markdown", "source": "# Raw\n\nA tab@and more."}]})
+    (tmp_path / "raw.ipynb").write_text(raw.replace("@", "\t\x1b[0m").replace("\\n", "\n"))
+    source = FilesSource(tmp_path)
+    line, other = source.documents()
+    assert not source.failures
+    assert (line.title, other.title) == ("A title", "Raw")
+    assert line.text.count("word") == 6_000
+    assert "[image left out]" in line.text
+    assert max(map(len, line.text.split("\n"))) <= LONGEST_LINE
+    assert "A tab\t" in other.text
 
 
 def test_a_wrapped_file_is_cut_into_passages(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gadfly.corpus.documents import normalise
 from gadfly.corpus.readers import rawtext, tables, unfenced
+from gadfly.corpus.readers.bylines import byline
 from gadfly.corpus.readers.fences import step
-from gadfly.corpus.readers.parts import byline
 from gadfly.corpus.readers.report import Mended, lost
 
 
@@ -192,7 +192,7 @@ def test_numbered_headings() -> None:
             "**Authors:** [Ann Bee](x), C. Dee\n**Published:** 3 May 2022",
             {"authors": ["Ann Bee", "C. Dee"], "year": 2022},
         ),
-        ("Source: https://example.org/post.", {"url": "https://example.org/post."}),
+        ("Source: https://example.org/post.", {"url": "https://example.org/post"}),
         ("By then, the model had failed.\nYear in, year out\nSource code is there", {}),
         ("Authors disagree on this", {}),
         ("", {}),

@@ -124,7 +124,8 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     source = FilesSource(tmp_path)
     assert [each.meta["file"] for each in source.documents()] == ["good.docx"]
     assert {"bad.docx", "bad.tex"} == set(source.failures)
-    assert all("pandoc cannot read it" in each for each in source.failures.values())
+    assert "its archive cannot be opened" in source.failures["bad.docx"]
+    assert "pandoc cannot read it" in source.failures["bad.tex"]
     with pytest.raises(CorpusError, match=r"cannot read bad\.docx"):
         one(tmp_path / "bad.docx")
 
@@ -142,3 +143,27 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert "\n" not in said
     with pytest.raises(MissingExtraError):
         one(tmp_path / "a.docx")
+
+
+def test_a_table_of_a_file_beside_it_is_drawn_in(tmp_path: Path) -> None:
+    root = tmp_path / "docs"
+    (root / "sub").mkdir(parents=True)
+    (root / "rows.csv").write_text('name,value\na,1\nb,"two, three"\n')
+    (tmp_path / "secret.csv").write_text("secret,9\n")
+    table = ".. csv-table:: Results\n   :file: {}\n   :header-rows: 1\n\n"
+    (root / "sub" / "a.rst").write_text(
+        "A page\n======\n\nBefore.\n\n"
+        + table.format("../rows.csv")
+        + table.format("gone.csv")
+        + table.format("../../secret.csv")
+        + "After.\n"
+    )
+    source = FilesSource(root)
+    (document,) = source.documents()
+    assert document.title == "A page"
+    assert "| b | two, three |" in document.text
+    assert "gone.csv" in document.text
+    assert "After." in document.text
+    assert "secret,9" not in document.text
+    assert "| secret | 9 |" not in document.text
+    assert [each for each in source.notices if "gone.csv is left out, it is not there" in each]

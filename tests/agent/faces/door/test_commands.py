@@ -35,7 +35,7 @@ from gadfly.agent.turn import events
 from gadfly.corpus.build import Built
 from gadfly.corpus.documents import Document
 from gadfly.corpus.manifest import Work
-from gadfly.corpus.models import DocumentInfo, Passage, SearchResults, Stats, SyncReport
+from gadfly.corpus.models import DocumentInfo, Passage, Plan, SearchResults, Stats, SyncReport
 from gadfly.errors import GadflyError
 from gadfly.tools.again import Rerun
 from gadfly.tools.contract import Result
@@ -51,6 +51,17 @@ class Index:
 
     def search(self, *_: Any, **__: Any) -> SearchResults:
         found: SearchResults = made(SearchResults)
+        return found
+
+    def listed(self, *_: Any) -> list[Any]:
+        return []
+
+    def plan(self, *_: Any) -> Plan:
+        found: Plan = made(Plan)
+        return found
+
+    def sync(self, *_: Any, **__: Any) -> SyncReport:
+        found: SyncReport = made(SyncReport)
         return found
 
     def neighbours(self, *_: Any) -> list[Passage]:
@@ -117,6 +128,7 @@ def fed_chat(patch: Patch) -> None:
 
 def fed_corpus(patch: Patch) -> None:
     patch.setattr("gadfly.agent.faces.cli.corpus._open", lambda **_: Index())
+    patch.setattr("gadfly.agent.faces.cli.sessions.opened", lambda _: talked())
     patch.setattr("gadfly.corpus.build.build", returning(Built))
     patch.setattr("gadfly.corpus.manifest.select", lambda **_: (made(Work),))
     patch.setattr("gadfly.corpus.export.export", lambda *_, **__: 1)
@@ -189,7 +201,7 @@ def fed_sessions(patch: Patch) -> None:
         "gadfly.agent.sessions.store.Sessions",
         type("Sessions", (), {"listing": lambda *_: listing, "close": lambda _: None}),
     )
-    patch.setattr("gadfly.agent.faces.cli.sessions._open", lambda _: talked())
+    patch.setattr("gadfly.agent.faces.cli.sessions.opened", lambda _: talked())
 
 
 def fed_tool(patch: Patch, tool: Any) -> None:
@@ -213,6 +225,11 @@ FEEDS: dict[str, tuple[Callable[[Patch], None], list[list[str]]]] = {
     "corpus show": (fed_corpus, [[LINE], [LINE, "--json"]]),
     "corpus status": (fed_corpus, [[], ["--json"]]),
     "corpus add": (fed_corpus, [[LINE], [LINE, "--json"]]),
+    "corpus update": (fed_corpus, [[], [LINE, "--dry-run"], ["--dry-run", "--json"], ["--json"]]),
+    "corpus cite": (
+        fed_corpus,
+        [[LINE], [LINE, "--bibtex"], [LINE, "--csl"], [LINE, "--json"], ["--session", LINE]],
+    ),
     "corpus build": (fed_corpus, [[], ["--dry-run"], ["--json"]]),
     "corpus export": (fed_corpus, [["to" + LINE], [LINE, "--json"]]),
     "corpus remove": (fed_corpus, [[LINE], [LINE, "--json"]]),
