@@ -1,17 +1,17 @@
-"""Texts that say nearly the same: documents, told when they are added, and passages, told among results.
+"""Documents that say nearly the same, told when they are added: one of them is searched.
 
-Two texts are near when most runs of five words of the shorter one stand in the other. Leaves out ranking (``search``).
+Two are near when most runs of five words of the shorter one stand in the other. Leaves out copies of single passages
+(``results``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.store import Store
-from gadfly.corpus.models import Passage
 
 _RUN = 5  # words
 _NEAR = 0.8  # of the shorter text's runs are in the other one
@@ -37,18 +37,6 @@ def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str
         if alike and _near(runs, held):
             return identifier
     return None
-
-
-def distinct(found: Iterable[Passage]) -> Iterator[Passage]:
-    """The passages without those of which an earlier one says nearly all."""
-    kept: list[set[int]] = []
-    for passage in found:
-        runs = _runs(passage.text)
-        if len(runs) >= _LEAST and any(len(runs & each) >= _NEAR * len(runs) for each in kept):
-            continue
-        if len(runs) >= _LEAST:
-            kept.append(runs)
-        yield passage
 
 
 def _runs(text: str) -> set[int]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from gadfly.corpus.documents import Document
+from gadfly.corpus.documents import Document, packaged
 from gadfly.corpus.index import chunks, duplicates
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.index.roster import Entry, Roster, target_of
@@ -184,11 +184,7 @@ class Writer:
                 if hashes.get(document.id) == document.sha256():
                     report.unchanged += 1
                 else:
-                    copied = self._write(document)
-                    if copied:
-                        report.notices.append(
-                            f"{document.id} is nearly the same as {copied}: only that one is searched"
-                        )
+                    report.notices += self._write(document)
                     if document.id in hashes:
                         report.changed += 1
                     else:
@@ -201,16 +197,33 @@ class Writer:
         report.gone += sorted(gone)
         return gone
 
-    def _write(self, document: Document) -> str | None:
-        """Write a document. One that is nearly a copy is kept without passages; returns of which."""
+    def _write(self, document: Document) -> list[str]:
+        """Write a document. Of two that are nearly the same one is kept without passages; returns what to say of it.
+
+        That is the later one, or the packaged one where a document of the user's own says the same.
+        """
         passages = chunks.chunks(document)
-        copied = duplicates.original(self.store, document, passages)
-        if copied in self.store.duplicates():
-            copied = None
-        self.store.write(document, [] if copied else passages)
-        self.store.mark_copy(document.id, copied)
+        same = duplicates.original(self.store, document, passages)
+        if same in self.store.duplicates():
+            same = None
+        other = self.store.document(same) if same else None
+        stands = other is None or (packaged(other.source) and not packaged(document.source))
+        self.store.write(document, passages if stands else [])
+        self.store.mark_copy(document.id, None if stands else same)
+        if other is not None and stands:
+            self._give_way(other, document.id)
         self._revive([document.id])
-        return copied
+        if other is None:
+            return []
+        copy, kept = (other.id, document.id) if stands else (document.id, other.id)
+        return [f"{copy} is nearly the same as {kept}: only that one is searched"]
+
+    def _give_way(self, document: Document, to: str) -> None:
+        """A document and its copies are copies of another one from now on."""
+        self.store.write(document, [])
+        copies = [copy for copy, of in self.store.duplicates().items() if of == document.id]
+        for each in (document.id, *copies):
+            self.store.mark_copy(each, to)
 
     def remove(self, documents: Iterable[str]) -> int:
         """Remove documents; a copy of one of them is searched from now on."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gadfly.corpus.documents import packaged
 from gadfly.corpus.index.chunks import TARGET
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.models import Passage
@@ -22,7 +23,6 @@ _RUN = 5  # words in a row: two texts that share them are not just on the same m
 _COPIED = (
     0.9  # share of the shorter text's runs; among real documents few pairs lie between 0.7 and 0.9
 )
-_PACKAGED = ("guide", "installed:")  # sources that every user has
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,7 @@ def _prefer(result: Result, copy: Found) -> None:
     """Of two copies of one text the user's own document stands, not the packaged one; in the better place."""
     alone = result.first == result.last
     same_size = copy.passage.tokens <= result.tokens
-    if alone and same_size and _packaged(result.best) and not _packaged(copy.passage):
+    if alone and same_size and packaged(result.best.source) and not packaged(copy.passage.source):
         result.best = copy.passage.model_copy(update={"score": result.best.score})
         result.first = result.last = copy.ordinal
         result.tokens = copy.passage.tokens
-
-
-def _packaged(passage: Passage) -> bool:
-    return passage.source.startswith(_PACKAGED)

@@ -1,4 +1,4 @@
-"""Near-duplicates: of documents one is searched, of passages one is shown."""
+"""Near-duplicates: of documents one is searched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index import Corpus
-from gadfly.corpus.index.duplicates import distinct
 from gadfly.corpus.sources.memory import MemorySource, note
 
 WORDS = [
@@ -77,20 +76,23 @@ def test_a_changed_original_frees_its_copy(index: Corpus) -> None:
     assert searched(index) == {"notes/first", "notes/second"}
 
 
-def test_passages(index: Corpus) -> None:
-    same = text(1, 80)
-    notes = [
-        note("a", same),
-        note("b", same + text(4, 900)),
-        note("c", text(5, 80)),
-        note("d", "Short."),
+def test_the_users_own_document_stands_not_the_packaged_one(index: Corpus) -> None:
+    packaged = MemorySource([note("packaged", text(1))], "installed:pkg")
+    own = MemorySource([note("own", text(1))], "files:own")
+    told = index.sync([packaged, own]).notices
+    assert "notes/packaged is nearly the same as notes/own: only that one is searched" in told
+    assert searched(index) == {"notes/own"}
+    newer = note("packaged", edited(text(1))).model_copy(update={"title": "Own"})
+    index.sync([MemorySource([newer], "installed:pkg")])
+    assert searched(index) == {"notes/own"}
+    index.remove("notes/own")
+    assert searched(index) == {"notes/packaged"}
+
+
+def test_copies_of_a_packaged_document_go_with_it(index: Corpus) -> None:
+    sources = [
+        MemorySource([note(name, text(1))], source)
+        for name, source in (("a", "installed:pkg"), ("b", "installed:other"), ("c", "files:own"))
     ]
-    index.sync([MemorySource(notes)])
-    found = index.search("probe lens steer patching short", k=50).results
-    longest_first = sorted(found, key=lambda each: -len(each.text))
-    kept = list(distinct(longest_first))
-    assert "notes/a" not in {each.document for each in kept}
-    other_way = {each.document for each in distinct(reversed(longest_first))}
-    assert {"notes/a", "notes/b"} <= other_way  # the longer one says more
-    assert {each.document for each in kept} >= {"notes/c"}
-    assert list(distinct(kept)) == kept
+    index.sync(sources)
+    assert searched(index) == {"notes/c"}
