@@ -42,7 +42,7 @@ def pick(word: str) -> object:
 
 
 def test_a_rewritten_query_finds_what_the_words_did_not(corpus: Corpus) -> None:
-    question = "how do I peek at intermediate predictions"
+    question = "what would it say half way there"
     assert not corpus.search(question, mode="lexical").results
     llm = ScriptedModel([says('["logit lens unembedding"]'), pick("unembedding")])  # type: ignore[list-item]
     found = rewriting.search(llm, corpus, question)
