@@ -141,7 +141,9 @@ class _Copies:
 
 def _runs(text: str) -> set[int]:
     every = words(text)
-    return {hash(tuple(every[at : at + _RUN])) for at in range(max(1, len(every) - _RUN + 1))}
+    if len(every) < _RUN:
+        return {hash(tuple(every))}
+    return set(map(hash, zip(*(every[at:] for at in range(_RUN)), strict=False)))
 
 
 def _prefer(result: Result, copy: Found) -> None:
