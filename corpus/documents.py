@@ -48,6 +48,11 @@ class Document(BaseModel):
         return hashlib.sha256(record.encode("utf-8", "replace")).hexdigest()
 
 
+def packaged(source: str) -> bool:
+    """Whether every user has this source: the guide, an installed package's documentation."""
+    return source == "guide" or source.startswith("installed:")
+
+
 def normalise(text: str) -> str:
     """Text as it is stored: NFC, ``\\n`` line ends, no invisible characters, no trailing blanks.
 

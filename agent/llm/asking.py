@@ -53,8 +53,8 @@ class Asker:
         return object_in(self.ask(text))
 
 
-def list_in(reply: str, of: type = dict) -> list[Any] | None:
-    """The first list of a reply with items of this type, whatever stands around it; other items are left out.
+def list_in(reply: str, of: type | tuple[type, ...] = dict) -> list[Any] | None:
+    """The first list of a reply with items of this type or these, whatever stands around it; other items are left out.
 
     An empty list counts only where no other is there; None where there is no list.
     """

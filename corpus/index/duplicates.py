@@ -18,7 +18,6 @@ _NEAR = 0.8  # of the shorter text's runs are in the other one
 _ALIKE = 0.6  # of the longer document's length, at least, so that a part is no copy of the whole
 _LEAST = 30  # words; less says too little to be told apart
 _WORD = re.compile(r"\w+")
-_PACKAGED = ("guide", "installed:")  # sources that every user has
 
 
 def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str | None:
@@ -39,11 +38,6 @@ def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str
         if alike and _near(runs, held):
             return identifier
     return None
-
-
-def packaged(source: str) -> bool:
-    """Whether every user has this source: of two copies the user's own stands."""
-    return source.startswith(_PACKAGED)
 
 
 def hidden(copies: Mapping[str, str], among: Collection[str] | None) -> set[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from gadfly.corpus.documents import Document
+from gadfly.corpus.documents import Document, packaged
 from gadfly.corpus.index import chunks, duplicates
 from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.embed import Embedder
@@ -226,8 +226,8 @@ class Writer:
         if other is None:
             return None
         copy, original = document.id, other
-        if duplicates.packaged(self.store.owner(other) or ""):
-            if duplicates.packaged(document.source):  # modules of libraries that are made alike
+        if packaged(self.store.owner(other) or ""):
+            if packaged(document.source):  # modules of libraries that are made alike
                 return None
             copy, original = original, copy
         self.store.mark_copy(copy, original)

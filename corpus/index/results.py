@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gadfly.corpus.index import duplicates
+from gadfly.corpus.documents import packaged
 from gadfly.corpus.index.chunks import TARGET
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.models import Passage
@@ -141,15 +141,16 @@ class _Copies:
 
 def _runs(text: str) -> set[int]:
     every = words(text)
-    return {hash(tuple(every[at : at + _RUN])) for at in range(max(1, len(every) - _RUN + 1))}
+    if len(every) < _RUN:
+        return {hash(tuple(every))}
+    return set(map(hash, zip(*(every[at:] for at in range(_RUN)), strict=False)))
 
 
 def _prefer(result: Result, copy: Found) -> None:
     """Of two copies of one text the user's own document stands, not the packaged one; in the better place."""
     alone = result.first == result.last
     same_size = copy.passage.tokens <= result.tokens
-    ranks = [duplicates.packaged(each.source) for each in (result.best, copy.passage)]
-    if alone and same_size and ranks == [True, False]:
+    if alone and same_size and packaged(result.best.source) and not packaged(copy.passage.source):
         result.best = copy.passage.model_copy(update={"score": result.best.score})
         result.first = result.last = copy.ordinal
         result.tokens = copy.passage.tokens

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -114,6 +114,15 @@ class Store(Database):
         """Document id → content hash of one source."""
         rows = self.query("SELECT id, sha256 FROM documents WHERE source = ?", (source,))
         return {row[0]: row[1] for row in rows}
+
+    def origins(self, chunks: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Passage → its document and that one's source; without those that are gone."""
+        rows = self.query(
+            "SELECT c.id, d.id, d.source FROM chunks c JOIN documents d ON d.id = c.document"
+            f" WHERE c.id IN ({','.join('?' * len(chunks))})",
+            tuple(chunks),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
 
     def owner(self, identifier: str) -> str | None:
         """The source that a document belongs to."""

@@ -76,14 +76,11 @@ class Vectors:
     ) -> list[tuple[str, float]]:
         if documents is not None and not documents:
             return []
-        total = self.count()
-        if not total:
-            return []
         where: Any = {"document": {"$in": list(documents)}} if documents is not None else None
         with self._guarded():
             answer = self._collection.query(
                 query_embeddings=[row],
-                n_results=min(n, total, self._place.page),
+                n_results=min(n, self._place.page),
                 where=where,
                 include=["metadatas", "distances"],
             )

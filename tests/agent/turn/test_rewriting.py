@@ -42,12 +42,35 @@ def pick(word: str) -> object:
 
 
 def test_a_rewritten_query_finds_what_the_words_did_not(corpus: Corpus) -> None:
-    question = "how do I peek at intermediate predictions"
+    question = "what would it say half way there"
     assert not corpus.search(question, mode="lexical").results
     llm = ScriptedModel([says('["logit lens unembedding"]'), pick("unembedding")])  # type: ignore[list-item]
     found = rewriting.search(llm, corpus, question)
     assert [each.document for each in found.results] == ["d/lens"]
     assert found.answerable
+
+
+def test_what_a_passage_only_names_is_searched_for(corpus: Corpus) -> None:
+    replies = [says("[]"), says('[1, "activation addition vector"]'), pick("generation time")]
+    llm = ScriptedModel(replies)  # type: ignore[arg-type]
+    found = rewriting.search(llm, corpus, "linear probe")
+    assert [each.document for each in found.results] == ["d/probe", "d/steer"]
+    assert found.answerable
+
+
+@pytest.mark.parametrize("last", ["no idea", "[]", "[99]"])
+def test_a_second_hop_without_a_find_leaves_the_first(corpus: Corpus, last: str) -> None:
+    replies = [says("[]"), says('[1, "activation addition vector"]'), says(last)]
+    found = rewriting.search(ScriptedModel(replies), corpus, "linear probe")
+    assert [each.document for each in found.results] == ["d/probe"]
+
+
+def test_no_second_hop_is_begun_late(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "_SECONDS", -1.0)
+    llm = ScriptedModel([says("[]"), says('[1, "activation addition vector"]')])
+    found = rewriting.search(llm, corpus, "linear probe")
+    assert [each.document for each in found.results] == ["d/probe"]
+    assert len(llm.seen) == 2
 
 
 def test_none_relevant_says_unanswerable_but_shows_the_nearest(corpus: Corpus) -> None:

@@ -109,3 +109,12 @@ def test_of_three_one_is_searched_whichever_goes(index: Corpus) -> None:
     (left,) = searched(index)
     index.remove(left)
     assert len(searched(index)) == 1
+
+
+def test_copies_of_a_packaged_document_go_with_it(index: Corpus) -> None:
+    sources = [
+        MemorySource([note(name, text(1))], source)
+        for name, source in (("a", "installed:pkg"), ("b", "installed:other"), ("c", "files:own"))
+    ]
+    index.sync(sources)
+    assert searched(index) == {"notes/c"}
