@@ -72,11 +72,12 @@ def run_marker(run_id: str, field: str, value: str) -> str:
     return f"[[run {run_id} | {field} = {value}]]"
 
 
-def verify(text: str, library: Library, runs: Runs, *, given: str = "") -> Verified:
+def verify(text: str, library: Library, runs: Runs, *, given: str = "", first: int = 1) -> Verified:
     """Resolve every marker of ``text``.
 
     Args:
         given: text whose numbers need no receipt (the question: repeating it is no claim).
+        first: the number of the first footnote.
     """
     receipts: list[Receipt] = []
     abstained: list[str] = []
@@ -108,7 +109,7 @@ def verify(text: str, library: Library, runs: Runs, *, given: str = "") -> Verif
         _claim(segment, receipts, allowed) for segment in segments(marked) if segment.is_claim
     ]
     return Verified(
-        text=_footnoted(marked, receipts),
+        text=_footnoted(marked, receipts, first),
         claims=claims,
         abstained=abstained[0] if abstained else None,
     )
@@ -135,10 +136,10 @@ def _claim(segment: Segment, receipts: list[Receipt], allowed: set[str]) -> Clai
     return Claim(text=re.sub(r"\s+([.,;:!?])", r"\1", words), receipts=own, loose_numbers=loose)
 
 
-def _footnoted(text: str, receipts: list[Receipt]) -> str:
+def _footnoted(text: str, receipts: list[Receipt], first: int) -> str:
     """The text with ``[n]`` in place of the slots of the verified receipts, which are counted in their order."""
     verified = [index for index, receipt in enumerate(receipts) if receipt.state == "verified"]
-    numbers = {index: number for number, index in enumerate(verified, 1)}
+    numbers = {index: number for number, index in enumerate(verified, first)}
 
     def label(slot: re.Match[str]) -> str:
         number = numbers.get(int(slot[1]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gadfly.agent.answers.answer import Answer, Cost
+from gadfly.agent.answers.answer import Answer, Claim, Cost, Receipt
 from gadfly.agent.answers.offline.experiment import claims, plan
-from gadfly.agent.answers.offline.extract import Excerpt, choose, parts
-from gadfly.agent.answers.receipts import quote_marker, verify
+from gadfly.agent.answers.offline.sections import LONGEST, Section, as_good, choose, parts, shown
+from gadfly.agent.answers.receipts import verify
 from gadfly.corpus.progress import Progress, running
 from gadfly.errors import Cancelled, GadflyError, MissingExtraError
 from gadfly.tools.contract import Result
@@ -31,19 +32,25 @@ def answer(
     experiments: bool = True,
     progress: Progress,
 ) -> Answer:
-    """Answer from quotes and one fitting experiment, or say that the corpus has nothing."""
+    """Answer with the sections that answer and one fitting experiment, or say that the corpus has nothing."""
     started = time.monotonic()
     with running(progress, "Searching the corpus"):
         found = [corpus.search(part, k=_PASSAGES) for part in parts(question)]
-        quoted = _quotes(found, corpus)
+        chosen = _sections(found, corpus)
     result, notices = _experiment(question, model, progress) if experiments else (None, [])
-    preface = "" if quoted else _nothing(found[0])
-    checked = verify(_compose(quoted, result, model), corpus, Ledger(), given=question)
+    text, said = quoted(chosen)
+    if not chosen:
+        text = _nothing(found[0])
+    if result is not None:
+        measured = verify(
+            _measured(result, model), corpus, Ledger(), given=question, first=1 + len(said)
+        )
+        text, said = f"{text}\n\n{measured.text}", [*said, *measured.claims]
     return Answer(
         question=question,
-        answer="\n\n".join(filter(None, [preface, checked.text])),
-        claims=checked.claims,
-        abstained=not checked.claims,
+        answer=text,
+        claims=said,
+        abstained=not said,
         engine="offline",
         notices=[*found[0].notices, *notices],
         runs=[result.run] if result else [],
@@ -51,16 +58,42 @@ def answer(
     )
 
 
-def _quotes(found: list[SearchResults], corpus: Corpus) -> list[Excerpt]:
-    """The best excerpts for each part of the question that the corpus can answer, parts in their order."""
-    each = 4 if len(found) == 1 else 3
-    quoted: list[Excerpt] = []
+def _sections(found: list[SearchResults], corpus: Corpus) -> list[tuple[Section, tuple[int, int]]]:
+    """What is shown for each part of the question that the corpus can answer, parts in their order."""
+    most = LONGEST if len(found) == 1 else LONGEST * 2 // 3
+    kept: dict[tuple[str, int], tuple[Section, tuple[int, int]]] = {}
     for results in found:
-        if results.answerable:
-            chosen = choose(results.query, results.results, limit=each, embedder=corpus.embedder)
-            said = {sentence for excerpt in quoted for sentence in excerpt.sentences}
-            quoted += [e for e in chosen if said.isdisjoint(e.sentences)]
-    return quoted
+        if not results.answerable:
+            continue
+        best = choose(results.query, results.results, corpus.document, corpus.embedder)
+        for section in as_good(best) if len(found) == 1 else best[:1]:
+            kept.setdefault(
+                (section.document.id, section.start), (section, shown(section, results.query, most))
+            )
+    return list(kept.values())
+
+
+def quoted(chosen: Sequence[tuple[Section, tuple[int, int]]]) -> tuple[str, list[Claim]]:
+    """Sections as they stand in their documents under a line that says where, and the receipt of each."""
+    texts, claims = [], []
+    for number, (section, (start, end)) in enumerate(chosen, 1):
+        document, words = section.document, section.document.text[start:end]
+        left = section.end - section.start - (end - start)
+        cut = f" ({left} of its {section.end - section.start} characters left out)" if left else ""
+        texts.append(
+            f"**{section.heading}** in *{document.title}* ({document.id}) [{number}]{cut}\n\n{words}"
+        )
+        receipt = Receipt(
+            kind="quote",
+            state="verified",
+            document=document.id,
+            title=document.title,
+            quote=words,
+            start=start,
+            end=end,
+        )
+        claims.append(Claim(text=words, receipts=[receipt]))
+    return "\n\n".join(texts), claims
 
 
 def _experiment(question: str, model: str, progress: Progress) -> tuple[Result | None, list[str]]:
@@ -86,31 +119,8 @@ def _nothing(found: SearchResults) -> str:
     return "Not in the corpus." + (f" The nearest it has:\n{listed}" if nearest else "")
 
 
-def _compose(quoted: list[Excerpt], result: Result | None, model: str) -> str:
-    parts = _grouped(quoted)
-    if result is not None:
-        demo = "the demo model (it shows the method, not what other models do)"
-        subject = demo if model == "demo" else model
-        parts += [
-            f"**An experiment on {subject} says:**",
-            "\n".join(f"- {claim}" for claim in claims(result)),
-        ]
-    return "\n\n".join(parts)
-
-
-def _grouped(quoted: list[Excerpt]) -> list[str]:
-    """A lead-in and bullets for each document, the best document first, its excerpts as they stand in it."""
-    documents: dict[str, list[Excerpt]] = {}
-    for excerpt in quoted:
-        documents.setdefault(excerpt.passage.document, []).append(excerpt)
-    parts = []
-    for document, excerpts in documents.items():
-        excerpts.sort(key=lambda e: e.passage.start + e.passage.text.find(e.sentences[0]))
-        title = excerpts[0].passage.title
-        parts += [f"**{title}** ({document}):", "\n".join(map(_bullet, excerpts))]
-    return parts
-
-
-def _bullet(excerpt: Excerpt) -> str:
-    document = excerpt.passage.document
-    return "- " + " ".join(f"{s} {quote_marker(document, s)}" for s in excerpt.sentences)
+def _measured(result: Result, model: str) -> str:
+    demo = "the demo model (it shows the method, not what other models do)"
+    subject = demo if model == "demo" else model
+    said = "\n".join(f"- {claim}" for claim in claims(result))
+    return f"**An experiment on {subject} says:**\n\n{said}"
