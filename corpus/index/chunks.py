@@ -21,7 +21,7 @@ from gadfly.corpus import tokens
 from gadfly.corpus.documents import Document
 from gadfly.corpus.markup import blocks
 
-VERSION = "1"  # raise it when the cut changes: an index made by another version is cut again
+VERSION = "2"  # raise it when the cut changes: an index made by another version is cut again
 TARGET = 400
 LONGEST_FENCE = 1200
 SMALLEST = 120  # below this a chunk goes on past the next heading
@@ -46,6 +46,8 @@ class Chunk:
     text: str
     heading: tuple[str, ...]
     tokens: int
+    asked: tuple[str, ...] = ()
+    """Questions that the sections beginning here answer, as their author says."""
 
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
@@ -73,9 +75,14 @@ def chunks(document: Document) -> list[Chunk]:
         # after what it opens with.
         heading = next((atom.heading for atom in group if not atom.is_heading), group[0].heading)
         # Named by content: an edit elsewhere in the document leaves this id, and its vector, alone.
-        digest = hashlib.sha256("\x1f".join((document.title, *heading, text)).encode()).hexdigest()[
-            :10
-        ]
+        asked = tuple(
+            question
+            for atom in group
+            if atom.is_heading
+            for question in answered(document, atom.heading[-1])
+        )
+        named = "\x1f".join((document.title, *heading, text, *asked))
+        digest = hashlib.sha256(named.encode()).hexdigest()[:10]
         seen[digest] = seen.get(digest, 0) + 1
         suffix = f"-{seen[digest]}" if seen[digest] > 1 else ""
         size = sum(atom.tokens for atom in group)
@@ -89,9 +96,18 @@ def chunks(document: Document) -> list[Chunk]:
                 text,
                 heading,
                 size,
+                asked,
             )
         )
     return found
+
+
+def answered(document: Document, heading: str) -> list[str]:
+    """The questions that the section under ``heading`` answers: a document's front matter may say so
+    (``questions: {HEADING: [QUESTION, ...]}``)."""
+    given = document.meta.get("questions")
+    found = given.get(heading) if isinstance(given, dict) else None
+    return [str(each) for each in found if str(each).strip()] if isinstance(found, list) else []
 
 
 def _atoms(text: str) -> Iterator[_Atom]:
@@ -152,10 +168,11 @@ def _groups(atoms: list[_Atom]) -> Iterator[list[_Atom]]:
         yield group
 
 
-def views(title: str, heading: Sequence[str], text: str) -> list[str]:
-    """The texts to embed for one passage, in order; at least one."""
+def views(title: str, heading: Sequence[str], text: str, asked: Sequence[str] = ()) -> list[str]:
+    """The texts to embed for one passage, in order; at least one. The questions that it answers are some of them."""
     place = " > ".join([title, *heading[-2:]])
-    return [f"{place}: {text[start:end].strip()}" for start, end in _windows(text)] or [place]
+    found = [f"{place}: {text[start:end].strip()}" for start, end in _windows(text)] or [place]
+    return [*found, *asked]
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:

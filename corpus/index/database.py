@@ -16,7 +16,7 @@ from gadfly import leaving
 from gadfly.corpus.progress import Progress
 from gadfly.errors import CorpusError, IndexBusyError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
 _FOLDED: set[Path] = set()

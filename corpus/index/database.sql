@@ -14,7 +14,7 @@ CREATE INDEX documents_source ON documents (source);
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, document TEXT NOT NULL, ordinal INTEGER NOT NULL,
     start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
-    tokens INTEGER NOT NULL, sha256 TEXT NOT NULL, embedded INTEGER NOT NULL DEFAULT 0
+    tokens INTEGER NOT NULL, asked TEXT NOT NULL, sha256 TEXT NOT NULL, embedded INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE INDEX chunks_document ON chunks (document, ordinal);

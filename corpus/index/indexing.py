@@ -284,7 +284,12 @@ class Writer:
         with running(progress, "embedding passages", pending):
             while rows := self.store.pending(_PAGE):
                 windows = [
-                    chunks.views(row["title"], json.loads(row["heading"]), row["text"])
+                    chunks.views(
+                        row["title"],
+                        json.loads(row["heading"]),
+                        row["text"],
+                        json.loads(row["asked"]),
+                    )
                     for row in rows
                 ]
                 vectors = embedder.embed([text for each in windows for text in each])

@@ -69,15 +69,26 @@ class Store(Database):
             )
             for chunk in chunks:
                 heading = json.dumps(chunk.heading, ensure_ascii=False)
-                more = {"heading": heading, "sha256": chunk.sha256(), "kept": chunk.id in kept}
+                asked = json.dumps(chunk.asked, ensure_ascii=False)
+                more = {
+                    "heading": heading,
+                    "asked": asked,
+                    "sha256": chunk.sha256(),
+                    "kept": chunk.id in kept,
+                }
                 cursor = db.execute(
                     'INSERT INTO chunks (id, document, ordinal, start, "end", heading, text, tokens,'
-                    " sha256, embedded) VALUES (:id, :document, :ordinal, :start, :end, :heading, :text,"
-                    " :tokens, :sha256, :kept)",
+                    " asked, sha256, embedded) VALUES (:id, :document, :ordinal, :start, :end, :heading, :text,"
+                    " :tokens, :asked, :sha256, :kept)",
                     {**asdict(chunk), **more},
                 )
                 parts = identifier_parts(f"{document.title}\n{chunk.text}")
-                words = (document.title, " ".join(chunk.heading), chunk.text, parts)
+                words = (
+                    document.title,
+                    " ".join([*chunk.heading, *chunk.asked]),
+                    chunk.text,
+                    parts,
+                )
                 db.execute(
                     "INSERT INTO fts (rowid, title, heading, body, parts) VALUES (?,?,?,?,?)",
                     (cursor.lastrowid, *words),
@@ -197,7 +208,7 @@ class Store(Database):
     def pending(self, limit: int) -> list[sqlite3.Row]:
         """Passages that have no vector yet."""
         return self.query(
-            "SELECT c.id, c.document, c.heading, c.text, d.title FROM chunks c"
+            "SELECT c.id, c.document, c.heading, c.text, c.asked, d.title FROM chunks c"
             " JOIN documents d ON d.id = c.document WHERE c.embedded = 0 ORDER BY c.number LIMIT ?",
             (limit,),
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from gadfly.corpus import markup
 from gadfly.corpus.documents import Document
+from gadfly.corpus.index.chunks import answered
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.models import Passage
 from gadfly.corpus.words import STOPWORDS, content_words, words
@@ -52,9 +53,7 @@ class Section:
     @property
     def asked(self) -> list[str]:
         """The questions that its author says it answers."""
-        given = self.document.meta.get("questions")
-        found = given.get(self.heading, []) if isinstance(given, dict) else []
-        return [str(each) for each in found] if isinstance(found, list) else []
+        return answered(self.document, self.heading)
 
 
 def parts(question: str) -> list[str]:
