@@ -8,12 +8,12 @@ from typing import Any
 
 from gadfly import tables
 from gadfly.agent.answers.offline.experiment import claims
-from gadfly.agent.answers.offline.extract import choose
 from gadfly.agent.answers.receipts import quote_marker
 from gadfly.corpus.models import Passage
 from gadfly.corpus.words import content_words, words
 from gadfly.evals.reasoners import drafting
 from gadfly.evals.reasoners.base import Outcome, Reasoner, Turn, unfenced
+from gadfly.evals.reasoners.extract import choose
 from gadfly.tools.contract import Result
 from gadfly.tools.review.engine import review_source
 from gadfly.tools.review.reading.source import from_text

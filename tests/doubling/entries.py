@@ -19,7 +19,7 @@ from tests.doubling.texts import EVERY, Make
 
 from gadfly.agent.answers import receipts, sentences
 from gadfly.agent.answers.answer import Claim, Receipt
-from gadfly.agent.answers.offline import extract
+from gadfly.agent.answers.offline import sections as offline
 from gadfly.agent.jobs.redteam import blocks, claims, overclaims, trace
 from gadfly.agent.llm import asking
 from gadfly.agent.markup import phrase
@@ -72,6 +72,7 @@ from gadfly.corpus.readers import (
 from gadfly.corpus.sources import library
 from gadfly.corpus.sources.memory import note
 from gadfly.errors import CorpusError
+from gadfly.evals.reasoners import extract
 from gadfly.tools.ledger import Run
 from gadfly.tools.review.reading import diff
 from gadfly.tools.review.suppress import Suppressions
@@ -198,6 +199,12 @@ def _passage(text: str) -> Passage:
         "source": "s",
     }
     return Passage.model_construct(**fields)
+
+
+def _answering(text: str) -> tuple[int, int]:
+    of = documents.Document(id="a", title="A", text=text, kind="document", source="s")
+    best = offline.choose("What do words say?", [_passage(text)], lambda _: of, None)
+    return offline.shown(best[0], "What do words say?") if best else (0, 0)
 
 
 def _verified(text: str) -> receipts.Verified:
@@ -688,7 +695,8 @@ ENTRIES: dict[str, Entry] = {
     "excerpts": Entry(
         lambda t: extract.choose("What do words say, and how?", [_passage(t)]), (extract,)
     ),
-    "questions": Entry(extract.parts, (extract,)),
+    "answering sections": Entry(_answering, (offline, markup)),
+    "questions": Entry(offline.parts, (offline,)),
     "red team": Entry(_redteam, (blocks, claims, overclaims, trace)),
     "diffs": Entry(_diff, (diff,)),
     "suppressions": Entry(lambda t: Suppressions(t.split("\n"), 1), (Suppressions,)),

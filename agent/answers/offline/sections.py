@@ -2,7 +2,7 @@
 
 The unit is what stands under one heading. A section is scored by its similarity to the question (that of its heading
 and opening, or of a question that its author says it answers), by the question's rare words that it holds, and by the
-passage that led to it. What is shown is cut between blocks only: a list keeps its lead-in and its items, code its lines.
+passage that led to it. It is cut between blocks only: a list keeps its lead-in and its items, code its lines.
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ def choose(
         embedder: without one, words alone decide.
     """
     led: dict[tuple[str, int], tuple[Section, Passage]] = {}
+    cut = {name: sections(read(name)) for name in {p.document for p in passages[:_LOOKED_AT]}}
     for passage in passages[:_LOOKED_AT]:
-        for section in sections(read(passage.document)):
+        for section in cut[passage.document]:
             if section.start < passage.end and passage.start < section.end:
                 led.setdefault((passage.document, section.start), (section, passage))
     found = [section for section, _ in led.values()]
@@ -163,7 +164,7 @@ def _pieces(text: str, section: Section) -> list[tuple[int, int]]:
         )
         ends = [*[at - 1 for at in items[1:]], end] if items and items[0] == start else [end]
         for piece_end in ends:
-            lead = found and text[slice(*found[-1])].rstrip().endswith(":")
+            lead = found and text[found[-1][1] - 1] == ":"
             if lead:
                 found[-1] = (found[-1][0], piece_end)
             else:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from gadfly.agent.answers.sentences import prose, split
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.models import Passage
-from gadfly.corpus.words import STOPWORDS, content_words, words
+from gadfly.corpus.words import content_words, words
 
 _SHORTEST, _LONGEST = 8, 60  # words
 # List items of task lists and of docstring sections are no sentences.
@@ -37,14 +37,6 @@ _ASKING = (
 _SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
 
 
-# Where one question ends and the next begins: "..., and how do I ...", "...? Which ..."
-_NEXT_QUESTION = re.compile(
-    r"(?:\?\s++|[,;]\s*+(?:(?:and|or|but)\s++|(?<=\s))|(?<!\s)\s++and\s++)"
-    r"(?=(?:how|what|why|where|which|when|who|does|do|is|are|can|could|should)\b)",
-    re.IGNORECASE,
-)
-
-
 @dataclass(frozen=True)
 class Excerpt:
     """Sentences that stand one after the other in a document, verbatim, with their score for the question."""
@@ -56,15 +48,6 @@ class Excerpt:
     @property
     def text(self) -> str:
         return " ".join(self.sentences)
-
-
-def parts(question: str) -> list[str]:
-    """The questions within a question, each with at least one word that carries meaning; at most three."""
-    found = [part.strip() for part in _NEXT_QUESTION.split(question)]
-    # "and how?" alone asks nothing that can be searched for; it stays with the whole.
-    if len(found) > 3 or any(len(set(words(p)) - STOPWORDS) < 2 for p in found):
-        return [question]
-    return found
 
 
 def choose(
