@@ -73,7 +73,10 @@ def test_questions(card: Path) -> None:
 
 def test_no_question_stands_twice() -> None:
     seen = Counter(
-        phrasing.casefold() for card in CARDS for each in questions(read(card)[0]).values() for phrasing in each
+        phrasing.casefold()
+        for card in CARDS
+        for each in questions(read(card)[0]).values()
+        for phrasing in each
     )
     assert not [phrasing for phrasing, times in seen.items() if times > 1]
 
