@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,35 @@ def test_card(card: Path) -> None:
 def test_titles_are_unique() -> None:
     titles = [str(read(card)[0]["title"]).casefold() for card in CARDS]
     assert len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.parent.name}/{card.stem}")
+def test_questions(card: Path) -> None:
+    """Each key names a section (the title: its first paragraph), so that a question leads to text that is there."""
+    fields, body = read(card)
+    headings = {h.lstrip("# ") for h in re.findall(r"^#+ .+$", _outside_fences(body), re.MULTILINE)}
+    for heading, phrasings in questions(fields).items():
+        assert heading in headings
+        assert 3 <= len(phrasings) <= 6, heading
+        for phrasing in phrasings:
+            assert isinstance(phrasing, str)
+            assert 0 < len(phrasing) <= 160, phrasing
+
+
+def test_no_question_stands_twice() -> None:
+    seen = Counter(
+        phrasing.casefold()
+        for card in CARDS
+        for each in questions(read(card)[0]).values()
+        for phrasing in each
+    )
+    assert not [phrasing for phrasing, times in seen.items() if times > 1]
+
+
+def questions(fields: dict[str, object]) -> dict[str, list[str]]:
+    found = fields.get("questions", {})
+    assert isinstance(found, dict)
+    return found
 
 
 def _outside_fences(body: str) -> str:
