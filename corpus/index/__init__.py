@@ -206,7 +206,8 @@ class Corpus:
         if mode == "exact":
             certainty = 1.0 if best else 0.0
         else:
-            certainty = answerable.answerability(self.store, query, best, ranking.similarity)
+            least = self.embedder.least if self.embedder else 0.0
+            certainty = answerable.answerability(self.store, query, best, ranking.similarity, least)
         return SearchResults(
             query=query,
             mode=mode,

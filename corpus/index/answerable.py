@@ -36,11 +36,17 @@ _WORDS_ONLY = Signs(1.2, 1.8, -1.8, -2.1), -1.5, 0.0
 
 
 def answerability(
-    store: Store, query: str, best: Sequence[str], similarity: Mapping[str, float]
+    store: Store,
+    query: str,
+    best: Sequence[str],
+    similarity: Mapping[str, float],
+    least: float = 0.0,
 ) -> float:
     """Probability-like: that the passages ``best`` (ids, best first) answer the query.
 
-    ``similarity`` holds the cosine similarity of passages; empty where there are no vectors.
+    Args:
+        similarity: the cosine similarity of passages; empty where there are no vectors.
+        least: what is nearer to no passage is of another matter, whatever words it shares (``Embedder.least``).
     """
     if not best:
         return 0.0
@@ -49,7 +55,8 @@ def answerability(
     near = max((similarity.get(chunk, 0.0) for chunk in best[:_LOOK_AT]), default=0.0)
     total = bias + by_similarity * near
     total += sum(weight * sign for weight, sign in zip(weights, found, strict=True))
-    return 1.0 / (1.0 + math.exp(-total))
+    found_there = 1.0 / (1.0 + math.exp(-total))
+    return min(found_there, near) if similarity and near < least else found_there
 
 
 def signs(store: Store, query: str, chunks: Sequence[str]) -> Signs:

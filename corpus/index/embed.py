@@ -30,6 +30,11 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
+    @property
+    def least(self) -> float:
+        """The cosine similarity that a question has at least with a passage on its matter."""
+        ...
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One L2-normalised float32 row for each text, in the order given."""
         ...
@@ -71,6 +76,7 @@ class HashEmbedder:
     def __init__(self, dimensions: int = 64) -> None:
         self.dimensions = dimensions
         self.name = f"hash-{dimensions}"
+        self.least = 0.0
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np

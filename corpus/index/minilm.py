@@ -53,6 +53,9 @@ class MiniLM:
     name = f"all-MiniLM-L6-v2/{LENGTH}/{SHA256[:8]}"
     dimensions = WIDTH
 
+    least = 0.44
+    """Chosen on 126 answerable questions, one of which has less, and 16 of everyday life, of which 11 have."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
