@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ _SENTIMENT, _SWAPPED = "sentiment.report.jsonl", "sentiment.swapped.jsonl"
 
 
 def probe(s: Subject) -> Rows:
+    s = replace(s, most=0)  # a probe needs a hundred texts; they are short
     # ties of the tool's choice between near layers do not matter: the layer is read from its result
     got = s.ask("probe", _TRUTH, method="logistic", shuffles=20)
     fact = "a logistic regression on the last token tells true statements from false"
