@@ -26,7 +26,7 @@ class GuideSource:
         self._root = root if root is not None else files("gadfly.corpus").joinpath("guide")
 
     def fingerprint(self) -> str:
-        """A hash of the cards: they are package data of half a megabyte, so reading them is cheap,
+        """A hash of the cards: they are package data of two megabytes, so reading them is cheap,
         and modification times mean nothing inside a zip or a fresh checkout."""
         digest = hashlib.sha256(b"guide 1")
         for place, card in self._cards():
