@@ -321,7 +321,7 @@ def _csl_entry(item: dict[str, Any]) -> Entry:
     return Entry(
         key=text("citation-key") or text("id").rpartition("/")[2],
         kind=kind,
-        title=re.sub(r"</?\w+[^>]*>", "", text("title")),
+        title=re.sub(r"</?\w[^<>]*>", "", text("title")),
         authors=tuple(each for each in authors if each),
         year=year_of(json.dumps(item.get("issued") or "")),
         arxiv=_arxiv(text("URL"), text("number"), text("note"), text("DOI")),

@@ -257,7 +257,7 @@ def _raw(text: str) -> None:
 def _contents(text: str) -> None:
     found = contents.table(f"Contents\n{text}", len(text))
     if found is not None:
-        contents.headed(text, found, [])
+        heads.find(text, found, [])
 
 
 def _lines(text: str) -> None:
