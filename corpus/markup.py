@@ -31,13 +31,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """From one heading to the next; ``path`` holds the titles from the outermost heading inwards."""
+    """From one heading to the next; ``path`` holds the titles from the outermost heading inwards. ``body`` is where the
+    heading itself ends."""
 
     title: str
     level: int
     start: int
     end: int
     path: tuple[str, ...]
+    body: int
 
 
 class _Line(NamedTuple):
@@ -110,10 +112,10 @@ def sections(text: str) -> list[Section]:
     if (heads[0].start if heads else len(text)) > 0 and text[
         : heads[0].start if heads else None
     ].strip():
-        found.append(Section("", 0, 0, heads[0].start if heads else len(text), ()))
+        found.append(Section("", 0, 0, heads[0].start if heads else len(text), (), 0))
     for index, (head, path) in enumerate(zip(heads, heading_paths(heads), strict=True)):
         end = heads[index + 1].start if index + 1 < len(heads) else len(text)
-        found.append(Section(head.title, head.level, head.start, end, path))
+        found.append(Section(head.title, head.level, head.start, end, path, head.end))
     return found
 
 

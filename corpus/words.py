@@ -26,6 +26,18 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+RUN = 5
+"""Words in a row: two texts that share them are not just on the same matter."""
+
+
+def runs(text: str) -> set[int]:
+    """Every run of ``RUN`` words of a text, as hashes; a shorter text is one run."""
+    every = words(text)
+    if len(every) < RUN:
+        return {hash(tuple(every))}
+    return set(map(hash, zip(*(every[at:] for at in range(RUN)), strict=False)))
+
+
 def content_words(query: str) -> list[str]:
     """The distinct words of a query that carry meaning, in order. All of them if none does."""
     every = list(dict.fromkeys(words(query)))

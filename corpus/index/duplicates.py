@@ -6,18 +6,16 @@ documents share (``results``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 
 from gadfly.corpus.documents import Document
 from gadfly.corpus.index.chunks import Chunk
 from gadfly.corpus.index.store import Store
+from gadfly.corpus.words import runs
 
-_RUN = 5  # words
 _NEAR = 0.8  # of the shorter text's runs are in the other one
 _ALIKE = 0.6  # of the longer document's length, at least, so that a part is no copy of the whole
 _LEAST = 30  # words; less says too little to be told apart
-_WORD = re.compile(r"\w+")
 
 
 def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str | None:
@@ -25,17 +23,17 @@ def original(store: Store, document: Document, passages: Iterable[Chunk]) -> str
 
     Those are compared that share a passage, a title, an arXiv id or a DOI with it.
     """
-    runs = _runs(document.text)
-    if len(runs) < _LEAST:
+    own = runs(document.text)
+    if len(own) < _LEAST:
         return None
     copies = store.duplicates()
     for identifier in store.akin(document, [each.sha256() for each in passages]):
         other = store.document(identifier) if identifier not in copies else None
         if other is None:
             continue
-        held = _runs(other.text)
-        alike = min(len(runs), len(held)) >= _ALIKE * max(len(runs), len(held))
-        if alike and _near(runs, held):
+        held = runs(other.text)
+        alike = min(len(own), len(held)) >= _ALIKE * max(len(own), len(held))
+        if alike and _near(own, held):
             return identifier
     return None
 
@@ -50,11 +48,6 @@ def hidden(copies: Mapping[str, str], among: Collection[str] | None) -> set[str]
         if among is None or original in among:
             found.add(identifier)
     return found
-
-
-def _runs(text: str) -> set[int]:
-    words = _WORD.findall(text.lower())
-    return {hash(tuple(words[at : at + _RUN])) for at in range(len(words) - _RUN + 1)}
 
 
 def _near(one: set[int], other: set[int]) -> bool:

@@ -16,10 +16,9 @@ from gadfly.corpus.documents import packaged
 from gadfly.corpus.index.chunks import TARGET
 from gadfly.corpus.index.store import Store
 from gadfly.corpus.models import Passage
-from gadfly.corpus.words import words
+from gadfly.corpus.words import runs as runs_of
 
 _LONGEST = 2 * TARGET  # tokens of a joined result: one stretch must not take the room of all others
-_RUN = 5  # words in a row: two texts that share them are not just on the same matter
 _COPIED = (
     0.9  # share of the shorter text's runs; among real documents few pairs lie between 0.7 and 0.9
 )
@@ -87,7 +86,7 @@ def within(
         size = each.passage.tokens
         if size > left:
             continue
-        runs = _runs(each.passage.text) if condense else set()
+        runs = runs_of(each.passage.text) if condense else set()
         same = copies.of(runs)
         if same is not None:
             _prefer(kept[same], each)
@@ -137,13 +136,6 @@ class _Copies:
         for run in runs:
             self._holders.setdefault(run, []).append(holder)
         self._sizes[holder] += len(runs)
-
-
-def _runs(text: str) -> set[int]:
-    every = words(text)
-    if len(every) < _RUN:
-        return {hash(tuple(every))}
-    return set(map(hash, zip(*(every[at:] for at in range(_RUN)), strict=False)))
 
 
 def _prefer(result: Result, copy: Found) -> None:

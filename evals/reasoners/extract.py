@@ -7,11 +7,11 @@ at hand, and the rank of its passage; near-repetitions are left out.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gadfly.agent.answers.offline.sections import rarities, stems
 from gadfly.agent.answers.sentences import prose, split
 from gadfly.corpus.index.embed import Embedder
 from gadfly.corpus.models import Passage
@@ -34,7 +34,6 @@ _ASKING = (
     "compare differ difference example explain kind know mean meaning reason show tell thing way work "
     "language model models"
 )
-_SUFFIX = re.compile(r"(?:ations?|ings?|ions?|ed|es|s|ly)$")
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,8 @@ def choose(
     candidates = [e for passage in passages for e in excerpts_of(passage)]
     bags = [_bag(f"{each.passage.heading} {each.text}") for each in candidates]
     about = content_words(question)
-    wanted = {_stem(word) for word in about if word not in _ASKING.split()} or set(
-        map(_stem, about)
-    )
-    weight = {
-        term: math.log(1 + len(bags) / (0.5 + sum(term in bag for bag in bags))) for term in wanted
-    }
+    wanted = stems(word for word in about if word not in _ASKING.split()) or stems(about)
+    weight = rarities(wanted, bags)
     total = sum(weight.values()) or 1.0
     scored = []
     for each, own in zip(candidates, bags, strict=True):
@@ -135,10 +130,4 @@ def _diverse(ranked: list[Excerpt], limit: int) -> list[Excerpt]:
 
 
 def _bag(text: str) -> set[str]:
-    return {_stem(word) for word in words(text)}
-
-
-def _stem(word: str) -> str:
-    """Enough stemming to match patching with patch; never below four letters."""
-    shorter = _SUFFIX.sub("", word)
-    return shorter if len(shorter) >= 4 else word
+    return stems(words(text))

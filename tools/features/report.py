@@ -9,6 +9,7 @@ import numpy as np
 
 from gadfly.errors import ToolInputError
 from gadfly.tools import scripting, telling, ties, vectors
+from gadfly.tools.capture import MASSIVE
 from gadfly.tools.contract import Context, Table
 from gadfly.tools.demo.behaviours import Behaviour
 from gadfly.tools.features.analysis import Analysis, analyse
@@ -244,6 +245,7 @@ def _script(
         write=names[id(target.module)],
         write_side=target.side,
         special=sorted(special_ids(model)),
+        massive=MASSIVE,
         texts=rows,
         expected=a.evidence.fvu,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from gadfly.errors import ToolInputError
 from gadfly.tools import figures, scripting, telling, vectors
 from gadfly.tools.arrays import Array
-from gadfly.tools.capture import at, capture
+from gadfly.tools.capture import MASSIVE, at, capture
 from gadfly.tools.contract import Context, Figure, Table
 from gadfly.tools.model import LocalModel
 from gadfly.tools.probing import controls
@@ -154,6 +154,7 @@ def run(args: ProbeArgs, context: Context) -> ProbeResult:
             site=args.site,
             position=args.position,
             special=sorted(special_ids(model)),
+            massive=MASSIVE,
             expected=test.accuracy,
         ),
         direction=str(folder / "direction.safetensors"),

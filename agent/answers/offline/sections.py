@@ -117,9 +117,9 @@ def shown(section: Section, question: str, most: int = LONGEST) -> tuple[int, in
     blocks = _pieces(text, section)
     if section.end - section.start <= most or len(blocks) < 2:
         return section.start, section.end
-    wanted = _stems(content_words(question))
+    wanted = stems(content_words(question))
     best = max(
-        range(len(blocks)), key=lambda i: (len(wanted & _stems(words(text[slice(*blocks[i])]))), -i)
+        range(len(blocks)), key=lambda i: (len(wanted & stems(words(text[slice(*blocks[i])]))), -i)
     )
     first = last = best
     # The section's beginning says what it is about; else go back to what leads in, then on.
@@ -144,12 +144,8 @@ def as_good(found: Sequence[Section]) -> list[Section]:
 
 
 def _body(text: str, section: markup.Section) -> tuple[int, int]:
-    start, end = section.start, section.end
-    if section.level:
-        head = next(iter(markup.blocks(text[start:end])))
-        start += head.end
-    inner = text[start:end]
-    return start + len(inner) - len(inner.lstrip("\n")), start + len(inner.rstrip())
+    inner = text[section.body : section.end]
+    return section.body + len(inner) - len(inner.lstrip("\n")), section.body + len(inner.rstrip())
 
 
 def _pieces(text: str, section: Section) -> list[tuple[int, int]]:
@@ -192,21 +188,25 @@ def _similarity(question: str, found: Sequence[Section], embedder: Embedder | No
 def _coverage(question: str, found: Sequence[Section]) -> list[float]:
     """The share of the question's words, rare ones counting more, that each section holds."""
     bags = [
-        _stems(words(f"{e.document.title} {e.heading} {' '.join(e.asked)} {e.text}")) for e in found
+        stems(words(f"{e.document.title} {e.heading} {' '.join(e.asked)} {e.text}")) for e in found
     ]
-    wanted = _stems(content_words(question))
-    weight = {
+    weight = rarities(stems(content_words(question)), bags)
+    total = sum(weight.values()) or 1.0
+    return [sum(weight[term] for term in weight.keys() & bag) / total for bag in bags]
+
+
+def rarities(wanted: Iterable[str], bags: Sequence[set[str]]) -> dict[str, float]:
+    """How rare each stem is among the bags: the logarithm of their number over that of those that hold it."""
+    return {
         term: math.log(1 + len(bags) / (0.5 + sum(term in bag for bag in bags))) for term in wanted
     }
-    total = sum(weight.values()) or 1.0
-    return [sum(weight[term] for term in wanted & bag) / total for bag in bags]
 
 
-def _stems(some: Iterable[str]) -> set[str]:
+def stems(some: Iterable[str]) -> set[str]:
+    """Words without their endings, enough to match patching with patch; never below four letters."""
     return {_stem(word) for word in some}
 
 
 def _stem(word: str) -> str:
-    """Enough stemming to match patching with patch; never below four letters."""
     shorter = _SUFFIX.sub("", word)
     return shorter if len(shorter) >= 4 else word
